@@ -1,0 +1,76 @@
+# Everything a checkout needs. `make help` lists the targets. Works with GNU make 3.81 and newer.
+
+PYTHON ?= python3
+IMAGE ?= examples/night.jpg
+PYTEST_ARGS ?=
+
+DEMO_VENV := .venv-demo
+TEST_VENV := .venv
+DEMO_READY := $(DEMO_VENV)/.ready
+TEST_READY := $(TEST_VENV)/.ready
+SHELL := /bin/sh
+export PYTHON IMAGE
+
+.PHONY: help demo test lint format clean remake
+.DEFAULT_GOAL := help
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1|/p' Makefile | while IFS='|' read -r target text; do \
+		printf '  make %-8s %s\n' "$$target" "$$text"; done
+
+demo: $(DEMO_READY) ## Enhance a dark photo without PyTorch; IMAGE=photo.jpg for your own
+	@name=$$(basename "$$IMAGE"); sheet="demo/$${name%.*}_before_after.png"; mkdir -p demo; \
+	echo "darklift enhance \"$$IMAGE\" -o demo --overwrite --sheet \"$$sheet\""; \
+	$(DEMO_VENV)/bin/darklift enhance "$$IMAGE" -o demo --overwrite --sheet "$$sheet" || exit 1; \
+	echo "Done: the enhanced photo is in demo/, before and after side by side in $$sheet"
+
+# Workers of one thread each: PyTorch's own threads would only fight with the workers over the cores.
+test: lint ## Run the linters, the type checker and all tests
+	OMP_NUM_THREADS=1 $(TEST_VENV)/bin/python -m pytest -n 2 $(PYTEST_ARGS)
+
+lint: $(TEST_READY) ## Check style, format and types
+	$(TEST_VENV)/bin/python -m ruff check
+	$(TEST_VENV)/bin/python -m ruff format --check
+	$(TEST_VENV)/bin/python -m mypy
+
+format: $(TEST_READY) ## Mend style and format in place
+	$(TEST_VENV)/bin/python -m ruff check --fix
+	$(TEST_VENV)/bin/python -m ruff format
+
+clean: ## Remove the environments and everything that can be made again
+	rm -rf $(TEST_VENV) $(DEMO_VENV) build dist demo .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name .git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# An environment is ready once .ready, which is written last, holds this folder's path. One that was left half made, that
+# was moved here from elsewhere, or whose Python is gone, is made anew; where only a requirement changed it is brought up
+# to date.
+usable = test "`cat $(1)/.ready 2>/dev/null`" = "$(CURDIR)" && $(1)/bin/python -c "" 2>/dev/null
+remake_unless_usable = $(if $(shell $(call usable,$(1)) && echo yes),,remake)
+
+$(DEMO_READY): pyproject.toml $(call remake_unless_usable,$(DEMO_VENV))
+	@echo "Preparing $(DEMO_VENV): the light core only, no PyTorch (only the first time)"
+	$(call install,$(DEMO_VENV),--editable .)
+
+$(TEST_READY): pyproject.toml constraints.txt $(call remake_unless_usable,$(TEST_VENV))
+	@echo "Preparing $(TEST_VENV): PyTorch and all tools (only the first time; takes minutes)"
+	$(call install,$(TEST_VENV),--editable ".[torch$(comma)test$(comma)dev]" --constraint constraints.txt)
+
+comma := ,
+# $(1) the environment's folder, $(2) what pip installs into it
+define install
+	@$(call usable,$(1)) || { $(check_python) && rm -rf $(1) && "$$PYTHON" -m venv $(1); }
+	@rm -f $(1)/.ready
+	@$(1)/bin/python -m pip install --quiet --disable-pip-version-check $(2)
+	@printf '%s\n' "$(CURDIR)" > $(1)/.ready
+endef
+
+define check_python
+{ \
+	"$$PYTHON" -c "" 2>/dev/null \
+		|| { echo "$$PYTHON does not run here: install Python 3.11 or newer, or name it: make ... PYTHON=python3.12" >&2; exit 1; }; \
+	"$$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "$$PYTHON is `"$$PYTHON" -V 2>&1`, darklift needs 3.11 or newer: make ... PYTHON=python3.12" >&2; exit 1; }; \
+	"$$PYTHON" -c 'import venv, ensurepip' 2>/dev/null \
+		|| { echo "$$PYTHON has no venv module: install it (Debian, Ubuntu: apt install python3-venv)" >&2; exit 1; }; \
+}
+endef

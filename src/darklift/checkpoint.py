@@ -1,0 +1,99 @@
+"""Our checkpoints: one safetensors file with the weights, and in its metadata all that is needed to build the network again."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from darklift.errors import ModelError
+from darklift.methods import METHODS, Method
+
+__all__ = ["FORMAT", "Checkpoint", "load_checkpoint", "save_checkpoint", "write_atomically"]
+
+FORMAT = "darklift-checkpoint-1"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A method with its weights loaded, and what the file says of how they came about (``info``, plain values)."""
+
+    method: Method
+    info: Mapping[str, Any]
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write beside the target, then rename over it: readers see the old file or the new one, never half of one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def save_checkpoint(path: Path, method: Method, weights: Mapping[str, Tensor], info: Mapping[str, Any]) -> None:
+    """Write ``weights`` (of ``method.net``) with the method's name and config. ``info``: step, EMA or not, recipe, …"""
+    description = {"method": method.name, "config": method.config.model_dump(mode="json"), "info": dict(info)}
+    tensors = {name: tensor.detach().contiguous().cpu() for name, tensor in weights.items()}
+    write_atomically(path, save(tensors, {"format": FORMAT, "darklift": json.dumps(description)}))
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Build the method that the file describes and load its weights. Raises ModelError for anything else than our files."""
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            metadata = file.metadata() or {}
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"cannot read {path} as a safetensors checkpoint ({error}): pass a file that darklift wrote") from error
+    if metadata.get("format") != FORMAT:
+        raise ModelError(f"{path} is a safetensors file but not a darklift checkpoint: pass one from a run folder")
+    description = json.loads(metadata["darklift"])
+    method = build_method(description["method"], description["config"])
+    load_weights(method, weights, str(path))
+    return Checkpoint(method, description["info"])
+
+
+def build_method(name: str, config: Mapping[str, Any]) -> Method:
+    """The method called ``name`` with this config, freshly initialised."""
+    if name not in METHODS:
+        raise ModelError(f"unknown method {name!r}: this version of darklift has {', '.join(METHODS)}")
+    method_type = METHODS[name]
+    try:
+        return method_type(method_type.config_type(**config))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        known = ", ".join(method_type.config_type.model_fields)
+        raise ModelError(f"{name} config: {where}: {first['msg']}; known keys are {known}") from error
+
+
+def load_weights(method: Method, weights: Mapping[str, Tensor], source: str) -> None:
+    """Load exactly these weights; missing, surplus or misshapen tensors are a ModelError that names some of them."""
+    expected = method.net.state_dict()
+    problems = [f"missing {name}" for name in expected if name not in weights]
+    problems += [f"unexpected {name}" for name in weights if name not in expected]
+    problems += [
+        f"{name} is {tuple(weights[name].shape)} instead of {tuple(tensor.shape)}"
+        for name, tensor in expected.items()
+        if name in weights and weights[name].shape != tensor.shape
+    ]
+    if problems:
+        more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
+        raise ModelError(f"{source} does not fit method {method.name}: {'; '.join(problems[:5])}{more}")
+    with torch.no_grad():
+        method.net.load_state_dict(dict(weights))

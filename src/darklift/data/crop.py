@@ -1,0 +1,90 @@
+"""One training example: a crop, and the photo that it was cut from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Crop", "CropGeometry", "Planes", "cut"]
+
+Planes = npt.NDArray[np.uint8]
+"""8-bit RGB as (3, H, W)."""
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A piece of a photo pair together with its photo.
+
+    low, high: uint8 (3, n, n). box: float32 (4,), the piece as fractions of the photo: top, left, bottom, right.
+    photo_low, photo_high: uint8 (3, H, W), the whole photo (or the part of one that is taken for a photo).
+    name: the file's, for messages. index: the example's number in the run, from which everything random about it follows.
+    exposure_weight, clipped_weight: how much its brightness, and its clipped highlights, count as a target, in [0, 1].
+    """
+
+    low: Planes
+    high: Planes
+    box: npt.NDArray[np.float32]
+    photo_low: Planes
+    photo_high: Planes
+    name: str
+    index: int
+    exposure_weight: float = 1.0
+    clipped_weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class CropGeometry:
+    """Where the photo, and the crop in it, come from: made once by :func:`cut`, applied to both pictures of a pair."""
+
+    rows: slice
+    columns: slice
+    quarter_turn: bool
+    mirror: bool
+    top: int
+    left: int
+    size: int
+
+    def photo(self, planes: Planes) -> Planes:
+        """The part of the picture taken for the photo, turned and mirrored; a view."""
+        part = planes[:, self.rows, self.columns]
+        if self.quarter_turn:
+            part = np.rot90(part, axes=(1, 2))
+        return part[:, :, ::-1] if self.mirror else part
+
+    def crop(self, photo: Planes) -> Planes:
+        """The crop out of what :meth:`photo` returned; a view."""
+        return photo[:, self.top : self.top + self.size, self.left : self.left + self.size]
+
+    def box(self, photo: Planes) -> npt.NDArray[np.float32]:
+        """The crop as fractions of the photo: top, left, bottom, right."""
+        edges = np.array([self.top, self.left, self.top + self.size, self.left + self.size], dtype=np.float32)
+        return edges / np.tile(np.array(photo.shape[1:], dtype=np.float32), 2)
+
+
+def cut(
+    shape: tuple[int, int], size: int, rng: np.random.Generator, *, part_share: float, turn_share: float
+) -> CropGeometry:
+    """Choose the geometry of one example from a picture of ``shape`` (H, W), both sides at least ``size`` pixels.
+
+    part_share: how often only a random part (half to all of each side) is taken for the photo, so that the model meets photos
+    of many framings. turn_share: how often the photo is turned by 90°. Mirrored half of the time.
+    """
+    sides = []
+    as_part = rng.random() < part_share
+    for length in shape:
+        kept = max(size, round(length * rng.uniform(0.5, 1.0))) if as_part else length
+        start = int(rng.integers(0, length - kept + 1))
+        sides.append(slice(start, start + kept))
+    turned = bool(rng.random() < turn_share)
+    height, width = (side.stop - side.start for side in (reversed(sides) if turned else sides))
+    return CropGeometry(
+        rows=sides[0],
+        columns=sides[1],
+        quarter_turn=turned,
+        mirror=bool(rng.random() < 0.5),
+        top=int(rng.integers(0, height - size + 1)),
+        left=int(rng.integers(0, width - size + 1)),
+        size=size,
+    )

@@ -1,0 +1,192 @@
+"""Pairs of a low-light picture and its ground truth, matched by file name, never by position in a listing.
+
+A picture without its partner, or two that claim the same name, stops the run with the names in the message: a set that
+is quietly shifted by one trains and scores without any other sign.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from darklift.errors import DataError
+
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "Pair",
+    "exclude",
+    "images_by_name",
+    "listed",
+    "match_pairs",
+    "natural_key",
+    "read_names",
+    "select",
+    "visible_entries",
+]
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
+"""Lower case; compared without regard to case. Every other file in a data set's folder is ignored."""
+
+MAX_LISTED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One low-light picture and its ground truth."""
+
+    name: str
+    """Unique in its data set: the file name without extension, less any prefix for the role (low, normal)."""
+    low: Path
+    high: Path
+
+
+def match_pairs(
+    low_dir: str | os.PathLike[str],
+    high_dir: str | os.PathLike[str],
+    *,
+    pair_name: Callable[[str], str] | None = None,
+) -> tuple[Pair, ...]:
+    """Pair the pictures of two folders by file name without extension.
+
+    Extensions may differ (``5.webp`` with ``5.jpg``); names are compared with their case. Hidden files, subfolders and
+    files that are no pictures (:data:`IMAGE_SUFFIXES`) are ignored.
+
+    Args:
+        low_dir: folder of the low-light pictures.
+        high_dir: folder of the ground truths.
+        pair_name: maps a file name without extension to the pair's name, on both sides, for sets that name the two
+            sides differently (``low00001`` and ``normal00001`` → ``00001``). Default: the name as it is.
+
+    Returns:
+        The pairs in natural order of their names (2 before 10); never empty.
+
+    Raises:
+        DataError: a folder that is missing or holds no picture, two pictures of one name in a folder, a picture without
+            its partner.
+    """
+    low = images_by_name(low_dir, pair_name)
+    high = images_by_name(high_dir, pair_name)
+    problems = [
+        f"{len(unmatched)} in {inside} without a partner in {other}: {listed(unmatched)}"
+        for unmatched, inside, other in (
+            (low.keys() - high.keys(), low_dir, high_dir),
+            (high.keys() - low.keys(), high_dir, low_dir),
+        )
+        if unmatched
+    ]
+    if problems:
+        raise DataError(
+            f"pictures do not pair up by name: {'; '.join(problems)}; add the missing ones or move these away"
+        )
+    return tuple(Pair(name, low[name], high[name]) for name in low)
+
+
+def images_by_name(folder: str | os.PathLike[str], pair_name: Callable[[str], str] | None = None) -> dict[str, Path]:
+    """The pictures directly in a folder, by pair name, in natural order of the names.
+
+    Raises:
+        DataError: the folder is missing, cannot be read or holds no picture; two pictures have the same name.
+    """
+    found: dict[str, Path] = {}
+    duplicates: list[str] = []
+    for path in _image_files(Path(folder)):
+        name = path.stem if pair_name is None else pair_name(path.stem)
+        if name in found:
+            duplicates.append(f"{found[name].name} and {path.name}")
+        found[name] = path
+    if duplicates:
+        raise DataError(
+            f"several pictures of one name in {folder}: {listed(duplicates)}; expected one each: move the others away"
+        )
+    if not found:
+        raise DataError(f"no picture in {folder}; expected files ending in {' '.join(sorted(IMAGE_SUFFIXES))}")
+    return dict(sorted(found.items(), key=lambda item: natural_key(item[0])))
+
+
+def _image_files(folder: Path) -> list[Path]:
+    """Visible picture files directly in a folder."""
+    return [path for path in visible_entries(folder) if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
+
+
+def visible_entries(folder: Path) -> list[Path]:
+    """Files and folders directly in a folder, hidden ones left out, in natural order (the file system's own varies).
+
+    Raises:
+        DataError: the folder is missing or cannot be read.
+    """
+    if not folder.is_dir():
+        raise DataError(f"no folder {folder}; expected a folder of a data set: check the path")
+    try:
+        entries = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    except OSError as error:
+        raise DataError(f"cannot list {folder}: {error.strerror}; check its permissions") from error
+    return sorted(entries, key=lambda path: natural_key(path.name))
+
+
+def select(pairs: Sequence[Pair], names: Iterable[str]) -> tuple[Pair, ...]:
+    """The pairs with these names, in the order of ``pairs``; a name given twice counts once.
+
+    Raises:
+        DataError: a name that no pair has.
+    """
+    wanted = _known_names(pairs, names)
+    return tuple(pair for pair in pairs if pair.name in wanted)
+
+
+def exclude(pairs: Sequence[Pair], names: Iterable[str]) -> tuple[Pair, ...]:
+    """The pairs without these names, in the order of ``pairs``.
+
+    Raises:
+        DataError: a name that no pair has; a validation list that silently excludes nothing would leak into training.
+    """
+    unwanted = _known_names(pairs, names)
+    return tuple(pair for pair in pairs if pair.name not in unwanted)
+
+
+def _known_names(pairs: Sequence[Pair], names: Iterable[str]) -> frozenset[str]:
+    asked = frozenset(names)
+    unknown = asked - {pair.name for pair in pairs}
+    if unknown:
+        raise DataError(
+            f"{len(unknown)} of {len(asked)} names match none of the {len(pairs)} pairs: {listed(unknown)}; "
+            "expected names without extension"
+        )
+    return asked
+
+
+def read_names(path: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Read a list of pair names: UTF-8 text, one name a line; blank lines and blanks around a name are ignored.
+
+    Returns:
+        The names in the file's order; never empty.
+
+    Raises:
+        DataError: the file cannot be read, is not UTF-8 text or holds no name.
+    """
+    try:
+        # utf-8-sig: lists saved on Windows may start with a byte order mark, which would become part of the first name.
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}; expected a text file with one name a line") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 text; expected one name a line: save it as UTF-8") from error
+    names = tuple(line.strip() for line in text.splitlines() if line.strip())
+    if not names:
+        raise DataError(f"no name in {path}; expected one name a line")
+    return names
+
+
+def natural_key(name: str) -> tuple[list[str | int], str]:
+    """Sort key under which numbers inside names count as numbers: ``2`` before ``10``, ``a2`` before ``a10``."""
+    # Splitting by a group alternates text and digits, so two keys always compare text with text, number with number.
+    parts: list[str | int] = [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
+    # The name itself settles 2 against 02.
+    return parts, name
+
+
+def listed(names: Iterable[str]) -> str:
+    """The first ten names in natural order, then how many more, on one line."""
+    ordered = sorted(names, key=natural_key)
+    shown = ", ".join(ordered[:MAX_LISTED])
+    return shown if len(ordered) <= MAX_LISTED else f"{shown} and {len(ordered) - MAX_LISTED} more"

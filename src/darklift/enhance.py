@@ -1,0 +1,239 @@
+"""The one way in: a dark picture goes into an :class:`Enhancer`, a well-lit one comes out."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from darklift.diffusion import noise_field, sample
+from darklift.errors import ModelError, UsageError
+from darklift.image import (
+    Picture,
+    from_array,
+    from_pil,
+    from_planes,
+    pad_to_multiple,
+    read_image,
+    to_array,
+    to_pil,
+    to_planes,
+    to_signed,
+    to_unit,
+    write_image,
+)
+from darklift.overview import describe
+from darklift.runtime import Model, Piece
+from darklift.tiling import Tile, map_tiles, plan_tiles
+from darklift.weights import find_model
+
+__all__ = ["Enhanced", "Enhancer", "Exposure", "load_model"]
+
+ImageLike = TypeVar("ImageLike", Picture, Image.Image, npt.NDArray[Any], str, Path)
+OnStep = Callable[[int, int], None]
+
+TILE_SIDE, TILE_OVERLAP = 1024, 128
+"""Pixels. A picture of up to TILE_SIDE² pixels is worked on in one piece."""
+
+_GAMMA = 2.2
+_MEAN_RANGE = (0.02, 0.95)
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """How bright the result should be: ``stops`` from what the model would choose, or a ``mean`` of the coded values.
+
+    A stop is a factor of two in light, as on a camera; light is taken as coded value to the power of 2.2.
+    """
+
+    stops: float = 0.0
+    mean: float | None = None
+
+    @classmethod
+    def of(cls, wish: Exposure | float | str | None) -> Self:
+        """From None, stops as a number ("+0.5"), or "mean=0.4". Raises UsageError."""
+        if wish is None:
+            return cls()
+        if isinstance(wish, Exposure):
+            return cls(wish.stops, wish.mean)
+        text = str(wish).strip()
+        key, equals, value = text.partition("=")
+        try:
+            number = float(value if equals else text)
+        except ValueError:
+            number = math.nan
+        if equals and key.strip() == "mean" and 0 < number < 1:
+            return cls(mean=number)
+        if not equals and abs(number) <= 10:
+            return cls(stops=number)
+        raise UsageError(f"exposure {text!r} is neither stops from -10 to 10 (such as +0.5) nor mean=V with V between 0 and 1")
+
+    def brightness(self, predicted: float) -> float:
+        """The mean coded value wanted, given what the model predicted; kept where a picture still is one."""
+        wanted = predicted * 2 ** (self.stops / _GAMMA) if self.mean is None else self.mean
+        return min(max(wanted, _MEAN_RANGE[0]), _MEAN_RANGE[1])
+
+
+@dataclass(frozen=True)
+class Enhanced:
+    """A result and how it came about: the brightness asked of the model (None: it takes none), steps, seconds without files."""
+
+    picture: Picture
+    brightness: float | None
+    steps: int
+    seconds: float
+
+
+class Enhancer:
+    """A loaded model, to be used for any number of pictures.
+
+    model: a name that ``darklift info`` lists, a folder that ``darklift export`` wrote, a .safetensors checkpoint, or a
+    :class:`darklift.runtime.Model`. backend: auto, onnx or torch. device: auto, cpu, cuda, …. precision: auto, fp32, bf16, fp16
+    (torch only). Raises ModelError, UsageError, MissingExtraError.
+    """
+
+    def __init__(
+        self,
+        model: str | Path | Model = "default",
+        *,
+        backend: str = "auto",
+        device: str = "auto",
+        precision: str = "auto",
+    ) -> None:
+        self.model = model if isinstance(model, Model) else load_model(model, backend, device, precision)
+
+    def __call__(
+        self,
+        image: ImageLike,
+        *,
+        steps: int | None = None,
+        exposure: Exposure | float | str | None = None,
+        strength: float = 1.0,
+        seed: int = 0,
+        on_step: OnStep | None = None,
+    ) -> ImageLike:
+        """Enhance one picture; what goes in comes out: Picture, PIL image, or array (same dtype, shape; range by dtype).
+
+        A path in gives a path out: ``night.jpg`` is read, ``night_enhanced.jpg`` written beside it (never over an existing file).
+        steps: of sampling, None for the model's default. exposure: see :class:`Exposure`. strength: 0 = the input, 1 = fully
+        enhanced. seed: of the sampler's noise. on_step: told (steps done, steps in all). Raises ImageError, UsageError.
+        """
+        run = partial(self.run, steps=steps, exposure=exposure, strength=strength, seed=seed, on_step=on_step)
+        if isinstance(image, Picture):
+            return run(image).picture
+        if isinstance(image, Image.Image):
+            return to_pil(run(from_pil(image)).picture, image.mode)
+        if isinstance(image, np.ndarray):
+            return to_array(run(from_array(image)).picture, image)
+        if isinstance(image, str | Path):
+            path = Path(image)
+            written = write_image(run(read_image(path)).picture, path.with_stem(f"{path.stem}_enhanced"))
+            return type(image)(written)
+        raise UsageError(
+            f"cannot enhance a {type(image).__name__}: pass a path, a PIL image, a numpy array or a darklift Picture"
+        )
+
+    def run(
+        self,
+        picture: Picture,
+        *,
+        steps: int | None = None,
+        exposure: Exposure | float | str | None = None,
+        strength: float = 1.0,
+        seed: int = 0,
+        on_step: OnStep | None = None,
+    ) -> Enhanced:
+        """Like calling, for a Picture, with an account of what was done."""
+        started = time.perf_counter()
+        if not 0 <= strength <= 1:
+            raise UsageError(f"strength is {strength}, expected 0 (the input) to 1 (fully enhanced)")
+        preset = self.model.card.preset()
+        try:
+            ladder = preset.ladder(steps)
+        except ValueError as error:
+            raise UsageError(f"steps: {error}") from error
+        wish = Exposure.of(exposure)
+        if exposure is not None and not self.model.controls_exposure:
+            raise UsageError(f"model {self.model.card.name} has no exposure control: leave --exposure away")
+        low = to_planes(picture.pixels)[0]
+        overview = describe(low)
+        predicted = self.model.predict_brightness(overview)
+        brightness = None if predicted is None else wish.brightness(predicted)
+        condition = self.model.condition(overview, brightness)
+
+        tiles = plan_tiles(
+            *low.shape[1:], side=TILE_SIDE, overlap=TILE_OVERLAP, multiple=self.model.card.size_multiple
+        )
+        done = 0
+
+        def restore(tile: Tile) -> npt.NDArray[np.float32]:
+            nonlocal done
+            piece, window = _cut_piece(low, tile, self.model.card.size_multiple)
+
+            def tell(step: int, of: int) -> None:
+                if on_step is not None:
+                    on_step(done + step, of * len(tiles))
+
+            x0 = sample(
+                self.model.denoiser(piece, condition),
+                noise_field(seed, 0, 3, window)[None],
+                ladder,
+                eta=preset.eta,
+                clip=preset.clip,
+                noise=lambda i: noise_field(seed, i, 3, window)[None],
+                predicts=preset.predicts,
+                on_step=tell,
+            )
+            done += len(ladder) - 1
+            unit: npt.NDArray[np.float32] = to_unit(x0)[0, :, : tile.height, : tile.width].clip(0, 1)
+            return unit
+
+        result = map_tiles(tiles, low.shape, restore, TILE_OVERLAP)
+        if strength != 1:
+            result = low + np.float32(strength) * (result - low)
+        pixels = from_planes(result[None])
+        return Enhanced(picture.with_pixels(pixels), brightness, len(ladder) - 1, time.perf_counter() - started)
+
+
+def _cut_piece(
+    low: npt.NDArray[np.float32], tile: Tile, multiple: int
+) -> tuple[Piece, tuple[int, int, int, int]]:
+    """The tile's pixels, padded by reflection to the size multiple, and the window of the noise field that it covers."""
+    cut = low[None, :, tile.top : tile.top + tile.height, tile.left : tile.left + tile.width]
+    padded, _ = pad_to_multiple(cut, multiple)
+    height, width = padded.shape[2:]
+    edges = np.array([tile.top, tile.left, tile.top + height, tile.left + width], dtype=np.float32)
+    box = edges / np.tile(np.array(low.shape[1:], dtype=np.float32), 2)
+    return Piece(np.ascontiguousarray(padded), box), (tile.top, tile.left, height, width)
+
+
+def load_model(model: str | Path, backend: str = "auto", device: str = "auto", precision: str = "auto") -> Model:
+    """A model by name or path, on the backend that fits its files. See :class:`Enhancer`."""
+    if backend not in ("auto", "onnx", "torch"):
+        raise UsageError(f"unknown backend {backend!r}: choose auto, onnx or torch")
+    path = find_model(str(model))
+    if path.is_dir():
+        if backend == "torch":
+            raise ModelError(f"{model} is an exported model, which runs on ONNX only: pass its .safetensors checkpoint for torch")
+        if precision not in ("auto", "fp32"):
+            raise UsageError(f"precision {precision} is for the torch backend: exported models run as they were exported")
+        from darklift.runtime.onnx import load_onnx_model
+
+        return load_onnx_model(path, device)
+    if backend == "onnx":
+        raise ModelError(f"{path} is a checkpoint, which runs on torch: run  darklift export {path} -o FOLDER  for ONNX")
+    from darklift.errors import MissingExtraError
+
+    try:
+        from darklift.runtime.torch import load_torch_model
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(error.name or "torch", "torch", f"running the checkpoint {path.name}") from error
+    return load_torch_model(path, device, precision)

@@ -1,0 +1,67 @@
+"""Everything darklift raises on purpose.
+
+::
+
+    DarkliftError            any failure that we can name; the command line prints it on one line, exit code 1
+    ├── UsageError           the request itself is wrong (bad option, bad type, bad range): exit code 2
+    │   └── ConfigError      a recipe or ``--set`` names an unknown key or an impossible value
+    ├── MissingExtraError    an optional dependency is not installed; the message names the ``pip install``
+    ├── ImageError           a picture cannot be read, or cannot be written
+    ├── ModelError           a model, checkpoint or export is unknown, damaged or of another kind
+    ├── DataError            a data set on disk does not pair up or is empty
+    └── TrainingError        training cannot go on (non-finite loss, a run folder that does not fit)
+
+Every message says three things: what was got, what was expected, what to do.
+"""
+
+__all__ = [
+    "ConfigError",
+    "DarkliftError",
+    "DataError",
+    "ImageError",
+    "MissingExtraError",
+    "ModelError",
+    "TrainingError",
+    "UsageError",
+]
+
+
+class DarkliftError(Exception):
+    """Base of every error that darklift raises on purpose."""
+
+    exit_code = 1
+
+
+class UsageError(DarkliftError):
+    """The request itself is wrong: an unknown option, a wrong type, a value out of range."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """A recipe, or a ``--set key=value``, names an unknown key or holds an impossible value."""
+
+
+class MissingExtraError(DarkliftError):
+    """An optional dependency is needed and not installed."""
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(f"{purpose} needs {package}, which is not installed: run  pip install 'darklift[{extra}]'")
+        self.package = package
+        self.extra = extra
+
+
+class ImageError(DarkliftError):
+    """A picture cannot be read or written."""
+
+
+class ModelError(DarkliftError):
+    """A model, a checkpoint or an exported model is unknown, damaged or of another kind."""
+
+
+class DataError(DarkliftError):
+    """A data set on disk is empty or does not pair up."""
+
+
+class TrainingError(DarkliftError):
+    """Training cannot start or cannot go on."""

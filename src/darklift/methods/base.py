@@ -1,0 +1,75 @@
+"""What every method offers, and nothing about any one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor, nn
+
+from darklift.data.crop import Crop
+from darklift.diffusion import NoiseSchedule, SamplerPreset
+
+__all__ = ["Arrays", "Batch", "Graph", "Method", "MethodConfig", "Stage"]
+
+Arrays = dict[str, npt.NDArray[Any]]
+Batch = Mapping[str, Tensor]
+
+
+class MethodConfig(BaseModel):
+    """Base of the methods' configurations: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+@dataclass(frozen=True)
+class Graph:
+    """One piece of inference as a module with named inputs and outputs: run by torch, or exported to ONNX, by these names.
+
+    Names of inputs: ``x`` (B, 3, H, W) signed, ``abar`` (1,), ``low`` (B, 3, H, W) unit, ``box`` (B, 4), ``thumbnail``
+    (1, 3, S, S) unit, ``statistics`` (1, n), ``brightness`` (1,), and the outputs of earlier graphs.
+    ``example``: inputs of a typical size, for tracing. ``spatial``: the inputs whose height and width are free.
+    """
+
+    module: nn.Module
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    example: Mapping[str, npt.NDArray[np.float32]]
+    spatial: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of training.
+
+    prepare: an example's crop -> the arrays of one batch row (runs in data-loader workers). objective: (network, batch) ->
+    named loss parts, whose sum is minimised. trains: prefixes of the parameters that learn ("" = all).
+    """
+
+    name: str
+    prepare: Callable[[Crop], Arrays]
+    objective: Callable[[nn.Module, Batch], dict[str, Tensor]]
+    trains: tuple[str, ...] = ("",)
+
+
+class Method(Protocol):
+    """Network + conditioning + objective + presets. Inference is the ``graphs``; see :class:`Graph`."""
+
+    name: ClassVar[str]
+    config_type: ClassVar[type[MethodConfig]]
+    config: Any
+    net: nn.Module
+    schedule: NoiseSchedule
+    size_multiple: int
+    presets: Mapping[str, SamplerPreset]
+    stages: tuple[Stage, ...]
+
+    def __init__(self, config: Any) -> None: ...
+
+    def graphs(self) -> Mapping[str, Graph]:
+        """"step" always; "condition" where something is computed once per photo or piece; "exposure" where brightness is predicted."""
+        ...

@@ -1,0 +1,182 @@
+"""compact, darklift's own default: a two-scale conditional diffusion model that predicts x0 and works in one step.
+
+Legend: ``low`` dark photo, ``x0`` its well-lit partner, ``eps`` unit noise, ``abar`` noise level; unit [0, 1], signed [-1, 1].
+Sources: x0 prediction as in Salimans & Ho 2022 (arXiv 2202.00512); colour map from LLDiffusion (arXiv 2307.14659); SSIM as a
+loss from Zhao et al. 2017 (IEEE TCI 3(1)).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from darklift.data.crop import Crop
+from darklift.diffusion import NoiseSchedule, SamplerPreset, add_noise, noise_image, random_generator
+from darklift.methods.base import Arrays, Batch, Graph, MethodConfig, Stage
+from darklift.nets.compact import CompactNet, CompactNetConfig
+from darklift.nets.losses import ssim
+from darklift.overview import STATISTICS, THUMBNAIL, area_average, describe
+
+__all__ = ["Compact", "CompactConfig"]
+
+# --- configuration ----------------------------------------------------------------------------------------------------
+
+
+class CompactConfig(MethodConfig):
+    """Sizes, and the weights of the objective's parts."""
+
+    fine_widths: tuple[int, ...] = (32, 64, 128, 192)
+    coarse_widths: tuple[int, ...] = (24, 48, 96)
+    blocks: int = 2
+    maps: int = 12
+    embedding: int = 128
+    exposure_width: int = 32
+    train_steps: int = 1000
+    noisy_share: float = 0.6
+    noisy_abar: float = 0.01
+    ssim_weight: float = 0.3
+    coarse_weight: float = 0.5
+    exposure_weight: float = 0.1
+    seed: int = 0
+
+
+class Compact:
+    """The method ``compact``."""
+
+    name: ClassVar[str] = "compact"
+    config_type: ClassVar[type[MethodConfig]] = CompactConfig
+
+    def __init__(self, config: CompactConfig) -> None:
+        self.config = config
+        self.net = CompactNet(
+            CompactNetConfig(
+                statistics=STATISTICS,
+                embedding=config.embedding,
+                maps=config.maps,
+                coarse_widths=config.coarse_widths,
+                fine_widths=config.fine_widths,
+                blocks=config.blocks,
+                exposure_width=config.exposure_width,
+            )
+        )
+        self.schedule = NoiseSchedule.cosine(config.train_steps)
+        self.size_multiple = 2 ** len(config.fine_widths)
+        self.presets: Mapping[str, SamplerPreset] = MappingProxyType(
+            {
+                "default": SamplerPreset(
+                    steps=1,
+                    schedule="cosine",
+                    train_steps=config.train_steps,
+                    spacing="trailing",
+                    clip=True,
+                    predicts="x0",
+                    max_steps=8,
+                )
+            }
+        )
+        self.stages = (Stage("train", self._prepare, self._objective),)
+
+    # --- training -----------------------------------------------------------------------------------------------------
+
+    def _prepare(self, crop: Crop) -> Arrays:
+        """The photo's overview and its target, the noise level, and the noise: all from the example's own number."""
+        overview, target = describe(crop.photo_low), area_average(crop.photo_high)
+        return {
+            "low": crop.low.astype(np.float32) / 255,
+            "x0": crop.high.astype(np.float32) / 255,
+            "box": crop.box,
+            "thumbnail": overview.thumbnail,
+            "statistics": overview.statistics,
+            "thumbnail_x0": target,
+            "brightness": np.float32(max(float(target.mean()), 0.5 / 255)),
+            "abar": np.float32(self._draw_level(random_generator(self.config.seed, "level", crop.index))),
+            "eps": noise_image(self.config.seed, crop.index, (3, *crop.high.shape[1:])),
+            "exposure_weight": np.float32(crop.exposure_weight),
+            "clipped_weight": np.float32(crop.clipped_weight),
+        }
+
+    def _draw_level(self, rng: np.random.Generator) -> float:
+        """abar, drawn near pure noise for ``noisy_share`` of the examples: there few-step sampling lives."""
+        if rng.random() < self.config.noisy_share:
+            return float(rng.uniform(0, self.config.noisy_abar))
+        return float(math.cos(rng.uniform(0, math.pi / 2)) ** 2)
+
+    def _objective(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """L1 + w·(1 - SSIM) on the piece, L1 on the coarse picture, and the predicted brightness's error in stops."""
+        x0, weight = batch["x0"], _clipping_weight(batch["x0"], batch["clipped_weight"])
+        abar = batch["abar"].view(-1, 1, 1, 1)
+        x_signed = add_noise(2 * x0 - 1, batch["eps"], abar)
+        conditions = (batch[name] for name in ("abar", "low", "box", "thumbnail", "statistics", "brightness"))
+        x0_hat, coarse, brightness = (part.float() for part in net(x_signed, *conditions))
+        coarse_weight = _clipping_weight(batch["thumbnail_x0"], batch["clipped_weight"])
+        stops = (brightness / batch["brightness"]).log2().abs()
+        return {
+            "l1": (weight * (x0_hat - x0).abs()).mean(),
+            "ssim": self.config.ssim_weight * (1 - ssim(x0_hat * weight, x0 * weight)),
+            "coarse": self.config.coarse_weight * (coarse_weight * (coarse - batch["thumbnail_x0"]).abs()).mean(),
+            "exposure": self.config.exposure_weight * (batch["exposure_weight"] * stops).mean(),
+        }
+
+    # --- inference ----------------------------------------------------------------------------------------------------
+
+    def graphs(self) -> Mapping[str, Graph]:
+        """exposure: overview -> brightness; condition: overview, brightness -> maps; step: a piece, its maps, x -> x0."""
+        photo = {
+            "thumbnail": np.full((1, 3, THUMBNAIL, THUMBNAIL), 0.1, np.float32),
+            "statistics": np.full((1, STATISTICS), 0.3, np.float32),
+            "brightness": np.full(1, 0.4, np.float32),
+        }
+        side = 4 * self.size_multiple
+        piece = {
+            "x": np.zeros((2, 3, side, side), np.float32),
+            "abar": np.full(1, 0.5, np.float32),
+            "low": np.full((2, 3, side, side), 0.1, np.float32),
+            "box": np.tile(np.array([0, 0, 1, 1], np.float32), (2, 1)),
+        }
+        condition = {
+            "coarse": np.zeros((1, 3, THUMBNAIL, THUMBNAIL), np.float32),
+            "maps": np.zeros((1, self.config.maps, THUMBNAIL, THUMBNAIL), np.float32),
+            "photo": np.zeros((1, self.config.embedding), np.float32),
+        }
+        overview = {name: photo[name] for name in ("thumbnail", "statistics")}
+        step = {**piece, "statistics": photo["statistics"], "brightness": photo["brightness"], **condition}
+        return {
+            "exposure": Graph(self.net.exposure, tuple(overview), ("brightness",), overview),
+            "condition": Graph(self.net.coarse, tuple(photo), tuple(condition), photo),
+            "step": Graph(_Step(self.net), tuple(step), ("x0",), step, spatial=("x", "low")),
+        }
+
+
+class _Step(nn.Module):
+    """One denoising step of a piece, with the names and value ranges of :class:`Graph`."""
+
+    def __init__(self, net: CompactNet) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(
+        self,
+        x: Tensor,
+        abar: Tensor,
+        low: Tensor,
+        box: Tensor,
+        statistics: Tensor,
+        brightness: Tensor,
+        coarse: Tensor,
+        maps: Tensor,
+        photo: Tensor,
+    ) -> Tensor:
+        condition = (coarse, maps, photo)
+        return 2 * self.net.denoise(x, abar, low, box, statistics, brightness, condition) - 1
+
+
+def _clipping_weight(x0: Tensor, clipped_weight: Tensor) -> Tensor:
+    """``clipped_weight`` where the target is clipped (>= 250/255 in any channel), 1 elsewhere: (B, 1, H, W)."""
+    clipped = x0.amax(dim=1, keepdim=True) >= 250 / 255
+    return torch.where(clipped, clipped_weight.view(-1, 1, 1, 1), 1.0)

@@ -1,0 +1,5 @@
+"""Neural networks as plain ``nn.Module`` classes; they import nothing of darklift but one another."""
+
+from darklift.nets.compact import CoarseNet, CompactNet, CompactNetConfig, ExposureNet, FineNet
+
+__all__ = ["CoarseNet", "CompactNet", "CompactNetConfig", "ExposureNet", "FineNet"]

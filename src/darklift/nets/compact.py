@@ -1,0 +1,227 @@
+"""darklift's own default network: a coarse net that sees the whole photo small, and a fine net that sees a piece of it sharp.
+
+Shapes: B pictures, E the embedding's width, S = 40 the thumbnail's side, M maps. All pictures are unit unless they end in
+``_signed``. The fine net predicts x0 (not eps), as a correction to the coarse picture.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from darklift.nets.blocks import ModulatedBlock, colour_map, level_features, resample_box
+
+__all__ = ["CoarseNet", "CompactNet", "CompactNetConfig", "ExposureNet", "FineNet"]
+
+_LEVEL_FEATURES = 13
+
+
+@dataclass(frozen=True)
+class CompactNetConfig:
+    """Sizes of the three parts."""
+
+    statistics: int = 14
+    embedding: int = 128
+    maps: int = 12
+    coarse_widths: tuple[int, ...] = (24, 48, 96)
+    fine_widths: tuple[int, ...] = (32, 64, 128, 192)
+    blocks: int = 2
+    exposure_width: int = 32
+
+
+class ExposureNet(nn.Module):
+    """The mean brightness that a good version of this photo has: (B, 3, S, S), (B, statistics) -> (B,) in (0, 1)."""
+
+    def __init__(self, config: CompactNetConfig) -> None:
+        super().__init__()
+        width = config.exposure_width
+        self.features = nn.Sequential(
+            nn.Conv2d(6, width, 3, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(width, width, 3, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(width, 2 * width, 3, stride=2, padding=1),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+        )
+        self.head = nn.Sequential(nn.Linear(2 * width + config.statistics, width), nn.ReLU(), nn.Linear(width, 1))
+
+    def forward(self, thumbnail: Tensor, statistics: Tensor) -> Tensor:
+        seen = torch.cat([thumbnail.sqrt(), colour_map(thumbnail)], dim=1)
+        result: Tensor = self.head(torch.cat([self.features(seen), statistics], dim=1)).sigmoid()[:, 0]
+        return result
+
+
+class _Attention(nn.Module):
+    """Self-attention over the places of a small map, one residual layer (Vaswani et al. 2017)."""
+
+    def __init__(self, channels: int, heads: int = 4) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm = nn.LayerNorm(channels)
+        self.qkv = nn.Linear(channels, 3 * channels)
+        self.out = nn.Linear(channels, channels)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        b, c, h, w = x.shape
+        tokens = self.norm(x.flatten(2).transpose(1, 2))
+        q, k, v = self.qkv(tokens).reshape(b, h * w, 3, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
+        mixed = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(b, h * w, c)
+        return x + self.out(mixed).transpose(1, 2).reshape(b, c, h, w)
+
+
+class _UNet(nn.Module):
+    """U-Net of modulated blocks: strided convolutions down, nearest ×2 + convolution up, skips added."""
+
+    def __init__(self, widths: tuple[int, ...], blocks: int, embedding: int, *, attention: bool) -> None:
+        super().__init__()
+
+        def level(width: int) -> nn.ModuleList:
+            return nn.ModuleList(ModulatedBlock(width, embedding) for _ in range(blocks))
+
+        pairs = list(zip(widths[:-1], widths[1:], strict=True))
+        self.encoder = nn.ModuleList(level(width) for width in widths[:-1])
+        self.down = nn.ModuleList(nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in pairs)
+        self.bottom = level(widths[-1])
+        self.attention = _Attention(widths[-1]) if attention else nn.Identity()
+        self.up = nn.ModuleList(nn.Conv2d(b, a, 3, padding=1) for a, b in reversed(pairs))
+        self.decoder = nn.ModuleList(level(width) for width in reversed(widths[:-1]))
+
+    def forward(self, x: Tensor, embedding: Tensor) -> tuple[Tensor, Tensor]:
+        """The last feature map, and the bottom's."""
+        skips = []
+        for blocks, down in zip(self.encoder, self.down, strict=True):
+            x = _run(blocks, x, embedding)
+            skips.append(x)
+            x = down(x)
+        bottom = x = self.attention(_run(self.bottom, x, embedding))
+        for up, blocks in zip(self.up, self.decoder, strict=True):
+            x = F.interpolate(up(x), scale_factor=2.0, mode="nearest") + skips.pop()
+            x = _run(blocks, x, embedding)
+        return x, bottom
+
+
+def _run(blocks: nn.Module, x: Tensor, embedding: Tensor) -> Tensor:
+    assert isinstance(blocks, nn.ModuleList)
+    for block in blocks:
+        x = block(x, embedding)
+    return x
+
+
+def _scaled(low: Tensor, gain: Tensor) -> Tensor:
+    return (low * gain[:, None, None, None]).clamp(0, 1)
+
+
+class CoarseNet(nn.Module):
+    """Whole photo, small: a coarse picture and feature maps for the fine net, and one vector that describes the photo."""
+
+    def __init__(self, config: CompactNetConfig) -> None:
+        super().__init__()
+        self.embed = nn.Sequential(
+            nn.Linear(config.statistics + 3, config.embedding), nn.SiLU(), nn.Linear(config.embedding, config.embedding)
+        )
+        widths = config.coarse_widths
+        self.stem = nn.Conv2d(9, widths[0], 3, padding=1)
+        self.unet = _UNet(widths, config.blocks, config.embedding, attention=True)
+        self.head = nn.Conv2d(widths[0], 3 + config.maps, 3, padding=1)
+        self.summary = nn.Linear(widths[-1], config.embedding)
+
+    def forward(self, thumbnail: Tensor, statistics: Tensor, brightness: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, 3, S, S), (B, statistics), (B,) the mean wanted -> coarse (B, 3, S, S), maps (B, M, S, S), photo (B, E)."""
+        gain = brightness / _mean(statistics)
+        wanted = torch.stack([brightness, brightness.log2() / 4, gain.log2() / 4], dim=1)
+        embedding = self.embed(torch.cat([statistics, wanted], dim=1))
+        scaled = _scaled(thumbnail, gain)
+        features, bottom = self.unet(
+            self.stem(torch.cat([thumbnail.sqrt(), scaled, colour_map(thumbnail)], dim=1)), F.silu(embedding)
+        )
+        output = self.head(features)
+        photo = F.silu(embedding + self.summary(bottom.mean(dim=(2, 3))))
+        return scaled + output[:, :3], output[:, 3:], photo
+
+
+class FineNet(nn.Module):
+    """A piece of the photo at full resolution, worked on at half resolution (pixel unshuffle); sides are multiples of 16."""
+
+    def __init__(self, config: CompactNetConfig) -> None:
+        super().__init__()
+        widths = config.fine_widths
+        self.embed = nn.Sequential(
+            nn.Linear(config.embedding + _LEVEL_FEATURES, config.embedding),
+            nn.SiLU(),
+            nn.Linear(config.embedding, config.embedding),
+            nn.SiLU(),
+        )
+        self.stem = nn.Conv2d(4 * 12 + 3 + config.maps, widths[0], 3, padding=1)
+        self.unet = _UNet(widths, config.blocks, config.embedding, attention=False)
+        self.head = nn.Conv2d(widths[0], 12, 3, padding=1)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(torch.as_tensor(self.head.bias))
+
+    def forward(
+        self, x_signed: Tensor, abar: Tensor, low: Tensor, gain: Tensor, coarse: Tensor, maps: Tensor, photo: Tensor
+    ) -> Tensor:
+        """x_signed, low (B, 3, H, W); abar, gain (B,); coarse, maps (B, ., H/2, W/2) of this piece; -> x0 (B, 3, H, W) unit."""
+        embedding = self.embed(torch.cat([photo, level_features(abar)], dim=1))
+        seen = torch.cat([x_signed, low.sqrt(), _scaled(low, gain), colour_map(low)], dim=1)
+        features, _ = self.unet(self.stem(torch.cat([F.pixel_unshuffle(seen, 2), coarse, maps], dim=1)), embedding)
+        correction = self.head(features) + coarse.repeat_interleave(4, dim=1)
+        return F.pixel_shuffle(correction, 2)
+
+
+def _mean(statistics: Tensor) -> Tensor:
+    """The photo's mean brightness back from its statistics; black photos count as half an 8-bit step."""
+    return (statistics[:, 0] ** 2).clamp(min=0.5 / 255)
+
+
+class CompactNet(nn.Module):
+    """The three parts, and the joints between them."""
+
+    def __init__(self, config: CompactNetConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.exposure = ExposureNet(config)
+        self.coarse = CoarseNet(config)
+        self.fine = FineNet(config)
+
+    def denoise(
+        self,
+        x_signed: Tensor,
+        abar: Tensor,
+        low: Tensor,
+        box: Tensor,
+        statistics: Tensor,
+        brightness: Tensor,
+        condition: tuple[Tensor, Tensor, Tensor],
+    ) -> Tensor:
+        """x0 (B, 3, H, W) unit of a piece of the photo; ``condition`` is what :attr:`coarse` made of the whole photo."""
+        coarse, maps, photo = condition
+        size = (low.shape[2] // 2, low.shape[3] // 2)
+        local = resample_box(torch.cat([coarse, maps], dim=1), box, size)
+        batch = low.shape[0]
+        gain = (brightness / _mean(statistics)).expand(batch)
+        result: Tensor = self.fine(
+            x_signed, abar.expand(batch), low, gain, local[:, :3], local[:, 3:], photo.expand(batch, -1)
+        )
+        return result
+
+    def forward(
+        self,
+        x_signed: Tensor,
+        abar: Tensor,
+        low: Tensor,
+        box: Tensor,
+        thumbnail: Tensor,
+        statistics: Tensor,
+        brightness: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Everything that training needs: x0 (B, 3, H, W), the coarse picture (B, 3, S, S), predicted brightness (B,)."""
+        condition = self.coarse(thumbnail, statistics, brightness)
+        x0 = self.denoise(x_signed, abar, low, box, statistics, brightness, condition)
+        return x0, condition[0], self.exposure(thumbnail, statistics)

@@ -1,0 +1,73 @@
+"""What a model may know of the whole photo while it works on a piece: a thumbnail and brightness statistics.
+
+Made the same way in training (on 8-bit arrays) and in use (on float arrays of any size), without torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["STATISTICS", "THUMBNAIL", "Overview", "area_average", "describe"]
+
+THUMBNAIL = 40
+"""Side of the square thumbnail; photos of any aspect are squeezed onto it."""
+
+_QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+STATISTICS = 7 + len(_QUANTILES)
+"""Length of :attr:`Overview.statistics`."""
+
+
+@dataclass(frozen=True)
+class Overview:
+    """A whole photo in brief.
+
+    thumbnail: float32 (3, 40, 40) unit, area-averaged. statistics: float32 (14,), each in [0, 1]: the square roots (so that
+    dark photos differ too) of the mean, the channel means, and quantiles of max(R, G, B); its spread; the shares of pixels
+    at the top (>= 250/255) and at the bottom (<= 2/255).
+    """
+
+    thumbnail: npt.NDArray[np.float32]
+    statistics: npt.NDArray[np.float32]
+
+    @property
+    def brightness(self) -> float:
+        """Mean of all coded values over pixels and channels, in [0, 1]."""
+        return float(self.thumbnail.mean())
+
+
+def area_average(planes: npt.NDArray[np.generic], size: tuple[int, int] = (THUMBNAIL, THUMBNAIL)) -> npt.NDArray[np.float32]:
+    """Means over a grid of whole-pixel cells: (C, H, W) uint8 or unit float -> float32 (C, *size) unit.
+
+    A side shorter than the grid repeats its pixels.
+    """
+    sums = planes if planes.dtype != np.uint8 else planes.astype(np.uint32, copy=False)
+    counts = []
+    for axis, cells in ((1, size[0]), (2, size[1])):
+        length = planes.shape[axis]
+        edges = np.arange(cells + 1) * length // cells
+        sums = np.add.reduceat(sums, edges[:-1], axis=axis)
+        counts.append(np.maximum(np.diff(edges), 1))
+    scale = 255.0 if planes.dtype == np.uint8 else 1.0
+    result: npt.NDArray[np.float32] = (sums / (np.outer(counts[0], counts[1]) * scale)).astype(np.float32)
+    return result
+
+
+def describe(planes: npt.NDArray[np.generic]) -> Overview:
+    """The overview of a photo: (3, H, W), uint8 or unit float."""
+    thumbnail = area_average(planes)
+    top = np.maximum(np.maximum(planes[0], planes[1]), planes[2])
+    if top.dtype != np.uint8:
+        top = (np.clip(top, 0, 1) * 255 + 0.5).astype(np.uint8)
+    share = np.bincount(top.ravel(), minlength=256) / top.size
+    cumulative = np.cumsum(share)
+    values = np.arange(256) / 255.0
+    mean = float(share @ values)
+    quantiles = np.searchsorted(cumulative, np.array(_QUANTILES) - 1e-9) / 255.0
+    spread = float(share @ (values - mean) ** 2) ** 0.5
+    channels = thumbnail.mean(axis=(1, 2))
+    rooted = np.sqrt(np.concatenate([[channels.mean()], channels, quantiles]))
+    statistics = np.concatenate([rooted, [spread, share[250:].sum(), share[:3].sum()]]).astype(np.float32)
+    return Overview(thumbnail, statistics)

@@ -1,0 +1,143 @@
+"""A model as the rest of darklift sees it: a card, and graphs with named inputs and outputs that some backend runs.
+
+The graphs are ``step`` (always), ``condition`` (what is computed once per photo, or once per piece where it looks at the
+piece's pixels) and ``exposure`` (the brightness that a good version of the photo would have). Their inputs are fed by name.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from darklift.diffusion import Denoiser, SamplerPreset
+from darklift.errors import ModelError, UsageError
+from darklift.overview import Overview
+
+__all__ = ["CARD_FORMAT", "FloatArray", "GraphRunner", "Model", "ModelCard", "Piece"]
+
+FloatArray = npt.NDArray[np.float32]
+CARD_FORMAT = "darklift-model-1"
+
+
+class GraphRunner(Protocol):
+    """One graph on one backend."""
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the inputs, in no particular order."""
+        ...
+
+    def __call__(self, feeds: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+        """Run it on exactly its inputs; outputs by name."""
+        ...
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What must be known of a model to run it and to tell people about it.
+
+    size_multiple: sides of a piece are multiples of it. presets: ways of sampling by name; the first is the default.
+    backend: what runs it. info: plain values on where it comes from (licence, data, recipe, numbers), shown, never used.
+    files: sha256 of each file of an exported model.
+    """
+
+    name: str
+    method: str
+    size_multiple: int
+    presets: Mapping[str, SamplerPreset]
+    backend: str = "onnx"
+    info: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    def preset(self, name: str | None = None) -> SamplerPreset:
+        """The preset called ``name``, or the default one. Raises UsageError."""
+        if name is None:
+            return next(iter(self.presets.values()))
+        if name not in self.presets:
+            raise UsageError(f"model {self.name} has no preset {name!r}: choose from {', '.join(self.presets)}")
+        return self.presets[name]
+
+    def to_json(self) -> str:
+        """The card as a file's text."""
+        values = {**asdict(replace(self, presets={})), "presets": {k: p.to_dict() for k, p in self.presets.items()}}
+        return json.dumps({"format": CARD_FORMAT, **values}, indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, source: str) -> Self:
+        """The inverse of :meth:`to_json`; raises ModelError with ``source`` in it."""
+        try:
+            values = json.loads(text)
+            if values.pop("format") != CARD_FORMAT:
+                raise ValueError(f"its format is not {CARD_FORMAT}")
+            presets = {name: SamplerPreset.from_dict(preset) for name, preset in values.pop("presets").items()}
+            return cls(presets=presets, **values)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ModelError(f"{source} is not a model card that this version of darklift reads ({error!r})") from error
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a photo at full resolution. low: (1, 3, h, w) unit. box: (4,) fractions of the photo: top, left, bottom, right."""
+
+    low: FloatArray
+    box: FloatArray
+
+
+class Model:
+    """A card and its graphs."""
+
+    def __init__(self, card: ModelCard, graphs: Mapping[str, GraphRunner]) -> None:
+        if "step" not in graphs:
+            raise ModelError(f"model {card.name} has no graph 'step'; it has {', '.join(graphs) or 'none'}")
+        self.card = card
+        self._graphs = graphs
+
+    @property
+    def controls_exposure(self) -> bool:
+        """Whether the brightness wanted is an input of this model."""
+        return any("brightness" in graph.inputs for graph in self._graphs.values())
+
+    def predict_brightness(self, overview: Overview) -> float | None:
+        """Mean coded value, in (0, 1), that a good version of this photo would have; None where the model does not say."""
+        graph = self._graphs.get("exposure")
+        return None if graph is None else float(_run(graph, _describe(overview))["brightness"][0])
+
+    def condition(self, overview: Overview, brightness: float | None) -> dict[str, FloatArray]:
+        """All that is known of the photo before any piece of it is worked on; computed once per photo."""
+        known = _describe(overview)
+        if brightness is not None:
+            known["brightness"] = np.full(1, brightness, np.float32)
+        graph = self._graphs.get("condition")
+        if graph is not None and "low" not in graph.inputs:
+            known |= _run(graph, known)
+        return known
+
+    def denoiser(self, piece: Piece, condition: Mapping[str, FloatArray]) -> Denoiser:
+        """The network bound to a piece of the photo that ``condition`` is about."""
+        known = {**condition, "low": piece.low, "box": piece.box[None]}
+        graph = self._graphs.get("condition")
+        if graph is not None and "low" in graph.inputs:
+            known |= _run(graph, known)
+        step = self._graphs["step"]
+
+        def denoise(x: FloatArray, abar: float) -> FloatArray:
+            (output,) = _run(step, {**known, "x": x, "abar": np.full(1, abar, np.float32)}).values()
+            return output
+
+        return denoise
+
+
+def _describe(overview: Overview) -> dict[str, FloatArray]:
+    return {"thumbnail": overview.thumbnail[None], "statistics": overview.statistics[None]}
+
+
+def _run(graph: GraphRunner, known: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+    missing = [name for name in graph.inputs if name not in known]
+    if missing:
+        raise ModelError(f"a graph of this model wants inputs that darklift does not know: {', '.join(missing)}")
+    return graph({name: known[name] for name in graph.inputs})

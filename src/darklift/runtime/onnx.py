@@ -1,0 +1,89 @@
+"""Exported models on ONNX Runtime: the default, without torch."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import onnxruntime
+
+from darklift.errors import ModelError, UsageError
+from darklift.runtime.base import FloatArray, Model, ModelCard
+
+__all__ = ["CARD_FILE", "load_onnx_model", "providers"]
+
+CARD_FILE = "model.json"
+_DEVICES = {
+    "cpu": ["CPUExecutionProvider"],
+    "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"],
+    "coreml": ["CoreMLExecutionProvider", "CPUExecutionProvider"],
+    "directml": ["DmlExecutionProvider", "CPUExecutionProvider"],
+}
+
+
+def providers() -> list[str]:
+    """ONNX Runtime's execution providers on this machine, best first."""
+    return list(onnxruntime.get_available_providers())
+
+
+def load_onnx_model(folder: Path, device: str = "auto") -> Model:
+    """The exported model in ``folder`` (``model.json`` and ``*.onnx``). Raises ModelError, UsageError (unknown device)."""
+    try:
+        text = (folder / CARD_FILE).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"cannot read {folder / CARD_FILE} ({error}): expected a folder that darklift export wrote") from error
+    card = ModelCard.from_json(text, str(folder / CARD_FILE))
+    chosen = _providers_for(device)
+    graphs = {}
+    for name, digest in card.files.items():
+        graphs[Path(name).stem] = _OnnxGraph(folder / name, digest, chosen)
+    return Model(card, graphs)
+
+
+def _providers_for(device: str) -> list[str]:
+    if device == "auto":
+        device = "cuda" if "CUDAExecutionProvider" in providers() else "cpu"
+    if device not in _DEVICES:
+        raise UsageError(f"unknown device {device!r} for ONNX Runtime: choose auto, {', '.join(_DEVICES)}")
+    wanted = _DEVICES[device]
+    if wanted[0] not in providers():
+        raise UsageError(
+            f"device {device} needs ONNX Runtime's {wanted[0]}, found {', '.join(providers())}: install the onnxruntime "
+            "package made for that device, or choose cpu"
+        )
+    return wanted
+
+
+class _OnnxGraph:
+    def __init__(self, path: Path, digest: str, chosen: list[str]) -> None:
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise ModelError(f"cannot read {path} ({error.strerror}): the model is incomplete, export or install it again") from error
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise ModelError(f"{path} is damaged (its sha256 is not the one in {CARD_FILE}): export or install it again")
+        self._session = onnxruntime.InferenceSession(data, _session_options(), providers=chosen)
+        self._inputs = tuple(i.name for i in self._session.get_inputs())
+        self._outputs = [o.name for o in self._session.get_outputs()]
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return self._inputs
+
+    def __call__(self, feeds: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+        values: list[Any] = self._session.run(self._outputs, dict(feeds))
+        return dict(zip(self._outputs, values, strict=True))
+
+
+def _session_options() -> Any:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors only: its warnings are about its own optimiser
+    threads = os.environ.get("OMP_NUM_THREADS", "")
+    if threads.isdigit():
+        options.intra_op_num_threads = int(threads)
+    elif hasattr(os, "sched_getaffinity"):  # the cores that we may use, not those that the machine has
+        options.intra_op_num_threads = len(os.sched_getaffinity(0))
+    return options

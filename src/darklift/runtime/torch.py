@@ -1,0 +1,63 @@
+"""Methods and checkpoints on torch: the same graphs that are exported to ONNX, run as modules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from darklift.checkpoint import load_checkpoint
+from darklift.errors import UsageError
+from darklift.methods import Graph, Method
+from darklift.runtime.base import FloatArray, Model, ModelCard
+
+__all__ = ["load_torch_model", "torch_model"]
+
+_DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def load_torch_model(path: Path, device: str = "auto", precision: str = "auto") -> Model:
+    """The checkpoint in ``path`` (.safetensors). Raises ModelError, UsageError."""
+    checkpoint = load_checkpoint(path)
+    checkpoint.method.net.eval()
+    return torch_model(checkpoint.method, {"model": str(path), **checkpoint.info}, device, precision)
+
+
+def torch_model(method: Method, info: Mapping[str, Any], device: str = "auto", precision: str = "auto") -> Model:
+    """A method in memory as a model. device: auto, or as torch names them. precision: fp32 (auto), bf16 or fp16."""
+    precision = "fp32" if precision == "auto" else precision
+    if precision not in _DTYPES:
+        raise UsageError(f"unknown precision {precision!r}: choose auto, {', '.join(_DTYPES)}")
+    try:
+        where = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+        method.net.to(device=where, memory_format=torch.channels_last)
+    except (RuntimeError, AssertionError) as error:
+        raise UsageError(f"device {device!r} cannot be used by this torch: {str(error).splitlines()[0]}") from error
+    card = ModelCard(
+        name=str(info.get("model", method.name)),
+        method=method.name,
+        size_multiple=method.size_multiple,
+        presets=method.presets,
+        backend="torch",
+        info=info,
+    )
+    return Model(card, {name: _TorchGraph(g, where, _DTYPES[precision]) for name, g in method.graphs().items()})
+
+
+class _TorchGraph:
+    def __init__(self, graph: Graph, device: torch.device, dtype: torch.dtype | None) -> None:
+        self._graph, self._device, self._dtype = graph, device, dtype
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return self._graph.inputs
+
+    @torch.inference_mode()
+    def __call__(self, feeds: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+        tensors = [torch.from_numpy(feeds[name]).to(self._device) for name in self._graph.inputs]
+        with torch.autocast(self._device.type, self._dtype, enabled=self._dtype is not None):
+            results = self._graph.module(*tensors)
+        results = results if isinstance(results, tuple) else (results,)
+        return {name: r.float().cpu().numpy() for name, r in zip(self._graph.outputs, results, strict=True)}

@@ -1,0 +1,80 @@
+"""Pieces of a large picture: bounded memory for any size, no seams."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Tile", "map_tiles", "plan_tiles"]
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A window of the picture: rows top … top + height, columns left … left + width."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+def plan_tiles(height: int, width: int, *, side: int, overlap: int, multiple: int) -> tuple[Tile, ...]:
+    """Cover a picture by tiles of at most about ``side`` pixels a side that overlap by at least ``overlap``.
+
+    One tile where the picture is no larger than ``side``² pixels in area. Tiles begin at multiples of ``multiple``, so that
+    a network that halves its input sees the same grid in every tile and in the whole.
+    """
+    if height * width <= side * side:
+        return (Tile(0, 0, height, width),)
+    rows = _spans(height, side, overlap, multiple)
+    columns = _spans(width, side, overlap, multiple)
+    return tuple(Tile(top, left, h, w) for top, h in rows for left, w in columns)
+
+
+def _spans(length: int, side: int, overlap: int, multiple: int) -> Iterator[tuple[int, int]]:
+    if length <= side:
+        yield 0, length
+        return
+    count = -(-(length - overlap) // (side - overlap))
+    stride = -(-(length - overlap) // count // multiple) * multiple
+    for start in range(0, length - overlap, stride):
+        yield start, min(stride + overlap, length - start)
+
+
+def map_tiles(
+    tiles: tuple[Tile, ...], shape: tuple[int, int, int], work: Callable[[Tile], FloatArray], overlap: int
+) -> FloatArray:
+    """Run ``work`` on each tile and blend its (C, h, w) results into one (C, H, W) picture, cross-fading over the overlaps."""
+    if len(tiles) == 1:
+        return work(tiles[0])
+    total = np.zeros(shape, dtype=np.float32)
+    weights = np.zeros(shape[1:], dtype=np.float32)
+    for tile in tiles:
+        weight = np.outer(
+            _fade(tile.top, tile.height, shape[1], overlap), _fade(tile.left, tile.width, shape[2], overlap)
+        )
+        window = np.s_[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width]
+        total[:, *window] += weight * work(tile)
+        weights[window] += weight
+    total /= weights
+    return total
+
+
+def _fade(start: int, length: int, whole: int, overlap: int) -> FloatArray:
+    """Weights along one side: rising over the first ``overlap`` pixels and falling over the last, except at the border.
+
+    The outer quarter of an overlap gets no say: there a network sees the tile's cut edge.
+    """
+    places = np.arange(length, dtype=np.float32) + 0.5
+    ramp = np.full(length, np.inf, dtype=np.float32)
+    if start > 0:
+        ramp = np.minimum(ramp, places)
+    if start + length < whole:
+        ramp = np.minimum(ramp, length - places)
+    rising: FloatArray = np.clip((ramp - overlap / 4) / (overlap / 2), 1e-4, 1).astype(np.float32)
+    return rising

@@ -1,0 +1,162 @@
+"""Recipes: one frozen tree of settings, read from TOML, changed with ``--set key=value``, saved with every run."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from darklift.errors import ConfigError
+
+__all__ = ["DataConfig", "Recipe", "SourceConfig", "TrainConfig", "ValidationConfig", "dump_recipe", "load_recipe"]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SourceConfig(_Settings):
+    """One source of training examples; see :class:`darklift.data.sources.Source` for the numbers."""
+
+    name: str
+    kind: Literal["pairs", "exposures", "photos"]
+    """pairs: two folders paired by name, or a known layout. exposures: scene folders. photos: good pictures to darken."""
+    path: str
+    """Folder, relative to ``data.root``."""
+    low: str | None = None
+    high: str | None = None
+    """Folders of the two halves, relative to ``path``, where the layout is none that darklift knows."""
+    leave_out: str | None = None
+    """A file of names, one a line, that are not trained on (relative to ``data.root``)."""
+    leave_out_every: int = Field(default=0, ge=0)
+    """Hold out every n-th scene or picture (0: none), for looking at later."""
+    share: float = Field(default=1.0, gt=0)
+    jitter: float = Field(default=0.0, ge=0)
+    recompressed: float = Field(default=0.0, ge=0, le=1)
+    part_share: float = Field(default=0.5, ge=0, le=1)
+    turn_share: float = Field(default=0.25, ge=0, le=1)
+    max_stops: float = Field(default=7.0, ge=0)
+    exposure_weight: float = Field(default=1.0, ge=0, le=1)
+    clipped_weight: float = Field(default=1.0, ge=0, le=1)
+
+
+class ValidationConfig(_Settings):
+    """The pairs that checkpoints are chosen on."""
+
+    path: str
+    names: str | None = None
+    """A file of names, one a line; None takes all pairs of ``path``."""
+    every: int = Field(default=2000, gt=0)
+    """Steps between validations."""
+    limit: int | None = Field(default=None, gt=0)
+    samples: int = Field(default=4, ge=0)
+    """Pictures of the first so many pairs are saved at each validation."""
+
+
+class DataConfig(_Settings):
+    """Where the pictures are. ``root`` is relative to the working directory."""
+
+    root: str = "data"
+    sources: tuple[SourceConfig, ...] = Field(min_length=1)
+    validation: ValidationConfig | None = None
+
+
+class TrainConfig(_Settings):
+    """The optimisation."""
+
+    steps: int = Field(gt=0)
+    batch: int = Field(default=8, gt=0)
+    """Examples a step over all processes together."""
+    lr: float = Field(default=5e-4, gt=0)
+    warmup: int = Field(default=200, ge=0)
+    decay: int = Field(default=0, ge=0)
+    """The learning rate is constant until the last so many steps, where it falls to 1% along a cosine. A run that has not
+    come there yet can be made longer by resuming it with more steps."""
+    weight_decay: float = Field(default=0.01, ge=0)
+    clip_norm: float = Field(default=1.0, gt=0)
+    ema: float = Field(default=0.999, ge=0, lt=1)
+    precision: Literal["auto", "no", "bf16", "fp16"] = "auto"
+    """auto: the fastest that trains safely on this device, measured once when the run begins."""
+    crops: tuple[tuple[int, int], ...] = ((0, 128),)
+    """(first step, side of the crops in pixels), rising."""
+    workers: int = Field(default=1, ge=0)
+    seed: int = 0
+    save_minutes: float = Field(default=10, gt=0)
+    log_every: int = Field(default=50, gt=0)
+
+    def crop_size(self, step: int) -> int:
+        """Side of the crops at this step."""
+        return next(size for first, size in reversed(self.crops) if first <= step)
+
+
+class Recipe(_Settings):
+    """Everything that a training run is made of."""
+
+    method: str
+    model: dict[str, Any] = {}
+    """The method's own config."""
+    data: DataConfig
+    train: TrainConfig
+
+
+def load_recipe(path: Path, changes: Iterable[str] = ()) -> Recipe:
+    """Read a recipe and apply ``key.sub=value`` changes (values as in TOML; bare words are strings). Raises ConfigError."""
+    try:
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read the recipe {path}: {error.strerror or error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from error
+    for change in changes:
+        _apply(tree, change)
+    try:
+        return Recipe(**tree)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigError(f"{path}: {_explain(first['loc'], first['msg'], first['type'])}") from error
+
+
+def dump_recipe(recipe: Recipe) -> bytes:
+    """The recipe as TOML, every default written out."""
+    return tomli_w.dumps(recipe.model_dump(mode="json", exclude_none=True)).encode()
+
+
+def _apply(tree: dict[str, Any], change: str) -> None:
+    key, equals, text = change.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"--set takes key=value, for example train.lr=2e-4; got {change!r}")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *parents, last = key.strip().split(".")
+    node: Any = tree
+    for part in (*parents, last):
+        if isinstance(node, list) and not (part.isdigit() and int(part) < len(node)):
+            raise ConfigError(f"--set {key}: {part!r} is no place in a list of {len(node)}: use 0 to {len(node) - 1}")
+        if not isinstance(node, dict | list):
+            raise ConfigError(f"--set {key}: {part!r} lies below a plain value")
+        if part is last:
+            break
+        node = node[int(part)] if isinstance(node, list) else node.setdefault(part, {})
+    node[int(last) if isinstance(node, list) else last] = value
+
+
+def _explain(location: tuple[int | str, ...], message: str, kind: str) -> str:
+    where = ".".join(str(part) for part in location)
+    if kind != "extra_forbidden":
+        return f"{where}: {message}"
+    model: Any = Recipe
+    for part in location[:-1]:
+        annotation = model.model_fields[part].annotation if isinstance(part, str) and hasattr(model, "model_fields") else model
+        candidates = [annotation, *getattr(annotation, "__args__", ())]
+        model = next((c for c in candidates if hasattr(c, "model_fields")), model)
+    known = list(model.model_fields)
+    near = difflib.get_close_matches(str(location[-1]), known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known keys are {', '.join(known)}"
+    return f"unknown key {where!r}: {hint}"

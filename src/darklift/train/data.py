@@ -1,0 +1,78 @@
+"""From a recipe's data section to pictures: which files are trained on, which are held out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from darklift.data import Pair, exclude, exposure_pairs, find_pairs, match_pairs, read_names, select
+from darklift.data.sources import Mixture, Source
+from darklift.errors import DataError
+from darklift.image import is_image_path
+from darklift.train.config import DataConfig, SourceConfig
+
+__all__ = ["build_mixture", "validation_pairs"]
+
+T = TypeVar("T")
+
+_SOURCE_SETTINGS = (
+    "share",
+    "jitter",
+    "recompressed",
+    "part_share",
+    "turn_share",
+    "max_stops",
+    "exposure_weight",
+    "clipped_weight",
+)
+
+
+def build_mixture(config: DataConfig) -> Mixture:
+    """The training sources of the recipe, without what is held out. Raises DataError."""
+    return Mixture(tuple(_source(source, Path(config.root)) for source in config.sources))
+
+
+def validation_pairs(config: DataConfig) -> tuple[Pair, ...]:
+    """The pairs that checkpoints are chosen on; none without a validation section."""
+    validation = config.validation
+    if validation is None:
+        return ()
+    root = Path(config.root)
+    pairs = find_pairs(root / validation.path)
+    if validation.names:
+        pairs = select(pairs, read_names(root / validation.names))
+    return tuple(pairs[: validation.limit])
+
+
+def _source(config: SourceConfig, root: Path) -> Source:
+    folder = root / config.path
+    left_out = read_names(root / config.leave_out) if config.leave_out else ()
+    settings = {name: getattr(config, name) for name in _SOURCE_SETTINGS}
+    if config.kind == "photos":
+        photos = _photos(folder)
+        photos = [photo for photo in photos if photo.stem not in left_out]
+        return Source(config.name, tuple(_thinned(photos, config.leave_out_every)), None, **settings)
+    if config.kind == "exposures":
+        pairs: Sequence[Pair] = exposure_pairs(folder)
+        scenes = sorted({pair.high.parent for pair in pairs})
+        kept = set(_thinned(scenes, config.leave_out_every))
+        pairs = [pair for pair in pairs if pair.high.parent in kept]
+    else:
+        halves = (folder / config.low, folder / config.high) if config.low and config.high else None
+        pairs = match_pairs(*halves) if halves else find_pairs(folder)
+        pairs = exclude(pairs, left_out) if left_out else pairs
+        pairs = _thinned(pairs, config.leave_out_every)
+    return Source(config.name, tuple(p.high for p in pairs), tuple(p.low for p in pairs), **settings)
+
+
+def _photos(folder: Path) -> list[Path]:
+    photos = sorted(path for path in folder.rglob("*") if path.is_file() and is_image_path(path))
+    if not photos:
+        raise DataError(f"no pictures in {folder}: expected JPEG, PNG, WebP, BMP or TIFF files there or below")
+    return photos
+
+
+def _thinned(items: Sequence[T], every: int) -> list[T]:
+    """All but every n-th."""
+    return [item for number, item in enumerate(items, start=1) if not every or number % every]

@@ -1,0 +1,173 @@
+"""The training loop as a generator of step reports: no logging, no files, no validation in here."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+from torch.utils.data import DataLoader, Dataset
+
+from darklift.data.sources import Mixture
+from darklift.diffusion import random_generator
+from darklift.errors import TrainingError
+from darklift.methods import Method, Stage
+from darklift.methods.base import Batch
+from darklift.train.config import TrainConfig
+
+__all__ = ["Examples", "StepReport", "TrainState", "example_batches", "learning_rate", "new_state", "train_steps"]
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What one step did: ``step`` steps are done now; losses are means over all processes."""
+
+    step: int
+    losses: Mapping[str, float]
+    grad_norm: float
+    lr: float
+    seconds: float
+
+    @property
+    def loss(self) -> float:
+        """Sum of the parts."""
+        return sum(self.losses.values())
+
+
+@dataclass
+class TrainState:
+    """All that changes while training. ``net`` is wrapped for the device; ``ema`` follows the bare network."""
+
+    net: nn.Module
+    ema: AveragedModel
+    optimizer: torch.optim.Optimizer
+    step: int = 0
+
+
+def new_state(method: Method, stage: Stage, config: TrainConfig, accelerator: Accelerator) -> TrainState:
+    """Fresh EMA and optimizer around the method's network; only the stage's parameters are trained."""
+    for name, parameter in method.net.named_parameters():
+        parameter.requires_grad_(any(name.startswith(prefix) for prefix in stage.trains))
+    method.net.to(device=accelerator.device, memory_format=torch.channels_last)
+    trained = [parameter for parameter in method.net.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=config.lr, weight_decay=config.weight_decay, fused=True)
+    ema = AveragedModel(method.net, multi_avg_fn=_ema_update(config.ema), use_buffers=True)
+    net, wrapped_optimizer = accelerator.prepare(method.net, optimizer)
+    return TrainState(net, ema, wrapped_optimizer)
+
+
+def _ema_update(decay: float):  # type: ignore[no-untyped-def]  # AveragedModel's own type is private
+    """EMA whose decay rises to ``decay`` over the first steps, so that the start is forgotten soon."""
+
+    @torch.no_grad()
+    def update(averaged: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
+        n = int(count)
+        torch._foreach_lerp_(averaged, current, 1 - min(decay, (1 + n) / (10 + n)))
+
+    return update
+
+
+def learning_rate(config: TrainConfig, step: int) -> float:
+    """Linear warm-up, constant, cosine decay to 1% over the last ``config.decay`` steps; a function of the step alone."""
+    rate = config.lr * min(1.0, (step + 1) / max(config.warmup, 1))
+    into_decay = step - (config.steps - config.decay)
+    if into_decay > 0:
+        rate *= 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * into_decay / config.decay))
+    return rate
+
+
+class Examples(Dataset[tuple[dict[str, Tensor], str]]):
+    """Prepared examples by their number in the run; each is a pure function of (seed, number)."""
+
+    def __init__(self, mixture: Mixture, stage: Stage, config: TrainConfig) -> None:
+        self.mixture, self.stage, self.config = mixture, stage, config
+
+    def __getitem__(self, index: int) -> tuple[dict[str, Tensor], str]:
+        size = self.config.crop_size(index // self.config.batch)
+        crop = self.mixture.draw(index, size, random_generator(self.config.seed, "example", index))
+        return {name: torch.as_tensor(array) for name, array in self.stage.prepare(crop).items()}, crop.name
+
+
+def example_batches(examples: Examples, first_step: int, rank: int, world: int) -> DataLoader[tuple[Batch, list[str]]]:
+    """Batches from ``first_step`` on: this rank's share of each global batch."""
+    config = examples.config
+    if config.batch % world:
+        raise TrainingError(f"train.batch is {config.batch}, which {world} processes cannot share evenly: choose a multiple")
+    share = config.batch // world
+
+    def indices() -> Iterator[list[int]]:
+        for step in range(first_step, config.steps):
+            start = step * config.batch + rank * share
+            yield list(range(start, start + share))
+
+    return DataLoader(
+        examples,
+        batch_sampler=_Batches(indices),
+        num_workers=config.workers,
+        prefetch_factor=4 if config.workers else None,
+        pin_memory=torch.cuda.is_available(),
+        worker_init_fn=_quiet_worker,
+    )
+
+
+class _Batches:
+    """An iterable that can be begun again, as DataLoader asks of a batch sampler."""
+
+    def __init__(self, make) -> None:  # type: ignore[no-untyped-def]
+        self._make = make
+
+    def __iter__(self) -> Iterator[list[int]]:
+        result: Iterator[list[int]] = self._make()
+        return result
+
+
+def _quiet_worker(_: int) -> None:
+    """Workers leave the cores to the training step, and Ctrl-C to the main process."""
+    import signal
+
+    torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def train_steps(
+    method: Method,
+    stage: Stage,
+    loader: DataLoader[tuple[Batch, list[str]]],
+    state: TrainState,
+    config: TrainConfig,
+    accelerator: Accelerator,
+) -> Iterator[StepReport]:
+    """Train from ``state.step`` to ``config.steps``, a report after each step. Raises TrainingError on a non-finite loss."""
+    trained = [parameter for parameter in method.net.parameters() if parameter.requires_grad]
+    state.net.train()
+    started = time.perf_counter()
+    for batch, names in loader:
+        # Dropout and the like, if a network has any, draw the same numbers after a resume.
+        torch.manual_seed(config.seed * 1_000_003 + state.step * accelerator.num_processes + accelerator.process_index)
+        rate = learning_rate(config, state.step)
+        for group in state.optimizer.param_groups:
+            group["lr"] = rate
+        on_device = {name: tensor.to(accelerator.device, non_blocking=True) for name, tensor in batch.items()}
+        parts = stage.objective(state.net, on_device)
+        losses = torch.stack([part.float() for part in parts.values()])
+        if not torch.isfinite(losses).all():
+            shown = ", ".join(f"{name} {float(part):.3g}" for name, part in parts.items())
+            raise TrainingError(
+                f"the loss is not finite at step {state.step} ({shown}) on the batch of {', '.join(names)}: look at these "
+                "files, or resume from the last checkpoint with a lower train.lr or train.precision=no"
+            )
+        accelerator.backward(losses.sum())
+        grad_norm = accelerator.clip_grad_norm_(trained, config.clip_norm)
+        state.optimizer.step()
+        state.optimizer.zero_grad()
+        state.ema.update_parameters(method.net)
+        state.step += 1
+        means = accelerator.reduce(losses.detach(), "mean").tolist()
+        now = time.perf_counter()
+        yield StepReport(state.step, dict(zip(parts, means, strict=True)), float(grad_norm), rate, now - started)
+        started = now

@@ -1,0 +1,270 @@
+"""A training run and its folder: logging, validation, checkpoints, resume."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import platform
+import signal
+import time
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from filelock import FileLock, Timeout
+from torch.utils.tensorboard import SummaryWriter
+
+from darklift.checkpoint import build_method, save_checkpoint, write_atomically
+from darklift.errors import ConfigError, TrainingError
+from darklift.methods import Method
+from darklift.train.config import Recipe, TrainConfig, dump_recipe
+from darklift.train.data import build_mixture
+from darklift.train.loop import (
+    Examples,
+    StepReport,
+    TrainState,
+    example_batches,
+    new_state,
+    train_steps,
+)
+from darklift.train.precision import fastest_precision
+from darklift.train.validation import Validator
+
+__all__ = ["Progress", "train"]
+
+_STATE, _RECIPE = "state.pt", "recipe.toml"
+
+
+class Progress:
+    """What :func:`train` tells whoever watches; the command line draws it."""
+
+    def step(self, report: StepReport, steps: int) -> None:
+        """A step is done."""
+
+    def note(self, message: str) -> None:
+        """Something worth a line."""
+
+
+def train(recipe: Recipe, folder: Path, *, resume: bool = False, progress: Progress | None = None) -> Path:
+    """Train ``recipe`` in ``folder`` and return the path of the best checkpoint (the last, without validation).
+
+    A new run wants a folder that holds none yet; ``resume`` goes on where that folder's run stopped, with the same losses as if it
+    had not. Ctrl-C (and SIGTERM) saves after the step at hand and raises KeyboardInterrupt. Raises TrainingError, ConfigError, DataError.
+    """
+    progress = progress or Progress()
+    folder.mkdir(parents=True, exist_ok=True)
+    with _locked(folder), _stop_signals() as stop:
+        return _Run(recipe, folder, resume, progress).go(stop)
+
+
+class _Run:
+    def __init__(self, recipe: Recipe, folder: Path, resume: bool, progress: Progress) -> None:
+        saved = _read_state(folder) if resume else None
+        if not resume and (folder / _STATE).exists():
+            raise TrainingError(f"{folder} holds a run already: add --resume to go on with it, or choose another --run folder")
+        self.folder, self.progress = folder, progress
+        self.recipe = recipe = _settle_precision(recipe, saved)
+        self.accelerator = Accelerator(mixed_precision=recipe.train.precision, cpu=not torch.cuda.is_available())
+        torch.manual_seed(recipe.train.seed)
+        self.method: Method = build_method(recipe.method, recipe.model)
+        self.stage = self.method.stages[0]
+        self.state = new_state(self.method, self.stage, recipe.train, self.accelerator)
+        self.best: float | None = None
+        if saved is not None:
+            self._restore(saved)
+        self.validator = Validator(recipe.data, folder) if recipe.data.validation and self._is_main else None
+        if self._is_main:
+            write_atomically(folder / _RECIPE, dump_recipe(recipe))
+            write_atomically(folder / "environment.json", json.dumps(_environment(self.accelerator), indent=2).encode())
+        self.board = SummaryWriter(str(folder), purge_step=self.state.step) if self._is_main else None
+
+    @property
+    def _is_main(self) -> bool:
+        return bool(self.accelerator.is_main_process)
+
+    def go(self, stop: list[int]) -> Path:
+        config = self.recipe.train
+        mixture = build_mixture(self.recipe.data)
+        mixture.load()
+        saved_at = time.monotonic()
+        batches = _Batches(self, mixture, config)
+        for report in batches:
+            self._log(report, config)
+            if self._due(report.step):
+                self._validate()
+            if stop or time.monotonic() - saved_at > 60 * config.save_minutes:
+                self._save()
+                saved_at = time.monotonic()
+            if stop:
+                raise KeyboardInterrupt(f"stopped at step {report.step} of {config.steps}, saved: go on with --resume")
+        if self.validator and not self._due(self.state.step):
+            self._validate()
+        self._save()
+        return self.folder / ("best.safetensors" if self.validator else "last.safetensors")
+
+    def _due(self, step: int) -> bool:
+        validation = self.recipe.data.validation
+        return validation is not None and step % validation.every == 0
+
+    def _log(self, report: StepReport, config: TrainConfig) -> None:
+        self.progress.step(report, config.steps)
+        if self.board is None or report.step % config.log_every:
+            return
+        values = {"loss": report.loss, **{f"loss/{k}": v for k, v in report.losses.items()}}
+        values |= {"lr": report.lr, "grad_norm": report.grad_norm, "seconds": report.seconds}
+        self._record(report.step, values)
+
+    def _record(self, step: int, values: dict[str, float]) -> None:
+        if self.board is None:
+            return
+        for name, value in values.items():
+            self.board.add_scalar(name, value, step)
+        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": step, **{k: round(v, 6) for k, v in values.items()}}) + "\n")
+
+    def _validate(self) -> None:
+        if self.validator is None:
+            return
+        with self._ema_weights():
+            scores = self.validator.score(self.method, self.state.step)
+        self._record(self.state.step, {f"validation/{name}": value for name, value in scores.items()})
+        self.progress.note(f"step {self.state.step}: " + ", ".join(f"{k} {v:.4g}" for k, v in scores.items()))
+        if self.best is None or scores["choice"] > self.best:
+            self.best = scores["choice"]
+            self._save_weights("best.safetensors", scores)
+
+    @contextlib.contextmanager
+    def _ema_weights(self) -> Iterator[None]:
+        """The method's network holds the averaged weights for a while."""
+        own = {name: tensor.clone() for name, tensor in self.method.net.state_dict().items()}
+        self.method.net.load_state_dict(self.state.ema.module.state_dict())
+        self.method.net.eval()
+        try:
+            yield
+        finally:
+            self.method.net.load_state_dict(own)
+            self.method.net.train()
+
+    def _save_weights(self, name: str, scores: dict[str, float] | None = None) -> None:
+        info: dict[str, Any] = {"step": self.state.step, "weights": "EMA", "recipe": self.recipe.model_dump(mode="json")}
+        if scores:
+            info["validation"] = scores
+        save_checkpoint(self.folder / name, self.method, self.state.ema.module.state_dict(), info)
+
+    def _save(self) -> None:
+        if not self._is_main:
+            return
+        self._save_weights("last.safetensors")
+        buffer = io.BytesIO()
+        scaler = self.accelerator.scaler
+        torch.save(
+            {
+                "step": self.state.step,
+                "net": self.method.net.state_dict(),
+                "ema": self.state.ema.state_dict(),
+                "optimizer": self.state.optimizer.state_dict(),
+                "scaler": scaler.state_dict() if scaler else None,
+                "best": self.best,
+                "method": self.method.name,
+                "config": self.method.config.model_dump(mode="json"),
+                "precision": self.recipe.train.precision,
+            },
+            buffer,
+        )
+        write_atomically(self.folder / _STATE, buffer.getvalue())
+
+    def _restore(self, saved: dict[str, Any]) -> None:
+        if saved["method"] != self.method.name or saved["config"] != self.method.config.model_dump(mode="json"):
+            raise TrainingError(
+                f"{self.folder} holds a run of another network ({saved['method']}, {saved['config']}): resume with the same "
+                "method and [model], or begin a new run folder"
+            )
+        self.method.net.load_state_dict(saved["net"])
+        self.state.ema.load_state_dict(saved["ema"])
+        self.state.optimizer.load_state_dict(saved["optimizer"])
+        if saved["scaler"] and self.accelerator.scaler:
+            self.accelerator.scaler.load_state_dict(saved["scaler"])
+        self.state.step, self.best = saved["step"], saved["best"]
+
+
+class _Batches:
+    """The run's step reports; the loader is made anew wherever the crop size changes, so that none of its batches are mixed."""
+
+    def __init__(self, run: _Run, mixture: Any, config: TrainConfig) -> None:
+        self.run, self.mixture, self.config = run, mixture, config
+
+    def __iter__(self) -> Iterator[StepReport]:
+        run = self.run
+        examples = Examples(self.mixture, run.stage, self.config)
+        loader = example_batches(examples, run.state.step, run.accelerator.process_index, run.accelerator.num_processes)
+        return train_steps(run.method, run.stage, loader, run.state, self.config, run.accelerator)
+
+
+def _settle_precision(recipe: Recipe, saved: dict[str, Any] | None) -> Recipe:
+    if recipe.train.precision != "auto":
+        return recipe
+    precision = saved["precision"] if saved else fastest_precision()
+    return recipe.model_copy(update={"train": recipe.train.model_copy(update={"precision": precision})})
+
+
+def _read_state(folder: Path) -> dict[str, Any]:
+    path = folder / _STATE
+    if not path.exists():
+        raise TrainingError(f"there is nothing to resume in {folder} (no {_STATE}): leave --resume away to begin")
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return state
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """One run at a time in a folder; the system frees the lock when its holder dies."""
+    if int(os.environ.get("RANK", 0)):
+        yield
+        return
+    lock = FileLock(folder / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise TrainingError(f"another process is training in {folder}: wait for it, or choose another --run folder") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def _stop_signals() -> Iterator[list[int]]:
+    """Collects the first Ctrl-C or SIGTERM, to be acted on between two steps; the second one acts at once."""
+    received: list[int] = []
+    previous = {}
+
+    def receive(number: int, _frame: object) -> None:
+        if received:
+            raise KeyboardInterrupt
+        received.append(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(ValueError):  # not in the main thread: then nobody signals us
+            previous[number] = signal.signal(number, receive)
+    try:
+        yield received
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _environment(accelerator: Accelerator) -> dict[str, Any]:
+    packages = ("darklift", "torch", "accelerate", "numpy", "pillow", "safetensors", "pydantic")
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "device": str(accelerator.device),
+        "processes": accelerator.num_processes,
+        "threads": torch.get_num_threads(),
+        "packages": {name: metadata.version(name) for name in packages},
+    }

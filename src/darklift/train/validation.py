@@ -1,0 +1,52 @@
+"""Validation while training: the same Enhancer and the same scores as everywhere else, in memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from darklift.data import Pair
+from darklift.enhance import Enhancer
+from darklift.evaluate import score_pairs
+from darklift.image import Picture, read_image, write_image
+from darklift.methods import Method
+from darklift.runtime.torch import torch_model
+from darklift.train.config import DataConfig
+from darklift.train.data import validation_pairs
+
+__all__ = ["Validator"]
+
+
+class Validator:
+    """Scores a method on the recipe's validation pairs and saves sample pictures."""
+
+    def __init__(self, config: DataConfig, folder: Path) -> None:
+        self.pairs: tuple[Pair, ...] = validation_pairs(config)
+        self.folder = folder / "samples"
+        self.samples = config.validation.samples if config.validation else 0
+
+    def score(self, method: Method, step: int) -> dict[str, float]:
+        """Mean scores by name. ``choice``, by which the best checkpoint is kept: GT-mean PSNR + 20·SSIM (plain), in dB.
+
+        Plain PSNR mostly tells how the photographer's exposure was guessed, so it does not choose.
+        """
+        enhancer = Enhancer(torch_model(method, {"model": f"step {step}"}))
+        mean = score_pairs(enhancer, self.pairs).mean
+        self._save_samples(enhancer, step)
+        scores = {
+            "psnr": mean.psnr,
+            "ssim": mean.ssim,
+            "psnr_gt_mean": mean.psnr_gt_mean,
+            "ssim_gt_mean": mean.ssim_gt_mean,
+            "exposure_error": mean.exposure_error,
+        }
+        return {**scores, "choice": mean.psnr_gt_mean + 20 * mean.ssim}
+
+    def _save_samples(self, enhancer: Enhancer, step: int) -> None:
+        """Low, enhanced and ground truth side by side."""
+        self.folder.mkdir(exist_ok=True)
+        for pair in self.pairs[: self.samples]:
+            low, high = read_image(pair.low), read_image(pair.high)
+            row = np.concatenate([low.pixels, enhancer(low).pixels, high.pixels], axis=1)
+            write_image(Picture(row), self.folder / f"{step:07d}_{pair.name}.png", overwrite=True)

@@ -1,0 +1,54 @@
+"""The models that darklift knows by name. Bundled ones lie beside this file, one folder each: ``model.json`` and its graphs."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+
+from darklift.errors import ModelError
+
+__all__ = ["CATALOGUE", "KnownModel", "find_model"]
+
+_HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class KnownModel:
+    """A model in the catalogue. source: where it comes from. folder: where it lies."""
+
+    name: str
+    summary: str
+    licence: str
+    source: str
+    folder: Path
+
+
+CATALOGUE: dict[str, KnownModel] = {
+    model.name: model
+    for model in (
+        KnownModel(
+            name="compact",
+            summary="darklift's own small diffusion model, 1 to 8 steps, with exposure control",
+            licence="Apache-2.0 (trained on research-only data: see docs/model-cards/compact.md)",
+            source="recipes/compact.toml of this repository",
+            folder=_HERE / "compact",
+        ),
+    )
+}
+
+_ALIASES = {"default": "compact"}
+
+
+def find_model(name: str) -> Path:
+    """Folder or file of a model: a name of the catalogue, "default", or a path. Raises ModelError."""
+    known = CATALOGUE.get(_ALIASES.get(name, name))
+    path = known.folder if known else Path(name)
+    if path.exists():
+        return path
+    if known:
+        raise ModelError(f"model {name} is not in this installation ({path} is missing): install darklift again")
+    names = [*_ALIASES, *CATALOGUE]
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known models are {', '.join(names)}; or pass a path"
+    raise ModelError(f"there is no model, file or folder {name!r}: {hint}")

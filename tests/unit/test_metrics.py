@@ -1,0 +1,282 @@
+"""PSNR and SSIM against scikit-image, and what the two protocols promise."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from darklift.errors import UsageError
+from darklift.metrics import (
+    PSNR_CEILING,
+    Scores,
+    exposure_error,
+    mean_brightness,
+    mean_scores,
+    psnr,
+    scale_to_gt_mean,
+    score_pair,
+    ssim,
+    to_8bit,
+)
+
+
+def random_pair(height: int, width: int, seed: int = 0, noise: float = 0.1) -> tuple[np.ndarray, np.ndarray]:
+    """A smooth picture with texture, and a noisy copy of it: float64, unit."""
+    rng = np.random.default_rng(seed)
+    rows, columns = np.mgrid[0:height, 0:width]
+    waves = [0.5 + 0.4 * np.sin(rows / (5 + c) + columns / (9 - c)) for c in range(3)]
+    target = np.clip(np.stack(waves, axis=-1) + 0.05 * rng.standard_normal((height, width, 3)), 0, 1)
+    return np.clip(target + noise * rng.standard_normal(target.shape), 0, 1), target
+
+
+def reference_ssim(left: np.ndarray, right: np.ndarray) -> float:
+    return structural_similarity(
+        left, right, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, channel_axis=-1, data_range=255
+    )
+
+
+byte_pairs = st.tuples(st.integers(11, 34), st.integers(11, 34)).flatmap(
+    lambda size: st.tuples(hnp.arrays(np.uint8, (*size, 3)), hnp.arrays(np.uint8, (*size, 3)))
+)
+
+
+@given(byte_pairs)
+@settings(max_examples=60, deadline=None)
+def test_any_bytes_agree_with_scikit_image(pair):
+    left, right = pair
+    assert ssim(left, right) == pytest.approx(reference_ssim(left, right), abs=1e-9)
+    if not np.array_equal(left, right):
+        assert psnr(left, right) == pytest.approx(peak_signal_noise_ratio(left, right, data_range=255), abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("height", "width"),
+    [(11, 11), (11, 300), (300, 11), (67, 45), (120, 600), (15, 30000)],  # the later ones take several strips
+)
+@pytest.mark.parametrize("noise", [0.004, 0.3])
+def test_textured_pictures_agree_with_scikit_image(height, width, noise):
+    left, right = (to_8bit(image) for image in random_pair(height, width, noise=noise))
+    assert ssim(left, right) == pytest.approx(reference_ssim(left, right), abs=1e-9)
+    assert psnr(left, right) == pytest.approx(peak_signal_noise_ratio(right, left, data_range=255), abs=1e-9)
+
+
+@given(byte_pairs)
+@settings(max_examples=30, deadline=None)
+def test_scores_are_symmetric_and_bounded(pair):
+    left, right = pair
+    assert psnr(left, right) == psnr(right, left) >= 0.0
+    assert ssim(left, right) == ssim(right, left)
+    assert -1.0 <= ssim(left, right) <= 1.0
+
+
+@given(byte_pairs, st.integers(0, 3))
+@settings(max_examples=30, deadline=None)
+def test_turning_and_mirroring_both_pictures_changes_nothing(pair, turns):
+    left, right = (np.rot90(image, turns)[:, ::-1] for image in pair)  # also: strided views are welcome
+    assert psnr(left, right) == psnr(*pair)
+    assert ssim(left, right) == pytest.approx(ssim(*pair), abs=1e-12)
+
+
+def test_psnr_of_a_known_error():
+    target = np.zeros((4, 5, 3), np.uint8)
+    assert psnr(target + np.uint8(255), target) == 0.0
+    assert psnr(target + np.uint8(1), target) == pytest.approx(48.1308036, abs=1e-6)  # 20·log10(255)
+
+
+def test_identical_pictures_are_perfect():
+    image, _ = random_pair(40, 37)
+    assert psnr(image, image) == math.inf
+    assert ssim(image, image) == 1.0
+    # Less than half an 8-bit step away is the same saved picture.
+    centred = to_8bit(image) / 255.0
+    assert psnr(np.clip(centred + 0.0019, 0, 1), centred) == math.inf
+    assert ssim(np.clip(centred - 0.0019, 0, 1), centred) == 1.0
+
+
+def test_ssim_ignores_nothing_inside_and_everything_that_fills_no_window():
+    flat = np.full((31, 31, 3), 100, np.uint8)
+    corner, centre = flat.copy(), flat.copy()
+    corner[0, 0] = 200
+    centre[15, 15] = 200
+    assert ssim(centre, flat) < ssim(corner, flat) < 1.0
+
+
+@given(st.integers(0, 255), st.sampled_from([np.float16, np.float32, np.float64]))
+def test_8bit_values_survive_any_float(value, dtype):
+    assert to_8bit(np.array([value / 255], dtype=dtype)) == value
+
+
+def test_to_8bit_rounds_clips_and_keeps_bytes():
+    unit = np.array([-0.5, 0.0, 0.49 / 255, 0.51 / 255, 1.0, 7.0])
+    assert to_8bit(unit).tolist() == [0, 0, 0, 1, 255, 255]
+    assert to_8bit(unit).dtype == np.uint8
+    assert to_8bit(np.array([0, 1, 255], np.uint8)).tolist() == [0, 1, 255]
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int64, np.bool_])
+def test_dtypes_of_unknown_range_are_refused(dtype):
+    image = np.ones((12, 12, 3), dtype)
+    for score in (psnr, ssim):
+        with pytest.raises(UsageError, match=str(image.dtype)):
+            score(image, image)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_values_that_are_not_finite_are_refused(bad):
+    image = np.full((12, 12, 3), 0.5)
+    broken = image.copy()
+    broken[3, 4, 1] = bad
+    for score in (psnr, ssim):
+        with pytest.raises(UsageError, match="NaN or infinity"):
+            score(broken, image)
+
+
+def test_shapes_that_do_not_fit_are_refused():
+    image = np.zeros((12, 13, 3), np.uint8)
+    for score in (psnr, ssim):
+        with pytest.raises(UsageError, match=r"\(12, 13, 3\) and \(13, 12, 3\)"):
+            score(image, image.transpose(1, 0, 2))
+        for shape in [(12, 13), (12, 13, 4), (0, 13, 3), (1, 12, 13, 3)]:
+            with pytest.raises(UsageError, match="expected \\(height, width, 3\\)"):
+                score(np.zeros(shape, np.uint8), np.zeros(shape, np.uint8))
+
+
+def test_ssim_refuses_pictures_without_one_whole_window():
+    small = np.zeros((40, 10, 3), np.uint8)
+    assert psnr(small, small) == math.inf
+    with pytest.raises(UsageError, match="10×40 pixels; SSIM needs at least 11"):
+        ssim(small, small)
+
+
+# --- protocols ---
+
+
+def test_brightness_has_the_weights_of_rgb_to_gray():
+    for channel, weight in enumerate((0.299, 0.587, 0.114)):
+        image = np.zeros((2, 3, 3), np.float32)
+        image[..., channel] = 1.0
+        assert mean_brightness(image) == pytest.approx(weight, abs=1e-12)
+
+
+def test_score_pair_is_plain_and_gt_mean_side_by_side():
+    prediction, target = random_pair(40, 50)
+    prediction = prediction * 0.6
+    weights = np.array([0.299, 0.587, 0.114])
+    scaled = np.clip(prediction * ((target @ weights).mean() / (prediction @ weights).mean()), 0, 1)
+    scores = score_pair(prediction, target)
+    assert scores == Scores(
+        psnr=psnr(prediction, target),
+        ssim=ssim(prediction, target),
+        psnr_gt_mean=pytest.approx(psnr(scaled, target), abs=1e-3),
+        ssim_gt_mean=pytest.approx(ssim(scaled, target), abs=1e-5),
+        exposure_error=pytest.approx(-math.log2((prediction @ weights).mean() / (target @ weights).mean())),
+    )
+    assert scores.psnr_gt_mean > scores.psnr + 3
+
+
+@given(st.integers(0, 8), st.integers(0, 1000))
+@settings(max_examples=30, deadline=None)
+def test_gt_mean_scores_do_not_see_a_scaled_output(halvings, seed):
+    prediction, target = (image.astype(np.float32) for image in random_pair(16, 17, seed))
+    darker = score_pair(prediction / 2**halvings, target)  # powers of two: exact in float, so exactly the same scores
+    same = score_pair(prediction, target)
+    assert (darker.psnr_gt_mean, darker.ssim_gt_mean) == (same.psnr_gt_mean, same.ssim_gt_mean)
+    assert darker.exposure_error == pytest.approx(
+        abs(math.log2(mean_brightness(prediction) / mean_brightness(target)) - halvings), abs=1e-6
+    )
+
+
+@given(st.floats(0.05, 1.0))
+@settings(max_examples=30, deadline=None)
+def test_gt_mean_scaling_meets_the_target_brightness(factor):
+    prediction, target = random_pair(16, 17)
+    prediction, target = prediction * factor, target * 0.5  # far from clipping
+    assert mean_brightness(scale_to_gt_mean(prediction, target)) == pytest.approx(mean_brightness(target), rel=1e-9)
+
+
+def test_gt_mean_scales_before_it_rounds():
+    _, target = random_pair(20, 20)
+    dark = score_pair(target / 64, target)
+    assert dark.psnr_gt_mean == math.inf
+    assert dark.ssim_gt_mean == 1.0
+    rounded = to_8bit(target / 64) / 255.0
+    assert score_pair(rounded, target).psnr_gt_mean < 40
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_scaling_keeps_dtype_and_range(dtype):
+    almost_black = np.zeros((12, 12, 3), dtype)
+    almost_black[5, 5] = 1e-6
+    white = np.ones((12, 12, 3), dtype)
+    scaled = scale_to_gt_mean(almost_black, white)
+    assert scaled.dtype == dtype
+    assert scaled.max() == 1.0
+    assert scaled.min() == 0.0
+
+
+def test_a_black_output_gets_finite_scores():
+    black, target = np.zeros((12, 12, 3)), np.ones((12, 12, 3))
+    scores = score_pair(black, target)
+    assert scores.psnr == scores.psnr_gt_mean == 0.0
+    assert scores.exposure_error == pytest.approx(math.log2(510))
+    assert score_pair(black, black).exposure_error == 0.0
+    assert score_pair(target, black).psnr_gt_mean == math.inf  # scaled to black, as the protocol says
+
+
+@given(st.floats(0.01, 1.0), st.floats(0.01, 1.0))
+def test_exposure_error_is_symmetric_in_stops(first, second):
+    left, right = np.full((2, 2, 3), first), np.full((2, 2, 3), second)
+    assert exposure_error(left, right) == pytest.approx(abs(math.log2(first / second)), abs=1e-9)
+    assert exposure_error(left, right) == pytest.approx(exposure_error(right, left), abs=1e-12)
+
+
+def test_score_pair_clips_what_a_file_would_clip():
+    prediction, target = random_pair(20, 20)
+    assert score_pair(prediction * 3 - 1, target) == score_pair(np.clip(prediction * 3 - 1, 0, 1), target)
+
+
+def test_score_pair_refuses_bytes_and_broken_pictures():
+    unit = np.full((12, 12, 3), 0.5)
+    for pair in [(to_8bit(unit), unit), (unit, to_8bit(unit))]:
+        with pytest.raises(UsageError, match="uint8; expected floats"):
+            score_pair(*pair)
+    with pytest.raises(UsageError, match="NaN"):
+        score_pair(unit * math.nan, unit)
+    with pytest.raises(UsageError, match="expected one shape"):
+        score_pair(unit, unit[:11])
+    with pytest.raises(UsageError, match="expected \\(height, width, 3\\)"):
+        score_pair(unit[..., 0], unit[..., 0])
+
+
+def test_mean_scores_is_the_mean_of_each_score():
+    first, second = Scores(20.0, 0.8, 26.0, 0.9, 0.5), Scores(30.0, 0.6, 28.0, 0.7, 1.5)
+    assert mean_scores([first, second]) == Scores(25.0, pytest.approx(0.7), 27.0, pytest.approx(0.8), 1.0)
+    assert mean_scores([first]) == first
+
+
+def test_one_identical_picture_does_not_hide_the_others():
+    perfect, poor = Scores(math.inf, 1.0, math.inf, 1.0, 0.0), Scores(10.0, 0.5, 20.0, 0.5, 2.0)
+    mean = mean_scores([perfect, poor])
+    assert mean.psnr == (PSNR_CEILING + 10.0) / 2
+    assert mean.psnr_gt_mean == (PSNR_CEILING + 20.0) / 2
+    assert mean_scores([Scores(120.0, 1.0, 120.0, 1.0, 0.0)]) == mean_scores([perfect])  # never better than identical
+
+
+def test_mean_of_nothing_is_refused():
+    with pytest.raises(UsageError, match="no scores"):
+        mean_scores([])
+
+
+def test_a_saved_picture_scores_as_before_saving(tmp_path: Path):
+    image = pytest.importorskip("darklift.image")
+    pillow = pytest.importorskip("PIL.Image")
+    prediction, target = random_pair(20, 24)
+    pillow.fromarray(to_8bit(prediction)).save(tmp_path / "saved.png")
+    saved = image.read_image(tmp_path / "saved.png").pixels
+    assert psnr(saved, target) == psnr(prediction, target)
+    assert ssim(saved, target) == ssim(prediction, target)
