@@ -1,4 +1,6 @@
-"""Our checkpoints: one safetensors file with the weights, and in its metadata all that is needed to build the network again."""
+"""Our checkpoints: one safetensors file with the weights, and in its metadata all that is needed to build the network
+again.
+"""
 
 from __future__ import annotations
 
@@ -53,13 +55,17 @@ def save_checkpoint(path: Path, method: Method, weights: Mapping[str, Tensor], i
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Build the method that the file describes and load its weights. Raises ModelError for anything else than our files."""
+    """Build the method that the file describes and load its weights. Raises ModelError for anything else than our
+    files.
+    """
     try:
         with safe_open(str(path), framework="pt") as file:
             metadata = file.metadata() or {}
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
     except (SafetensorError, OSError) as error:
-        raise ModelError(f"cannot read {path} as a safetensors checkpoint ({error}): pass a file that darklift wrote") from error
+        raise ModelError(
+            f"cannot read {path} as a safetensors checkpoint ({error}): pass a file that darklift wrote"
+        ) from error
     if metadata.get("format") != FORMAT:
         raise ModelError(f"{path} is a safetensors file but not a darklift checkpoint: pass one from a run folder")
     description = json.loads(metadata["darklift"])

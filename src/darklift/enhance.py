@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from darklift.diffusion import noise_field, sample
-from darklift.errors import ModelError, UsageError
+from darklift.diffusion import Ladder, SamplerPreset, noise_field, sample
+from darklift.errors import MissingExtraError, ModelError, UsageError
 from darklift.image import (
     Picture,
     from_array,
@@ -26,7 +26,6 @@ from darklift.image import (
     to_array,
     to_pil,
     to_planes,
-    to_signed,
     to_unit,
     write_image,
 )
@@ -38,6 +37,7 @@ from darklift.weights import find_model
 __all__ = ["Enhanced", "Enhancer", "Exposure", "load_model"]
 
 ImageLike = TypeVar("ImageLike", Picture, Image.Image, npt.NDArray[Any], str, Path)
+FloatArray = npt.NDArray[np.float32]
 OnStep = Callable[[int, int], None]
 
 TILE_SIDE, TILE_OVERLAP = 1024, 128
@@ -74,7 +74,9 @@ class Exposure:
             return cls(mean=number)
         if not equals and abs(number) <= 10:
             return cls(stops=number)
-        raise UsageError(f"exposure {text!r} is neither stops from -10 to 10 (such as +0.5) nor mean=V with V between 0 and 1")
+        raise UsageError(
+            f"exposure {text!r} is neither stops from -10 to 10 (such as +0.5) nor mean=V with V between 0 and 1"
+        )
 
     def brightness(self, predicted: float) -> float:
         """The mean coded value wanted, given what the model predicted; kept where a picture still is one."""
@@ -84,7 +86,9 @@ class Exposure:
 
 @dataclass(frozen=True)
 class Enhanced:
-    """A result and how it came about: the brightness asked of the model (None: it takes none), steps, seconds without files."""
+    """A result and how it came about: the brightness asked of the model (None: it takes none), steps, seconds without
+    files.
+    """
 
     picture: Picture
     brightness: float | None
@@ -96,8 +100,8 @@ class Enhancer:
     """A loaded model, to be used for any number of pictures.
 
     model: a name that ``darklift info`` lists, a folder that ``darklift export`` wrote, a .safetensors checkpoint, or a
-    :class:`darklift.runtime.Model`. backend: auto, onnx or torch. device: auto, cpu, cuda, …. precision: auto, fp32, bf16, fp16
-    (torch only). Raises ModelError, UsageError, MissingExtraError.
+    :class:`darklift.runtime.Model`. backend: auto, onnx or torch. device: auto, cpu, cuda, …. precision: auto, fp32,
+    bf16, fp16 (torch only). Raises ModelError, UsageError, MissingExtraError.
     """
 
     def __init__(
@@ -120,26 +124,29 @@ class Enhancer:
         seed: int = 0,
         on_step: OnStep | None = None,
     ) -> ImageLike:
-        """Enhance one picture; what goes in comes out: Picture, PIL image, or array (same dtype, shape; range by dtype).
+        """Enhance one picture; what goes in comes out: Picture, PIL image, or array (same dtype and shape).
 
-        A path in gives a path out: ``night.jpg`` is read, ``night_enhanced.jpg`` written beside it (never over an existing file).
-        steps: of sampling, None for the model's default. exposure: see :class:`Exposure`. strength: 0 = the input, 1 = fully
-        enhanced. seed: of the sampler's noise. on_step: told (steps done, steps in all). Raises ImageError, UsageError.
+        A path in gives a path out: ``night.jpg`` is read, ``night_enhanced.jpg`` written beside it (never over an
+        existing file). steps: of sampling, None for the model's default. exposure: see :class:`Exposure`.
+        strength: 0 = the input, 1 = fully enhanced. seed: of the sampler's noise. on_step: told (steps done, steps in
+        all). Raises ImageError, UsageError.
         """
         run = partial(self.run, steps=steps, exposure=exposure, strength=strength, seed=seed, on_step=on_step)
+        result: Any
         if isinstance(image, Picture):
-            return run(image).picture
-        if isinstance(image, Image.Image):
-            return to_pil(run(from_pil(image)).picture, image.mode)
-        if isinstance(image, np.ndarray):
-            return to_array(run(from_array(image)).picture, image)
-        if isinstance(image, str | Path):
+            result = run(image).picture
+        elif isinstance(image, Image.Image):
+            result = to_pil(run(from_pil(image)).picture, image.mode)
+        elif isinstance(image, np.ndarray):
+            result = to_array(run(from_array(image)).picture, image)
+        elif isinstance(image, str | Path):
             path = Path(image)
-            written = write_image(run(read_image(path)).picture, path.with_stem(f"{path.stem}_enhanced"))
-            return type(image)(written)
-        raise UsageError(
-            f"cannot enhance a {type(image).__name__}: pass a path, a PIL image, a numpy array or a darklift Picture"
-        )
+            result = type(image)(write_image(run(read_image(path)).picture, path.with_stem(f"{path.stem}_enhanced")))
+        else:
+            raise UsageError(
+                f"cannot enhance a {type(image).__name__}: pass a path, a PIL image, an array or a Picture"
+            )
+        return cast(ImageLike, result)
 
     def run(
         self,
@@ -155,32 +162,45 @@ class Enhancer:
         started = time.perf_counter()
         if not 0 <= strength <= 1:
             raise UsageError(f"strength is {strength}, expected 0 (the input) to 1 (fully enhanced)")
-        preset = self.model.card.preset()
+        if exposure is not None and not self.model.controls_exposure:
+            raise UsageError(f"model {self.model.card.name} has no exposure control: leave the exposure away")
+        preset, wish = self.model.card.preset(), Exposure.of(exposure)
         try:
             ladder = preset.ladder(steps)
         except ValueError as error:
             raise UsageError(f"steps: {error}") from error
-        wish = Exposure.of(exposure)
-        if exposure is not None and not self.model.controls_exposure:
-            raise UsageError(f"model {self.model.card.name} has no exposure control: leave --exposure away")
+
         low = to_planes(picture.pixels)[0]
         overview = describe(low)
         predicted = self.model.predict_brightness(overview)
         brightness = None if predicted is None else wish.brightness(predicted)
         condition = self.model.condition(overview, brightness)
+        restored = self._restore(low, condition, preset, ladder, seed, on_step)
+        if strength != 1:
+            restored = low + np.float32(strength) * (restored - low)
+        enhanced = picture.with_pixels(from_planes(restored[None]))
+        return Enhanced(enhanced, brightness, len(ladder) - 1, time.perf_counter() - started)
 
-        tiles = plan_tiles(
-            *low.shape[1:], side=TILE_SIDE, overlap=TILE_OVERLAP, multiple=self.model.card.size_multiple
-        )
-        done = 0
+    def _restore(
+        self,
+        low: FloatArray,
+        condition: Mapping[str, FloatArray],
+        preset: SamplerPreset,
+        ladder: Ladder,
+        seed: int,
+        on_step: OnStep | None,
+    ) -> FloatArray:
+        """Sample the whole picture (3, H, W), tile by tile where it is large."""
+        multiple = self.model.card.size_multiple
+        tiles = plan_tiles(*low.shape[1:], side=TILE_SIDE, overlap=TILE_OVERLAP, multiple=multiple)
+        steps_before = {tile: number * (len(ladder) - 1) for number, tile in enumerate(tiles)}
 
-        def restore(tile: Tile) -> npt.NDArray[np.float32]:
-            nonlocal done
-            piece, window = _cut_piece(low, tile, self.model.card.size_multiple)
+        def restore(tile: Tile) -> FloatArray:
+            piece, window = _cut_piece(low, tile, multiple)
 
             def tell(step: int, of: int) -> None:
                 if on_step is not None:
-                    on_step(done + step, of * len(tiles))
+                    on_step(steps_before[tile] + step, of * len(tiles))
 
             x0 = sample(
                 self.model.denoiser(piece, condition),
@@ -188,30 +208,29 @@ class Enhancer:
                 ladder,
                 eta=preset.eta,
                 clip=preset.clip,
-                noise=lambda i: noise_field(seed, i, 3, window)[None],
+                noise=lambda draw: noise_field(seed, draw, 3, window)[None],
                 predicts=preset.predicts,
                 on_step=tell,
             )
-            done += len(ladder) - 1
-            unit: npt.NDArray[np.float32] = to_unit(x0)[0, :, : tile.height, : tile.width].clip(0, 1)
+            unit: FloatArray = to_unit(x0)[0, :, : tile.height, : tile.width].clip(0, 1)
             return unit
 
-        result = map_tiles(tiles, low.shape, restore, TILE_OVERLAP)
-        if strength != 1:
-            result = low + np.float32(strength) * (result - low)
-        pixels = from_planes(result[None])
-        return Enhanced(picture.with_pixels(pixels), brightness, len(ladder) - 1, time.perf_counter() - started)
+        return map_tiles(tiles, low.shape, restore, TILE_OVERLAP)
 
 
-def _cut_piece(
-    low: npt.NDArray[np.float32], tile: Tile, multiple: int
-) -> tuple[Piece, tuple[int, int, int, int]]:
-    """The tile's pixels, padded by reflection to the size multiple, and the window of the noise field that it covers."""
+def _cut_piece(low: npt.NDArray[np.float32], tile: Tile, multiple: int) -> tuple[Piece, tuple[int, int, int, int]]:
+    """The tile's pixels, padded by reflection to the size multiple, and the window of the noise field it covers."""
     cut = low[None, :, tile.top : tile.top + tile.height, tile.left : tile.left + tile.width]
     padded, _ = pad_to_multiple(cut, multiple)
     height, width = padded.shape[2:]
-    edges = np.array([tile.top, tile.left, tile.top + height, tile.left + width], dtype=np.float32)
-    box = edges / np.tile(np.array(low.shape[1:], dtype=np.float32), 2)
+    of_height, of_width = low.shape[1:]
+    edges = (
+        tile.top / of_height,
+        tile.left / of_width,
+        (tile.top + height) / of_height,
+        (tile.left + width) / of_width,
+    )
+    box = np.array(edges, dtype=np.float32)
     return Piece(np.ascontiguousarray(padded), box), (tile.top, tile.left, height, width)
 
 
@@ -222,16 +241,20 @@ def load_model(model: str | Path, backend: str = "auto", device: str = "auto", p
     path = find_model(str(model))
     if path.is_dir():
         if backend == "torch":
-            raise ModelError(f"{model} is an exported model, which runs on ONNX only: pass its .safetensors checkpoint for torch")
+            raise ModelError(
+                f"{model} is an exported model, which runs on ONNX only: pass its .safetensors checkpoint for torch"
+            )
         if precision not in ("auto", "fp32"):
-            raise UsageError(f"precision {precision} is for the torch backend: exported models run as they were exported")
+            raise UsageError(
+                f"precision {precision} is for the torch backend: exported models run as they were exported"
+            )
         from darklift.runtime.onnx import load_onnx_model
 
         return load_onnx_model(path, device)
     if backend == "onnx":
-        raise ModelError(f"{path} is a checkpoint, which runs on torch: run  darklift export {path} -o FOLDER  for ONNX")
-    from darklift.errors import MissingExtraError
-
+        raise ModelError(
+            f"{path} is a checkpoint, which runs on torch: run  darklift export {path} -o FOLDER  for ONNX"
+        )
     try:
         from darklift.runtime.torch import load_torch_model
     except ModuleNotFoundError as error:

@@ -6,6 +6,7 @@ Made the same way in training (on 8-bit arrays) and in use (on float arrays of a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,9 +25,9 @@ STATISTICS = 7 + len(_QUANTILES)
 class Overview:
     """A whole photo in brief.
 
-    thumbnail: float32 (3, 40, 40) unit, area-averaged. statistics: float32 (14,), each in [0, 1]: the square roots (so that
-    dark photos differ too) of the mean, the channel means, and quantiles of max(R, G, B); its spread; the shares of pixels
-    at the top (>= 250/255) and at the bottom (<= 2/255).
+    thumbnail: float32 (3, 40, 40) unit, area-averaged. statistics: float32 (14,), each in [0, 1]: the square roots
+    (so that dark photos differ too) of the mean, the channel means, and quantiles of max(R, G, B); its spread; the
+    shares of pixels at the top (>= 250/255) and at the bottom (<= 2/255).
     """
 
     thumbnail: npt.NDArray[np.float32]
@@ -38,12 +39,12 @@ class Overview:
         return float(self.thumbnail.mean())
 
 
-def area_average(planes: npt.NDArray[np.generic], size: tuple[int, int] = (THUMBNAIL, THUMBNAIL)) -> npt.NDArray[np.float32]:
+def area_average(planes: npt.NDArray[Any], size: tuple[int, int] = (THUMBNAIL, THUMBNAIL)) -> npt.NDArray[np.float32]:
     """Means over a grid of whole-pixel cells: (C, H, W) uint8 or unit float -> float32 (C, *size) unit.
 
     A side shorter than the grid repeats its pixels.
     """
-    sums = planes if planes.dtype != np.uint8 else planes.astype(np.uint32, copy=False)
+    sums: npt.NDArray[Any] = planes.astype(np.uint32) if planes.dtype == np.uint8 else planes
     counts = []
     for axis, cells in ((1, size[0]), (2, size[1])):
         length = planes.shape[axis]
@@ -55,7 +56,7 @@ def area_average(planes: npt.NDArray[np.generic], size: tuple[int, int] = (THUMB
     return result
 
 
-def describe(planes: npt.NDArray[np.generic]) -> Overview:
+def describe(planes: npt.NDArray[Any]) -> Overview:
     """The overview of a photo: (3, H, W), uint8 or unit float."""
     thumbnail = area_average(planes)
     top = np.maximum(np.maximum(planes[0], planes[1]), planes[2])

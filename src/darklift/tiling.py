@@ -26,8 +26,8 @@ class Tile:
 def plan_tiles(height: int, width: int, *, side: int, overlap: int, multiple: int) -> tuple[Tile, ...]:
     """Cover a picture by tiles of at most about ``side`` pixels a side that overlap by at least ``overlap``.
 
-    One tile where the picture is no larger than ``side``² pixels in area. Tiles begin at multiples of ``multiple``, so that
-    a network that halves its input sees the same grid in every tile and in the whole.
+    One tile where the picture is no larger than ``side``² pixels in area. Tiles begin at multiples of ``multiple``,
+    so that a network that halves its input sees the same grid in every tile and in the whole.
     """
     if height * width <= side * side:
         return (Tile(0, 0, height, width),)
@@ -49,7 +49,9 @@ def _spans(length: int, side: int, overlap: int, multiple: int) -> Iterator[tupl
 def map_tiles(
     tiles: tuple[Tile, ...], shape: tuple[int, int, int], work: Callable[[Tile], FloatArray], overlap: int
 ) -> FloatArray:
-    """Run ``work`` on each tile and blend its (C, h, w) results into one (C, H, W) picture, cross-fading over the overlaps."""
+    """Run ``work`` on each tile and blend its (C, h, w) results into one (C, H, W) picture, cross-fading over the
+    overlaps.
+    """
     if len(tiles) == 1:
         return work(tiles[0])
     total = np.zeros(shape, dtype=np.float32)

@@ -19,8 +19,9 @@ class Crop:
 
     low, high: uint8 (3, n, n). box: float32 (4,), the piece as fractions of the photo: top, left, bottom, right.
     photo_low, photo_high: uint8 (3, H, W), the whole photo (or the part of one that is taken for a photo).
-    name: the file's, for messages. index: the example's number in the run, from which everything random about it follows.
-    exposure_weight, clipped_weight: how much its brightness, and its clipped highlights, count as a target, in [0, 1].
+    name: the file's, for messages. index: the example's number in the run, from which everything random about it
+    follows. exposure_weight, clipped_weight: how much its brightness, and its clipped highlights, count as a target,
+    in [0, 1].
     """
 
     low: Planes
@@ -59,8 +60,9 @@ class CropGeometry:
 
     def box(self, photo: Planes) -> npt.NDArray[np.float32]:
         """The crop as fractions of the photo: top, left, bottom, right."""
-        edges = np.array([self.top, self.left, self.top + self.size, self.left + self.size], dtype=np.float32)
-        return edges / np.tile(np.array(photo.shape[1:], dtype=np.float32), 2)
+        height, width = photo.shape[1:]
+        bottom, right = self.top + self.size, self.left + self.size
+        return np.array([self.top / height, self.left / width, bottom / height, right / width], dtype=np.float32)
 
 
 def cut(
@@ -68,8 +70,8 @@ def cut(
 ) -> CropGeometry:
     """Choose the geometry of one example from a picture of ``shape`` (H, W), both sides at least ``size`` pixels.
 
-    part_share: how often only a random part (half to all of each side) is taken for the photo, so that the model meets photos
-    of many framings. turn_share: how often the photo is turned by 90°. Mirrored half of the time.
+    part_share: how often only a random part (half to all of each side) is taken for the photo, so that the model
+    meets photos of many framings. turn_share: how often the photo is turned by 90°. Mirrored half of the time.
     """
     sides = []
     as_part = rng.random() < part_share

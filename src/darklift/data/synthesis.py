@@ -28,7 +28,8 @@ _FROM_ROOT = np.where(
 
 @dataclass(frozen=True)
 class Camera:
-    """One dark shot. stops: exposure lost. gains: of R, G, B. shot, read: noise (variance a, deviation sqrt b, full scale 1).
+    """One dark shot. stops: exposure lost. gains: of R, G, B. shot, read: noise (variance a, deviation sqrt b, full
+    scale 1).
 
     correlated: share of the noise that is smoothed over 3×3 pixels. black: light lost to a raised black level.
     jpeg: quality, or None for an uncompressed file.
@@ -61,9 +62,9 @@ def darken(photo: Planes, camera: Camera, rng: np.random.Generator) -> Planes:
     """The photo as this camera would have taken it: uint8 (3, H, W) -> uint8 (3, H, W)."""
     gains = np.array(camera.gains, dtype=np.float32)[:, None, None] * np.float32(2**-camera.stops)
     light = _TO_LINEAR[photo] * gains
-    noise = rng.standard_normal(light.shape, dtype=np.float32)
+    noise: npt.NDArray[np.float32] = rng.standard_normal(light.shape, dtype=np.float32)
     if camera.correlated:
-        noise += camera.correlated * (_smooth(noise) - noise)
+        noise += np.multiply(_smooth(noise) - noise, np.float32(camera.correlated))
     light += noise * np.sqrt(camera.shot * light + camera.read**2)
     light -= camera.black
     coded = _FROM_ROOT[(np.sqrt(np.clip(light, 0, 1)) * 4095 + 0.5).astype(np.int32)]

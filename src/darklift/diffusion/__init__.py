@@ -1,7 +1,8 @@
 """Diffusion as pure maths, on numpy or torch arrays; imports nothing of darklift and never torch.
 
 ``alpha_bar`` (ᾱ, written *abar*) is the currency for the noise level everywhere: a ladder is a tuple of abar values, a
-denoiser is called with an abar. What a network makes of it (a step number, sqrt(abar), an angle) is the method's business.
+denoiser is called with an abar. What a network makes of it (a step number, sqrt(abar), an angle) is the method's
+business.
 """
 
 from darklift.diffusion.noise import noise_field, noise_image, random_generator

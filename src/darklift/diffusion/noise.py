@@ -1,8 +1,9 @@
 """Seeded noise that depends on nothing but (seed, draw, place).
 
-Noise is an endless field of blocks, each with a counter-based generator of its own (Philox; Salmon et al. 2011), so that any
-window of a picture's noise can be made alone: the same picture comes out whatever the batch, the tiles, the process or the
-backend. The same generator serves training: sample number i draws the same numbers on any rank, and after any resume.
+Noise is an endless field of blocks, each with a counter-based generator of its own (Philox; Salmon et al. 2011), so
+that any window of a picture's noise can be made alone: the same picture comes out whatever the batch, the tiles, the
+process or the backend. The same generator serves training: sample number i draws the same numbers on any rank, and
+after any resume.
 """
 
 from __future__ import annotations

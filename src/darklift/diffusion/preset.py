@@ -16,9 +16,10 @@ __all__ = ["SamplerPreset"]
 class SamplerPreset:
     """A way of making ladders, and the sampler's settings.
 
-    steps: the default number of steps, of ``max_steps`` at the most. schedule: the family of betas. start, end: first and
-    last beta (linear families). train_steps: length of the schedule that ladders are taken from with ``spacing``; None makes
-    a new schedule of just as many betas as there are steps (GSAD). eta, clip, predicts: see :func:`darklift.diffusion.sample`.
+    steps: the default number of steps, of ``max_steps`` at the most. schedule: the family of betas. start, end: first
+    and last beta (linear families). train_steps: length of the schedule that ladders are taken from with ``spacing``;
+    None makes a new schedule of just as many betas as there are steps (GSAD). eta, clip, predicts: see
+    :func:`darklift.diffusion.sample`.
     """
 
     steps: int

@@ -38,10 +38,10 @@ def sample(
 ) -> Any:
     """Walk ``x`` down the ladder and return the clean picture.
 
-    denoise: called once per rung. x: (B, C, H, W), numpy or torch, at the level ladder[0] (unit noise when that is near 0).
-    ladder: rising abar values, the last 1.0. eta: 0 = deterministic DDIM, 1 = DDPM's posterior (ancestral).
-    clip: hold x0_hat in [-1, 1] and recompute eps_hat from it. noise: draw i (i = 1, 2, …) of fresh noise, shape of x;
-    needed only where eta > 0; never asked for at the last rung. on_step: told (steps done, steps in all).
+    denoise: called once per rung. x: (B, C, H, W), numpy or torch, at the level ladder[0] (unit noise when that is
+    near 0). ladder: rising abar values, the last 1.0. eta: 0 = deterministic DDIM, 1 = DDPM's posterior (ancestral).
+    clip: hold x0_hat in [-1, 1] and recompute eps_hat from it. noise: draw i (i = 1, 2, …) of fresh noise, shape of
+    x; needed only where eta > 0; never asked for at the last rung. on_step: told (steps done, steps in all).
     """
     if len(ladder) < 2 or ladder[-1] != 1.0 or any(a >= b for a, b in pairwise(ladder)) or ladder[0] <= 0:
         raise ValueError(f"a ladder is rising abar values in (0, 1] that end with 1.0, got {ladder}")

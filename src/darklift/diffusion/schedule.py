@@ -47,7 +47,7 @@ class NoiseSchedule:
 
     @classmethod
     def cosine(cls, steps: int, offset: float = 0.008, max_beta: float = 0.999) -> NoiseSchedule:
-        """abar(t) = cos²((t/T + s)/(1 + s)·π/2) / cos²(s/(1 + s)·π/2), with beta clipped (Nichol & Dhariwal, eq. 17)."""
+        """abar(t) = cos²((t/T + s)/(1 + s)·π/2) / cos²(s/(1 + s)·π/2), with beta clipped (Nichol, eq. 17)."""
         angles = (np.arange(steps + 1, dtype=np.float64) / steps + offset) / (1 + offset) * (math.pi / 2)
         abar = np.cos(angles) ** 2
         return cls(np.minimum(1 - abar[1:] / abar[:-1], max_beta))
@@ -55,7 +55,7 @@ class NoiseSchedule:
     @cached_property
     def alpha_bar(self) -> npt.NDArray[np.float64]:
         """abar_t for t = 0 … T-1, float64 (T,), falling."""
-        return np.cumprod(1 - self.betas)
+        return np.cumprod(1 - self.betas, dtype=np.float64)
 
     def __len__(self) -> int:
         return int(self.betas.size)
@@ -63,8 +63,8 @@ class NoiseSchedule:
     def timesteps(self, steps: int | None = None, spacing: Spacing = "leading") -> tuple[int, ...]:
         """``steps`` of the T step numbers, noisiest first.
 
-        "leading" is t = 0, T//steps, 2·(T//steps), … (DDIM as published; ends at t = 0, begins below T-1); "trailing" begins
-        at T-1, so that a run of one step starts from pure noise (Lin et al. 2023, arXiv 2305.08891, table 2).
+        "leading" is t = 0, T//steps, 2·(T//steps), … (DDIM as published; ends at t = 0, begins below T-1); "trailing"
+        begins at T-1, so that a run of one step starts from pure noise (Lin et al. 2023, arXiv 2305.08891, table 2).
         """
         total = len(self)
         steps = total if steps is None else steps
@@ -99,7 +99,9 @@ def eps_from_x0(x: Any, x0: Any, abar: Any) -> Any:
 
 
 def posterior(x: Any, x0: Any, abar: Any, abar_next: Any) -> tuple[Any, Any]:
-    """Mean and standard deviation of q(x_{next} | x, x0), ``abar_next`` > ``abar`` the less noisy level (DDPM eqs. 6, 7)."""
+    """Mean and standard deviation of q(x_{next} | x, x0), ``abar_next`` > ``abar`` the less noisy level (DDPM eqs. 6,
+    7).
+    """
     alpha = abar / abar_next
     from_x0 = abar_next**0.5 * (1 - alpha) / (1 - abar)
     from_x = alpha**0.5 * (1 - abar_next) / (1 - abar)

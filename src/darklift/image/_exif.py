@@ -11,13 +11,23 @@ from dataclasses import dataclass
 
 from darklift.errors import ImageError
 
-__all__ = ["Directory", "Entry", "clean_exif", "read_directory", "read_orientation", "tiff_block", "upright_xmp"]
+__all__ = [
+    "Directory",
+    "Entry",
+    "clean_exif",
+    "read_directory",
+    "read_orientation",
+    "tiff_block",
+    "upright_xmp",
+    "value_is_inside",
+]
 
 EXIF_HEADER = b"Exif\0\0"
 
 _ORIENTATION = 0x0112
 _THUMBNAIL_OFFSET = 0x0201
 _THUMBNAIL_LENGTH = 0x0202
+_SIZE_OF_TYPE = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _FORMAT_OF_TYPE = {1: "B", 3: "H", 4: "I"}  # the unsigned integers: BYTE, SHORT, LONG
 
 
@@ -113,6 +123,13 @@ def _remove_thumbnail(block: bytearray, first: Directory, pointer: int) -> None:
         block[start:end] = bytes(length)
     elif end == len(block):
         del block[start:]
+
+
+def value_is_inside(block: bytes, order: str, entry: Entry) -> bool:
+    """Whether the value of an entry lies in the block, as it does unless the block is damaged."""
+    size = _SIZE_OF_TYPE.get(entry.type, 1) * entry.count
+    (offset,) = struct.unpack_from(order + "I", block, entry.position + 8)
+    return bool(size <= 4 or offset + size <= len(block))
 
 
 def _small_integer(block: bytes, order: str, entry: Entry) -> int | None:

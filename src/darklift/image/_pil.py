@@ -130,7 +130,7 @@ def _cmyk_to_rgb(image: Image.Image, metadata: Metadata) -> tuple[Image.Image, M
 
 
 def to_srgb(image: Image.Image, icc_profile: bytes) -> tuple[Image.Image, bytes]:
-    """The image (L or CMYK) as sRGB, and the profile to go with it. A useless profile is Pillow's ``PyCMSError``."""
+    """An L or CMYK image as sRGB, and the profile to go with it; a bad profile is a ``PyCMSError`` or ``OSError``."""
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
     converted = ImageCms.profileToProfile(
         image,

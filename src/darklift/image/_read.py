@@ -79,13 +79,10 @@ def _decode(stream: BinaryIO) -> Picture:
         with _noted_warnings() as notes:
             image = _READERS[kind](stream)
             check_image(image)
-            if isinstance(image, TiffImageFile):
-                image.load()  # reads more tags, hence in here
-        image.load()
-        if image.mode == "L" and facts.gray_bits < 8 and "transparency" in image.info:
-            # the transparent gray is stated in the file's bits, and Pillow has spread the pixels to 8
-            image.info["transparency"] *= 255 // (2**facts.gray_bits - 1)
-        picture = picture_from_loaded(image, facts.chunks)
+            # TIFF tags are read until the end, and may be damaged; the others decode side by side in threads
+            picture = _finish(image, facts) if isinstance(image, TiffImageFile) else None
+        if picture is None:
+            picture = _finish(image, facts)
     except ImageError:
         raise
     except MemoryError as error:
@@ -93,6 +90,14 @@ def _decode(stream: BinaryIO) -> Picture:
     except Exception as error:  # damaged files make Pillow raise nearly anything
         raise ImageError(f"damaged or incomplete {kind} file ({one_line(error)})") from error
     return replace(picture, metadata=replace(picture.metadata, notes=(*picture.metadata.notes, *notes)))
+
+
+def _finish(image: ImageFile, facts: "_PngFacts") -> Picture:
+    image.load()
+    if image.mode in ("1", "L") and image.info.get("transparency", 256) < 2**facts.gray_bits:
+        # the transparent gray is stated in the file's bits, and Pillow has spread the pixels to 8
+        image.info["transparency"] *= 255 // (2**facts.gray_bits - 1)
+    return picture_from_loaded(image, facts.chunks)
 
 
 def _format_of(head: bytes) -> str:

@@ -27,6 +27,7 @@ _LOSSLESS_EFFORT = 75  # what WebP calls quality when lossless: time spent again
 _SIDE_LIMITS = {"JPEG": 65_500, "WEBP": 16_383}
 _JPEG_SEGMENT = 65_533  # bytes that one JPEG segment takes
 _XMP_OVERHEAD = 29
+_PNG_LEVEL = 4  # less than half the time of Pillow's 6, for files 4 % larger
 _WITHOUT_ALPHA = frozenset({"JPEG", "BMP"})
 
 
@@ -159,7 +160,8 @@ def _publish_without_links(temporary: Path, target: Path) -> None:
 def _encode(picture: Picture, kind: str, stream: BinaryIO, quality: int, lossless: bool) -> None:
     if kind == "TIFF":
         values = assemble(picture, np.uint8, gray=picture.gray, alpha=picture.alpha is not None)
-        return write_tiff(stream, values, picture.metadata)
+        write_tiff(stream, values, picture.metadata)
+        return
     image, metadata = to_pil(picture), picture.metadata
     image.info.clear()  # the writers take some things from here unasked
     if kind == "JPEG":
@@ -170,7 +172,6 @@ def _encode(picture: Picture, kind: str, stream: BinaryIO, quality: int, lossles
         _save_webp(image, metadata, stream, _LOSSLESS_EFFORT if lossless else quality, lossless)
     else:
         image.save(stream, "BMP", dpi=metadata.dpi or (0, 0))
-    return None
 
 
 def _save_jpeg(image: Image.Image, metadata: Metadata, stream: BinaryIO, quality: int) -> None:
@@ -204,7 +205,13 @@ def _save_png(image: Image.Image, metadata: Metadata, stream: BinaryIO) -> None:
     if metadata.comment:
         chunks.add_text("Comment", metadata.comment.decode("utf-8", "replace"))
     image.save(
-        stream, "PNG", pnginfo=chunks, dpi=metadata.dpi, exif=metadata.exif or b"", icc_profile=metadata.icc_profile
+        stream,
+        "PNG",
+        compress_level=_PNG_LEVEL,
+        pnginfo=chunks,
+        dpi=metadata.dpi,
+        exif=metadata.exif or b"",
+        icc_profile=metadata.icc_profile,
     )
 
 
@@ -230,7 +237,7 @@ def _gray_as_srgb(image: Image.Image, icc_profile: bytes) -> tuple[Image.Image, 
         return image, None
     try:
         converted, srgb = to_srgb(image.getchannel("L"), icc_profile)
-    except ImageCms.PyCMSError as error:
+    except (ImageCms.PyCMSError, OSError) as error:
         raise ImageError(f"its gray profile cannot be used ({one_line(error)}): write PNG or TIFF") from error
     if image.mode == "LA":
         converted.putalpha(image.getchannel("A"))

@@ -28,7 +28,8 @@ class MethodConfig(BaseModel):
 
 @dataclass(frozen=True)
 class Graph:
-    """One piece of inference as a module with named inputs and outputs: run by torch, or exported to ONNX, by these names.
+    """One piece of inference as a module with named inputs and outputs: run by torch, or exported to ONNX, by these
+    names.
 
     Names of inputs: ``x`` (B, 3, H, W) signed, ``abar`` (1,), ``low`` (B, 3, H, W) unit, ``box`` (B, 4), ``thumbnail``
     (1, 3, S, S) unit, ``statistics`` (1, n), ``brightness`` (1,), and the outputs of earlier graphs.
@@ -46,8 +47,8 @@ class Graph:
 class Stage:
     """One stage of training.
 
-    prepare: an example's crop -> the arrays of one batch row (runs in data-loader workers). objective: (network, batch) ->
-    named loss parts, whose sum is minimised. trains: prefixes of the parameters that learn ("" = all).
+    prepare: an example's crop -> the arrays of one batch row (runs in data-loader workers). objective: (network,
+    batch) -> named loss parts, whose sum is minimised. trains: prefixes of the parameters that learn ("" = all).
     """
 
     name: str
@@ -61,15 +62,39 @@ class Method(Protocol):
 
     name: ClassVar[str]
     config_type: ClassVar[type[MethodConfig]]
-    config: Any
-    net: nn.Module
-    schedule: NoiseSchedule
-    size_multiple: int
-    presets: Mapping[str, SamplerPreset]
-    stages: tuple[Stage, ...]
 
     def __init__(self, config: Any) -> None: ...
 
+    @property
+    def config(self) -> MethodConfig:
+        """What the method was built from."""
+        ...
+
+    @property
+    def net(self) -> nn.Module:
+        """All parameters, those of training only too."""
+        ...
+
+    @property
+    def schedule(self) -> NoiseSchedule:
+        """The noise schedule of training."""
+        ...
+
+    @property
+    def size_multiple(self) -> int:
+        """Sides of a picture or piece are multiples of it, in pixels."""
+        ...
+
+    @property
+    def presets(self) -> Mapping[str, SamplerPreset]:
+        """Ways of sampling by name, the default first."""
+        ...
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """Stages of training, in order."""
+        ...
+
     def graphs(self) -> Mapping[str, Graph]:
-        """"step" always; "condition" where something is computed once per photo or piece; "exposure" where brightness is predicted."""
+        """ "step" always; "condition" for what is computed once per photo or piece; "exposure" predicts brightness."""
         ...

@@ -1,8 +1,8 @@
 """compact, darklift's own default: a two-scale conditional diffusion model that predicts x0 and works in one step.
 
-Legend: ``low`` dark photo, ``x0`` its well-lit partner, ``eps`` unit noise, ``abar`` noise level; unit [0, 1], signed [-1, 1].
-Sources: x0 prediction as in Salimans & Ho 2022 (arXiv 2202.00512); colour map from LLDiffusion (arXiv 2307.14659); SSIM as a
-loss from Zhao et al. 2017 (IEEE TCI 3(1)).
+Legend: ``low`` dark photo, ``x0`` its well-lit partner, ``eps`` unit noise, ``abar`` noise level; unit [0, 1], signed
+[-1, 1]. Sources: x0 prediction as in Salimans & Ho 2022 (arXiv 2202.00512); colour map from LLDiffusion (arXiv
+2307.14659); SSIM as a loss from Zhao et al. 2017 (IEEE TCI 3(1)).
 """
 
 from __future__ import annotations
@@ -94,11 +94,11 @@ class Compact:
             "thumbnail": overview.thumbnail,
             "statistics": overview.statistics,
             "thumbnail_x0": target,
-            "brightness": np.float32(max(float(target.mean()), 0.5 / 255)),
-            "abar": np.float32(self._draw_level(random_generator(self.config.seed, "level", crop.index))),
+            "brightness": np.asarray(max(float(target.mean()), 0.5 / 255), np.float32),
+            "abar": np.asarray(self._draw_level(random_generator(self.config.seed, "level", crop.index)), np.float32),
             "eps": noise_image(self.config.seed, crop.index, (3, *crop.high.shape[1:])),
-            "exposure_weight": np.float32(crop.exposure_weight),
-            "clipped_weight": np.float32(crop.clipped_weight),
+            "exposure_weight": np.asarray(crop.exposure_weight, np.float32),
+            "clipped_weight": np.asarray(crop.clipped_weight, np.float32),
         }
 
     def _draw_level(self, rng: np.random.Generator) -> float:
@@ -126,7 +126,9 @@ class Compact:
     # --- inference ----------------------------------------------------------------------------------------------------
 
     def graphs(self) -> Mapping[str, Graph]:
-        """exposure: overview -> brightness; condition: overview, brightness -> maps; step: a piece, its maps, x -> x0."""
+        """exposure: overview -> brightness; condition: overview, brightness -> maps; step: a piece, its maps, x ->
+        x0.
+        """
         photo = {
             "thumbnail": np.full((1, 3, THUMBNAIL, THUMBNAIL), 0.1, np.float32),
             "statistics": np.full((1, STATISTICS), 0.3, np.float32),

@@ -8,14 +8,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["ModulatedBlock", "colour_map", "level_features", "resample_box"]
+__all__ = ["ModulatedBlock", "colour_map", "level_features", "resample_box", "zero_"]
+
+
+def zero_(layer: nn.Module) -> None:
+    """Set all parameters of a layer to zero, so that a residual branch that ends with it starts as nothing."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
 
 
 class ModulatedBlock(nn.Module):
     """Residual block without normalisation: x + conv(relu(conv(x·(1 + scale) + shift))).
 
-    Scale and shift (FiLM; Perez et al. 2018, arXiv 1709.07871) come from one vector a picture. Nothing is pooled or normalised
-    over the input, so a tile gives what the same place of the whole picture gives. Starts as the identity.
+    Scale and shift (FiLM; Perez et al. 2018, arXiv 1709.07871) come from one vector a picture. Nothing is pooled or
+    normalised over the input, so a tile gives what the same place of the whole picture gives. Starts as the identity.
     """
 
     def __init__(self, channels: int, embedding: int) -> None:
@@ -23,9 +29,8 @@ class ModulatedBlock(nn.Module):
         self.modulation = nn.Linear(embedding, 2 * channels)
         self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
-        for layer in (self.modulation, self.conv2):
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
+        zero_(self.modulation)
+        zero_(self.conv2)
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
         scale, shift = self.modulation(embedding)[:, :, None, None].chunk(2, dim=1)
@@ -34,7 +39,9 @@ class ModulatedBlock(nn.Module):
 
 
 def colour_map(unit: Tensor) -> Tensor:
-    """The share of each channel in a pixel's sum, signed (LLDiffusion, arXiv 2307.14659): (B, 3, H, W) unit -> signed."""
+    """The share of each channel in a pixel's sum, signed (LLDiffusion, arXiv 2307.14659): (B, 3, H, W) unit ->
+    signed.
+    """
     return (unit / (unit.sum(dim=1, keepdim=True) + 1e-4)).clamp(0, 1) * 2 - 1
 
 
@@ -48,9 +55,9 @@ def level_features(abar: Tensor, octaves: int = 6) -> Tensor:
 def resample_box(maps: Tensor, box: Tensor, size: tuple[int, int]) -> Tensor:
     """Bilinear samples of whole-photo maps at the pixels of a piece of the photo.
 
-    maps: (B or 1, C, h, w) over the whole photo. box: (B, 4) the piece as fractions of the photo: top, left, bottom, right (may
-    reach over the border: the edge values go on). size: the piece's (H, W). Returns (B, C, H, W). Two matrix products, so that
-    it runs alike in every backend.
+    maps: (B or 1, C, h, w) over the whole photo. box: (B, 4) the piece as fractions of the photo: top, left, bottom,
+    right (may reach over the border: the edge values go on). size: the piece's (H, W). Returns (B, C, H, W). Two
+    matrix products, so that it runs alike in each backend.
     """
     rows = _interpolation(box[:, 0], box[:, 2], size[0], maps.shape[2]).to(maps.dtype)
     columns = _interpolation(box[:, 1], box[:, 3], size[1], maps.shape[3]).to(maps.dtype)

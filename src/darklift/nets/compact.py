@@ -1,18 +1,20 @@
-"""darklift's own default network: a coarse net that sees the whole photo small, and a fine net that sees a piece of it sharp.
+"""darklift's own default network: a coarse net that sees the whole photo small, and a fine net that sees a piece of
+it sharp.
 
-Shapes: B pictures, E the embedding's width, S = 40 the thumbnail's side, M maps. All pictures are unit unless they end in
-``_signed``. The fine net predicts x0 (not eps), as a correction to the coarse picture.
+Shapes: B pictures, E the embedding's width, S = 40 the thumbnail's side, M maps. All pictures are unit unless they
+end in ``_signed``. The fine net predicts x0 (not eps), as a correction to the coarse picture.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from darklift.nets.blocks import ModulatedBlock, colour_map, level_features, resample_box
+from darklift.nets.blocks import ModulatedBlock, colour_map, level_features, resample_box, zero_
 
 __all__ = ["CoarseNet", "CompactNet", "CompactNetConfig", "ExposureNet", "FineNet"]
 
@@ -65,15 +67,15 @@ class _Attention(nn.Module):
         self.norm = nn.LayerNorm(channels)
         self.qkv = nn.Linear(channels, 3 * channels)
         self.out = nn.Linear(channels, channels)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
+        zero_(self.out)
 
     def forward(self, x: Tensor) -> Tensor:
         b, c, h, w = x.shape
         tokens = self.norm(x.flatten(2).transpose(1, 2))
         q, k, v = self.qkv(tokens).reshape(b, h * w, 3, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
         mixed = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(b, h * w, c)
-        return x + self.out(mixed).transpose(1, 2).reshape(b, c, h, w)
+        result: Tensor = x + self.out(mixed).transpose(1, 2).reshape(b, c, h, w)
+        return result
 
 
 class _UNet(nn.Module):
@@ -85,7 +87,7 @@ class _UNet(nn.Module):
         def level(width: int) -> nn.ModuleList:
             return nn.ModuleList(ModulatedBlock(width, embedding) for _ in range(blocks))
 
-        pairs = list(zip(widths[:-1], widths[1:], strict=True))
+        pairs = list(pairwise(widths))
         self.encoder = nn.ModuleList(level(width) for width in widths[:-1])
         self.down = nn.ModuleList(nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in pairs)
         self.bottom = level(widths[-1])
@@ -119,7 +121,9 @@ def _scaled(low: Tensor, gain: Tensor) -> Tensor:
 
 
 class CoarseNet(nn.Module):
-    """Whole photo, small: a coarse picture and feature maps for the fine net, and one vector that describes the photo."""
+    """Whole photo, small: a coarse picture and feature maps for the fine net, and one vector that describes the
+    photo.
+    """
 
     def __init__(self, config: CompactNetConfig) -> None:
         super().__init__()
@@ -133,7 +137,9 @@ class CoarseNet(nn.Module):
         self.summary = nn.Linear(widths[-1], config.embedding)
 
     def forward(self, thumbnail: Tensor, statistics: Tensor, brightness: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(B, 3, S, S), (B, statistics), (B,) the mean wanted -> coarse (B, 3, S, S), maps (B, M, S, S), photo (B, E)."""
+        """(B, 3, S, S), (B, statistics), (B,) the mean wanted -> coarse (B, 3, S, S), maps (B, M, S, S), photo (B,
+        E).
+        """
         gain = brightness / _mean(statistics)
         wanted = torch.stack([brightness, brightness.log2() / 4, gain.log2() / 4], dim=1)
         embedding = self.embed(torch.cat([statistics, wanted], dim=1))
@@ -147,7 +153,9 @@ class CoarseNet(nn.Module):
 
 
 class FineNet(nn.Module):
-    """A piece of the photo at full resolution, worked on at half resolution (pixel unshuffle); sides are multiples of 16."""
+    """A piece of the photo at full resolution, worked on at half resolution (pixel unshuffle); sides are multiples of
+    16.
+    """
 
     def __init__(self, config: CompactNetConfig) -> None:
         super().__init__()
@@ -161,13 +169,14 @@ class FineNet(nn.Module):
         self.stem = nn.Conv2d(4 * 12 + 3 + config.maps, widths[0], 3, padding=1)
         self.unet = _UNet(widths, config.blocks, config.embedding, attention=False)
         self.head = nn.Conv2d(widths[0], 12, 3, padding=1)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(torch.as_tensor(self.head.bias))
+        zero_(self.head)
 
     def forward(
         self, x_signed: Tensor, abar: Tensor, low: Tensor, gain: Tensor, coarse: Tensor, maps: Tensor, photo: Tensor
     ) -> Tensor:
-        """x_signed, low (B, 3, H, W); abar, gain (B,); coarse, maps (B, ., H/2, W/2) of this piece; -> x0 (B, 3, H, W) unit."""
+        """x_signed, low (B, 3, H, W); abar, gain (B,); coarse, maps (B, ., H/2, W/2) of this piece; -> x0 (B, 3, H,
+        W) unit.
+        """
         embedding = self.embed(torch.cat([photo, level_features(abar)], dim=1))
         seen = torch.cat([x_signed, low.sqrt(), _scaled(low, gain), colour_map(low)], dim=1)
         features, _ = self.unet(self.stem(torch.cat([F.pixel_unshuffle(seen, 2), coarse, maps], dim=1)), embedding)
@@ -200,7 +209,7 @@ class CompactNet(nn.Module):
         brightness: Tensor,
         condition: tuple[Tensor, Tensor, Tensor],
     ) -> Tensor:
-        """x0 (B, 3, H, W) unit of a piece of the photo; ``condition`` is what :attr:`coarse` made of the whole photo."""
+        """x0 (B, 3, H, W) unit of a piece of the photo; ``condition`` is what :attr:`coarse` made of the photo."""
         coarse, maps, photo = condition
         size = (low.shape[2] // 2, low.shape[3] // 2)
         local = resample_box(torch.cat([coarse, maps], dim=1), box, size)
@@ -221,7 +230,9 @@ class CompactNet(nn.Module):
         statistics: Tensor,
         brightness: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Everything that training needs: x0 (B, 3, H, W), the coarse picture (B, 3, S, S), predicted brightness (B,)."""
+        """Everything that training needs: x0 (B, 3, H, W), the coarse picture (B, 3, S, S), predicted brightness
+        (B,).
+        """
         condition = self.coarse(thumbnail, statistics, brightness)
         x0 = self.denoise(x_signed, abar, low, box, statistics, brightness, condition)
         return x0, condition[0], self.exposure(thumbnail, statistics)

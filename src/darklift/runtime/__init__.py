@@ -1,4 +1,6 @@
-"""What runs a network: one :class:`Model` over graphs that a backend executes. The backends are imported where they are used."""
+"""What runs a network: one :class:`Model` over graphs that a backend executes. The backends are imported where they
+are used.
+"""
 
 from darklift.runtime.base import GraphRunner, Model, ModelCard, Piece
 

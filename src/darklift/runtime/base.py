@@ -1,7 +1,8 @@
 """A model as the rest of darklift sees it: a card, and graphs with named inputs and outputs that some backend runs.
 
-The graphs are ``step`` (always), ``condition`` (what is computed once per photo, or once per piece where it looks at the
-piece's pixels) and ``exposure`` (the brightness that a good version of the photo would have). Their inputs are fed by name.
+The graphs are ``step`` (always), ``condition`` (what is computed once per photo, or once per piece where it looks at
+the piece's pixels) and ``exposure`` (the brightness that a good version of the photo would have). Their inputs are
+fed by name.
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ class ModelCard:
     """What must be known of a model to run it and to tell people about it.
 
     size_multiple: sides of a piece are multiples of it. presets: ways of sampling by name; the first is the default.
-    backend: what runs it. info: plain values on where it comes from (licence, data, recipe, numbers), shown, never used.
-    files: sha256 of each file of an exported model.
+    backend: what runs it. info: plain values on where it comes from (licence, data, recipe, numbers), shown, never
+    used. files: sha256 of each file of an exported model.
     """
 
     name: str
@@ -82,7 +83,9 @@ class ModelCard:
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of a photo at full resolution. low: (1, 3, h, w) unit. box: (4,) fractions of the photo: top, left, bottom, right."""
+    """A part of a photo at full resolution. low: (1, 3, h, w) unit. box: (4,) fractions of the photo: top, left,
+    bottom, right.
+    """
 
     low: FloatArray
     box: FloatArray
@@ -103,7 +106,9 @@ class Model:
         return any("brightness" in graph.inputs for graph in self._graphs.values())
 
     def predict_brightness(self, overview: Overview) -> float | None:
-        """Mean coded value, in (0, 1), that a good version of this photo would have; None where the model does not say."""
+        """Mean coded value, in (0, 1), that a good version of this photo would have; None where the model does not
+        say.
+        """
         graph = self._graphs.get("exposure")
         return None if graph is None else float(_run(graph, _describe(overview))["brightness"][0])
 

@@ -30,11 +30,15 @@ def providers() -> list[str]:
 
 
 def load_onnx_model(folder: Path, device: str = "auto") -> Model:
-    """The exported model in ``folder`` (``model.json`` and ``*.onnx``). Raises ModelError, UsageError (unknown device)."""
+    """The exported model in ``folder`` (``model.json`` and ``*.onnx``). Raises ModelError, UsageError (unknown
+    device).
+    """
     try:
         text = (folder / CARD_FILE).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"cannot read {folder / CARD_FILE} ({error}): expected a folder that darklift export wrote") from error
+        raise ModelError(
+            f"cannot read {folder / CARD_FILE} ({error}): expected a folder that darklift export wrote"
+        ) from error
     card = ModelCard.from_json(text, str(folder / CARD_FILE))
     chosen = _providers_for(device)
     graphs = {}
@@ -51,8 +55,8 @@ def _providers_for(device: str) -> list[str]:
     wanted = _DEVICES[device]
     if wanted[0] not in providers():
         raise UsageError(
-            f"device {device} needs ONNX Runtime's {wanted[0]}, found {', '.join(providers())}: install the onnxruntime "
-            "package made for that device, or choose cpu"
+            f"device {device} needs ONNX Runtime's {wanted[0]}, found {', '.join(providers())}: install the "
+            "onnxruntime package made for that device, or choose cpu"
         )
     return wanted
 
@@ -62,9 +66,13 @@ class _OnnxGraph:
         try:
             data = path.read_bytes()
         except OSError as error:
-            raise ModelError(f"cannot read {path} ({error.strerror}): the model is incomplete, export or install it again") from error
+            raise ModelError(
+                f"cannot read {path} ({error.strerror}): the model is incomplete, export or install it again"
+            ) from error
         if hashlib.sha256(data).hexdigest() != digest:
-            raise ModelError(f"{path} is damaged (its sha256 is not the one in {CARD_FILE}): export or install it again")
+            raise ModelError(
+                f"{path} is damaged (its sha256 is not the one in {CARD_FILE}): export or install it again"
+            )
         self._session = onnxruntime.InferenceSession(data, _session_options(), providers=chosen)
         self._inputs = tuple(i.name for i in self._session.get_inputs())
         self._outputs = [o.name for o in self._session.get_outputs()]

@@ -32,7 +32,7 @@ def torch_model(method: Method, info: Mapping[str, Any], device: str = "auto", p
         raise UsageError(f"unknown precision {precision!r}: choose auto, {', '.join(_DTYPES)}")
     try:
         where = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
-        method.net.to(device=where, memory_format=torch.channels_last)
+        method.net.to(where).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     except (RuntimeError, AssertionError) as error:
         raise UsageError(f"device {device!r} cannot be used by this torch: {str(error).splitlines()[0]}") from error
     card = ModelCard(

@@ -25,7 +25,9 @@ class SourceConfig(_Settings):
 
     name: str
     kind: Literal["pairs", "exposures", "photos"]
-    """pairs: two folders paired by name, or a known layout. exposures: scene folders. photos: good pictures to darken."""
+    """pairs: two folders paired by name, or a known layout. exposures: scene folders. photos: good pictures to
+    darken.
+    """
     path: str
     """Folder, relative to ``data.root``."""
     low: str | None = None
@@ -75,8 +77,9 @@ class TrainConfig(_Settings):
     lr: float = Field(default=5e-4, gt=0)
     warmup: int = Field(default=200, ge=0)
     decay: int = Field(default=0, ge=0)
-    """The learning rate is constant until the last so many steps, where it falls to 1% along a cosine. A run that has not
-    come there yet can be made longer by resuming it with more steps."""
+    """The learning rate is constant until the last so many steps, where it falls to 1% along a cosine. A run that has
+    not come there yet can be made longer by resuming it with more steps.
+    """
     weight_decay: float = Field(default=0.01, ge=0)
     clip_norm: float = Field(default=1.0, gt=0)
     ema: float = Field(default=0.999, ge=0, lt=1)
@@ -105,7 +108,9 @@ class Recipe(_Settings):
 
 
 def load_recipe(path: Path, changes: Iterable[str] = ()) -> Recipe:
-    """Read a recipe and apply ``key.sub=value`` changes (values as in TOML; bare words are strings). Raises ConfigError."""
+    """Read a recipe and apply ``key.sub=value`` changes (values as in TOML; bare words are strings). Raises
+    ConfigError.
+    """
     try:
         tree = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -153,7 +158,9 @@ def _explain(location: tuple[int | str, ...], message: str, kind: str) -> str:
         return f"{where}: {message}"
     model: Any = Recipe
     for part in location[:-1]:
-        annotation = model.model_fields[part].annotation if isinstance(part, str) and hasattr(model, "model_fields") else model
+        annotation = (
+            model.model_fields[part].annotation if isinstance(part, str) and hasattr(model, "model_fields") else model
+        )
         candidates = [annotation, *getattr(annotation, "__args__", ())]
         model = next((c for c in candidates if hasattr(c, "model_fields")), model)
     known = list(model.model_fields)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -53,7 +55,7 @@ def new_state(method: Method, stage: Stage, config: TrainConfig, accelerator: Ac
     """Fresh EMA and optimizer around the method's network; only the stage's parameters are trained."""
     for name, parameter in method.net.named_parameters():
         parameter.requires_grad_(any(name.startswith(prefix) for prefix in stage.trains))
-    method.net.to(device=accelerator.device, memory_format=torch.channels_last)
+    method.net.to(accelerator.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     trained = [parameter for parameter in method.net.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=config.lr, weight_decay=config.weight_decay, fused=True)
     ema = AveragedModel(method.net, multi_avg_fn=_ema_update(config.ema), use_buffers=True)
@@ -61,7 +63,7 @@ def new_state(method: Method, stage: Stage, config: TrainConfig, accelerator: Ac
     return TrainState(net, ema, wrapped_optimizer)
 
 
-def _ema_update(decay: float):  # type: ignore[no-untyped-def]  # AveragedModel's own type is private
+def _ema_update(decay: float) -> Any:
     """EMA whose decay rises to ``decay`` over the first steps, so that the start is forgotten soon."""
 
     @torch.no_grad()
@@ -73,7 +75,9 @@ def _ema_update(decay: float):  # type: ignore[no-untyped-def]  # AveragedModel'
 
 
 def learning_rate(config: TrainConfig, step: int) -> float:
-    """Linear warm-up, constant, cosine decay to 1% over the last ``config.decay`` steps; a function of the step alone."""
+    """Linear warm-up, constant, cosine decay to 1% over the last ``config.decay`` steps; a function of the step
+    alone.
+    """
     rate = config.lr * min(1.0, (step + 1) / max(config.warmup, 1))
     into_decay = step - (config.steps - config.decay)
     if into_decay > 0:
@@ -81,7 +85,7 @@ def learning_rate(config: TrainConfig, step: int) -> float:
     return rate
 
 
-class Examples(Dataset[tuple[dict[str, Tensor], str]]):
+class Examples(Dataset[Any]):
     """Prepared examples by their number in the run; each is a pure function of (seed, number)."""
 
     def __init__(self, mixture: Mixture, stage: Stage, config: TrainConfig) -> None:
@@ -93,11 +97,11 @@ class Examples(Dataset[tuple[dict[str, Tensor], str]]):
         return {name: torch.as_tensor(array) for name, array in self.stage.prepare(crop).items()}, crop.name
 
 
-def example_batches(examples: Examples, first_step: int, rank: int, world: int) -> DataLoader[tuple[Batch, list[str]]]:
+def example_batches(examples: Examples, first_step: int, rank: int, world: int) -> DataLoader[Any]:
     """Batches from ``first_step`` on: this rank's share of each global batch."""
     config = examples.config
     if config.batch % world:
-        raise TrainingError(f"train.batch is {config.batch}, which {world} processes cannot share evenly: choose a multiple")
+        raise TrainingError(f"train.batch is {config.batch}, which {world} processes cannot share: choose a multiple")
     share = config.batch // world
 
     def indices() -> Iterator[list[int]]:
@@ -118,18 +122,15 @@ def example_batches(examples: Examples, first_step: int, rank: int, world: int) 
 class _Batches:
     """An iterable that can be begun again, as DataLoader asks of a batch sampler."""
 
-    def __init__(self, make) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, make: Callable[[], Iterator[list[int]]]) -> None:
         self._make = make
 
     def __iter__(self) -> Iterator[list[int]]:
-        result: Iterator[list[int]] = self._make()
-        return result
+        return self._make()
 
 
 def _quiet_worker(_: int) -> None:
     """Workers leave the cores to the training step, and Ctrl-C to the main process."""
-    import signal
-
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
@@ -137,12 +138,14 @@ def _quiet_worker(_: int) -> None:
 def train_steps(
     method: Method,
     stage: Stage,
-    loader: DataLoader[tuple[Batch, list[str]]],
+    loader: Iterable[tuple[Batch, Sequence[str]]],
     state: TrainState,
     config: TrainConfig,
     accelerator: Accelerator,
 ) -> Iterator[StepReport]:
-    """Train from ``state.step`` to ``config.steps``, a report after each step. Raises TrainingError on a non-finite loss."""
+    """Train from ``state.step`` to ``config.steps``, a report after each step. Raises TrainingError on a non-finite
+    loss.
+    """
     trained = [parameter for parameter in method.net.parameters() if parameter.requires_grad]
     state.net.train()
     started = time.perf_counter()
@@ -158,8 +161,8 @@ def train_steps(
         if not torch.isfinite(losses).all():
             shown = ", ".join(f"{name} {float(part):.3g}" for name, part in parts.items())
             raise TrainingError(
-                f"the loss is not finite at step {state.step} ({shown}) on the batch of {', '.join(names)}: look at these "
-                "files, or resume from the last checkpoint with a lower train.lr or train.precision=no"
+                f"the loss is not finite at step {state.step} ({shown}) on the batch of {', '.join(names)}: look at "
+                "these files, or resume from the last checkpoint with a lower train.lr or train.precision=no"
             )
         accelerator.backward(losses.sum())
         grad_norm = accelerator.clip_grad_norm_(trained, config.clip_norm)

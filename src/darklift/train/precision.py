@@ -12,7 +12,8 @@ __all__ = ["fastest_precision"]
 
 
 def fastest_precision() -> Literal["no", "bf16", "fp16"]:
-    """bf16 on GPUs that have it, else fp16; on CPUs bf16 only where a convolution's forward and backward are faster in it.
+    """bf16 on GPUs that have it, else fp16; on CPUs bf16 only where a convolution's forward and backward are faster
+    in it.
 
     Processors with AMX run bf16 about twice as fast as float32; others that merely know the format run it slower.
     """

@@ -20,14 +20,13 @@ from filelock import FileLock, Timeout
 from torch.utils.tensorboard import SummaryWriter
 
 from darklift.checkpoint import build_method, save_checkpoint, write_atomically
-from darklift.errors import ConfigError, TrainingError
+from darklift.errors import TrainingError
 from darklift.methods import Method
 from darklift.train.config import Recipe, TrainConfig, dump_recipe
 from darklift.train.data import build_mixture
 from darklift.train.loop import (
     Examples,
     StepReport,
-    TrainState,
     example_batches,
     new_state,
     train_steps,
@@ -53,8 +52,9 @@ class Progress:
 def train(recipe: Recipe, folder: Path, *, resume: bool = False, progress: Progress | None = None) -> Path:
     """Train ``recipe`` in ``folder`` and return the path of the best checkpoint (the last, without validation).
 
-    A new run wants a folder that holds none yet; ``resume`` goes on where that folder's run stopped, with the same losses as if it
-    had not. Ctrl-C (and SIGTERM) saves after the step at hand and raises KeyboardInterrupt. Raises TrainingError, ConfigError, DataError.
+    A new run wants a folder that holds none yet; ``resume`` goes on where that folder's run stopped, with the same
+    losses as if it had not. Ctrl-C (and SIGTERM) saves after the step at hand and raises KeyboardInterrupt. Raises
+    TrainingError, ConfigError, DataError.
     """
     progress = progress or Progress()
     folder.mkdir(parents=True, exist_ok=True)
@@ -66,7 +66,9 @@ class _Run:
     def __init__(self, recipe: Recipe, folder: Path, resume: bool, progress: Progress) -> None:
         saved = _read_state(folder) if resume else None
         if not resume and (folder / _STATE).exists():
-            raise TrainingError(f"{folder} holds a run already: add --resume to go on with it, or choose another --run folder")
+            raise TrainingError(
+                f"{folder} holds a run already: add --resume to go on with it, or choose another --run folder"
+            )
         self.folder, self.progress = folder, progress
         self.recipe = recipe = _settle_precision(recipe, saved)
         self.accelerator = Accelerator(mixed_precision=recipe.train.precision, cpu=not torch.cuda.is_available())
@@ -80,7 +82,8 @@ class _Run:
         self.validator = Validator(recipe.data, folder) if recipe.data.validation and self._is_main else None
         if self._is_main:
             write_atomically(folder / _RECIPE, dump_recipe(recipe))
-            write_atomically(folder / "environment.json", json.dumps(_environment(self.accelerator), indent=2).encode())
+            environment = json.dumps(_environment(self.accelerator), indent=2)
+            write_atomically(folder / "environment.json", environment.encode())
         self.board = SummaryWriter(str(folder), purge_step=self.state.step) if self._is_main else None
 
     @property
@@ -92,20 +95,31 @@ class _Run:
         mixture = build_mixture(self.recipe.data)
         mixture.load()
         saved_at = time.monotonic()
-        batches = _Batches(self, mixture, config)
-        for report in batches:
+        examples = Examples(mixture, self.stage, config)
+        loader = example_batches(
+            examples, self.state.step, self.accelerator.process_index, self.accelerator.num_processes
+        )
+        for report in train_steps(self.method, self.stage, loader, self.state, config, self.accelerator):
+            stopping = self._agreed(bool(stop))
             self._log(report, config)
             if self._due(report.step):
                 self._validate()
-            if stop or time.monotonic() - saved_at > 60 * config.save_minutes:
+            if stopping or time.monotonic() - saved_at > 60 * config.save_minutes:
                 self._save()
                 saved_at = time.monotonic()
-            if stop:
+            if stopping:
                 raise KeyboardInterrupt(f"stopped at step {report.step} of {config.steps}, saved: go on with --resume")
         if self.validator and not self._due(self.state.step):
             self._validate()
         self._save()
         return self.folder / ("best.safetensors" if self.validator else "last.safetensors")
+
+    def _agreed(self, stop: bool) -> bool:
+        """Whether any process was asked to stop: all of them leave at the same step."""
+        if self.accelerator.num_processes == 1:
+            return stop
+        flag = torch.tensor(float(stop), device=self.accelerator.device)
+        return bool(self.accelerator.reduce(flag, "sum") > 0)
 
     def _due(self, step: int) -> bool:
         validation = self.recipe.data.validation
@@ -151,7 +165,11 @@ class _Run:
             self.method.net.train()
 
     def _save_weights(self, name: str, scores: dict[str, float] | None = None) -> None:
-        info: dict[str, Any] = {"step": self.state.step, "weights": "EMA", "recipe": self.recipe.model_dump(mode="json")}
+        info: dict[str, Any] = {
+            "step": self.state.step,
+            "weights": "EMA",
+            "recipe": self.recipe.model_dump(mode="json"),
+        }
         if scores:
             info["validation"] = scores
         save_checkpoint(self.folder / name, self.method, self.state.ema.module.state_dict(), info)
@@ -181,8 +199,8 @@ class _Run:
     def _restore(self, saved: dict[str, Any]) -> None:
         if saved["method"] != self.method.name or saved["config"] != self.method.config.model_dump(mode="json"):
             raise TrainingError(
-                f"{self.folder} holds a run of another network ({saved['method']}, {saved['config']}): resume with the same "
-                "method and [model], or begin a new run folder"
+                f"{self.folder} holds a run of another network ({saved['method']}, {saved['config']}): resume with the "
+                "same method and [model], or begin a new run folder"
             )
         self.method.net.load_state_dict(saved["net"])
         self.state.ema.load_state_dict(saved["ema"])
@@ -190,19 +208,6 @@ class _Run:
         if saved["scaler"] and self.accelerator.scaler:
             self.accelerator.scaler.load_state_dict(saved["scaler"])
         self.state.step, self.best = saved["step"], saved["best"]
-
-
-class _Batches:
-    """The run's step reports; the loader is made anew wherever the crop size changes, so that none of its batches are mixed."""
-
-    def __init__(self, run: _Run, mixture: Any, config: TrainConfig) -> None:
-        self.run, self.mixture, self.config = run, mixture, config
-
-    def __iter__(self) -> Iterator[StepReport]:
-        run = self.run
-        examples = Examples(self.mixture, run.stage, self.config)
-        loader = example_batches(examples, run.state.step, run.accelerator.process_index, run.accelerator.num_processes)
-        return train_steps(run.method, run.stage, loader, run.state, self.config, run.accelerator)
 
 
 def _settle_precision(recipe: Recipe, saved: dict[str, Any] | None) -> Recipe:
@@ -230,7 +235,9 @@ def _locked(folder: Path) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout:
-        raise TrainingError(f"another process is training in {folder}: wait for it, or choose another --run folder") from None
+        raise TrainingError(
+            f"another process is training in {folder}: wait for it, or choose another --run folder"
+        ) from None
     try:
         yield
     finally:

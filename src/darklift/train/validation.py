@@ -8,7 +8,7 @@ import numpy as np
 
 from darklift.data import Pair
 from darklift.enhance import Enhancer
-from darklift.evaluate import score_pairs
+from darklift.evaluate import evaluate
 from darklift.image import Picture, read_image, write_image
 from darklift.methods import Method
 from darklift.runtime.torch import torch_model
@@ -32,7 +32,7 @@ class Validator:
         Plain PSNR mostly tells how the photographer's exposure was guessed, so it does not choose.
         """
         enhancer = Enhancer(torch_model(method, {"model": f"step {step}"}))
-        mean = score_pairs(enhancer, self.pairs).mean
+        mean = evaluate(enhancer, self.pairs).mean
         self._save_samples(enhancer, step)
         scores = {
             "psnr": mean.psnr,

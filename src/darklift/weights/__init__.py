@@ -1,4 +1,6 @@
-"""The models that darklift knows by name. Bundled ones lie beside this file, one folder each: ``model.json`` and its graphs."""
+"""The models that darklift knows by name. Bundled ones lie beside this file, one folder each: ``model.json`` and its
+graphs.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,214 @@
+"""From what was typed to files: which pictures are meant, and under which name each result goes. Nothing is written here."""
+
+from __future__ import annotations
+
+import glob
+import os
+import string
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from darklift.data.pairs import listed, natural_key
+from darklift.errors import UsageError
+from darklift.image import SUPPORTED_EXTENSIONS, is_image_path
+
+__all__ = ["EARLIER_RESULT", "Found", "Job", "find_pictures", "plan_jobs", "without_earlier_results"]
+
+EARLIER_RESULT = "_enhanced"
+"""What the name of a result ends with (before the extension) where no output was asked for."""
+
+_PLACEHOLDERS = ("stem", "ext", "parent", "n")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A picture to enhance. named: by an argument of its own. folder: the folder argument that it was found in, if any."""
+
+    path: Path
+    named: bool = True
+    folder: Path | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """A picture and where its result goes."""
+
+    source: Path
+    target: Path
+
+
+# --------------------------------------------------------------------------------------------------------- inputs
+
+
+def find_pictures(arguments: Sequence[str], *, recursive: bool = False, output: str | None = None) -> list[Found]:
+    """The pictures that files, folders and glob patterns stand for: in the order given, in natural order inside a folder.
+
+    A name that exists is taken literally, whatever characters it has. A file that is named need not exist (that is for
+    reading to report); each file counts once. Folders give what has a picture's extension and is not hidden, without
+    what lies in the ``output`` folder. Raises UsageError for a folder or pattern that holds no picture.
+    """
+    found: dict[Path, Found] = {}
+    for argument in arguments:
+        for picture in _expand(argument, recursive, output):
+            found.setdefault(_identity(picture.path), picture)
+    return list(found.values())
+
+
+def _expand(argument: str, recursive: bool, output: str | None) -> Iterable[Found]:
+    path = Path(argument)
+    if path.is_dir():
+        skip = _identity(Path(output)) if output else None
+        pictures = [file for file in _walk(path, recursive, skip) if is_image_path(file)]
+        if not pictures:
+            deeper = not recursive and any(is_image_path(file) for file in _walk(path, True, skip))
+            hint = "add --recursive for those in its sub-folders" if deeper else f"expected {_extensions()}"
+            raise UsageError(f"there is no picture in the folder {argument}: {hint}")
+        return [Found(file, named=False, folder=path) for file in pictures]
+    if not os.path.lexists(path) and glob.has_magic(argument):
+        matches = sorted(glob.glob(argument, recursive=True), key=natural_key)
+        pictures = [Path(match) for match in matches if is_image_path(match) and Path(match).is_file()]
+        if not pictures:
+            raise UsageError(f"no picture matches the pattern {argument!r}: expected files ending in {_extensions()}")
+        return [Found(file, named=False) for file in pictures]
+    return [Found(path)]
+
+
+def _walk(folder: Path, recursive: bool, skip: Path | None) -> Iterator[Path]:
+    """The visible files in a folder; with ``recursive`` those in its sub-folders too, but not in the folder ``skip``."""
+
+    def refuse(error: OSError) -> None:
+        raise UsageError(f"cannot list the folder {error.filename}: {error.strerror}")
+
+    for place, folders, files in os.walk(folder, onerror=refuse):
+        visible = [name for name in folders if not name.startswith(".")] if recursive else []
+        folders[:] = sorted((n for n in visible if _identity(Path(place, n)) != skip), key=natural_key)
+        yield from (Path(place, name) for name in sorted(files, key=natural_key) if not name.startswith("."))
+
+
+def without_earlier_results(found: Sequence[Found]) -> tuple[list[Found], list[Path]]:
+    """Leave out what an earlier run with the default names wrote; returns (what stays, what was left out).
+
+    Those are the files called ``*_enhanced.*``, unless one was named and the picture that it comes from was not.
+    """
+    sources = {_identity(picture.path) for picture in found}
+
+    def is_result(picture: Found) -> bool:
+        source = picture.path.with_stem(picture.path.stem.removesuffix(EARLIER_RESULT) or "?")
+        return picture.path.stem.endswith(EARLIER_RESULT) and (not picture.named or _identity(source) in sources)
+
+    return [p for p in found if not is_result(p)], [p.path for p in found if is_result(p)]
+
+
+# -------------------------------------------------------------------------------------------------------- outputs
+
+
+def plan_jobs(
+    found: Sequence[Found], output: str | None, *, extension: str | None = None, overwrite: bool = False
+) -> list[Job]:
+    """Where each result goes.
+
+    output: None for ``{stem}_enhanced{ext}`` beside the picture; a folder (it exists, or ends with a slash, or there are
+    several pictures), where names stay and so do the sub-folders of a folder argument; a file; or a pattern with {stem},
+    {ext}, {parent}, {n}. extension: of the results, with its dot; None keeps each picture's own. Raises UsageError where
+    two results would go to one file, or one over a picture given: with ``overwrite`` a single picture may go over itself
+    if ``output`` is its very name.
+    """
+    several = len(found) > 1 or any(not picture.named for picture in found)
+    name, is_file = _naming(output, several, extension)
+    jobs = [Job(picture.path, name(picture, number)) for number, picture in enumerate(found, start=1)]
+    _refuse_shared_targets(jobs)
+    if not (overwrite and is_file):
+        _refuse_targets_among_sources(jobs)
+    return jobs
+
+
+def _naming(output: str | None, several: bool, extension: str | None) -> tuple[Callable[[Found, int], Path], bool]:
+    """The function that names results, and whether ``output`` is the very name of the one result."""
+
+    def ext(picture: Found) -> str:
+        return extension or picture.path.suffix
+
+    def in_folder(picture: Found, _: int) -> Path:
+        inside = picture.path.parent.relative_to(picture.folder) if picture.folder else Path()
+        return Path(str(output)) / inside / f"{picture.path.stem}{ext(picture)}"
+
+    def by_pattern(picture: Found, number: int) -> Path:
+        path = picture.path
+        return Path(str(output).format(stem=path.stem, ext=ext(picture), parent=path.parent, n=number))
+
+    if output is None:
+        return lambda picture, _: picture.path.with_name(f"{picture.path.stem}{EARLIER_RESULT}{ext(picture)}"), False
+    if Path(output).is_dir():
+        return in_folder, False
+    if "{" in output or "}" in output:
+        _check_pattern(output, extension)
+        return by_pattern, False
+    if output.endswith(("/", os.sep)):
+        return in_folder, False
+    if several:
+        if Path(output).exists() or is_image_path(output):
+            raise UsageError(
+                f"-o {output} is one file, and there are several pictures: give a folder, or a pattern such as out/{{stem}}{{ext}}"
+            )
+        return in_folder, False
+    _check_file_name(output, extension)
+    return lambda *_: Path(output), True
+
+
+def _check_pattern(pattern: str, extension: str | None) -> None:
+    try:
+        fields = [(field, spec) for _, field, spec, _ in string.Formatter().parse(pattern) if field is not None]
+        unknown = [field for field, _ in fields if field not in _PLACEHOLDERS]
+        if unknown:
+            known = ", ".join(f"{{{name}}}" for name in _PLACEHOLDERS)
+            raise UsageError(f"-o {pattern}: {{{unknown[0]}}} is no placeholder; known are {known}")
+        pattern.format(stem="", ext="", parent="", n=1)
+    except ValueError as error:
+        raise UsageError(f"-o {pattern} is no valid name pattern ({error}): write {{{{ for a plain brace") from error
+    if not pattern.endswith("{ext}"):
+        _check_file_name(pattern, extension)
+
+
+def _check_file_name(name: str, extension: str | None) -> None:
+    suffix = Path(name).suffix
+    if not is_image_path(name):
+        hint = f"end it with {extension or '.jpg'} for a file, or with a slash for a folder"
+        raise UsageError(
+            f"-o {name} has {f'the extension {suffix}' if suffix else 'no extension'}: {hint}; known are {_extensions()}"
+        )
+    if extension and suffix.lower() != extension:
+        raise UsageError(f"-o {name} contradicts --format {extension[1:]}: leave one of them away")
+
+
+def _refuse_shared_targets(jobs: Sequence[Job]) -> None:
+    taken: dict[Path, Job] = {}
+    for job in jobs:
+        other = taken.setdefault(_identity(job.target), job)
+        if other is not job:
+            raise UsageError(
+                f"{other.source} and {job.source} would both be written to {job.target}: tell them apart by a name "
+                "pattern such as -o 'out/{n}_{stem}{ext}'"
+            )
+
+
+def _refuse_targets_among_sources(jobs: Sequence[Job]) -> None:
+    sources = {_identity(job.source): job.source for job in jobs}
+    for job in jobs:
+        lost = sources.get(_identity(job.target))
+        if lost is not None:
+            raise UsageError(
+                f"the result of {job.source} would be written over the picture {lost}: choose another -o (to replace a "
+                "single picture, name it: -o FILE --overwrite)"
+            )
+
+
+def _identity(path: Path) -> Path:
+    """The same for all names of a file that only differ in links and dots, or in case where the system ignores that."""
+    real = os.path.realpath(path)
+    return Path(real.casefold() if sys.platform in ("win32", "darwin") else real)
+
+
+def _extensions() -> str:
+    return listed(SUPPORTED_EXTENSIONS)

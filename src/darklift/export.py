@@ -1,0 +1,151 @@
+"""Checkpoints to ONNX: a folder with one graph each for exposure, condition and step, and the model's card."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import logging
+import os
+import shutil
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import onnx
+import torch
+from onnx import helper, numpy_helper
+
+from darklift.checkpoint import load_checkpoint, write_atomically
+from darklift.errors import ModelError, UsageError
+from darklift.methods import Graph, Method
+from darklift.runtime import ModelCard
+
+__all__ = ["Storage", "export_method", "export_model"]
+
+Storage = Literal["fp32", "fp16"]
+_OPSET = 18
+_SMALL = 64
+"""Tensors with fewer numbers stay float32: shapes, scales and tables."""
+
+
+def export_model(
+    checkpoint: Path, folder: Path, *, name: str | None = None, storage: Storage = "fp32", overwrite: bool = False
+) -> Path:
+    """Export our checkpoint to ``folder`` and return it; see :func:`export_method`. Raises ModelError, UsageError."""
+    loaded = load_checkpoint(checkpoint)
+    info = {key: value for key, value in loaded.info.items() if key != "recipe"}
+    return export_method(
+        loaded.method, folder, name=name or checkpoint.stem, info=info, storage=storage, overwrite=overwrite
+    )
+
+
+def export_method(
+    method: Method,
+    folder: Path,
+    *,
+    name: str,
+    info: Mapping[str, Any],
+    storage: Storage = "fp32",
+    overwrite: bool = False,
+) -> Path:
+    """Write ``exposure.onnx``, ``condition.onnx``, ``step.onnx`` (those that the method has) and ``model.json``.
+
+    Batch, height and width are free. storage fp16 halves the files: weights are stored in half precision and computed
+    with in float32. The folder appears at once or not at all. Raises UsageError where it exists already and
+    ``overwrite`` is not set.
+    """
+    if storage not in ("fp32", "fp16"):
+        raise UsageError(f"unknown storage {storage!r}: choose fp32 or fp16")
+    if folder.exists() and not overwrite:
+        raise UsageError(f"{folder} exists already: choose another folder, or allow it to be overwritten")
+    method.net.eval().cpu()
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    try:
+        temporary.mkdir(parents=True)
+        files = {}
+        for graph_name, graph in method.graphs().items():
+            data = _export_graph(graph, storage)
+            write_atomically(temporary / f"{graph_name}.onnx", data)
+            files[f"{graph_name}.onnx"] = hashlib.sha256(data).hexdigest()
+        card = ModelCard(
+            name=name,
+            method=method.name,
+            size_multiple=method.size_multiple,
+            presets=method.presets,
+            info={**info, "storage": storage},
+            files=files,
+        )
+        write_atomically(temporary / "model.json", card.to_json().encode())
+        if folder.exists():
+            shutil.rmtree(folder)
+        temporary.replace(folder)
+    except OSError as error:
+        raise ModelError(f"cannot write the model to {folder}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return folder
+
+
+def _export_graph(graph: Graph, storage: Storage) -> bytes:
+    example = tuple(torch.from_numpy(graph.example[name]) for name in graph.inputs)
+    with _quiet():
+        program = torch.onnx.export(
+            graph.module.eval(),
+            example,
+            dynamo=True,
+            verbose=False,
+            opset_version=_OPSET,
+            input_names=list(graph.inputs),
+            output_names=list(graph.outputs),
+            dynamic_shapes=tuple(_free_axes(graph, name) for name in graph.inputs),
+        )
+    assert program is not None
+    model = program.model_proto
+    if storage == "fp16":
+        _store_in_half(model)
+    for node in model.graph.node:
+        del node.metadata_props[:]  # stack traces of the exporting machine
+    onnx.checker.check_model(model)
+    buffer = io.BytesIO()
+    onnx.save(model, buffer)
+    return buffer.getvalue()
+
+
+def _free_axes(graph: Graph, name: str) -> dict[int, Any] | None:
+    """Batch of a piece, and height and width of spatial inputs, shared between inputs by their names."""
+    if name in graph.spatial:
+        return {0: "batch", 2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
+    return {0: "batch"} if name == "box" else None
+
+
+def _store_in_half(model: onnx.ModelProto) -> None:
+    """Float32 weights become float16 with a cast behind them, which ONNX Runtime folds away when it loads the model."""
+    casts = []
+    for tensor in model.graph.initializer:
+        if tensor.data_type != onnx.TensorProto.FLOAT or np.prod(tensor.dims) < _SMALL:
+            continue
+        name, values = tensor.name, numpy_helper.to_array(tensor)
+        if np.abs(values).max() > np.finfo(np.float16).max:
+            raise ModelError(f"weight {name} is too large for half precision: export with storage fp32")
+        half = numpy_helper.from_array(values.astype(np.float16), f"{name}.half")
+        tensor.CopyFrom(half)
+        casts.append(helper.make_node("Cast", [f"{name}.half"], [name], to=onnx.TensorProto.FLOAT))
+    for node in reversed(casts):
+        model.graph.node.insert(0, node)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter talks of what does not concern the person who exports."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
