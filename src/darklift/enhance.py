@@ -43,6 +43,7 @@ OnStep = Callable[[int, int], None]
 TILE_SIDE, TILE_OVERLAP = 1024, 128
 """Pixels. A picture of up to TILE_SIDE² pixels is worked on in one piece."""
 
+_WRITABLE_MODES = ("L", "LA", "RGB", "RGBA")
 _GAMMA = 2.2
 _MEAN_RANGE = (0.02, 0.95)
 
@@ -136,7 +137,8 @@ class Enhancer:
         if isinstance(image, Picture):
             result = run(image).picture
         elif isinstance(image, Image.Image):
-            result = to_pil(run(from_pil(image)).picture, image.mode)
+            same_mode = image.mode if image.mode in _WRITABLE_MODES else None  # palettes and bitmaps become RGB or gray
+            result = to_pil(run(from_pil(image)).picture, same_mode)
         elif isinstance(image, np.ndarray):
             result = to_array(run(from_array(image)).picture, image)
         elif isinstance(image, str | Path):

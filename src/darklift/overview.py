@@ -35,7 +35,7 @@ class Overview:
 
     @property
     def brightness(self) -> float:
-        """Mean of all coded values over pixels and channels, in [0, 1]."""
+        """Mean of the thumbnail's coded values, in [0, 1]: that of all pixels where both sides are multiples of 40."""
         return float(self.thumbnail.mean())
 
 

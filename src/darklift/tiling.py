@@ -12,6 +12,9 @@ __all__ = ["Tile", "map_tiles", "plan_tiles"]
 
 FloatArray = npt.NDArray[np.float32]
 
+_NO_SAY = 1e-6
+"""Weight of a pixel that should not count: far below a 16-bit level, yet not 0, so that the sum of weights never is."""
+
 
 @dataclass(frozen=True)
 class Tile:
@@ -27,8 +30,11 @@ def plan_tiles(height: int, width: int, *, side: int, overlap: int, multiple: in
     """Cover a picture by tiles of at most about ``side`` pixels a side that overlap by at least ``overlap``.
 
     One tile where the picture is no larger than ``side``² pixels in area. Tiles begin at multiples of ``multiple``,
-    so that a network that halves its input sees the same grid in every tile and in the whole.
+    so that a network that halves its input sees the same grid in every tile and in the whole; a side may grow by less
+    than ``multiple`` for it. Raises ValueError where ``overlap`` leaves a tile nothing of its own.
     """
+    if not 0 <= overlap < side or multiple < 1:
+        raise ValueError(f"tiles need 0 <= overlap < side and multiple >= 1, got {overlap}, {side} and {multiple}")
     if height * width <= side * side:
         return (Tile(0, 0, height, width),)
     rows = _spans(height, side, overlap, multiple)
@@ -78,5 +84,5 @@ def _fade(start: int, length: int, whole: int, overlap: int) -> FloatArray:
         ramp = np.minimum(ramp, places)
     if start + length < whole:
         ramp = np.minimum(ramp, length - places)
-    rising: FloatArray = np.clip((ramp - overlap / 4) / (overlap / 2), 1e-4, 1).astype(np.float32)
+    rising: FloatArray = np.clip((ramp - overlap / 4) / max(overlap / 2, 1), _NO_SAY, 1).astype(np.float32)
     return rising

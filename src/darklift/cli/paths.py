@@ -95,8 +95,9 @@ def without_earlier_results(found: Sequence[Found]) -> tuple[list[Found], list[P
     sources = {_identity(picture.path) for picture in found}
 
     def is_result(picture: Found) -> bool:
-        source = picture.path.with_stem(picture.path.stem.removesuffix(EARLIER_RESULT) or "?")
-        return picture.path.stem.endswith(EARLIER_RESULT) and (not picture.named or _identity(source) in sources)
+        path = picture.path
+        source = path.parent / f"{path.stem.removesuffix(EARLIER_RESULT)}{path.suffix}"
+        return path.stem.endswith(EARLIER_RESULT) and (not picture.named or _identity(source) in sources)
 
     return [p for p in found if not is_result(p)], [p.path for p in found if is_result(p)]
 
@@ -134,17 +135,14 @@ def _naming(output: str | None, several: bool, extension: str | None) -> tuple[C
         inside = picture.path.parent.relative_to(picture.folder) if picture.folder else Path()
         return Path(str(output)) / inside / f"{picture.path.stem}{ext(picture)}"
 
-    def by_pattern(picture: Found, number: int) -> Path:
-        path = picture.path
-        return Path(str(output).format(stem=path.stem, ext=ext(picture), parent=path.parent, n=number))
-
     if output is None:
         return lambda picture, _: picture.path.with_name(f"{picture.path.stem}{EARLIER_RESULT}{ext(picture)}"), False
     if Path(output).is_dir():
         return in_folder, False
     if "{" in output or "}" in output:
-        _check_pattern(output, extension)
-        return by_pattern, False
+        pattern = f"{output}{{stem}}{{ext}}" if output.endswith(("/", os.sep)) else output
+        _check_pattern(pattern, extension)
+        return lambda picture, number: _fill(pattern, picture.path, ext(picture), number), False
     if output.endswith(("/", os.sep)):
         return in_folder, False
     if several:
@@ -155,6 +153,10 @@ def _naming(output: str | None, several: bool, extension: str | None) -> tuple[C
         return in_folder, False
     _check_file_name(output, extension)
     return lambda *_: Path(output), True
+
+
+def _fill(pattern: str, path: Path, extension: str, number: int) -> Path:
+    return Path(pattern.format(stem=path.stem, ext=extension, parent=str(path.parent), n=number))
 
 
 def _check_pattern(pattern: str, extension: str | None) -> None:

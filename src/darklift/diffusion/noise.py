@@ -8,7 +8,9 @@ after any resume.
 
 from __future__ import annotations
 
+import operator
 import zlib
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -20,12 +22,20 @@ _WORD = 2**64
 
 
 def random_generator(seed: int, purpose: str, *counters: int) -> np.random.Generator:
-    """An independent stream for each (seed, purpose, up to 3 non-negative counters)."""
+    """An independent stream for each (seed, purpose, up to 3 counters); a counter left out is 0.
+
+    Seed and counters are whole numbers, negative ones too, and count modulo 2**64.
+    """
     if len(counters) > 3:
         raise ValueError(f"at most 3 counters, got {len(counters)}")
-    key = [seed % _WORD, zlib.crc32(purpose.encode())]
-    words = [0, *counters, *[0] * (3 - len(counters))]
-    return np.random.Generator(np.random.Philox(key=key, counter=[word % _WORD for word in words]))
+    key = _words([seed, zlib.crc32(purpose.encode())])
+    counter = _words([0, *counters, *[0] * (3 - len(counters))])
+    return np.random.Generator(np.random.Philox(key=key, counter=counter))
+
+
+def _words(numbers: Iterable[int]) -> npt.NDArray[np.uint64]:
+    """Left to itself, numpy takes small and very large integers together for floats, and rounds them."""
+    return np.array([operator.index(number) % _WORD for number in numbers], dtype=np.uint64)
 
 
 def noise_field(seed: int, draw: int, channels: int, window: tuple[int, int, int, int]) -> npt.NDArray[np.float32]:

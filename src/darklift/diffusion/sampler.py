@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any, Literal, Protocol
+from reprlib import repr as brief
+from typing import Any, Literal, Protocol, get_args
 
 from darklift.diffusion.schedule import Ladder, eps_from_x0, x0_from_eps
 
@@ -42,9 +43,15 @@ def sample(
     near 0). ladder: rising abar values, the last 1.0. eta: 0 = deterministic DDIM, 1 = DDPM's posterior (ancestral).
     clip: hold x0_hat in [-1, 1] and recompute eps_hat from it. noise: draw i (i = 1, 2, …) of fresh noise, shape of
     x; needed only where eta > 0; never asked for at the last rung. on_step: told (steps done, steps in all).
+    Raises ValueError for a ladder, an eta or a kind of prediction that is none.
     """
-    if len(ladder) < 2 or ladder[-1] != 1.0 or any(a >= b for a, b in pairwise(ladder)) or ladder[0] <= 0:
-        raise ValueError(f"a ladder is rising abar values in (0, 1] that end with 1.0, got {ladder}")
+    ladder = tuple(float(abar) for abar in ladder)  # numpy's own float64 would turn a float32 picture into float64
+    if len(ladder) < 2 or ladder[-1] != 1.0 or not ladder[0] > 0 or not all(a < b for a, b in pairwise(ladder)):
+        raise ValueError(f"a ladder is rising abar values in (0, 1] that end with 1.0, got {brief(ladder)}")
+    if not 0 <= eta <= 1:
+        raise ValueError(f"eta must be from 0 (DDIM) to 1 (DDPM), got {eta}")
+    if predicts not in get_args(Prediction):
+        raise ValueError(f"predicts must be one of {', '.join(get_args(Prediction))}, got {predicts!r}")
     if eta > 0 and noise is None and len(ladder) > 2:
         raise ValueError("eta > 0 draws fresh noise at every step: pass noise=")
     steps = len(ladder) - 1
@@ -55,7 +62,8 @@ def sample(
             x0_hat = x0_hat.clip(-1, 1)
         eps_hat = eps_from_x0(x, x0_hat, abar) if clip or predicts == "x0" else output
         sigma = eta * ((1 - abar / abar_next) * (1 - abar_next) / (1 - abar)) ** 0.5
-        x = abar_next**0.5 * x0_hat + (1 - abar_next - sigma**2) ** 0.5 * eps_hat
+        kept = max(1 - abar_next - sigma**2, 0.0)  # where abar is tiny, rounding makes it less than 0
+        x = abar_next**0.5 * x0_hat + kept**0.5 * eps_hat
         if sigma > 0 and noise is not None:
             x = x + sigma * noise(i)
         if on_step is not None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -30,9 +30,10 @@ class NoiseSchedule:
     betas: npt.NDArray[np.float64]
 
     def __post_init__(self) -> None:
-        betas = np.asarray(self.betas, dtype=np.float64)
+        betas = np.array(self.betas, dtype=np.float64)  # a copy: the caller's array may change
         if betas.ndim != 1 or betas.size == 0 or not np.all((betas > 0) & (betas < 1)):
-            raise ValueError(f"betas must be a non-empty row of numbers in (0, 1), got shape {betas.shape}")
+            found = np.array2string(betas, threshold=6).replace("\n", "")
+            raise ValueError(f"betas must be a non-empty row of numbers in (0, 1), got {found}")
         object.__setattr__(self, "betas", betas)
 
     @classmethod
@@ -68,8 +69,10 @@ class NoiseSchedule:
         """
         total = len(self)
         steps = total if steps is None else steps
-        if not 1 <= steps <= total:
-            raise ValueError(f"steps must be from 1 to the schedule's {total}, got {steps}")
+        if steps not in range(1, total + 1):
+            raise ValueError(f"steps must be a whole number from 1 to the schedule's {total}, got {steps}")
+        if spacing not in get_args(Spacing):
+            raise ValueError(f"spacing must be one of {', '.join(get_args(Spacing))}, got {spacing!r}")
         if spacing == "leading":
             return tuple(int(t) for t in np.arange(steps)[::-1] * (total // steps))
         return tuple(int(t) for t in np.round(total - np.arange(steps) * (total / steps)).astype(int) - 1)
@@ -99,9 +102,7 @@ def eps_from_x0(x: Any, x0: Any, abar: Any) -> Any:
 
 
 def posterior(x: Any, x0: Any, abar: Any, abar_next: Any) -> tuple[Any, Any]:
-    """Mean and standard deviation of q(x_{next} | x, x0), ``abar_next`` > ``abar`` the less noisy level (DDPM eqs. 6,
-    7).
-    """
+    """Mean and standard deviation of q(x_next | x, x0), where ``abar_next`` > ``abar`` (DDPM eqs. 6 and 7)."""
     alpha = abar / abar_next
     from_x0 = abar_next**0.5 * (1 - alpha) / (1 - abar)
     from_x = alpha**0.5 * (1 - abar_next) / (1 - abar)

@@ -1,0 +1,60 @@
+"""What people are told: everything on stderr, so that stdout has nothing but results that were asked for."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["Bar", "progress_bar", "say", "stderr", "warn"]
+
+
+@cache
+def stderr() -> Console:
+    """The one console; it looks up ``sys.stderr`` anew each time it writes."""
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def say(text: str) -> None:
+    """A line as it is: no colours guessed, no markup, no wrapping where nobody looks."""
+    stderr().print(text, markup=False, highlight=False, emoji=False, soft_wrap=True)
+
+
+def warn(text: str) -> None:
+    """A line that tells who speaks, as error messages do."""
+    say("darklift: " + " ".join(text.splitlines()))
+
+
+class Bar:
+    """A progress bar; this one shows nothing, for where nobody looks."""
+
+    def update(self, done: float, text: str) -> None:
+        """``done`` of the total is done; ``text`` says what is being worked on."""
+
+
+@contextmanager
+def progress_bar(total: int, *, shown: bool = True) -> Iterator[Bar]:
+    """A bar on stderr while the block runs, if stderr is a terminal; it is gone afterwards."""
+    if not shown or not sys.stderr.isatty():
+        yield Bar()
+        return
+    from rich.markup import escape
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    # stdout is not redirected: it may be a file
+    with Progress(*columns, console=stderr(), transient=True, redirect_stdout=False) as progress:
+        task = progress.add_task("", total=total)
+
+        class Shown(Bar):
+            def update(self, done: float, text: str) -> None:
+                progress.update(task, completed=done, description=escape(text))
+
+        yield Shown()

@@ -1,0 +1,96 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, TypeAlias
+
+import typer
+
+from darklift.errors import UsageError
+
+__all__ = [
+    "Backend",
+    "BackendOption",
+    "DeviceOption",
+    "ExposureOption",
+    "ModelOption",
+    "OverwriteOption",
+    "Precision",
+    "PrecisionOption",
+    "SeedOption",
+    "StepsOption",
+    "check_new_sheet",
+]
+
+
+class Backend(StrEnum):
+    """What runs the model."""
+
+    AUTO = "auto"
+    ONNX = "onnx"
+    TORCH = "torch"
+
+
+class Precision(StrEnum):
+    """What torch computes in."""
+
+    AUTO = "auto"
+    FP32 = "fp32"
+    BF16 = "bf16"
+    FP16 = "fp16"
+
+
+def _model_names() -> list[str]:
+    from darklift.weights import CATALOGUE
+
+    return ["default", *CATALOGUE]
+
+
+_RUNNING = "Where and how it runs"
+
+ModelOption: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        "-m",
+        help="A name that 'darklift info' lists, a folder from 'darklift export', or a .safetensors checkpoint.",
+        autocompletion=_model_names,
+    ),
+]
+StepsOption: TypeAlias = Annotated[
+    int | None,
+    typer.Option(min=1, help="Steps of sampling; more take longer and are not always better.", show_default="the model's"),
+]
+ExposureOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        help="Brighter or darker than the model would choose: stops such as +0.5 or -1, or a fixed brightness such as mean=0.45.",
+        show_default="the model's choice",
+    ),
+]
+SeedOption: TypeAlias = Annotated[int, typer.Option(help="Of the noise; the same seed gives the same picture.")]
+BackendOption: TypeAlias = Annotated[
+    Backend, typer.Option(help="onnx for exported models, torch for checkpoints.", rich_help_panel=_RUNNING)
+]
+DeviceOption: TypeAlias = Annotated[
+    str, typer.Option(help="cpu, cuda, coreml, directml, or as torch names it.", rich_help_panel=_RUNNING)
+]
+PrecisionOption: TypeAlias = Annotated[
+    Precision, typer.Option(help="Of checkpoints on torch; auto is fp32.", rich_help_panel=_RUNNING)
+]
+OverwriteOption: TypeAlias = Annotated[bool, typer.Option("--overwrite", help="Replace files that are there already.")]
+
+
+def check_new_sheet(sheet: str, overwrite: bool) -> None:
+    """Refuse early what writing the sheet would refuse at the end. Raises UsageError."""
+    from pathlib import Path
+
+    from darklift.image import is_image_path
+
+    if not is_image_path(sheet):
+        raise UsageError(f"--sheet {sheet} is not the name of a picture: let it end with .png or .jpg")
+    if Path(sheet).is_dir():
+        raise UsageError(f"--sheet {sheet} is a folder: choose the name of a file")
+    if Path(sheet).exists() and not overwrite:
+        raise UsageError(f"--sheet {sheet} exists already: choose another name, or add --overwrite")
