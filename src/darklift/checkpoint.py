@@ -4,6 +4,7 @@ again.
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 from collections.abc import Mapping
@@ -68,10 +69,14 @@ def load_checkpoint(path: Path) -> Checkpoint:
         ) from error
     if metadata.get("format") != FORMAT:
         raise ModelError(f"{path} is a safetensors file but not a darklift checkpoint: pass one from a run folder")
-    description = json.loads(metadata["darklift"])
-    method = build_method(description["method"], description["config"])
+    try:
+        description = json.loads(metadata["darklift"])
+        name, config, info = description["method"], description["config"], description["info"]
+    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        raise ModelError(f"{path} does not say what it holds ({error!r}): pass one from a run folder") from error
+    method = build_method(name, config)
     load_weights(method, weights, str(path))
-    return Checkpoint(method, description["info"])
+    return Checkpoint(method, info)
 
 
 def build_method(name: str, config: Mapping[str, Any]) -> Method:
@@ -84,8 +89,13 @@ def build_method(name: str, config: Mapping[str, Any]) -> Method:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        known = ", ".join(method_type.config_type.model_fields)
-        raise ModelError(f"{name} config: {where}: {first['msg']}; known keys are {known}") from error
+        problem = f"{where}: {first['msg'].removeprefix('Value error, ')}"
+        if first["type"] == "extra_forbidden":
+            known = list(method_type.config_type.model_fields)
+            near = difflib.get_close_matches(where, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known keys are {', '.join(known)}"
+            problem = f"unknown key {where!r}: {hint}"
+        raise ModelError(f"{name} config: {problem}") from error
 
 
 def load_weights(method: Method, weights: Mapping[str, Tensor], source: str) -> None:

@@ -43,7 +43,6 @@ OnStep = Callable[[int, int], None]
 TILE_SIDE, TILE_OVERLAP = 1024, 128
 """Pixels. A picture of up to TILE_SIDE² pixels is worked on in one piece."""
 
-_WRITABLE_MODES = ("L", "LA", "RGB", "RGBA")
 _GAMMA = 2.2
 _MEAN_RANGE = (0.02, 0.95)
 
@@ -125,7 +124,8 @@ class Enhancer:
         seed: int = 0,
         on_step: OnStep | None = None,
     ) -> ImageLike:
-        """Enhance one picture; what goes in comes out: Picture, PIL image, or array (same dtype and shape).
+        """Enhance one picture; what goes in comes out: Picture, PIL image (L, LA, RGB, RGBA, whichever fits), or array
+        (same dtype and shape).
 
         A path in gives a path out: ``night.jpg`` is read, ``night_enhanced.jpg`` written beside it (never over an
         existing file). steps: of sampling, None for the model's default. exposure: see :class:`Exposure`.
@@ -137,8 +137,7 @@ class Enhancer:
         if isinstance(image, Picture):
             result = run(image).picture
         elif isinstance(image, Image.Image):
-            same_mode = image.mode if image.mode in _WRITABLE_MODES else None  # palettes and bitmaps become RGB or gray
-            result = to_pil(run(from_pil(image)).picture, same_mode)
+            result = to_pil(run(from_pil(image)).picture)
         elif isinstance(image, np.ndarray):
             result = to_array(run(from_array(image)).picture, image)
         elif isinstance(image, str | Path):

@@ -22,6 +22,7 @@ from darklift.checkpoint import load_checkpoint, write_atomically
 from darklift.errors import ModelError, UsageError
 from darklift.methods import Graph, Method
 from darklift.runtime import ModelCard
+from darklift.runtime.onnx import CARD_FILE
 
 __all__ = ["Storage", "export_method", "export_model"]
 
@@ -55,14 +56,13 @@ def export_method(
 
     Batch, height and width are free. storage fp16 halves the files: weights are stored in half precision and computed
     with in float32. The folder appears at once or not at all. Raises UsageError where it exists already and
-    ``overwrite`` is not set.
+    ``overwrite`` is not set, or where it holds anything else than an exported model.
     """
     if storage not in ("fp32", "fp16"):
         raise UsageError(f"unknown storage {storage!r}: choose fp32 or fp16")
-    if folder.exists() and not overwrite:
-        raise UsageError(f"{folder} exists already: choose another folder, or allow it to be overwritten")
+    _check_free(folder, overwrite)
     method.net.eval().cpu()
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    temporary = _beside(folder, "tmp")
     try:
         temporary.mkdir(parents=True)
         files = {}
@@ -78,15 +78,50 @@ def export_method(
             info={**info, "storage": storage},
             files=files,
         )
-        write_atomically(temporary / "model.json", card.to_json().encode())
-        if folder.exists():
-            shutil.rmtree(folder)
-        temporary.replace(folder)
+        write_atomically(temporary / CARD_FILE, card.to_json().encode())
+        _put_in_place(temporary, folder)
     except OSError as error:
         raise ModelError(f"cannot write the model to {folder}: {error.strerror or error}") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return folder
+
+
+def _beside(folder: Path, ending: str) -> Path:
+    whole = folder.absolute()  # "." has no name
+    return whole.with_name(f".{whole.name}.{os.getpid()}.{ending}")
+
+
+def _put_in_place(made: Path, folder: Path) -> None:
+    """Rename, with an earlier model kept until the new one stands there."""
+    if not folder.exists():
+        made.replace(folder)
+        return
+    earlier = folder.replace(_beside(folder, "old"))
+    try:
+        made.replace(folder)
+    except OSError:
+        earlier.replace(folder)
+        raise
+    shutil.rmtree(earlier)
+
+
+def _check_free(folder: Path, overwrite: bool) -> None:
+    """Overwriting takes the whole folder away, so only what an export wrote (or nothing) may be in it."""
+    if not folder.exists():
+        return
+    if not overwrite:
+        raise UsageError(f"{folder} exists already: choose another folder, or allow it to be overwritten")
+    foreign = [folder] if not folder.is_dir() else [p for p in folder.iterdir() if not _is_ours(p)]
+    if foreign:
+        raise UsageError(
+            f"{folder} cannot be overwritten, it is no exported model ({foreign[0].name} is in the way): choose "
+            "another folder"
+        )
+
+
+def _is_ours(path: Path) -> bool:
+    return path.is_file() and (path.suffix == ".onnx" or path.name == CARD_FILE)
 
 
 def _export_graph(graph: Graph, storage: Storage) -> bytes:

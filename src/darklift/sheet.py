@@ -31,7 +31,7 @@ def fitting_side(rows: int, columns: int, max_side: int = 960) -> int:
 
 
 def preview(picture: Picture, max_side: int) -> Image.Image:
-    """The picture as 8-bit sRGB of at most ``max_side`` pixels a side (never enlarged), transparency on the background."""
+    """The picture as 8-bit sRGB, at most ``max_side`` pixels a side (never enlarged), on the sheet's background."""
     image = to_pil(picture)
     icc_profile = image.info.get("icc_profile")
     image.thumbnail((max_side, max_side), Image.Resampling.LANCZOS)
@@ -60,7 +60,9 @@ def write_sheet(
         raise UsageError(f"a sheet takes 1 to {MAX_ROWS} rows, got {len(rows)}: make several sheets")
     if not labels or any(len(row) != len(labels) for row in rows):
         lengths = ", ".join(sorted({str(len(row)) for row in rows}))
-        raise UsageError(f"each row of a sheet needs a picture for each of the {len(labels)} labels, got rows of {lengths}")
+        raise UsageError(
+            f"each row of a sheet needs a picture for each of the {len(labels)} labels, got rows of {lengths}"
+        )
     if captions and len(captions) != len(rows):
         raise UsageError(f"got {len(captions)} captions for {len(rows)} rows: give none, or one for each")
     if max_side < 1:

@@ -37,8 +37,8 @@ def plan_tiles(height: int, width: int, *, side: int, overlap: int, multiple: in
         raise ValueError(f"tiles need 0 <= overlap < side and multiple >= 1, got {overlap}, {side} and {multiple}")
     if height * width <= side * side:
         return (Tile(0, 0, height, width),)
-    rows = _spans(height, side, overlap, multiple)
-    columns = _spans(width, side, overlap, multiple)
+    rows = tuple(_spans(height, side, overlap, multiple))
+    columns = tuple(_spans(width, side, overlap, multiple))
     return tuple(Tile(top, left, h, w) for top, h in rows for left, w in columns)
 
 

@@ -108,16 +108,11 @@ def test_a_known_distribution_is_sampled(eta):
         return mean + gain * (x - math.sqrt(abar) * mean)
 
     ladder = NoiseSchedule.cosine(300).ladder(spacing="trailing")
-    shape = (1, 1, 100, 200)
-    found = sample(
-        best,
-        rng.standard_normal(shape),
-        ladder,
-        eta=eta,
-        clip=False,
-        noise=lambda i: rng.standard_normal(shape),
-        predicts="x0",
-    )
+
+    def noise(_):
+        return rng.standard_normal((1, 1, 100, 200))
+
+    found = sample(best, noise(0), ladder, eta=eta, clip=False, noise=noise, predicts="x0")
     assert found.mean() == pytest.approx(0.2, abs=0.02)
     assert found.std() == pytest.approx(0.5, abs=0.02)
 
@@ -127,23 +122,274 @@ def test_a_known_distribution_is_sampled(eta):
 @given(ladder=ladders(1e-3), clip=st.booleans(), seed=st.integers(0, 1000))
 @settings(max_examples=40, deadline=None)
 def test_eta_1_is_the_posterior_of_ddpm(wrap, predicts, ladder, clip, seed):
-    _, x, *draws = arrays(len(ladder) + 1, seed)
+    rungs = len(ladder) - 1
+    _, x, *others = (wrap(array) for array in arrays(2 + 2 * rungs, seed))
+    outputs, draws = dict(zip(ladder, others, strict=False)), others[rungs:]
+
+    wanted = x
+    for i, (abar, abar_next) in enumerate(pairwise(ladder)):
+        x0_hat = outputs[abar] if predicts == "x0" else x0_from_eps(wanted, outputs[abar], abar)
+        mean, std = posterior(wanted, x0_hat.clip(-1, 1) if clip else x0_hat, abar, abar_next)
+        wanted = mean + std * draws[i]
+    options = {"eta": 1, "clip": clip, "noise": lambda i: draws[i - 1], "predicts": predicts}
+    found = sample(lambda _, abar: outputs[abar], x, ladder, **options)
+    np.testing.assert_allclose(found, wanted, atol=1e-12 * max(1.0, float(abs(wanted).max())), rtol=0)
+
+
+def test_a_clipped_run_stays_in_range():
+    _, x, *draws = arrays(12)
+    ladder = NoiseSchedule.linear(10, 2e-3, 0.9).ladder()
+    found = sample(lambda x, _: -2 * x, x, ladder, eta=1, clip=True, noise=lambda i: draws[i])
+    assert np.abs(found).max() == 1  # the network's picture is out of range everywhere
+    unclipped = sample(lambda x, _: -2 * x, x, ladder, eta=1, clip=False, noise=lambda i: draws[i])
+    assert np.abs(unclipped).max() > 10
+
+
+# -------------------------------------------------------------------------------------------------------- diffusers
+
+FAMILIES = {
+    "linear": NoiseSchedule.linear(1000, 1e-4, 2e-2),
+    "squaredcos_cap_v2": NoiseSchedule.cosine(1000),
+}
+families = pytest.mark.parametrize("family", FAMILIES)
+spacings = pytest.mark.parametrize("spacing", ["leading", "trailing"])
+
+
+def with_exact_levels(scheduler, betas):
+    """Theirs computes in float32: hand it float64 (test_schedule.py compares its own betas with ours)."""
+    scheduler.betas = torch.from_numpy(betas.copy())
+    scheduler.alphas = 1 - scheduler.betas
+    scheduler.alphas_cumprod = torch.cumprod(scheduler.alphas, dim=0)
+    scheduler.one = scheduler.final_alpha_cumprod = torch.tensor(1.0, dtype=torch.float64)
+    return scheduler
+
+
+def assert_same_way(ours, theirs):
+    """Every picture on the way down, compared at its own scale."""
+    assert len(ours) == len(theirs)
+    for left, right in zip(ours, theirs, strict=True):
+        scale = max(1.0, float(right.abs().max()))
+        np.testing.assert_allclose(left / scale, right / scale, atol=1e-6, rtol=0)
+
+
+def our_way(network, x, ladder, **settings):
+    way = []
+
+    def denoise(x, abar):
+        way.append(x)
+        return network(x, abar)
+
+    end = sample(denoise, x, ladder, **settings)
+    return [*way, end]
+
+
+def their_way(scheduler, network, x, **settings):
+    way = [x]
+    for t in scheduler.timesteps:
+        output = network(way[-1], float(scheduler.alphas_cumprod[t]))
+        way.append(scheduler.step(output, t, way[-1], **settings).prev_sample)
+    return way
+
+
+@families
+@spacings
+@pytest.mark.parametrize("steps", [1, 5, 20, 50, 200])
+@pytest.mark.parametrize("predicts", ["eps", "x0"])
+def test_eta_0_is_the_ddim_of_diffusers(family, spacing, steps, predicts):
+    schedule = FAMILIES[family]
+    prediction = {"eps": "epsilon", "x0": "sample"}[predicts]
+    scheduler = DDIMScheduler(clip_sample=False, timestep_spacing=spacing, prediction_type=prediction)
+    with_exact_levels(scheduler, schedule.betas).set_timesteps(steps)
 
     def network(x, abar):
         eps = pretend_network(x, abar)
-        return x0_from_eps(x, eps, abar) if predicts == "x0" else eps
+        return eps if predicts == "eps" else torch.tanh(x0_from_eps(x, eps, abar))
+
+    x = torch.from_numpy(arrays(2)[1])
+    ours = our_way(network, x, schedule.ladder(steps, spacing), eta=0, clip=False, predicts=predicts)
+    assert_same_way(ours, their_way(scheduler, network, x, eta=0))
+
+
+@families
+@pytest.mark.parametrize("eta", [0.0, 0.4, 1.0])
+def test_between_the_ends_too_it_is_the_ddim_of_diffusers(family, eta):
+    schedule, steps = FAMILIES[family], 10
+    scheduler = DDIMScheduler(clip_sample=True, timestep_spacing="trailing")
+    with_exact_levels(scheduler, schedule.betas).set_timesteps(steps)
+    x, fresh = (torch.from_numpy(array) for array in arrays(3)[1:])
+    # Every draw is the same here: theirs takes the noise as one array.
+    theirs = their_way(scheduler, pretend_network, x, eta=eta, variance_noise=fresh, use_clipped_model_output=True)
+    ladder = schedule.ladder(steps, "trailing")
+    assert_same_way(our_way(pretend_network, x, ladder, eta=eta, clip=True, noise=lambda i: fresh), theirs)
+
+
+@pytest.mark.parametrize("clip", [True, False], ids=["clip", "no clip"])
+@pytest.mark.parametrize(
+    ("betas", "steps", "spacing"),
+    [
+        (FAMILIES["linear"].betas, 1000, "leading"),
+        (FAMILIES["linear"].betas, 25, "leading"),
+        (FAMILIES["linear"].betas, 30, "trailing"),
+        (FAMILIES["squaredcos_cap_v2"].betas, 1000, "trailing"),
+        (FAMILIES["squaredcos_cap_v2"].betas, 7, "trailing"),
+        (NoiseSchedule.linear(20, 6e-4, 0.88).betas, 20, "leading"),  # as GSAD samples
+        (NoiseSchedule.linear(10, 2e-3, 0.90).betas, 10, "leading"),
+        (NoiseSchedule.linear(500, 1e-4, 2e-2).betas, 500, "leading"),  # as GSAD trains
+    ],
+)
+def test_eta_1_is_the_ddpm_of_diffusers(betas, steps, spacing, clip):
+    schedule = NoiseSchedule(betas)
+    scheduler = DDPMScheduler(len(schedule), clip_sample=clip, timestep_spacing=spacing, variance_type="fixed_small")
+    with_exact_levels(scheduler, betas).set_timesteps(steps)
+    x = torch.from_numpy(arrays(2)[1])
+    theirs = their_way(scheduler, pretend_network, x, generator=torch.Generator().manual_seed(5))
+    generator = torch.Generator().manual_seed(5)
+    ours = our_way(
+        pretend_network,
+        x,
+        schedule.ladder(steps, spacing),
+        eta=1,
+        clip=clip,
+        noise=lambda _: torch.randn(SHAPE, generator=generator, dtype=torch.float64),
+    )
+    assert_same_way(ours, theirs)
+
+
+# ------------------------------------------------------------------------------------------------- what callers meet
+
+
+@pytest.mark.parametrize(
+    "ladder",
+    [
+        (),
+        (1.0,),
+        (0.5,),
+        (0.1, 0.5),
+        (0.5, 0.1, 1.0),
+        (0.1, 0.1, 1.0),
+        (0.1, 1.0, 1.0),
+        (0.0, 1.0),
+        (-0.1, 0.5, 1.0),
+        (0.5, 1.5, 1.0),
+        (0.5, 1.5),
+        (1.0, 0.5, 0.1),
+        (math.nan, 1.0),
+        (0.1, math.nan, 1.0),
+        (0.1, 0.5, math.nan),
+        tuple(reversed(NoiseSchedule.linear(1000, 1e-4, 2e-2).ladder())),
+    ],
+)
+def test_a_bad_ladder_is_refused_before_anything_runs(ladder):
+    def denoise(x, abar):
+        raise AssertionError("the network was called")
+
+    with pytest.raises(ValueError, match="a ladder is rising abar values") as caught:
+        sample(denoise, np.zeros(SHAPE), ladder, eta=0, clip=False)
+    assert len(str(caught.value)) < 250
+
+
+@pytest.mark.parametrize("eta", [-0.1, 1.1, math.nan])
+def test_an_eta_out_of_range_is_refused(eta):
+    with pytest.raises(ValueError, match="eta must be from 0"):
+        sample(pretend_network, np.zeros(SHAPE), (0.1, 0.5, 1.0), eta=eta, clip=False, noise=no_noise)
+
+
+def test_an_unknown_kind_of_prediction_is_refused():
+    with pytest.raises(ValueError, match="eps, x0"):
+        sample(pretend_network, np.zeros(SHAPE), (0.1, 1.0), eta=0, clip=False, predicts="v")
+
+
+def test_noise_is_missed_only_where_it_is_needed():
+    x = arrays(2)[1]
+    with pytest.raises(ValueError, match="pass noise="):
+        sample(pretend_network, x, (0.1, 0.5, 1.0), eta=0.5, clip=False)
+    alone = sample(pretend_network, x, (0.1, 1.0), eta=1, clip=False)  # one step adds none
+    np.testing.assert_array_equal(alone, sample(pretend_network, x, (0.1, 1.0), eta=0, clip=False))
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 10])
+@pytest.mark.parametrize("eta", [0.0, 1e-6, 0.5, 1.0])
+def test_noise_is_drawn_once_for_each_step_but_the_last(steps, eta):
+    drawn = []
 
     def noise(i):
-        return wrap(draws[i - 1])
+        drawn.append(i)
+        return np.zeros(SHAPE)
 
-    wanted = wrap(x)
-    for i, (abar, abar_next) in enumerate(pairwise(ladder), start=1):
-        x0_hat = x0_from_eps(wanted, pretend_network(wanted, abar), abar)
-        mean, std = posterior(wanted, x0_hat.clip(-1, 1) if clip else x0_hat, abar, abar_next)
-        wanted = mean + std * noise(i) if std else mean
-        # One rung at a time: what a network makes of a difference of 1e-16 is not the sampler's business.
-        one = sample(network, wrap(x), (abar, abar_next, 1.0), eta=1, clip=clip, noise=lambda _: noise(i), **{})
-        del one
-    found = sample(network, wrap(x), ladder, eta=1, clip=clip, noise=noise, predicts=predicts)
-    scale = max(1.0, float(abs(wanted).max()))
-    np.testing.assert_allclose(found / scale, wanted / scale, atol=1e-12)
+    ladder = NoiseSchedule.linear(steps, 0.1, 0.9).ladder()
+    sample(pretend_network, arrays(2)[1], ladder, eta=eta, clip=True, noise=noise)
+    assert drawn == (list(range(1, steps)) if eta > 0 else [])
+
+
+def test_a_step_is_told_when_it_is_done():
+    events = []
+
+    def denoise(x, abar):
+        events.append(f"network {abar}")
+        return x
+
+    def noise(i):
+        events.append(f"noise {i}")
+        return np.zeros(SHAPE)
+
+    def on_step(done, of):
+        events.append(f"{done} of {of}")
+
+    sample(denoise, arrays(2)[1], (0.1, 0.5, 0.9, 1.0), eta=1, clip=True, noise=noise, on_step=on_step)
+    assert events == [
+        *("network 0.1", "noise 1", "1 of 3"),
+        *("network 0.5", "noise 2", "2 of 3"),
+        *("network 0.9", "3 of 3"),
+    ]
+
+
+@wraps
+@pytest.mark.parametrize("predicts", ["eps", "x0"])
+@pytest.mark.parametrize("clip", [True, False])
+def test_nothing_handed_in_is_changed(wrap, predicts, clip):
+    given_arrays = arrays(8)
+    kept = [array.copy() for array in given_arrays]
+    x, *others = (wrap(array) for array in given_arrays)  # from_numpy shares the memory
+    outputs = iter(others[:4])
+    options = {"eta": 0.7, "clip": clip, "noise": lambda i: others[3 + i], "predicts": predicts}
+    sample(lambda x, abar: next(outputs), x, (0.1, 0.3, 0.6, 0.9, 1.0), **options)
+    for array, before in zip(given_arrays, kept, strict=True):
+        np.testing.assert_array_equal(array, before)
+
+
+@wraps
+@pytest.mark.parametrize("eta", [0.0, 1.0])
+def test_a_picture_is_the_same_in_any_batch(wrap, eta):
+    _, x, *draws = arrays(12)
+    ladder = NoiseSchedule.linear(10, 2e-3, 0.9).ladder()
+
+    def run(part):
+        return sample(pretend_network, wrap(x[part]), ladder, eta=eta, clip=True, noise=lambda i: wrap(draws[i][part]))
+
+    together = run(slice(None))
+    for i in range(len(x)):
+        np.testing.assert_allclose(run(slice(i, i + 1))[0], together[i], atol=1e-12)
+
+
+@wraps
+@pytest.mark.parametrize("abar_type", [float, np.float64])
+def test_single_precision_stays_single(wrap, abar_type):
+    x = wrap(arrays(2)[1].astype(np.float32))
+    ladder = tuple(abar_type(abar) for abar in (0.1, 0.5, 1.0))
+    found = sample(pretend_network, x, ladder, eta=1, clip=True, noise=lambda i: x)
+    assert found.dtype == x.dtype
+
+
+@given(
+    faint=st.lists(st.floats(-30, -4).map(lambda power: 10**power), min_size=1, max_size=3, unique=True),
+    ladder=ladders(1e-3),
+    eta=st.sampled_from([0.5, 1.0]),
+)
+@settings(max_examples=200, deadline=None)
+def test_even_the_faintest_ladder_gives_a_real_picture(faint, ladder, eta):
+    _, x, fresh = arrays(3)
+    x, fresh = x.astype(np.float32), fresh.astype(np.float32)
+    found = sample(lambda x, _: 0.5 * x, x, (*sorted(faint), *ladder), eta=eta, clip=True, noise=lambda i: fresh)
+    assert found.dtype == np.float32
+    assert np.isfinite(found).all()
+    assert np.abs(found).max() <= 1 + 1e-6

@@ -1,4 +1,4 @@
-"""``python -m darklift.cli``: the same as ``darklift``, where only the interpreter is known (accelerate launch, for one)."""
+"""``python -m darklift.cli``: the same as ``darklift``, for where the interpreter is what is started."""
 
 from darklift.cli import main
 

@@ -50,9 +50,14 @@ class Mixture:
 
     def load(self) -> None:
         """Decode everything (before data-loader workers start, so that they share the memory)."""
-        paths = [path for source in self.sources for path in (*source.highs, *(source.lows or ()))]
-        if not paths:
-            raise DataError("the training data is empty: got sources without pictures, expected at least one pair")
+        empty = [source.name for source in self.sources if not source.highs]
+        if empty or not self.sources:
+            raise DataError(
+                f"no pictures to train on in {', '.join(empty) or 'no sources'}: expected at least one in each source; "
+                "add some, or leave fewer out"
+            )
+        # Pairs of a multi-exposure scene share their target.
+        paths = list(dict.fromkeys(path for source in self.sources for path in (*source.highs, *(source.lows or ()))))
         with ThreadPoolExecutor(4) as pool:
             self._pictures.update(zip(paths, pool.map(_decode, paths), strict=True))
         for source in self.sources:

@@ -31,7 +31,8 @@ class Camera:
     """One dark shot. stops: exposure lost. gains: of R, G, B. shot, read: noise (variance a, deviation sqrt b, full
     scale 1).
 
-    correlated: share of the noise that is smoothed over 3×3 pixels. black: light lost to a raised black level.
+    correlated: share of the noise that is smoothed over 3×3 pixels (half and half, a sixth of the variance goes; all or
+    none, nothing does). black: light lost to a raised black level.
     jpeg: quality, or None for an uncompressed file.
     """
 
@@ -61,7 +62,7 @@ def draw_camera(rng: np.random.Generator, max_stops: float = 7.0) -> Camera:
 def darken(photo: Planes, camera: Camera, rng: np.random.Generator) -> Planes:
     """The photo as this camera would have taken it: uint8 (3, H, W) -> uint8 (3, H, W)."""
     gains = np.array(camera.gains, dtype=np.float32)[:, None, None] * np.float32(2**-camera.stops)
-    light = _TO_LINEAR[photo] * gains
+    light: npt.NDArray[np.float32] = _TO_LINEAR[photo] * gains
     noise: npt.NDArray[np.float32] = rng.standard_normal(light.shape, dtype=np.float32)
     if camera.correlated:
         noise += np.multiply(_smooth(noise) - noise, np.float32(camera.correlated))

@@ -68,7 +68,10 @@ class SamplerPreset:
         faintest, cleanest = _FIRST_ABAR
         if not faintest <= ladder[0] <= cleanest:
             remedy = "more" if ladder[0] > cleanest else "fewer"
-            raise ValueError(f"{steps} steps would begin at abar {ladder[0]:.2g}, not at usable noise: take {remedy}")
+            raise ValueError(
+                f"with {steps} steps this model would begin at abar {ladder[0]:.4g}, not from {faintest} to {cleanest},"
+                f" which is noise: take {remedy} steps"
+            )
         return ladder
 
     def to_dict(self) -> dict[str, Any]:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import ClassVar
 
 import numpy as np
 import torch
+from pydantic import ValidationInfo, field_validator
 from torch import Tensor, nn
 
 from darklift.data.crop import Crop
@@ -44,6 +46,15 @@ class CompactConfig(MethodConfig):
     coarse_weight: float = 0.5
     exposure_weight: float = 0.1
     seed: int = 0
+
+    @field_validator("fine_widths", "coarse_widths")
+    @classmethod
+    def _check_widths(cls, widths: tuple[int, ...], field: ValidationInfo) -> tuple[int, ...]:
+        if not widths or min(widths) < 1:
+            raise ValueError(f"expected at least one level of at least 1 channel, got {widths}")
+        if field.field_name == "coarse_widths" and (THUMBNAIL % 2 ** (len(widths) - 1) or widths[-1] % 4):
+            raise ValueError(f"expected at most 4 levels, the last of a multiple of 4 channels, got {widths}")
+        return widths
 
 
 class Compact:
@@ -80,12 +91,16 @@ class Compact:
                 )
             }
         )
-        self.stages = (Stage("train", self._prepare, self._objective),)
+        self.stages = (Stage("train", partial(self._prepare, config), self._objective),)
 
     # --- training -----------------------------------------------------------------------------------------------------
 
-    def _prepare(self, crop: Crop) -> Arrays:
-        """The photo's overview and its target, the noise level, and the noise: all from the example's own number."""
+    @staticmethod
+    def _prepare(config: CompactConfig, crop: Crop) -> Arrays:
+        """The photo's overview and its target, the noise level, and the noise: all from the example's own number.
+
+        Runs in data-loader workers, which have no need of the network.
+        """
         overview, target = describe(crop.photo_low), area_average(crop.photo_high)
         return {
             "low": crop.low.astype(np.float32) / 255,
@@ -95,17 +110,11 @@ class Compact:
             "statistics": overview.statistics,
             "thumbnail_x0": target,
             "brightness": np.asarray(max(float(target.mean()), 0.5 / 255), np.float32),
-            "abar": np.asarray(self._draw_level(random_generator(self.config.seed, "level", crop.index)), np.float32),
-            "eps": noise_image(self.config.seed, crop.index, (3, *crop.high.shape[1:])),
+            "abar": np.asarray(_draw_level(config, random_generator(config.seed, "level", crop.index)), np.float32),
+            "eps": noise_image(config.seed, crop.index, (3, *crop.high.shape[1:])),
             "exposure_weight": np.asarray(crop.exposure_weight, np.float32),
             "clipped_weight": np.asarray(crop.clipped_weight, np.float32),
         }
-
-    def _draw_level(self, rng: np.random.Generator) -> float:
-        """abar, drawn near pure noise for ``noisy_share`` of the examples: there few-step sampling lives."""
-        if rng.random() < self.config.noisy_share:
-            return float(rng.uniform(0, self.config.noisy_abar))
-        return float(math.cos(rng.uniform(0, math.pi / 2)) ** 2)
 
     def _objective(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """L1 + w·(1 - SSIM) on the piece, L1 on the coarse picture, and the predicted brightness's error in stops."""
@@ -176,6 +185,13 @@ class _Step(nn.Module):
     ) -> Tensor:
         condition = (coarse, maps, photo)
         return 2 * self.net.denoise(x, abar, low, box, statistics, brightness, condition) - 1
+
+
+def _draw_level(config: CompactConfig, rng: np.random.Generator) -> float:
+    """abar, drawn near pure noise for ``noisy_share`` of the examples: there few-step sampling lives."""
+    if rng.random() < config.noisy_share:
+        return float(rng.uniform(0, config.noisy_abar))
+    return float(math.cos(rng.uniform(0, math.pi / 2)) ** 2)
 
 
 def _clipping_weight(x0: Tensor, clipped_weight: Tensor) -> Tensor:

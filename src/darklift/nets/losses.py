@@ -16,8 +16,10 @@ def ssim(prediction: Tensor, target: Tensor) -> Tensor:
     """Mean structural similarity (Wang et al. 2004) of (B, C, H, W) unit pictures, H, W >= 11, as one number.
 
     The 11×11 Gaussian window is applied as two matrix products, at every second place in both directions: the mean over
-    places changes little and the cost falls fourfold.
+    places changes little and the cost falls fourfold. Raises ValueError for smaller pictures.
     """
+    if min(prediction.shape[2:]) < _WINDOW:
+        raise ValueError(f"SSIM needs sides of {_WINDOW} pixels or more, got {tuple(prediction.shape)}")
     rows = _window_matrix(prediction.shape[2], prediction.device, prediction.dtype)
     columns = _window_matrix(prediction.shape[3], prediction.device, prediction.dtype)
     stack = torch.stack([prediction, target, prediction**2, target**2, prediction * target])
@@ -30,6 +32,7 @@ def ssim(prediction: Tensor, target: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=32)
+@torch.inference_mode(False)  # a matrix first made in inference mode could never take part in training
 def _window_matrix(length: int, device: torch.device, dtype: torch.dtype) -> Tensor:
     """(places, length): each row the Gaussian window at one place."""
     offsets = torch.arange(_WINDOW, dtype=torch.float64) - (_WINDOW - 1) / 2

@@ -76,6 +76,8 @@ class ModelCard:
             if values.pop("format") != CARD_FORMAT:
                 raise ValueError(f"its format is not {CARD_FORMAT}")
             presets = {name: SamplerPreset.from_dict(preset) for name, preset in values.pop("presets").items()}
+            if not presets or not all(isinstance(values.get(name, {}), dict) for name in ("info", "files")):
+                raise ValueError("it has no presets, or info or files of another kind")
             return cls(presets=presets, **values)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ModelError(f"{source} is not a model card that this version of darklift reads ({error!r})") from error

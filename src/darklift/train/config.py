@@ -6,10 +6,11 @@ import difflib
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
+from reprlib import repr as brief
 from typing import Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from darklift.errors import ConfigError
 
@@ -17,7 +18,7 @@ __all__ = ["DataConfig", "Recipe", "SourceConfig", "TrainConfig", "ValidationCon
 
 
 class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class SourceConfig(_Settings):
@@ -34,7 +35,9 @@ class SourceConfig(_Settings):
     high: str | None = None
     """Folders of the two halves, relative to ``path``, where the layout is none that darklift knows."""
     leave_out: str | None = None
-    """A file of names, one a line, that are not trained on (relative to ``data.root``)."""
+    """A file of names, one a line, that are not trained on (relative to ``data.root``): of pairs, of scenes where the
+    kind is exposures, of files without extension where it is photos.
+    """
     leave_out_every: int = Field(default=0, ge=0)
     """Hold out every n-th scene or picture (0: none), for looking at later."""
     share: float = Field(default=1.0, gt=0)
@@ -81,16 +84,26 @@ class TrainConfig(_Settings):
     not come there yet can be made longer by resuming it with more steps.
     """
     weight_decay: float = Field(default=0.01, ge=0)
+    beta2: float = Field(default=0.999, gt=0, lt=1)
+    """Of AdamW: how long the scale of each gradient is remembered. 0.99 gets over a spike of the loss sooner."""
     clip_norm: float = Field(default=1.0, gt=0)
     ema: float = Field(default=0.999, ge=0, lt=1)
     precision: Literal["auto", "no", "bf16", "fp16"] = "auto"
     """auto: the fastest that trains safely on this device, measured once when the run begins."""
     crops: tuple[tuple[int, int], ...] = ((0, 128),)
-    """(first step, side of the crops in pixels), rising."""
+    """(first step, side of the crops in pixels); the first steps rise from 0."""
     workers: int = Field(default=1, ge=0)
     seed: int = 0
     save_minutes: float = Field(default=10, gt=0)
     log_every: int = Field(default=50, gt=0)
+
+    @field_validator("crops")
+    @classmethod
+    def _check_crops(cls, crops: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+        firsts = [first for first, _ in crops]
+        if firsts[:1] != [0] or sorted(set(firsts)) != firsts or any(size <= 0 for _, size in crops):
+            raise ValueError("expected rows of first step and side, first steps rising from 0: [[0, 96], [6000, 128]]")
+        return crops
 
     def crop_size(self, step: int) -> int:
         """Side of the crops at this step."""
@@ -122,8 +135,11 @@ def load_recipe(path: Path, changes: Iterable[str] = ()) -> Recipe:
     try:
         return Recipe(**tree)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise ConfigError(f"{path}: {_explain(first['loc'], first['msg'], first['type'])}") from error
+        # A misspelt key explains a missing one, so it comes first.
+        first, *_ = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
+        unknown = first["type"] == "extra_forbidden"
+        explanation = _unknown_key(first["loc"]) if unknown else _bad_value(first["loc"], first["msg"], first["input"])
+        raise ConfigError(f"{path}: {explanation}") from error
 
 
 def dump_recipe(recipe: Recipe) -> bytes:
@@ -141,21 +157,30 @@ def _apply(tree: dict[str, Any], change: str) -> None:
         value = text
     *parents, last = key.strip().split(".")
     node: Any = tree
-    for part in (*parents, last):
-        if isinstance(node, list) and not (part.isdigit() and int(part) < len(node)):
-            raise ConfigError(f"--set {key}: {part!r} is no place in a list of {len(node)}: use 0 to {len(node) - 1}")
-        if not isinstance(node, dict | list):
-            raise ConfigError(f"--set {key}: {part!r} lies below a plain value")
-        if part is last:
-            break
-        node = node[int(part)] if isinstance(node, list) else node.setdefault(part, {})
-    node[int(last) if isinstance(node, list) else last] = value
+    for part in parents:
+        place = _place(node, part, key)
+        node = node[place] if isinstance(node, list) else node.setdefault(place, {})
+    node[_place(node, last, key)] = value
 
 
-def _explain(location: tuple[int | str, ...], message: str, kind: str) -> str:
+def _place(node: Any, part: str, key: str) -> Any:
+    """What ``part`` of the key is called in ``node``: a key of a table, or a place in a list."""
+    if isinstance(node, dict):
+        return part
+    if not isinstance(node, list):
+        raise ConfigError(f"--set {key}: {part!r} lies below a plain value")
+    if not (part.isdecimal() and int(part) < len(node)):
+        raise ConfigError(f"--set {key}: {part!r} is no place in a list of {len(node)}, which counts from 0")
+    return int(part)
+
+
+def _bad_value(location: tuple[int | str, ...], message: str, value: Any) -> str:
     where = ".".join(str(part) for part in location)
-    if kind != "extra_forbidden":
-        return f"{where}: {message}"
+    got = "" if isinstance(value, dict) else f", got {brief(value)}"  # a table: what is missing is not in it
+    return f"{where}: {message.removeprefix('Value error, ')}{got}"
+
+
+def _unknown_key(location: tuple[int | str, ...]) -> str:
     model: Any = Recipe
     for part in location[:-1]:
         annotation = (
@@ -166,4 +191,4 @@ def _explain(location: tuple[int | str, ...], message: str, kind: str) -> str:
     known = list(model.model_fields)
     near = difflib.get_close_matches(str(location[-1]), known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"known keys are {', '.join(known)}"
-    return f"unknown key {where!r}: {hint}"
+    return f"unknown key {'.'.join(map(str, location))!r}: {hint}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -51,12 +51,14 @@ def _source(config: SourceConfig, root: Path) -> Source:
     settings = {name: getattr(config, name) for name in _SOURCE_SETTINGS}
     if config.kind == "photos":
         photos = _photos(folder)
+        _check_known(left_out, {photo.stem for photo in photos}, config)
         photos = [photo for photo in photos if photo.stem not in left_out]
         return Source(config.name, tuple(_thinned(photos, config.leave_out_every)), None, **settings)
     if config.kind == "exposures":
         pairs: Sequence[Pair] = exposure_pairs(folder)
         scenes = sorted({pair.high.parent for pair in pairs})
-        kept = set(_thinned(scenes, config.leave_out_every))
+        _check_known(left_out, {scene.name for scene in scenes}, config)
+        kept = set(_thinned([s for s in scenes if s.name not in left_out], config.leave_out_every))
         pairs = [pair for pair in pairs if pair.high.parent in kept]
     else:
         halves = (folder / config.low, folder / config.high) if config.low and config.high else None
@@ -64,6 +66,16 @@ def _source(config: SourceConfig, root: Path) -> Source:
         pairs = exclude(pairs, left_out) if left_out else pairs
         pairs = _thinned(pairs, config.leave_out_every)
     return Source(config.name, tuple(p.high for p in pairs), tuple(p.low for p in pairs), **settings)
+
+
+def _check_known(left_out: Collection[str], names: Collection[str], config: SourceConfig) -> None:
+    """A list that silently leaves nothing out would let what is held out into the training."""
+    unknown = sorted(set(left_out) - set(names))
+    if unknown:
+        raise DataError(
+            f"{config.leave_out} names {unknown[0]!r}, which source {config.name} does not have "
+            f"({len(unknown)} of {len(left_out)} names): give file names without extension, or names of scenes"
+        )
 
 
 def _photos(folder: Path) -> list[Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +28,10 @@ __all__ = ["Examples", "StepReport", "TrainState", "example_batches", "learning_
 
 @dataclass(frozen=True)
 class StepReport:
-    """What one step did: ``step`` steps are done now; losses are means over all processes."""
+    """What one step did: ``step`` steps are done now; losses are means over all processes.
+
+    seconds: with the waiting for its batch, without what the receiver of the report before did.
+    """
 
     step: int
     losses: Mapping[str, float]
@@ -57,7 +61,9 @@ def new_state(method: Method, stage: Stage, config: TrainConfig, accelerator: Ac
         parameter.requires_grad_(any(name.startswith(prefix) for prefix in stage.trains))
     method.net.to(accelerator.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     trained = [parameter for parameter in method.net.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(trained, lr=config.lr, weight_decay=config.weight_decay, fused=True)
+    optimizer = torch.optim.AdamW(
+        trained, lr=config.lr, betas=(0.9, config.beta2), weight_decay=config.weight_decay, fused=True
+    )
     ema = AveragedModel(method.net, multi_avg_fn=_ema_update(config.ema), use_buffers=True)
     net, wrapped_optimizer = accelerator.prepare(method.net, optimizer)
     return TrainState(net, ema, wrapped_optimizer)
@@ -89,12 +95,13 @@ class Examples(Dataset[Any]):
     """Prepared examples by their number in the run; each is a pure function of (seed, number)."""
 
     def __init__(self, mixture: Mixture, stage: Stage, config: TrainConfig) -> None:
-        self.mixture, self.stage, self.config = mixture, stage, config
+        # Not the stage: workers that are not forked get a copy of all that is here, and need no network.
+        self.mixture, self.prepare, self.config = mixture, stage.prepare, config
 
     def __getitem__(self, index: int) -> tuple[dict[str, Tensor], str]:
         size = self.config.crop_size(index // self.config.batch)
         crop = self.mixture.draw(index, size, random_generator(self.config.seed, "example", index))
-        return {name: torch.as_tensor(array) for name, array in self.stage.prepare(crop).items()}, crop.name
+        return {name: torch.as_tensor(array) for name, array in self.prepare(crop).items()}, crop.name
 
 
 def example_batches(examples: Examples, first_step: int, rank: int, world: int) -> DataLoader[Any]:
@@ -113,6 +120,8 @@ def example_batches(examples: Examples, first_step: int, rank: int, world: int) 
         examples,
         batch_sampler=_Batches(indices),
         num_workers=config.workers,
+        # Forked workers share the decoded pictures. Where that is not safe, they are copied to each of them.
+        multiprocessing_context="fork" if config.workers and sys.platform == "linux" else None,
         prefetch_factor=4 if config.workers else None,
         pin_memory=torch.cuda.is_available(),
         worker_init_fn=_quiet_worker,
@@ -144,7 +153,7 @@ def train_steps(
     accelerator: Accelerator,
 ) -> Iterator[StepReport]:
     """Train from ``state.step`` to ``config.steps``, a report after each step. Raises TrainingError on a non-finite
-    loss.
+    loss or gradient, with the weights as they were before that step.
     """
     trained = [parameter for parameter in method.net.parameters() if parameter.requires_grad]
     state.net.train()
@@ -159,18 +168,25 @@ def train_steps(
         parts = stage.objective(state.net, on_device)
         losses = torch.stack([part.float() for part in parts.values()])
         if not torch.isfinite(losses).all():
-            shown = ", ".join(f"{name} {float(part):.3g}" for name, part in parts.items())
-            raise TrainingError(
-                f"the loss is not finite at step {state.step} ({shown}) on the batch of {', '.join(names)}: look at "
-                "these files, or resume from the last checkpoint with a lower train.lr or train.precision=no"
-            )
+            shown = ", ".join(f"{name} {part:.3g}" for name, part in zip(parts, losses.tolist(), strict=True))
+            raise _not_finite("loss", state.step, shown, names)
         accelerator.backward(losses.sum())
         grad_norm = accelerator.clip_grad_norm_(trained, config.clip_norm)
+        # With fp16, overflow is expected now and then: its scaler leaves the step out.
+        if accelerator.scaler is None and not torch.isfinite(grad_norm):
+            raise _not_finite("gradient", state.step, f"norm {float(grad_norm):.3g}", names)
         state.optimizer.step()
         state.optimizer.zero_grad()
         state.ema.update_parameters(method.net)
         state.step += 1
         means = accelerator.reduce(losses.detach(), "mean").tolist()
-        now = time.perf_counter()
-        yield StepReport(state.step, dict(zip(parts, means, strict=True)), float(grad_norm), rate, now - started)
-        started = now
+        seconds = time.perf_counter() - started
+        yield StepReport(state.step, dict(zip(parts, means, strict=True)), float(grad_norm), rate, seconds)
+        started = time.perf_counter()  # validating and saving, between two steps, are not part of one
+
+
+def _not_finite(what: str, step: int, shown: str, names: Sequence[str]) -> TrainingError:
+    return TrainingError(
+        f"the {what} is not finite at step {step} ({shown}) on the batch of {', '.join(names)}: look at these files, "
+        "or resume from the last checkpoint with a lower train.lr or train.precision=no"
+    )

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import pickle
 import platform
 import signal
 import time
@@ -20,7 +21,7 @@ from filelock import FileLock, Timeout
 from torch.utils.tensorboard import SummaryWriter
 
 from darklift.checkpoint import build_method, save_checkpoint, write_atomically
-from darklift.errors import TrainingError
+from darklift.errors import ConfigError, TrainingError
 from darklift.methods import Method
 from darklift.train.config import Recipe, TrainConfig, dump_recipe
 from darklift.train.data import build_mixture
@@ -36,7 +37,7 @@ from darklift.train.validation import Validator
 
 __all__ = ["Progress", "train"]
 
-_STATE, _RECIPE = "state.pt", "recipe.toml"
+_STATE, _RECIPE, _LOG = "state.pt", "recipe.toml", "log.jsonl"
 
 
 class Progress:
@@ -59,7 +60,11 @@ def train(recipe: Recipe, folder: Path, *, resume: bool = False, progress: Progr
     progress = progress or Progress()
     folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder), _stop_signals() as stop:
-        return _Run(recipe, folder, resume, progress).go(stop)
+        run = _Run(recipe, folder, resume, progress)
+        try:
+            return run.go(stop)
+        finally:
+            run.close()
 
 
 class _Run:
@@ -75,6 +80,7 @@ class _Run:
         torch.manual_seed(recipe.train.seed)
         self.method: Method = build_method(recipe.method, recipe.model)
         self.stage = self.method.stages[0]
+        _check_crops(recipe.train, self.method)
         self.state = new_state(self.method, self.stage, recipe.train, self.accelerator)
         self.best: float | None = None
         if saved is not None:
@@ -84,7 +90,13 @@ class _Run:
             write_atomically(folder / _RECIPE, dump_recipe(recipe))
             environment = json.dumps(_environment(self.accelerator), indent=2)
             write_atomically(folder / "environment.json", environment.encode())
+            self._clear_up_after_a_kill()
         self.board = SummaryWriter(str(folder), purge_step=self.state.step) if self._is_main else None
+
+    def close(self) -> None:
+        """Write out what TensorBoard's writer still holds: it does not do so by itself when the process ends."""
+        if self.board is not None:
+            self.board.close()
 
     @property
     def _is_main(self) -> bool:
@@ -138,7 +150,7 @@ class _Run:
             return
         for name, value in values.items():
             self.board.add_scalar(name, value, step)
-        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as file:
+        with (self.folder / _LOG).open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step, **{k: round(v, 6) for k, v in values.items()}}) + "\n")
 
     def _validate(self) -> None:
@@ -196,6 +208,20 @@ class _Run:
         )
         write_atomically(self.folder / _STATE, buffer.getvalue())
 
+    def _clear_up_after_a_kill(self) -> None:
+        """Take away half-written files, and what was logged after the last save: those steps are done again."""
+        for path in self.folder.glob(".*.tmp"):
+            path.unlink()
+        log = self.folder / _LOG
+        if not log.exists():
+            return
+        kept = []
+        for line in log.read_text(encoding="utf-8").splitlines(keepends=True):
+            with contextlib.suppress(json.JSONDecodeError):  # the last line, cut short
+                if json.loads(line)["step"] <= self.state.step:
+                    kept.append(line)
+        write_atomically(log, "".join(kept).encode())
+
     def _restore(self, saved: dict[str, Any]) -> None:
         if saved["method"] != self.method.name or saved["config"] != self.method.config.model_dump(mode="json"):
             raise TrainingError(
@@ -205,6 +231,9 @@ class _Run:
         self.method.net.load_state_dict(saved["net"])
         self.state.ema.load_state_dict(saved["ema"])
         self.state.optimizer.load_state_dict(saved["optimizer"])
+        for group in self.state.optimizer.param_groups:
+            group["weight_decay"] = self.recipe.train.weight_decay  # the recipe's, which may have changed
+            group["betas"] = (group["betas"][0], self.recipe.train.beta2)
         if saved["scaler"] and self.accelerator.scaler:
             self.accelerator.scaler.load_state_dict(saved["scaler"])
         self.state.step, self.best = saved["step"], saved["best"]
@@ -221,8 +250,23 @@ def _read_state(folder: Path) -> dict[str, Any]:
     path = folder / _STATE
     if not path.exists():
         raise TrainingError(f"there is nothing to resume in {folder} (no {_STATE}): leave --resume away to begin")
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise TrainingError(
+            f"cannot read {path} ({reason}): put a whole copy there, or begin a new run folder"
+        ) from error
     return state
+
+
+def _check_crops(config: TrainConfig, method: Method) -> None:
+    for _, side in config.crops:
+        if side % method.size_multiple:
+            raise ConfigError(
+                f"train.crops has a side of {side} pixels, which this network cannot take: choose multiples of "
+                f"{method.size_multiple}"
+            )
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""From what was typed to files: which pictures are meant, and under which name each result goes. Nothing is written here."""
+"""From what was typed to files: which pictures are meant, and under which name each result goes. Nothing is written."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ EARLIER_RESULT = "_enhanced"
 """What the name of a result ends with (before the extension) where no output was asked for."""
 
 _PLACEHOLDERS = ("stem", "ext", "parent", "n")
+_SAME_FORMAT = {".jpeg": ".jpg", ".jfif": ".jpg", ".tiff": ".tif"}
 
 
 @dataclass(frozen=True)
 class Found:
-    """A picture to enhance. named: by an argument of its own. folder: the folder argument that it was found in, if any."""
+    """A picture to enhance. named: by an argument of its own. folder: the folder argument that it was found in."""
 
     path: Path
     named: bool = True
@@ -43,22 +44,22 @@ class Job:
 
 
 def find_pictures(arguments: Sequence[str], *, recursive: bool = False, output: str | None = None) -> list[Found]:
-    """The pictures that files, folders and glob patterns stand for: in the order given, in natural order inside a folder.
+    """The pictures that files, folders and glob patterns stand for: in the order given, in a folder in natural order.
 
     A name that exists is taken literally, whatever characters it has. A file that is named need not exist (that is for
     reading to report); each file counts once. Folders give what has a picture's extension and is not hidden, without
     what lies in the ``output`` folder. Raises UsageError for a folder or pattern that holds no picture.
     """
-    found: dict[Path, Found] = {}
+    found: dict[str, Found] = {}
     for argument in arguments:
         for picture in _expand(argument, recursive, output):
-            found.setdefault(_identity(picture.path), picture)
+            found.setdefault(os.path.realpath(picture.path), picture)
     return list(found.values())
 
 
 def _expand(argument: str, recursive: bool, output: str | None) -> Iterable[Found]:
     path = Path(argument)
-    if path.is_dir():
+    if os.path.isdir(path):  # unlike Path.is_dir, it stands any name
         skip = _identity(Path(output)) if output else None
         pictures = [file for file in _walk(path, recursive, skip) if is_image_path(file)]
         if not pictures:
@@ -68,7 +69,7 @@ def _expand(argument: str, recursive: bool, output: str | None) -> Iterable[Foun
         return [Found(file, named=False, folder=path) for file in pictures]
     if not os.path.lexists(path) and glob.has_magic(argument):
         matches = sorted(glob.glob(argument, recursive=True), key=natural_key)
-        pictures = [Path(match) for match in matches if is_image_path(match) and Path(match).is_file()]
+        pictures = [Path(match) for match in matches if is_image_path(match) and os.path.isfile(match)]
         if not pictures:
             raise UsageError(f"no picture matches the pattern {argument!r}: expected files ending in {_extensions()}")
         return [Found(file, named=False) for file in pictures]
@@ -76,7 +77,7 @@ def _expand(argument: str, recursive: bool, output: str | None) -> Iterable[Foun
 
 
 def _walk(folder: Path, recursive: bool, skip: Path | None) -> Iterator[Path]:
-    """The visible files in a folder; with ``recursive`` those in its sub-folders too, but not in the folder ``skip``."""
+    """The visible files in a folder; with ``recursive`` those in its sub-folders, too, but not in ``skip``."""
 
     def refuse(error: OSError) -> None:
         raise UsageError(f"cannot list the folder {error.filename}: {error.strerror}")
@@ -110,11 +111,11 @@ def plan_jobs(
 ) -> list[Job]:
     """Where each result goes.
 
-    output: None for ``{stem}_enhanced{ext}`` beside the picture; a folder (it exists, or ends with a slash, or there are
-    several pictures), where names stay and so do the sub-folders of a folder argument; a file; or a pattern with {stem},
-    {ext}, {parent}, {n}. extension: of the results, with its dot; None keeps each picture's own. Raises UsageError where
-    two results would go to one file, or one over a picture given: with ``overwrite`` a single picture may go over itself
-    if ``output`` is its very name.
+    output: None for ``{stem}_enhanced{ext}`` beside the picture; a folder (it exists, or ends with a slash, or there
+    are several pictures), where names stay and so do the sub-folders of a folder argument; a file; or a pattern with
+    {stem}, {ext}, {parent}, {n}. extension: of the results, with its dot; None keeps each picture's own. Raises
+    UsageError where two results would go to one file, or one over a picture given: with ``overwrite`` a single picture
+    may go over itself if ``output`` is its very name.
     """
     several = len(found) > 1 or any(not picture.named for picture in found)
     name, is_file = _naming(output, several, extension)
@@ -137,7 +138,7 @@ def _naming(output: str | None, several: bool, extension: str | None) -> tuple[C
 
     if output is None:
         return lambda picture, _: picture.path.with_name(f"{picture.path.stem}{EARLIER_RESULT}{ext(picture)}"), False
-    if Path(output).is_dir():
+    if os.path.isdir(output):
         return in_folder, False
     if "{" in output or "}" in output:
         pattern = f"{output}{{stem}}{{ext}}" if output.endswith(("/", os.sep)) else output
@@ -146,9 +147,10 @@ def _naming(output: str | None, several: bool, extension: str | None) -> tuple[C
     if output.endswith(("/", os.sep)):
         return in_folder, False
     if several:
-        if Path(output).exists() or is_image_path(output):
+        if os.path.exists(output) or is_image_path(output):
             raise UsageError(
-                f"-o {output} is one file, and there are several pictures: give a folder, or a pattern such as out/{{stem}}{{ext}}"
+                f"-o {output} is one file, and there are several pictures: give a folder, or a pattern such as "
+                "out/{stem}{ext}"
             )
         return in_folder, False
     _check_file_name(output, extension)
@@ -177,10 +179,10 @@ def _check_file_name(name: str, extension: str | None) -> None:
     suffix = Path(name).suffix
     if not is_image_path(name):
         hint = f"end it with {extension or '.jpg'} for a file, or with a slash for a folder"
-        raise UsageError(
-            f"-o {name} has {f'the extension {suffix}' if suffix else 'no extension'}: {hint}; known are {_extensions()}"
-        )
-    if extension and suffix.lower() != extension:
+        got = f"the extension {suffix}" if suffix else "no extension"
+        raise UsageError(f"-o {name} has {got}: {hint}; known are {_extensions()}")
+    suffix = suffix.lower()
+    if extension and _SAME_FORMAT.get(suffix, suffix) != _SAME_FORMAT.get(extension, extension):
         raise UsageError(f"-o {name} contradicts --format {extension[1:]}: leave one of them away")
 
 

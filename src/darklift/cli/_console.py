@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Bar", "progress_bar", "say", "stderr", "warn"]
+__all__ = ["Bar", "progress_bar", "say", "stderr", "warn", "watched"]
 
 
 @cache
@@ -22,27 +22,32 @@ def stderr() -> Console:
     return Console(stderr=True)
 
 
+def watched() -> bool:
+    """Whether stderr is a terminal that can draw (with FORCE_COLOR set, a rich console says so of a file, too)."""
+    return sys.stderr.isatty() and stderr().is_interactive
+
+
 def say(text: str) -> None:
-    """A line as it is: no colours guessed, no markup, no wrapping where nobody looks."""
+    """A line as it is: no colours guessed, no markup, and no wrapping of ours."""
     stderr().print(text, markup=False, highlight=False, emoji=False, soft_wrap=True)
 
 
-def warn(text: str) -> None:
+def warn(message: str) -> None:
     """A line that tells who speaks, as error messages do."""
-    say("darklift: " + " ".join(text.splitlines()))
+    say("darklift: " + " ".join(message.splitlines()))
 
 
 class Bar:
-    """A progress bar; this one shows nothing, for where nobody looks."""
+    """A progress bar. This one shows nothing, for where nobody looks."""
 
-    def update(self, done: float, text: str) -> None:
-        """``done`` of the total is done; ``text`` says what is being worked on."""
+    def update(self, done: float, total: float, text: str) -> None:
+        """``done`` of ``total`` is done; ``text`` says what is being worked on."""
 
 
 @contextmanager
-def progress_bar(total: int, *, shown: bool = True) -> Iterator[Bar]:
-    """A bar on stderr while the block runs, if stderr is a terminal; it is gone afterwards."""
-    if not shown or not sys.stderr.isatty():
+def progress_bar(*, shown: bool = True) -> Iterator[Bar]:
+    """A bar on stderr while the block runs, if somebody watches; it is gone afterwards."""
+    if not shown or not watched():
         yield Bar()
         return
     from rich.markup import escape
@@ -51,10 +56,10 @@ def progress_bar(total: int, *, shown: bool = True) -> Iterator[Bar]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     # stdout is not redirected: it may be a file
     with Progress(*columns, console=stderr(), transient=True, redirect_stdout=False) as progress:
-        task = progress.add_task("", total=total)
+        task = progress.add_task("", total=None)
 
         class Shown(Bar):
-            def update(self, done: float, text: str) -> None:
-                progress.update(task, completed=done, description=escape(text))
+            def update(self, done: float, total: float, text: str) -> None:
+                progress.update(task, completed=done, total=total, description=escape(text))
 
         yield Shown()

@@ -1,13 +1,15 @@
-"""Options that several commands share."""
+"""Options that several commands share, and their checks."""
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
 
-from darklift.errors import UsageError
+from darklift.errors import ImageError, UsageError
 
 __all__ = [
     "Backend",
@@ -21,6 +23,7 @@ __all__ = [
     "SeedOption",
     "StepsOption",
     "check_new_sheet",
+    "make_folder",
 ]
 
 
@@ -54,27 +57,37 @@ ModelOption: TypeAlias = Annotated[
     typer.Option(
         "--model",
         "-m",
+        metavar="MODEL",
         help="A name that 'darklift info' lists, a folder from 'darklift export', or a .safetensors checkpoint.",
         autocompletion=_model_names,
     ),
 ]
 StepsOption: TypeAlias = Annotated[
     int | None,
-    typer.Option(min=1, help="Steps of sampling; more take longer and are not always better.", show_default="the model's"),
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="Sampling steps; more take longer and are not always better.",
+        show_default="the model's",
+    ),
 ]
 ExposureOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        help="Brighter or darker than the model would choose: stops such as +0.5 or -1, or a fixed brightness such as mean=0.45.",
+        metavar="STOPS",
+        help="Brighter or darker than the model would choose: stops such as +0.5 or -1, or a brightness: mean=0.45.",
         show_default="the model's choice",
     ),
 ]
-SeedOption: TypeAlias = Annotated[int, typer.Option(help="Of the noise; the same seed gives the same picture.")]
+SeedOption: TypeAlias = Annotated[
+    int, typer.Option(metavar="N", help="Of the noise; the same seed gives the same picture.")
+]
 BackendOption: TypeAlias = Annotated[
     Backend, typer.Option(help="onnx for exported models, torch for checkpoints.", rich_help_panel=_RUNNING)
 ]
 DeviceOption: TypeAlias = Annotated[
-    str, typer.Option(help="cpu, cuda, coreml, directml, or as torch names it.", rich_help_panel=_RUNNING)
+    str,
+    typer.Option(metavar="NAME", help="cpu, cuda, coreml, directml, or as torch names it.", rich_help_panel=_RUNNING),
 ]
 PrecisionOption: TypeAlias = Annotated[
     Precision, typer.Option(help="Of checkpoints on torch; auto is fp32.", rich_help_panel=_RUNNING)
@@ -84,13 +97,19 @@ OverwriteOption: TypeAlias = Annotated[bool, typer.Option("--overwrite", help="R
 
 def check_new_sheet(sheet: str, overwrite: bool) -> None:
     """Refuse early what writing the sheet would refuse at the end. Raises UsageError."""
-    from pathlib import Path
-
     from darklift.image import is_image_path
 
     if not is_image_path(sheet):
         raise UsageError(f"--sheet {sheet} is not the name of a picture: let it end with .png or .jpg")
-    if Path(sheet).is_dir():
+    if os.path.isdir(sheet):
         raise UsageError(f"--sheet {sheet} is a folder: choose the name of a file")
-    if Path(sheet).exists() and not overwrite:
+    if os.path.exists(sheet) and not overwrite:
         raise UsageError(f"--sheet {sheet} exists already: choose another name, or add --overwrite")
+
+
+def make_folder(folder: Path) -> None:
+    """With all folders above it. Raises ImageError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImageError(f"cannot create the folder {folder}: {error.strerror}") from error

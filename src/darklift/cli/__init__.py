@@ -1,0 +1,86 @@
+"""The command line. Thin: each command checks what was asked for, then calls the library that Python users call."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from darklift.cli._console import warn
+from darklift.cli._enhance import enhance
+from darklift.cli._evaluate import evaluate
+from darklift.cli._export import export
+from darklift.cli._info import info
+from darklift.cli._train import train
+from darklift.errors import DarkliftError, MissingExtraError
+
+__all__ = ["app", "main"]
+
+_TORCH = ("torch", "accelerate", "safetensors", "pydantic", "tensorboard", "tomli_w", "filelock", "onnx", "onnxscript")
+_MODULES_OF_EXTRAS = {"torch": _TORCH}
+_STOPPED = 130  # what a shell reports of a command that Ctrl-C ended
+
+
+class _Commands(TyperGroup):
+    """The one place where what goes wrong in a command becomes a line on stderr and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except DarkliftError as error:
+            warn(str(error))
+            raise typer.Exit(error.exit_code) from error
+        except ModuleNotFoundError as error:
+            missing = (error.name or "").partition(".")[0]
+            extra = next((extra for extra, modules in _MODULES_OF_EXTRAS.items() if missing in modules), None)
+            if extra is None:
+                raise
+            known = MissingExtraError(missing, extra, f"darklift {ctx.invoked_subcommand}")
+            warn(str(known))
+            raise typer.Exit(known.exit_code) from error
+        except KeyboardInterrupt as error:
+            warn(str(error) or "stopped")
+            raise typer.Exit(_STOPPED) from error
+
+
+app = typer.Typer(
+    name="darklift",
+    cls=_Commands,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,  # a defect's traceback is for a report: plain and whole
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (enhance, info, train, evaluate, export):
+    app.command()(command)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from darklift import __version__
+
+        typer.echo(f"darklift {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def darklift(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Light up dark photos with diffusion models.
+
+    \b
+    Start with:
+      darklift enhance night.jpg
+    """
+
+
+def main() -> NoReturn:
+    """Run ``darklift`` with the process's arguments and exit with its code."""
+    app(prog_name="darklift")
+    sys.exit(0)

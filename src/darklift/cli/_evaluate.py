@@ -1,0 +1,160 @@
+"""``darklift evaluate``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from darklift.cli._console import progress_bar, say
+from darklift.cli._options import (
+    Backend,
+    BackendOption,
+    DeviceOption,
+    ExposureOption,
+    ModelOption,
+    OverwriteOption,
+    Precision,
+    PrecisionOption,
+    SeedOption,
+    StepsOption,
+    check_new_sheet,
+    make_folder,
+)
+from darklift.errors import UsageError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from darklift.data import Pair
+    from darklift.evaluate import PairResult
+    from darklift.image import Picture
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    low: Annotated[Path, typer.Option(metavar="FOLDER", help="The dark pictures.")],
+    high: Annotated[Path, typer.Option(metavar="FOLDER", help="Their ground truths, by the same names.")],
+    model: ModelOption = "default",
+    names: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Evaluate only the pairs named in this file, one a line.")
+    ] = None,
+    steps: StepsOption = None,
+    exposure: ExposureOption = None,
+    ground_truth_mean: Annotated[
+        bool,
+        typer.Option(
+            "--ground-truth-mean",
+            help="Ask for each ground truth's brightness: how good pictures get once their brightness is no guess.",
+        ),
+    ] = False,
+    seed: SeedOption = 0,
+    per_image: Annotated[bool, typer.Option("--per-image", help="Print a row for each picture, too.")] = False,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write all numbers to this file.")
+    ] = None,
+    save: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Keep the enhanced pictures in this folder, as PNG.")
+    ] = None,
+    sheet: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write a sheet: before, after, ground truth (up to 100 pairs).")
+    ] = None,
+    overwrite: OverwriteOption = False,
+    backend: BackendOption = Backend.AUTO,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = Precision.AUTO,
+) -> None:
+    """Score a model: PSNR and SSIM over pairs, plain and GT-mean side by side.
+
+    The table goes to stdout, as Markdown. Figures of the two protocols cannot be compared with one another.
+
+    \b
+    Examples:
+      darklift evaluate --low eval15/low --high eval15/high
+      darklift evaluate --low low --high high --steps 8 --json scores.json
+      darklift evaluate --low low --high high --model runs/b/best.safetensors
+    """
+    from darklift.data import match_pairs, read_names, select, strip_role_prefix
+    from darklift.enhance import Enhancer, Exposure
+    from darklift.evaluate import evaluate as score
+    from darklift.report import evaluation_table, per_image_table
+
+    if exposure is not None and ground_truth_mean:
+        raise UsageError("--exposure and --ground-truth-mean both say how bright: leave one of them away")
+    wish = None if exposure is None else Exposure.of(exposure)
+    if sheet is not None:
+        check_new_sheet(sheet, overwrite)
+    if json_file is not None and json_file.exists() and not overwrite:
+        raise UsageError(f"--json {json_file} exists already: choose another name, or add --overwrite")
+    pairs = match_pairs(low, high, pair_name=strip_role_prefix)
+    if names is not None:
+        pairs = select(pairs, read_names(names))
+    keep = _Keep(pairs, save, sheet, overwrite)
+    enhancer = Enhancer(model, backend=backend.value, device=device, precision=precision.value)
+    with progress_bar() as bar:
+        bar.update(0, len(pairs), pairs[0].name)
+        evaluation = score(
+            enhancer,
+            pairs,
+            steps=steps,
+            seed=seed,
+            exposure=wish,
+            give_mean=ground_truth_mean,
+            on_pair=lambda result, picture: keep(result, picture, bar.update),
+        )
+    if per_image:
+        typer.echo(f"{per_image_table(evaluation)}\n")
+    typer.echo(evaluation_table(evaluation))
+    if json_file is not None:
+        _write_json(json_file, json.dumps(evaluation.to_dict(), indent=2) + "\n")
+    keep.write_sheet()
+
+
+class _Keep:
+    """Told each result as it comes: moves the bar, and keeps the pictures that were asked for."""
+
+    def __init__(self, pairs: tuple[Pair, ...], save: Path | None, sheet: str | None, overwrite: bool) -> None:
+        from darklift.sheet import MAX_ROWS, fitting_side
+
+        self._pairs = {pair.name: pair for pair in pairs}
+        self._save, self._sheet, self._overwrite = save, sheet, overwrite
+        self._in_sheet = [pair.name for pair in pairs[:MAX_ROWS]] if sheet else []
+        self._side = fitting_side(len(self._in_sheet), 3)
+        self._enhanced: dict[str, Image.Image] = {}
+        self._done = 0
+
+    def __call__(self, result: PairResult, picture: Picture, show: Callable[[float, float, str], None]) -> None:
+        from darklift.image import write_image
+        from darklift.sheet import preview
+
+        self._done += 1
+        show(self._done, len(self._pairs), result.name)
+        if self._save is not None:
+            make_folder(self._save)
+            write_image(picture, self._save / f"{result.name}.png", overwrite=self._overwrite)
+        if result.name in self._in_sheet:
+            self._enhanced[result.name] = preview(picture, self._side)
+
+    def write_sheet(self) -> None:
+        from darklift.sheet import write_sheet
+
+        if self._sheet is None:
+            return
+        rows = [(self._pairs[n].low, self._enhanced[n], self._pairs[n].high) for n in self._in_sheet]
+        make_folder(Path(self._sheet).parent)
+        labels = ("before", "after", "ground truth")
+        write_sheet(rows, self._sheet, labels, captions=self._in_sheet, overwrite=self._overwrite)
+        say(f"before, after and ground truth: {self._sheet}")
+
+
+def _write_json(path: Path, text: str) -> None:
+    make_folder(path.parent)
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from error
+    say(f"numbers: {path}")

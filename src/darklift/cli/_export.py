@@ -1,0 +1,50 @@
+"""``darklift export``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from darklift.cli._console import say
+from darklift.cli._options import OverwriteOption
+from darklift.errors import UsageError
+
+__all__ = ["export"]
+
+
+class Storage(StrEnum):
+    """How the weights are stored."""
+
+    FP32 = "fp32"
+    FP16 = "fp16"
+
+
+def export(
+    checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A .safetensors file from a run's folder.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the model goes.")],
+    storage: Annotated[
+        Storage, typer.Option(help="fp16 halves the files; it is computed in fp32 all the same.")
+    ] = Storage.FP32,
+    name: Annotated[
+        str | None, typer.Option(help="What the model is called.", show_default="the checkpoint's name")
+    ] = None,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Export a checkpoint to ONNX, which runs without torch (exporting needs the torch extra).
+
+    \b
+    Examples:
+      darklift export runs/compact/best.safetensors -o mine
+      darklift enhance night.jpg --model mine
+    """
+    if output.exists() and not (output / "model.json").exists() and (not output.is_dir() or any(output.iterdir())):
+        raise UsageError(f"{output} is there already and is no exported model: choose another folder")
+
+    from darklift.export import export_model
+
+    folder = export_model(checkpoint, output, name=name, storage=storage.value, overwrite=overwrite)
+    size = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
+    say(f"exported: {folder} ({size:.1f} MB)")

@@ -1,0 +1,103 @@
+"""``darklift info``."""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+from importlib import metadata
+from typing import Annotated, Any
+
+import typer
+
+__all__ = ["info"]
+
+_NOT_FOR_USERS = ("test", "dev")
+
+
+def info(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False) -> None:
+    """Show versions, models, and which extras are installed.
+
+    \b
+    Examples:
+      darklift info
+      darklift info --json
+    """
+    facts = _collect()
+    if as_json:
+        typer.echo(json.dumps(facts, indent=2))
+        return
+    typer.echo("\n".join(_lines(facts)))
+
+
+def _collect() -> dict[str, Any]:
+    from darklift import __version__
+    from darklift.runtime.onnx import providers
+
+    return {
+        "darklift": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: _version(name) for name in ("numpy", "pillow", "onnxruntime", "torch")},
+        "providers": providers(),
+        "models": _models(),
+        "extras": _extras(),
+    }
+
+
+def _version(package: str) -> str | None:
+    """Asked of the package's metadata: importing torch would take seconds."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _models() -> list[dict[str, Any]]:
+    from darklift.weights import CATALOGUE
+
+    models = []
+    for model in CATALOGUE.values():
+        files = [file for file in model.folder.rglob("*") if file.is_file()]
+        models.append(
+            {
+                "name": model.name,
+                "summary": model.summary,
+                "licence": model.licence,
+                "source": model.source,
+                "folder": str(model.folder),
+                "present": (model.folder / "model.json").is_file(),
+                "bytes": sum(file.stat().st_size for file in files),
+            }
+        )
+    return models
+
+
+def _extras() -> dict[str, dict[str, Any]]:
+    """Each extra that users may install: whether all of it is there, what is missing, and how to get it."""
+    needs: dict[str, list[str]] = {}
+    for requirement in metadata.requires("darklift") or []:
+        package = re.match(r"[\w.-]+", requirement)
+        extra = re.search(r"extra\s*==\s*['\"]([\w.-]+)['\"]", requirement)
+        if package and extra and extra[1] not in _NOT_FOR_USERS:
+            needs.setdefault(extra[1], []).append(package[0])
+    missing = {extra: [p for p in packages if _version(p) is None] for extra, packages in needs.items()}
+    return {
+        extra: {"installed": not absent, "missing": absent, "install": f"pip install 'darklift[{extra}]'"}
+        for extra, absent in missing.items()
+    }
+
+
+def _lines(facts: dict[str, Any]) -> list[str]:
+    lines = [f"darklift {facts['darklift']} on Python {facts['python']}, {facts['platform']}"]
+    lines += [f"  {name} {version or 'not installed'}" for name, version in facts["packages"].items()]
+    lines += [f"  ONNX Runtime runs on: {', '.join(facts['providers'])}", "", "Models"]
+    for model in facts["models"]:
+        state = f"{model['bytes'] / 1e6:.1f} MB" if model["present"] else "not in this installation"
+        lines.append(f"  {model['name']}: {model['summary']}")
+        lines += [f"    licence: {model['licence']}", f"    {model['folder']} ({state})"]
+    lines += ["", "Extras"]
+    for name, extra in facts["extras"].items():
+        lack = f"missing {', '.join(extra['missing'])}: {extra['install']}"
+        lines.append(f"  {name}: {'installed' if extra['installed'] else lack}")
+    return lines

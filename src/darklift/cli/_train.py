@@ -1,0 +1,96 @@
+"""``darklift train``."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from darklift.cli._console import say
+from darklift.errors import ConfigError
+
+__all__ = ["find_recipe", "train"]
+
+_SHIPPED = Path(__file__).parents[1] / "recipes"
+
+
+def _shipped_names() -> list[str]:
+    return sorted(path.stem for path in _SHIPPED.glob("*.toml"))
+
+
+def train(
+    recipe: Annotated[
+        str,
+        typer.Argument(
+            metavar="RECIPE",
+            help="A TOML file, or the name of a recipe that comes with darklift (an unknown name lists them).",
+            autocompletion=_shipped_names,
+        ),
+    ],
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a value of the recipe; as often as you like."),
+    ] = None,
+    run: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="The run's folder: log, checkpoints, state.", show_default="runs/<recipe>"),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in that folder.")] = False,
+) -> None:
+    """Train a model by a recipe (needs the torch extra).
+
+    Ctrl-C saves and says how to go on, with the same losses as without the break.
+
+    The run's folder gets the checkpoints (best.safetensors, by validation), logs, and the recipe with all its values.
+
+    \b
+    Examples:
+      darklift train compact --set data.root=data
+      darklift train compact --set data.root=data --set train.lr=2e-4 --run runs/b
+      darklift train compact --set data.root=data --resume
+    """
+    path = find_recipe(recipe)
+
+    from darklift.cli._training_display import speaks, training_display
+    from darklift.train.config import load_recipe
+    from darklift.train.run import train as run_training
+
+    settings = load_recipe(path, changes or ())
+    folder = run or Path("runs") / path.stem
+    try:
+        with training_display(settings.train.log_every) as progress:
+            best = run_training(settings, folder, resume=resume, progress=progress)
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt(_how_to_go_on(stop, folder, recipe, changes or [], run)) from None
+    if speaks():
+        say(f"trained: {best}")
+        say(f"try it: {shlex.join(['darklift', 'enhance', 'photo.jpg', '--model', str(best)])}")
+
+
+def find_recipe(text: str) -> Path:
+    """The file, or the shipped recipe of that name ("compact" or "recipes/compact.toml"). Raises ConfigError."""
+    path = Path(text)
+    if os.path.isfile(path):
+        return path
+    name = path.name.removesuffix(".toml")
+    shipped = _SHIPPED / f"{name}.toml"
+    if path.parent in (Path(), Path("recipes")) and shipped.is_file():
+        return shipped
+    near = difflib.get_close_matches(name, _shipped_names(), n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"pass a .toml file, or one of {', '.join(_shipped_names())}"
+    raise ConfigError(f"there is no recipe {text!r}: {hint}")
+
+
+def _how_to_go_on(stop: KeyboardInterrupt, folder: Path, recipe: str, changes: list[str], run: Path | None) -> str:
+    if not (folder / "state.pt").exists():
+        return "stopped before anything was saved"
+    command = ["darklift", "train", recipe]
+    for change in changes:
+        command += ["--set", change]
+    command += ["--run", str(run)] if run else []
+    message = str(stop) or "stopped at once; the last save can be gone on with by --resume"
+    return f"{message}: {shlex.join([*command, '--resume'])}"

@@ -1,0 +1,87 @@
+"""What many tests need: a tiny paired data set on disk, a tiny recipe, and tiny networks that are not their start."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from filelock import FileLock
+from PIL import Image
+
+import darklift
+
+if TYPE_CHECKING:  # PyTorch takes seconds to import: only the tests that use it pay for it
+    from darklift.methods import Compact
+    from darklift.train import Recipe
+
+RECIPES = Path(darklift.__file__).parent / "recipes"
+SIZES = [(64, 64), (96, 64), (64, 96), (80, 72), (65, 91), (96, 96)]
+
+
+@pytest.fixture(scope="session")
+def paired_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dozen pairs of 64 to 96 pixels a side, in ``low`` and ``high``; each half of a pair has its own extension."""
+    root = tmp_path_factory.mktemp("pairs")
+    write_pairs(root, SIZES * 2)
+    return root
+
+
+def write_pairs(root: Path, sizes: Iterable[tuple[int, int]]) -> None:
+    """Smooth colourful pictures with an edge, and the same six times darker with noise: ``0.png`` and ``0.jpg``, …"""
+    for role in ("low", "high"):
+        (root / role).mkdir(parents=True)
+    for number, (height, width) in enumerate(sizes):
+        rng = np.random.default_rng(number)
+        rows, columns = np.mgrid[0:height, 0:width]
+        waves = [0.5 + 0.35 * np.sin(rows / rng.uniform(5, 20) + columns / rng.uniform(5, 20)) for _ in range(3)]
+        high = np.stack(waves, axis=2)
+        high[height // 3 : height // 2, width // 4 : width // 2] = rng.uniform(0, 1, 3)
+        low = high * rng.uniform(0.1, 0.25) + 0.01 * rng.standard_normal(high.shape)
+        for role, pixels, extension in (("low", low, ("png", "bmp")), ("high", high, ("jpg", "png"))):
+            image = Image.fromarray(np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8))
+            image.save(root / role / f"{number}.{extension[number % 2]}", quality=95)
+
+
+@pytest.fixture
+def tiny_recipe(paired_data: Path) -> "Callable[..., Recipe]":
+    """The shipped smoke test on the tiny data, with ``--set`` changes: a step of it takes about 20 ms."""
+    from darklift.train import load_recipe
+
+    return lambda *changes: load_recipe(RECIPES / "compact_tiny.toml", [f"data.root={paired_data}", *changes])
+
+
+@pytest.fixture(scope="session")
+def make_compact() -> "Callable[..., Compact]":
+    """Makes tiny compact networks whose every parameter counts: a fresh one's last layers are zero."""
+    return perturbed_compact
+
+
+def perturbed_compact(seed: int = 0, amount: float = 0.05) -> "Compact":
+    import torch
+
+    from darklift.methods.compact import Compact, CompactConfig
+
+    config = CompactConfig(fine_widths=(8, 16), coarse_widths=(8, 16), blocks=1, maps=4, embedding=16, exposure_width=8)
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(seed)
+        method = Compact(config)
+        for parameter in method.net.parameters():
+            parameter += amount * torch.randn_like(parameter)
+    method.net.eval()
+    return method
+
+
+@pytest.fixture(scope="session")
+def exported_compact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The network that ``make_compact()`` makes, as an exported model; made once for all workers (it takes 15 s)."""
+    # The workers of pytest-xdist have a folder each below the run's.
+    shared = tmp_path_factory.getbasetemp()
+    shared = shared.parent if shared.name.startswith("popen-") else shared
+    folder = shared / "exported_compact"
+    with FileLock(shared / "exported_compact.lock"):
+        if not folder.exists():
+            from darklift.export import export_method
+
+            export_method(perturbed_compact(), folder, name="tiny", info={"weights": "perturbed"})
+    return folder

@@ -1,0 +1,424 @@
+"""``darklift enhance``, ``info`` and what all commands share, as people see them."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from darklift.enhance import Enhancer
+
+if TYPE_CHECKING:
+    from typer.testing import Result
+
+Darklift: TypeAlias = "Callable[..., Result]"
+MakePhotos: TypeAlias = Callable[[Sequence[str]], None]
+
+pytestmark = pytest.mark.usefixtures("loaded_models")
+
+
+def mean(path: str | Path) -> float:
+    with Image.open(path) as image:
+        return float(np.asarray(image).mean())
+
+
+def files_below(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+class TestOneResult:
+    def test_it_lies_beside_the_picture_and_is_brighter(
+        self, darklift: Darklift, make_photos: MakePhotos, tmp_path: Path
+    ) -> None:
+        make_photos(["night.png"])
+        result = darklift("enhance", "night.png")
+        assert (result.exit_code, result.stdout) == (0, "")
+        assert "night.png -> night_enhanced.png (26x18, 2 steps, " in result.stderr
+        assert files_below(tmp_path) == ["night.png", "night_enhanced.png"]
+        assert mean("night_enhanced.png") == pytest.approx(10 * mean("night.png"), rel=0.01)
+
+    def test_the_output_is_a_file_a_folder_or_a_pattern(
+        self, darklift: Darklift, make_photos: MakePhotos, tmp_path: Path
+    ) -> None:
+        make_photos(["night.png"])
+        for output in ("deep/bright.webp", "out/", "{parent}/x/{n}_{stem}{ext}"):
+            assert darklift("enhance", "night.png", "-o", output).exit_code == 0
+        assert files_below(tmp_path) == ["deep/bright.webp", "night.png", "out/night.png", "x/1_night.png"]
+
+    def test_wishes_reach_the_model(self, darklift: Darklift, make_photos: MakePhotos) -> None:
+        make_photos(["night.png"])
+        for name, options in {
+            "plain": [],
+            "brighter": ["--exposure", "+1"],
+            "darker": ["--exposure", "-1"],
+            "given": ["--exposure", "mean=0.8"],
+            "half": ["--strength", "0.5"],
+        }.items():
+            assert darklift("enhance", "night.png", "-o", f"{name}.png", *options).exit_code == 0
+        assert mean("brighter.png") == pytest.approx(2 ** (1 / 2.2) * mean("plain.png"), rel=0.02)
+        assert mean("darker.png") == pytest.approx(2 ** (-1 / 2.2) * mean("plain.png"), rel=0.02)
+        assert mean("given.png") == pytest.approx(2 * mean("plain.png"), rel=0.02)
+        assert mean("half.png") == pytest.approx(0.5 * (mean("plain.png") + mean("night.png")), rel=0.02)
+        result = darklift("enhance", "night.png", "-o", "more.png", "--steps", "5")
+        assert "5 steps" in result.stderr
+
+    def test_quality_and_format_reach_the_file(self, darklift: Darklift, make_photos: MakePhotos) -> None:
+        make_photos(["night.png"])
+        for quality in (10, 100):
+            assert darklift("enhance", "night.png", "-o", f"{quality}.jpg", "--quality", quality).exit_code == 0
+        assert Path("10.jpg").stat().st_size < Path("100.jpg").stat().st_size
+        assert darklift("enhance", "night.png", "--format", "WebP", "--lossless").exit_code == 0
+        with Image.open("night_enhanced.webp") as image:
+            assert image.format == "WEBP"
+
+    @pytest.mark.parametrize("name", ["夜の写真.png", "nuit d'été.jpg", "a[1] (2) {n}.png", "-night.png"])
+    def test_any_file_name_will_do(self, darklift: Darklift, make_photos: MakePhotos, name: str) -> None:
+        make_photos([name])
+        result = darklift("enhance", "--json", "--", name)
+        path = Path(name)
+        assert result.exit_code == 0
+        assert json.loads(result.stdout)["files"][0]["input"] == name
+        assert path.with_stem(f"{path.stem}_enhanced").exists()
+
+    def test_a_sheet_shows_before_and_after(self, darklift: Darklift, make_photos: MakePhotos) -> None:
+        make_photos(["night.png"])
+        result = darklift("enhance", "night.png", "--sheet", "sheets/night.png")
+        assert "before and after: sheets/night.png" in result.stderr
+        with Image.open("sheets/night.png") as sheet:
+            assert sheet.width > 2 * 26
+
+    def test_what_a_picture_cannot_keep_is_told(self, darklift: Darklift) -> None:
+        Image.new("CMYK", (8, 8)).save("print.jpg", icc_profile=b"no profile at all")
+        result = darklift("enhance", "print.jpg")
+        assert result.exit_code == 0
+        assert "print.jpg: not kept: a CMYK profile that cannot be used" in result.stderr
+
+    def test_quiet_says_nothing(self, darklift: Darklift, make_photos: MakePhotos) -> None:
+        make_photos(["in/night.png", "in/old_enhanced.png"])
+        result = darklift("enhance", "in", "--quiet", "--sheet", "sheet.png")
+        assert (result.exit_code, result.output) == (0, "")
+
+
+class TestManyResults:
+    def test_a_folder_of_mixed_files(self, darklift: Darklift, make_photos: MakePhotos, tmp_path: Path) -> None:
+        make_photos(["in/a.png", "in/b.JPG", "in/.thumb.png", "in/deep/c.webp", "in/a_enhanced.png"])
+        (tmp_path / "in/notes.txt").write_text("not a picture")
+        result = darklift("enhance", "in", "-o", "out", "--recursive", "--format", "png")
+        assert result.exit_code == 0
+        assert files_below(tmp_path / "out") == ["a.png", "a_enhanced.png", "b.png", "deep/c.png"]
+
+    def test_a_second_run_leaves_its_own_results_out(
+        self, darklift: Darklift, make_photos: MakePhotos, tmp_path: Path
+    ) -> None:
+        make_photos(["in/a.png"])
+        assert darklift("enhance", "in").exit_code == 0
+        result = darklift("enhance", "in", "--overwrite")
+        assert result.exit_code == 0
+        assert "left out 1 of an earlier run (*_enhanced.*): in/a_enhanced.png" in result.stderr
+        assert files_below(tmp_path) == ["in/a.png", "in/a_enhanced.png"]
+
+    def test_a_quoted_pattern(self, darklift: Darklift, make_photos: MakePhotos, tmp_path: Path) -> None:
+        make_photos(["in/a1.png", "in/a2.png", "in/b.png"])
+        assert darklift("enhance", "in/a*.png", "-o", "out").exit_code == 0
+        assert files_below(tmp_path / "out") == ["a1.png", "a2.png"]
+
+    def test_the_model_is_loaded_once(
+        self, darklift: Darklift, make_photos: MakePhotos, loaded_models: list[str]
+    ) -> None:
+        make_photos(["a.png", "b.png", "c.png"])
+        assert darklift("enhance", "a.png", "b.png", "c.png", "-m", "mine").exit_code == 0
+        assert loaded_models == ["mine"]
+
+    def test_one_that_fails_stops_no_other(self, darklift: Darklift, make_photos: MakePhotos, tmp_path: Path) -> None:
+        make_photos(["a.png", "c.png"])
+        (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n, and then nothing")
+        result = darklift("enhance", "a.png", "broken.png", "missing.png", "c.png", "-o", "out", "--sheet", "s.png")
+        assert result.exit_code == 1
+        assert files_below(tmp_path / "out") == ["a.png", "c.png"]
+        errors = [line for line in result.stderr.splitlines() if line.startswith("darklift: ")]
+        assert len(errors) == 3
+        assert "cannot read missing.png: no such file" in errors[0]
+        assert "cannot read broken.png" in errors[1]
+        assert errors[2] == "darklift: 2 of 4 pictures failed"
+        assert "Traceback" not in result.stderr
+        assert Path("s.png").exists()
+
+    def test_a_defect_of_ours_stops_no_other_picture_and_is_told_in_full(
+        self, darklift: Darklift, make_photos: MakePhotos, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        make_photos(["a.png", "b.png"])
+        run, calls = Enhancer.run, []
+
+        def fail_first(*arguments: object, **options: object) -> object:
+            calls.append(1)
+            if len(calls) == 1:
+                raise ZeroDivisionError("oops")
+            return run(*arguments, **options)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(Enhancer, "run", fail_first)
+        result = darklift("enhance", "a.png", "b.png", "-o", "out")
+        assert result.exit_code == 1
+        assert files_below(tmp_path / "out") == ["b.png"]
+        assert "a.png: a defect in darklift, please report it: ZeroDivisionError('oops')" in result.stderr
+        assert "Traceback" in result.stderr
+
+    def test_ctrl_c_stops_and_tells_how_far_it_came(
+        self, darklift: Darklift, make_photos: MakePhotos, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        make_photos(["a.png", "b.png", "c.png"])
+        run, calls = Enhancer.run, []
+
+        def stop_second(*arguments: object, **options: object) -> object:
+            calls.append(1)
+            if len(calls) == 2:
+                raise KeyboardInterrupt
+            return run(*arguments, **options)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(Enhancer, "run", stop_second)
+        result = darklift("enhance", "a.png", "b.png", "c.png", "--json")
+        assert result.exit_code == 130
+        assert result.stderr.splitlines()[-1] == "darklift: stopped: 1 of 3 pictures were reached"
+        assert [file["input"] for file in json.loads(result.stdout)["files"]] == ["a.png"]
+
+
+class TestJson:
+    def test_stdout_is_one_document_and_nothing_else(
+        self, darklift: Darklift, make_photos: MakePhotos, tmp_path: Path
+    ) -> None:
+        make_photos(["a.png", "b.png"])
+        (tmp_path / "broken.png").write_bytes(b"nothing")
+        result = darklift("enhance", "a.png", "broken.png", "b.png", "-o", "out/", "--json", "--sheet", "s.png")
+        assert result.exit_code == 1
+        report = json.loads(result.stdout)
+        assert report["model"] == {"name": "fake", "method": "gain", "backend": "onnx"}
+        assert report["failed"] == 1
+        good, bad, _ = report["files"]
+        assert good.pop("seconds") >= 0
+        assert good == {
+            "input": "a.png",
+            "output": str(Path("out/a.png")),
+            "error": None,
+            "width": 26,
+            "height": 18,
+            "brightness": 0.4,
+            "steps": 2,
+            "notes": [],
+        }
+        assert (bad["input"], bad["output"]) == ("broken.png", str(Path("out/broken.png")))
+        assert "cannot read broken.png" in bad["error"]
+
+    def test_a_wrong_request_prints_no_document(self, darklift: Darklift, make_photos: MakePhotos) -> None:
+        make_photos(["a.png"])
+        for options in (["--steps", "9"], ["--exposure", "bright"]):
+            result = darklift("enhance", "a.png", "--json", *options)
+            assert (result.exit_code, result.stdout) == (2, "")
+
+    def test_where_all_have_failed_the_model_is_not_loaded(self, darklift: Darklift, loaded_models: list[str]) -> None:
+        result = darklift("enhance", "missing.png", "--json")
+        assert result.exit_code == 1
+        assert json.loads(result.stdout)["failed"] == 1
+        assert loaded_models == []
+
+
+class TestNothingIsLost:
+    def test_a_file_that_is_there_stays_unless_overwrite_is_said(
+        self, darklift: Darklift, make_photos: MakePhotos, loaded_models: list[str]
+    ) -> None:
+        make_photos(["a.png"])
+        Path("a_enhanced.png").write_bytes(b"mine")
+        result = darklift("enhance", "a.png")
+        assert result.exit_code == 1
+        assert "cannot write a_enhanced.png: it exists already" in result.stderr
+        assert Path("a_enhanced.png").read_bytes() == b"mine"
+        assert loaded_models == []
+        assert darklift("enhance", "a.png", "--overwrite").exit_code == 0
+        assert mean("a_enhanced.png") > 50
+
+    def test_a_picture_is_replaced_only_if_named_and_overwrite_is_said(
+        self, darklift: Darklift, make_photos: MakePhotos
+    ) -> None:
+        make_photos(["in/a.png"])
+        before = Path("in/a.png").read_bytes()
+        for arguments in (["in/a.png", "-o", "in/a.png"], ["in", "-o", "in", "--overwrite"]):
+            result = darklift("enhance", *arguments)
+            assert result.exit_code == 2
+            assert "would be written over the picture in/a.png" in result.stderr
+        assert Path("in/a.png").read_bytes() == before
+        result = darklift("enhance", "in/a.png", "-o", "in/a.png", "--overwrite", "--sheet", "sheet.png")
+        assert result.exit_code == 0
+        assert mean("in/a.png") > 50
+        left, right = np.split(np.asarray(Image.open("sheet.png"))[45:63].astype(int), 2, axis=1)
+        assert right.max() > left.max() + 50  # the sheet still knows how it looked before
+
+    def test_two_results_for_one_file_are_refused_before_anything_is_done(
+        self, darklift: Darklift, make_photos: MakePhotos, tmp_path: Path, loaded_models: list[str]
+    ) -> None:
+        make_photos(["a.png", "deep/a.png"])
+        result = darklift("enhance", "a.png", "deep/a.png", "-o", "out")
+        assert result.exit_code == 2
+        assert "darklift: a.png and deep/a.png would both be written to out/a.png" in result.stderr
+        assert loaded_models == []
+        assert not (tmp_path / "out").exists()
+
+    @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root writes everywhere")
+    def test_a_read_only_folder_is_told_before_the_work(
+        self, darklift: Darklift, make_photos: MakePhotos, tmp_path: Path, loaded_models: list[str]
+    ) -> None:
+        make_photos(["in/a.png"])
+        (tmp_path / "in").chmod(0o555)
+        result = darklift("enhance", "in")
+        (tmp_path / "in").chmod(0o755)
+        assert result.exit_code == 1
+        assert "the folder in is read-only" in result.stderr
+        assert loaded_models == []
+
+    def test_a_file_where_a_folder_is_wanted_is_told(self, darklift: Darklift, make_photos: MakePhotos) -> None:
+        make_photos(["a.png"])
+        Path("out").write_text("mine")
+        result = darklift("enhance", "a.png", "-o", "out/deep/a.png")
+        assert result.exit_code == 1
+        assert "cannot write out/deep/a.png: out is not a folder" in result.stderr
+
+
+class TestWrongRequests:
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (["--strength", "1.5"], "--strength"),
+            (["--quality", "0"], "--quality"),
+            (["--steps", "0"], "--steps"),
+            (["--steps", "9"], "takes 1 to 8 steps, got 9"),
+            (["--exposure", "bright"], "neither stops from -10 to 10"),
+            (["--exposure", "mean=3"], "neither stops"),
+            (["--format", "gif"], "--format gif is not known: choose from bmp, jfif, jpeg"),
+            (["--lossless", "-o", "a.jpg"], "--lossless: a.jpg would be JPEG"),
+            (["--sheet", "sheet"], "not the name of a picture"),
+            (["--sheet", "night.png"], "exists already"),
+            (["--sheet", "night.png", "--overwrite"], "is one of the pictures, too"),
+            (["--sheet", "night_enhanced.png"], "is one of the pictures, too"),
+            (["--backend", "abacus"], "--backend"),
+            (["empty"], "no picture in the folder empty"),
+        ],
+    )
+    def test_they_are_told_with_exit_code_2(
+        self, darklift: Darklift, make_photos: MakePhotos, arguments: list[str], message: str
+    ) -> None:
+        make_photos(["night.png"])
+        Path("empty").mkdir()
+        result = darklift("enhance", "night.png", *arguments)
+        assert result.exit_code == 2
+        assert message in result.stderr
+        assert "Traceback" not in result.output
+        assert not Path("night_enhanced.png").exists()
+
+    def test_only_earlier_results(self, darklift: Darklift, make_photos: MakePhotos) -> None:
+        make_photos(["in/a_enhanced.png"])
+        result = darklift("enhance", "in")
+        assert result.exit_code == 2
+        assert "there are only results of an earlier run" in result.stderr
+
+
+def run_process(
+    *arguments: str, code: str = "from darklift.cli import main; main()"
+) -> subprocess.CompletedProcess[str]:
+    """A process of its own; not the fake model's."""
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+class TestProcess:
+    def test_the_version(self) -> None:
+        import darklift
+
+        done = run_process("--version")
+        assert (done.returncode, done.stdout, done.stderr) == (0, f"darklift {darklift.__version__}\n", "")
+
+    def test_python_dash_m(self) -> None:
+        done = subprocess.run(
+            [sys.executable, "-m", "darklift.cli", "enhance", "--help"], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0
+        assert "darklift enhance night.jpg -o out/ --sheet before_after.png" in done.stdout
+
+    def test_an_unknown_model_is_one_line(self, make_photos: MakePhotos, tmp_path: Path) -> None:
+        make_photos(["a.png"])
+        done = run_process("enhance", str(tmp_path / "a.png"), "--model", "compct")
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr == "darklift: there is no model, file or folder 'compct': did you mean 'compact'?\n"
+
+    def test_unknown_options_and_commands(self) -> None:
+        for arguments in (["enhance", "--sharpen"], ["sharpen"], ["enhance"]):
+            done = run_process(*arguments)
+            assert (done.returncode, done.stdout) == (2, "")
+            assert "Traceback" not in done.stderr
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ["train", "compact"],
+            ["export", "x.safetensors", "-o", "x"],
+            ["enhance", "PHOTO", "--model", "FILE"],
+            ["evaluate", "--low", "FOLDER", "--high", "FOLDER", "--model", "FILE"],
+        ],
+        ids=lambda arguments: arguments[0],
+    )
+    def test_a_missing_extra_is_one_line_that_names_the_remedy(
+        self, make_photos: MakePhotos, tmp_path: Path, arguments: list[str]
+    ) -> None:
+        make_photos(["in/a.png"])
+        (tmp_path / "mine.safetensors").touch()
+        places = {"PHOTO": "in/a.png", "FILE": "mine.safetensors", "FOLDER": "in"}
+        code = (
+            "import os, sys; os.chdir(sys.argv.pop(1))\n"
+            "for name in ('torch', 'accelerate', 'onnx'): sys.modules[name] = None\n"
+            "from darklift.cli import main; main()"
+        )
+        done = run_process(str(tmp_path), *[places.get(a, a) for a in arguments], code=code)
+        assert done.returncode == 1
+        assert done.stderr.startswith("darklift: ")
+        assert done.stderr.endswith("which is not installed: run  pip install 'darklift[torch]'\n")
+        assert done.stderr.count("\n") == 1
+
+    def test_import_darklift_is_instant_and_complete(self) -> None:
+        code = (
+            "import sys, darklift\n"
+            "assert 'numpy' not in sys.modules and 'PIL' not in sys.modules\n"
+            "assert set(darklift.__all__) <= set(dir(darklift))\n"
+            "assert all(hasattr(darklift, name) for name in darklift.__all__)\n"
+            "assert 'torch' not in sys.modules and not hasattr(darklift, 'nonsense')\n"
+            "from darklift.enhance import Enhancer; assert darklift.Enhancer is Enhancer"
+        )
+        done = run_process(code=code)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+class TestInfo:
+    def test_it_lists_models_versions_and_extras_without_importing_torch(self) -> None:
+        code = (
+            "import sys\nfrom darklift.cli import app\n"
+            "try: app(['info', '--json'])\nfinally: assert 'torch' not in sys.modules"
+        )
+        done = run_process(code=code)
+        assert (done.returncode, done.stderr) == (0, "")
+        facts = json.loads(done.stdout)
+        assert "CPUExecutionProvider" in facts["providers"]
+        assert {"name", "licence", "folder", "present", "bytes"} <= facts["models"][0].keys()
+        assert facts["extras"]["torch"]["install"] == "pip install 'darklift[torch]'"
+        assert facts["extras"].keys().isdisjoint({"test", "dev"})
+
+    def test_in_words(self, darklift: Darklift) -> None:
+        result = darklift("info")
+        assert result.exit_code == 0
+        for part in ("darklift ", "onnxruntime ", "compact: ", "licence: ", "Extras"):
+            assert part in result.stdout
+
+    def test_a_missing_extra_comes_with_its_pip_line(self, darklift: Darklift, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("importlib.metadata.requires", lambda _: ["nothing-like-it>=1 ; extra == 'far'", "numpy"])
+        assert "far: missing nothing-like-it: pip install 'darklift[far]'" in darklift("info").stdout

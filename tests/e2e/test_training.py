@@ -1,0 +1,661 @@
+"""Training end to end with a tiny network: it learns, it can be stopped in any way, and it goes on as if it had not been.
+
+Losses are compared with ``==``: a run that goes on must do the very same arithmetic.
+"""
+
+import json
+import os
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from PIL import Image
+
+import darklift
+from darklift import Enhancer
+from darklift.checkpoint import build_method, load_checkpoint
+from darklift.errors import ConfigError, ModelError, TrainingError
+from darklift.methods import Stage
+from darklift.methods.compact import Compact
+from darklift.train import Recipe, StepReport, load_recipe, train
+from darklift.train.data import build_mixture
+from darklift.train.loop import Examples, example_batches, new_state, train_steps
+from darklift.train.run import Progress
+from darklift.train.validation import Validator
+
+MakeRecipe = Callable[..., Recipe]
+NO_VALIDATION = "data.validation.every=1000000"
+# Everything that could make one step depend on another: a change of crops, decay, the random darkening of photos.
+EVENTFUL = (
+    "train.steps=12",
+    "train.warmup=4",
+    "train.decay=4",
+    "train.crops=[[0, 32], [7, 48]]",
+    "train.log_every=1",
+    "data.validation.every=5",
+    'data.sources=[{name="pairs", kind="pairs", path=".", jitter=0.5, recompressed=0.3, share=2}, '
+    '{name="photos", kind="photos", path="high"}]',
+)
+
+
+class Watch(Progress):
+    """Remembers the losses of every step, and does something after some of them."""
+
+    def __init__(self, **after: Callable[[], object]) -> None:
+        self.losses: dict[int, dict[str, float]] = {}
+        self.reports: list[StepReport] = []
+        self._after = {int(name.removeprefix("step")): action for name, action in after.items()}
+
+    def step(self, report: StepReport, steps: int) -> None:
+        self.losses[report.step] = dict(report.losses)
+        self.reports.append(report)
+        self._after.get(report.step, bool)()
+
+
+def run(recipe: Recipe, folder: Path, *, resume: bool = False, **after: Callable[[], object]) -> Watch:
+    watch = Watch(**after)
+    train(recipe, folder, resume=resume, progress=watch)
+    return watch
+
+
+def interrupt(number: int = signal.SIGINT) -> Callable[[], object]:
+    return lambda: signal.raise_signal(number)
+
+
+def run_until(recipe: Recipe, folder: Path, step: int, number: int = signal.SIGINT) -> Watch:
+    """As :func:`run`, stopped so that ``step`` steps are done and saved."""
+    watch = Watch(**{f"step{step - 1}": interrupt(number)})
+    with pytest.raises(KeyboardInterrupt, match=f"stopped at step {step} of"):
+        train(recipe, folder, progress=watch)
+    assert max(watch.losses) == step
+    return watch
+
+
+def tensors(state: Any, name: str = "") -> dict[str, torch.Tensor]:
+    """All tensors of a nested state by name."""
+    if isinstance(state, torch.Tensor):
+        return {name: state}
+    items = state.items() if isinstance(state, dict) else enumerate(state) if isinstance(state, list) else ()
+    return {key: tensor for k, value in items for key, tensor in tensors(value, f"{name}.{k}").items()}
+
+
+def saved(folder: Path) -> dict[str, Any]:
+    state: dict[str, Any] = torch.load(folder / "state.pt", weights_only=True)
+    return state
+
+
+def assert_same_state(one: Path, other: Path) -> None:
+    """Weights, averaged weights and the optimizer's memory are equal to the last bit."""
+    first, second = tensors(saved(one)), tensors(saved(other))
+    assert first.keys() == second.keys()
+    assert len(first) > 100
+    assert [name for name, tensor in first.items() if not torch.equal(tensor, second[name])] == []
+    assert saved(one)["step"] == saved(other)["step"]
+
+
+def log(folder: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+def logged(folder: Path) -> list[dict[str, float]]:
+    """The log without the times, which no two runs share."""
+    return [{name: value for name, value in line.items() if name != "seconds"} for line in log(folder)]
+
+
+@contextmanager
+def fresh_accelerate() -> Iterator[None]:
+    """Accelerate holds on to the first run's precision for the life of a process."""
+    AcceleratorState._reset_state(reset_partial_state=True)
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)
+
+
+# --- learning ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_loss_falls_on_what_can_be_learnt_by_heart(tiny_recipe: MakeRecipe, tmp_path: Path) -> None:
+    watch = run(tiny_recipe("train.steps=100", "train.lr=4e-3", "train.decay=30", NO_VALIDATION), tmp_path)
+    for part in ("l1", "ssim", "coarse", "exposure"):
+        values = [losses[part] for losses in watch.losses.values()]
+        assert np.mean(values[-20:]) < 0.7 * np.mean(values[:10]), part
+
+
+def test_a_run_leaves_all_that_is_promised(tiny_recipe: MakeRecipe, tmp_path: Path) -> None:
+    recipe = tiny_recipe("train.steps=10", "train.log_every=3", "data.validation.every=4")
+    best = train(recipe, tmp_path / "run")
+
+    assert best == tmp_path / "run" / "best.safetensors"
+    lines = log(tmp_path / "run")
+    assert [line["step"] for line in lines if "loss" in line] == [3, 6, 9]
+    validations = [line for line in lines if "validation/psnr" in line]
+    assert [line["step"] for line in validations] == [4, 8, 10]
+    parts = ["loss/l1", "loss/ssim", "loss/coarse", "loss/exposure"]
+    assert sum(lines[0][part] for part in parts) == pytest.approx(lines[0]["loss"], abs=1e-5)
+    assert lines[0].keys() == {"step", "loss", *parts, "lr", "grad_norm", "seconds"}
+    names = ("psnr", "ssim", "psnr_gt_mean", "ssim_gt_mean", "exposure_error", "choice")
+    assert validations[0].keys() == {"step", *(f"validation/{name}" for name in names)}
+
+    assert load_recipe(tmp_path / "run" / "recipe.toml") == recipe
+    environment = json.loads((tmp_path / "run" / "environment.json").read_text())
+    assert environment["packages"]["torch"] == torch.__version__
+    assert environment["processes"] == 1
+
+    samples = sorted((tmp_path / "run" / "samples").iterdir())
+    assert [path.name for path in samples] == [f"{s:07d}_{n}.png" for s in (4, 8, 10) for n in (0, 1)]
+    assert Image.open(samples[0]).size == (3 * 64, 64)  # low, enhanced and ground truth side by side
+    assert not list((tmp_path / "run").glob(".*.tmp"))
+
+
+def test_tensorboard_gets_every_value_to_the_last_step(tiny_recipe: MakeRecipe, tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+
+    run(tiny_recipe("train.steps=4", "train.log_every=1", NO_VALIDATION), tmp_path)
+    (path,) = tmp_path.glob("events.out.tfevents.*")
+    written = [(e.step, value.tag) for e in EventFileLoader(str(path)).Load() for value in e.summary.value]
+    expected = [(line["step"], name) for line in log(tmp_path) for name in line if name != "step"]
+    assert written == expected
+    assert (4, "loss") in written
+
+
+def test_the_best_and_the_last_checkpoint_load_and_enhance(tiny_recipe: MakeRecipe, tmp_path: Path) -> None:
+    run(tiny_recipe("train.steps=6", "data.validation.every=2"), tmp_path)
+    choices = {line["step"]: line["validation/choice"] for line in log(tmp_path) if "validation/choice" in line}
+
+    last, best = (load_checkpoint(tmp_path / f"{name}.safetensors") for name in ("last", "best"))
+    assert (last.info["step"], last.info["weights"]) == (6, "EMA")
+    assert best.info["step"] == max(choices, key=lambda step: choices[step])
+    assert best.info["validation"]["choice"] == pytest.approx(max(choices.values()), abs=1e-5)
+    assert Recipe(**last.info["recipe"]) == load_recipe(tmp_path / "recipe.toml")
+
+    averaged = saved(tmp_path)["ema"]
+    for name, tensor in last.method.net.state_dict().items():
+        assert torch.equal(tensor, averaged[f"module.{name}"]), name
+    picture = np.full((20, 30, 3), 20, np.uint8)
+    enhanced = Enhancer(tmp_path / "best.safetensors")(picture)
+    assert enhanced.shape == picture.shape
+    assert enhanced.mean() > picture.mean()
+
+
+def test_the_best_of_the_validations_is_kept(
+    tiny_recipe: MakeRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choices = {2: 1.0, 4: 3.0, 6: 2.0, 8: 2.5}
+    monkeypatch.setattr(Validator, "score", lambda self, method, step: {"choice": choices[step]})
+    recipe = tiny_recipe("train.steps=8", "data.validation.every=2")
+    run_until(recipe, tmp_path, 5)
+    assert load_checkpoint(tmp_path / "best.safetensors").info["step"] == 4
+    run(recipe, tmp_path, resume=True)
+    assert load_checkpoint(tmp_path / "best.safetensors").info["step"] == 4, "the best was forgotten by resuming"
+    assert load_checkpoint(tmp_path / "last.safetensors").info["step"] == 8
+
+
+def test_without_validation_the_last_checkpoint_is_the_result(tiny_recipe: MakeRecipe, tmp_path: Path) -> None:
+    recipe = tiny_recipe("train.steps=2")
+    recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"validation": None})})
+    assert train(recipe, tmp_path) == tmp_path / "last.safetensors"
+    assert load_checkpoint(tmp_path / "last.safetensors").info["step"] == 2
+    assert not (tmp_path / "best.safetensors").exists()
+
+
+def test_validation_does_not_touch_the_training(tiny_recipe: MakeRecipe, tmp_path: Path) -> None:
+    often = run(tiny_recipe("train.steps=5", "data.validation.every=1"), tmp_path / "often")
+    never = run(tiny_recipe("train.steps=5", NO_VALIDATION), tmp_path / "never")
+    assert often.losses == never.losses
+    assert_same_state(tmp_path / "often", tmp_path / "never")
+
+
+# --- stopping and going on --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")  # Python 3.12 on fork
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("stopped_at", [3, 8])
+def test_a_resumed_run_is_the_run_without_the_break(
+    tiny_recipe: MakeRecipe, tmp_path: Path, stopped_at: int, workers: int
+) -> None:
+    recipe = tiny_recipe(*EVENTFUL, f"train.workers={workers}")
+    straight = run(recipe, tmp_path / "straight")
+    before = run_until(recipe, tmp_path / "broken", stopped_at)
+    after = run(recipe, tmp_path / "broken", resume=True)
+
+    assert list(after.losses) == list(range(stopped_at + 1, 13))
+    assert before.losses | after.losses == straight.losses
+    assert [r.grad_norm for r in before.reports + after.reports] == [r.grad_norm for r in straight.reports]
+    assert_same_state(tmp_path / "straight", tmp_path / "broken")
+    assert logged(tmp_path / "straight") == logged(tmp_path / "broken")
+    for name in ("best", "last"):
+        one, other = (load_checkpoint(tmp_path / f / f"{name}.safetensors") for f in ("straight", "broken"))
+        assert one.info == other.info
+
+
+def test_resuming_is_exact_in_bf16_too(tiny_recipe: MakeRecipe, tmp_path: Path) -> None:
+    recipe = tiny_recipe(*EVENTFUL, "train.precision=bf16")
+    with fresh_accelerate():
+        straight = run(recipe, tmp_path / "straight")
+        before = run_until(recipe, tmp_path / "broken", 5)
+        after = run(recipe, tmp_path / "broken", resume=True)
+    assert before.losses | after.losses == straight.losses
+    assert_same_state(tmp_path / "straight", tmp_path / "broken")
+
+
+def test_the_precision_is_measured_once_and_kept(tiny_recipe: MakeRecipe, tmp_path: Path) -> None:
+    recipe = tiny_recipe("train.steps=4", "train.precision=auto", NO_VALIDATION)
+    with fresh_accelerate(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("darklift.train.run.fastest_precision", lambda: "bf16")
+        run_until(recipe, tmp_path, 2)
+        patch.setattr("darklift.train.run.fastest_precision", lambda: pytest.fail("measured again"))
+        run(recipe, tmp_path, resume=True)
+    assert load_recipe(tmp_path / "recipe.toml").train.precision == "bf16"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_signal_saves_and_gives_the_handlers_back(
+    tiny_recipe: MakeRecipe, tmp_path: Path, number: signal.Signals
+) -> None:
+    before = signal.getsignal(number)
+    run_until(tiny_recipe("train.steps=6", NO_VALIDATION), tmp_path, 3, number)
+    assert signal.getsignal(number) is before
+    assert saved(tmp_path)["step"] == 3
+    assert load_checkpoint(tmp_path / "last.safetensors").info["step"] == 3
+
+
+def test_the_second_signal_stops_at_once(tiny_recipe: MakeRecipe, tmp_path: Path) -> None:
+    def twice() -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    recipe = tiny_recipe("train.steps=6", NO_VALIDATION)
+    with pytest.raises(KeyboardInterrupt):
+        run(recipe, tmp_path, step3=twice)
+    assert not (tmp_path / "state.pt").exists()
+    assert list(run(recipe, tmp_path).losses) == [1, 2, 3, 4, 5, 6]
+
+
+def test_training_works_in_a_thread(tiny_recipe: MakeRecipe, tmp_path: Path) -> None:
+    recipe = tiny_recipe("train.steps=2", NO_VALIDATION)
+    thread = threading.Thread(target=train, args=(recipe, tmp_path))
+    thread.start()
+    thread.join()
+    assert saved(tmp_path)["step"] == 2
+
+
+def test_a_run_can_be_made_longer_before_its_decay_begins(tiny_recipe: MakeRecipe, tmp_path: Path) -> None:
+    def recipe(steps: int) -> Recipe:
+        return tiny_recipe(f"train.steps={steps}", "train.decay=4", "train.warmup=2", NO_VALIDATION)
+
+    straight = run(recipe(16), tmp_path / "straight")
+    before = run_until(recipe(10), tmp_path / "longer", 6)
+    after = run(recipe(16), tmp_path / "longer", resume=True)
+    assert before.losses | after.losses == straight.losses
+    assert_same_state(tmp_path / "straight", tmp_path / "longer")
+    assert load_recipe(tmp_path / "longer" / "recipe.toml").train.steps == 16
+
+
+def test_a_finished_run_can_be_resumed_and_made_longer(tiny_recipe: MakeRecipe, tmp_path: Path) -> None:
+    def recipe(steps: int) -> Recipe:
+        return tiny_recipe(f"train.steps={steps}", "train.decay=0", NO_VALIDATION)
+
+    straight = run(recipe(8), tmp_path / "straight")
+    before = run(recipe(5), tmp_path / "longer")
+    assert run(recipe(5), tmp_path / "longer", resume=True).losses == {}
+    after = run(recipe(8), tmp_path / "longer", resume=True)
+    assert before.losses | after.losses == straight.losses
+    assert_same_state(tmp_path / "straight", tmp_path / "longer")
+
+
+def test_changed_settings_of_the_optimisation_hold_after_a_resume(tiny_recipe: MakeRecipe, tmp_path: Path) -> None:
+    common = ("train.steps=4", "train.warmup=0", "train.decay=0", NO_VALIDATION)
+    run_until(tiny_recipe(*common), tmp_path, 2)
+    after = run(tiny_recipe(*common, "train.lr=1e-4", "train.weight_decay=0.2"), tmp_path, resume=True)
+    assert {report.lr for report in after.reports} == {1e-4}
+    assert saved(tmp_path)["optimizer"]["param_groups"][0]["weight_decay"] == 0.2
+
+
+# --- what is refused --------------------------------------------------------------------------------------------------
+
+
+def test_a_second_run_in_the_folder_of_a_finished_one_is_refused(tiny_recipe: MakeRecipe, tmp_path: Path) -> None:
+    recipe = tiny_recipe("train.steps=2", NO_VALIDATION)
+    run(recipe, tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    with pytest.raises(TrainingError, match="holds a run already.*--resume"):
+        train(recipe, tmp_path)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
+
+
+def test_there_must_be_something_to_resume(tiny_recipe: MakeRecipe, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="nothing to resume"):
+        train(tiny_recipe(), tmp_path / "new", resume=True)
+
+
+@pytest.mark.parametrize("change", ["model.fine_widths=[8, 12]", "model.ssim_weight=0.5", "model.seed=1"])
+def test_resuming_another_network_is_refused_and_changes_nothing(
+    tiny_recipe: MakeRecipe, tmp_path: Path, change: str
+) -> None:
+    recipe = tiny_recipe("train.steps=2", NO_VALIDATION)
+    run(recipe, tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    with pytest.raises(TrainingError, match="another network"):
+        train(tiny_recipe("train.steps=4", NO_VALIDATION, change), tmp_path, resume=True)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[: len(data) // 2], lambda data: b"", lambda data: b"state"])
+def test_a_damaged_state_is_said_to_be_one(
+    tiny_recipe: MakeRecipe, tmp_path: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    recipe = tiny_recipe("train.steps=1", NO_VALIDATION)
+    run(recipe, tmp_path)
+    path = tmp_path / "state.pt"
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(TrainingError, match=r"cannot read .*state\.pt"):
+        train(recipe, tmp_path, resume=True)
+
+
+def test_impossible_recipes_are_refused_before_anything_is_written(tiny_recipe: MakeRecipe, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="side of 34 pixels.*multiples of 4"):
+        train(tiny_recipe("train.crops=[[0, 32], [50, 34]]"), tmp_path)
+    with pytest.raises(ModelError, match="did you mean 'fine_widths'"):
+        train(tiny_recipe("model.fine_width=[8, 16]"), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] in ([".lock"], [])
+
+
+def poisoned(monkeypatch: pytest.MonkeyPatch, at_call: int, poison: Callable[..., torch.Tensor]) -> list[str]:
+    """From now on the objective adds ``poison(net)`` to the loss at that call; returns the list that counts calls."""
+    objective, calls = Compact._objective, []
+
+    def poisoned_objective(self, net, batch):
+        calls.append("call")
+        parts = objective(self, net, batch)
+        return {**parts, "l1": parts["l1"] + poison(net)} if len(calls) == at_call else parts
+
+    monkeypatch.setattr(Compact, "_objective", poisoned_objective)
+    return calls
+
+
+def endless_slope(net: torch.nn.Module) -> torch.Tensor:
+    """0, with a gradient that is no number."""
+    weight = next(net.parameters())
+    return (weight - weight.detach()).abs().sum().sqrt()
+
+
+@pytest.mark.parametrize(
+    ("what", "poison"), [("loss", lambda net: torch.tensor(float("nan"))), ("gradient", endless_slope)]
+)
+def test_what_is_not_finite_stops_the_run_names_the_files_and_spoils_nothing(
+    tiny_recipe: MakeRecipe, tmp_path: Path, what: str, poison: Callable[..., torch.Tensor]
+) -> None:
+    recipe = tiny_recipe("train.steps=6", "train.save_minutes=1e-9", NO_VALIDATION)
+    straight = run(recipe, tmp_path / "straight")
+    with pytest.MonkeyPatch.context() as patch:
+        poisoned(patch, 4, poison)
+        with pytest.raises(TrainingError, match=f"the {what} is not finite at step 3") as caught:
+            run(recipe, tmp_path / "poisoned")
+    method = build_method(recipe.method, recipe.model)
+    examples = Examples(build_mixture(recipe.data), method.stages[0], recipe.train)
+    names = ", ".join(examples[index][1] for index in range(12, 16))
+    assert f"batch of {names}: look at these files" in str(caught.value)
+    assert "pairs/" in names
+
+    after = run(recipe, tmp_path / "poisoned", resume=True)
+    assert after.losses == {step: straight.losses[step] for step in (4, 5, 6)}
+    assert_same_state(tmp_path / "straight", tmp_path / "poisoned")
+
+
+def test_a_rate_far_too_high_ends_in_words(tiny_recipe: MakeRecipe, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"is not finite at step \d+ .*pairs/"):
+        run(tiny_recipe("train.lr=1e30", "train.warmup=0", NO_VALIDATION), tmp_path)
+
+
+# --- other processes --------------------------------------------------------------------------------------------------
+
+DRIVER = """
+import json, os, signal, sys, time
+from pathlib import Path
+from darklift.errors import TrainingError
+from darklift.train import load_recipe, train
+from darklift.train.run import Progress
+
+class Told(Progress):
+    def step(self, report, steps):
+        print(json.dumps({"step": report.step, "losses": dict(report.losses)}), flush=True)
+        time.sleep(float(os.environ.get("PAUSE", 0)))
+        if os.environ.get("STOP_AFTER") == str(report.step):
+            signal.raise_signal(signal.SIGINT)
+
+recipe, folder = sys.argv[1:]
+try:
+    train(load_recipe(Path(recipe)), Path(folder), progress=Told())
+except KeyboardInterrupt as stop:
+    print(json.dumps({"stopped": str(stop)}))
+    sys.exit(130)
+"""
+
+
+@contextmanager
+def driver(recipe: Recipe, folder: Path, **variables: str) -> Iterator[subprocess.Popen[str]]:
+    """A process of its own, and process group of its own, that trains; it does not outlive the test."""
+    from darklift.train.config import dump_recipe
+
+    file = folder.with_suffix(".toml")
+    file.write_bytes(dump_recipe(recipe))
+    environment = {**os.environ, **variables, "PYTHONPATH": str(Path(darklift.__file__).parents[1])}
+    process = subprocess.Popen(
+        [sys.executable, "-c", DRIVER, str(file), str(folder)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def told(process: subprocess.Popen[str], until: int | None = None) -> list[dict[str, Any]]:
+    """What a driver prints, until it has done so many steps or ends."""
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(json.loads(line))
+        if lines[-1].get("step") == until:
+            return lines
+    return lines
+
+
+def losses_of(lines: list[dict[str, Any]]) -> dict[int, dict[str, float]]:
+    return {line["step"]: line["losses"] for line in lines if "losses" in line}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_saves_and_says_how_to_go_on(
+    tiny_recipe: MakeRecipe, tmp_path: Path, number: signal.Signals
+) -> None:
+    def recipe(steps: int) -> Recipe:
+        return tiny_recipe(f"train.steps={steps}", "train.decay=0", "train.workers=1", NO_VALIDATION)
+
+    folder = tmp_path / "run"
+    with driver(recipe(100_000), folder, PAUSE="0.05") as process:
+        lines = told(process, until=3)
+        with pytest.raises(TrainingError, match="another process is training"):
+            train(recipe(100_000), folder)
+        with pytest.raises(TrainingError, match="another process is training"):
+            train(recipe(100_000), folder, resume=True)
+        os.killpg(process.pid, number)  # as a terminal does, and a cluster: to the data-loading workers too
+        lines += told(process)
+        _, errors = process.communicate()
+
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+    done = max(losses_of(lines))
+    assert lines[-1]["stopped"] == f"stopped at step {done} of 100000, saved: go on with --resume"
+    assert saved(folder)["step"] == done
+    recipe_to_end = tiny_recipe(f"train.steps={done + 3}", "train.decay=0", NO_VALIDATION)
+    after = run(recipe_to_end, folder, resume=True)
+    straight = run(recipe_to_end, tmp_path / "straight")
+    assert losses_of(lines) | after.losses == straight.losses
+
+
+def test_a_killed_run_goes_on_from_its_last_save(tiny_recipe: MakeRecipe, tmp_path: Path) -> None:
+    def recipe(steps: int, minutes: float) -> Recipe:
+        changes = (f"train.steps={steps}", "train.decay=0", "train.log_every=1", f"train.save_minutes={minutes}")
+        return tiny_recipe(*changes, NO_VALIDATION)
+
+    folder = tmp_path / "run"
+    with driver(recipe(100_000, 0.3 / 60), folder) as process:
+        while not (folder / "state.pt").exists():
+            assert told(process, until=None if process.poll() is not None else _next(process)), "it ended by itself"
+        lines = told(process, until=_next(process) + 3)
+        process.kill()
+        lines += told(process)
+        process.wait()
+
+    assert process.returncode == -signal.SIGKILL
+    (folder / ".state.pt.1.tmp").write_bytes(b"half a sta")
+    with (folder / "log.jsonl").open("a") as file:
+        file.write('{"step": 99999, "lo')
+    with pytest.raises(TrainingError, match="holds a run already"):
+        train(recipe(100_000, 1), folder)
+    start = saved(folder)["step"]
+    end = start + 4
+    after = run(recipe(end, 10), folder, resume=True)
+    straight = run(recipe(end, 10), tmp_path / "straight")
+    assert list(after.losses) == list(range(start + 1, end + 1))
+    assert after.losses == {step: straight.losses[step] for step in after.losses}
+    assert_same_state(folder, tmp_path / "straight")
+    assert logged(folder) == logged(tmp_path / "straight")
+    assert not list(folder.glob(".*.tmp"))
+
+
+def _next(process: subprocess.Popen[str]) -> int:
+    assert process.stdout is not None
+    return int(json.loads(process.stdout.readline())["step"]) + 1
+
+
+def free_port() -> str:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return str(listener.getsockname()[1])
+
+
+def test_two_processes_train_as_one_and_stop_as_one(tiny_recipe: MakeRecipe, tmp_path: Path) -> None:
+    recipe = tiny_recipe("train.steps=50", "train.decay=0", "data.validation.every=3")
+    group = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port()}
+    first = {**group, "RANK": "0", "LOCAL_RANK": "0"}
+    second = {**group, "RANK": "1", "LOCAL_RANK": "1", "STOP_AFTER": "5"}
+    folder = tmp_path / "two"
+    with driver(recipe, folder, **first) as main, driver(recipe, folder, **second) as other:
+        lines = told(main)
+        others = told(other)
+        assert main.wait() == other.wait() == 130, main.stderr.read() + other.stderr.read()
+
+    one = run_until(recipe, tmp_path / "one", 6)
+    for printed in (lines, others):
+        assert list(losses_of(printed)) == [1, 2, 3, 4, 5, 6], "only one was told to stop: both must, at the same step"
+        for step, losses in losses_of(printed).items():
+            assert losses == pytest.approx(one.losses[step], abs=1e-6), step
+    assert json.loads((folder / "environment.json").read_text())["processes"] == 2
+    two_weights, one_weights = saved(folder)["ema"], saved(tmp_path / "one")["ema"]
+    for name, tensor in one_weights.items():
+        torch.testing.assert_close(two_weights[name], tensor, atol=1e-4, rtol=0)
+
+    recipe = tiny_recipe("train.steps=8", "train.decay=0", NO_VALIDATION)
+    alone = run(recipe, folder, resume=True)
+    straight = run(recipe, tmp_path / "straight")
+    for step, losses in alone.losses.items():
+        assert losses == pytest.approx(straight.losses[step], abs=1e-5), "two processes' run, resumed by one"
+
+
+# --- the loop itself --------------------------------------------------------------------------------------------------
+
+
+def parts_of(recipe: Recipe) -> tuple[Any, Stage, Examples]:
+    method = build_method(recipe.method, recipe.model)
+    stage = method.stages[0]
+    return method, stage, Examples(build_mixture(recipe.data), stage, recipe.train)
+
+
+def test_every_process_gets_its_share_of_the_same_batches(tiny_recipe: MakeRecipe) -> None:
+    _, _, examples = parts_of(tiny_recipe("train.steps=3"))
+    whole = list(example_batches(examples, 1, 0, 1))
+    halves = [list(example_batches(examples, 1, rank, 2)) for rank in (0, 1)]
+    assert len(whole) == 2
+    for step, (batch, names) in enumerate(whole):
+        assert [*halves[0][step][1], *halves[1][step][1]] == list(names)
+        for name, tensor in batch.items():
+            assert torch.equal(torch.cat([half[step][0][name] for half in halves]), tensor), name
+
+
+def test_a_batch_that_cannot_be_shared_is_refused(tiny_recipe: MakeRecipe) -> None:
+    _, _, examples = parts_of(tiny_recipe())
+    with pytest.raises(TrainingError, match="train.batch is 4, which 3 processes"):
+        example_batches(examples, 0, 0, 3)
+
+
+def test_examples_can_be_sent_to_workers_and_leave_the_network_behind(tiny_recipe: MakeRecipe) -> None:
+    _, _, examples = parts_of(tiny_recipe("model.fine_widths=[64, 256]"))
+    data = pickle.dumps(examples)
+    assert len(data) < 100_000  # no picture is loaded yet; the network takes megabytes
+    sent, (batch, name) = pickle.loads(data)[5], examples[5]
+    assert sent[1] == name
+    assert all(torch.equal(sent[0][key], tensor) for key, tensor in batch.items())
+
+
+def test_the_average_follows_its_decay(tiny_recipe: MakeRecipe) -> None:
+    recipe = tiny_recipe("train.steps=5", "train.ema=0.3", "train.warmup=0")
+    method, stage, examples = parts_of(recipe)
+    accelerator = Accelerator(cpu=True)
+    state = new_state(method, stage, recipe.train, accelerator)
+    loader = example_batches(examples, 0, 0, 1)
+    expected: torch.Tensor | None = None
+    for number, _ in enumerate(train_steps(method, stage, loader, state, recipe.train, accelerator)):
+        weight = method.net.fine.stem.weight.detach().clone()
+        decay = min(0.3, (1 + number) / (10 + number))  # the first average is the first weights
+        expected = weight if expected is None else decay * expected + (1 - decay) * weight
+        torch.testing.assert_close(state.ema.module.fine.stem.weight, expected, atol=1e-7, rtol=1e-6)
+    assert state.step == 5
+    assert not torch.equal(expected, method.net.fine.stem.weight)
+
+
+def test_only_the_parameters_of_the_stage_learn(tiny_recipe: MakeRecipe) -> None:
+    recipe = tiny_recipe("train.steps=3", "train.warmup=0")
+    method, whole, examples = parts_of(recipe)
+    stage = Stage("part", whole.prepare, whole.objective, trains=("exposure.", "coarse.head"))
+    before = {name: parameter.detach().clone() for name, parameter in method.net.named_parameters()}
+    accelerator = Accelerator(cpu=True)
+    state = new_state(method, stage, recipe.train, accelerator)
+    for _ in train_steps(method, stage, example_batches(examples, 0, 0, 1), state, recipe.train, accelerator):
+        pass
+    for name, parameter in method.net.named_parameters():
+        learns = name.startswith(("exposure.", "coarse.head"))
+        assert torch.equal(parameter, before[name]) is not learns, name
+
+
+def test_the_gradient_is_clipped(tiny_recipe: MakeRecipe) -> None:
+    recipe = tiny_recipe("train.steps=1", "train.clip_norm=1e-3")
+    method, stage, examples = parts_of(recipe)
+    accelerator = Accelerator(cpu=True)
+    state = new_state(method, stage, recipe.train, accelerator)
+    norms = []
+    state.optimizer.register_step_pre_hook(
+        lambda *_: norms.append(torch.stack([p.grad.norm() for p in method.net.parameters()]).norm().item())
+    )
+    loader = example_batches(examples, 0, 0, 1)
+    (report,) = train_steps(method, stage, loader, state, recipe.train, accelerator)
+    assert report.grad_norm > 0.1
+    assert norms == pytest.approx([1e-3], rel=1e-3)

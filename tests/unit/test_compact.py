@@ -1,0 +1,350 @@
+"""The method ``compact``: what its network promises, and its objective against slow arithmetic."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from darklift.checkpoint import build_method
+from darklift.data.crop import Crop
+from darklift.errors import ModelError
+from darklift.image import pad_to_multiple
+from darklift.methods.compact import Compact, CompactConfig
+from darklift.overview import STATISTICS, THUMBNAIL, area_average, describe
+
+TINY = CompactConfig(fine_widths=(8, 16), coarse_widths=(8, 16), blocks=1, maps=4, embedding=16, exposure_width=8)
+WHOLE = torch.tensor([[0.0, 0, 1, 1]])
+
+
+def random(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def photo(height, width, seed=0):
+    """uint8 (3, H, W): a dark picture with structure."""
+    rng = np.random.default_rng(seed)
+    rows, columns = np.mgrid[0:height, 0:width]
+    waves = [np.sin(rows / rng.uniform(3, 15) + columns / rng.uniform(3, 15)) for _ in range(3)]
+    return np.clip(30 + 20 * np.stack(waves) + 4 * rng.standard_normal((3, height, width)), 0, 255).astype(np.uint8)
+
+
+def bright(planes):
+    return np.clip(planes.astype(float) * 4, 0, 255).astype(np.uint8)
+
+
+def crop_of(photo_low, photo_high, index=0, top=8, left=4, side=32, **weights):
+    window = np.s_[:, top : top + side, left : left + side]
+    height, width = photo_low.shape[1:]
+    box = np.array([top / height, left / width, (top + side) / height, (left + side) / width], np.float32)
+    return Crop(photo_low[window], photo_high[window], box, photo_low, photo_high, "a.png", index, **weights)
+
+
+def batch_of(method, *crops):
+    prepared = [method.stages[0].prepare(crop) for crop in crops]
+    return {name: torch.stack([torch.as_tensor(row[name]) for row in prepared]) for name in prepared[0]}
+
+
+def conditioned(method, planes, brightness=0.4):
+    """What the coarse net makes of a photo, and the arguments that denoise takes besides the piece."""
+    overview = describe(planes)
+    thumbnail, statistics = (torch.from_numpy(a)[None] for a in (overview.thumbnail, overview.statistics))
+    wanted = torch.tensor([brightness])
+    return statistics, wanted, method.net.coarse(thumbnail, statistics, wanted)
+
+
+@torch.no_grad()
+def denoised(method, planes, x=None, box=WHOLE, abar=0.01, brightness=0.4, piece=None):
+    """x0 (3, H, W) of a piece (by default all) of the photo ``planes``."""
+    low = torch.from_numpy((planes if piece is None else piece).astype(np.float32) / 255)[None]
+    x = random(*low.shape) if x is None else x
+    statistics, wanted, condition = conditioned(method, planes, brightness)
+    return method.net.denoise(x, torch.tensor([abar]), low, box, statistics, wanted, condition)[0]
+
+
+# --- the network ------------------------------------------------------------------------------------------------------
+
+
+def test_inside_a_tile_nothing_differs_from_the_whole(make_compact):
+    method, planes = make_compact(), photo(160, 128)
+    x = random(1, 3, 160, 128)
+    top, left, side, margin = 32, 16, 96, 32
+    box = torch.tensor([[top / 160, left / 128, (top + side) / 160, (left + side) / 128]])
+    window = np.s_[..., top : top + side, left : left + side]
+    tile = denoised(method, planes, x[window], box, piece=planes[window])
+    inside = np.s_[..., margin:-margin, margin:-margin]
+    whole = denoised(method, planes, x)
+    torch.testing.assert_close(tile[inside], whole[window][inside], atol=1e-4, rtol=0)
+    assert (tile - whole[window]).abs().max() > 1e-3, "the cut edges should show: is the network blind?"
+
+
+def test_a_tile_knows_where_it_lies(make_compact):
+    method, planes = make_compact(), photo(64, 64)
+    piece, x = planes[:, :16, :16], random(1, 3, 16, 16)
+    first, second = torch.tensor([[0, 0, 0.25, 0.25]]), torch.tensor([[0.75, 0.5, 1, 0.75]])
+    assert not torch.allclose(
+        denoised(method, planes, x, first, piece=piece), denoised(method, planes, x, second, piece=piece), atol=1e-3
+    )
+
+
+def test_gradients_reach_every_parameter(make_compact):
+    method = make_compact()
+    lows = [photo(48, 56, seed) for seed in range(4)]
+    batch = batch_of(method, *(crop_of(low, bright(low), index) for index, low in enumerate(lows)))
+    sum(method.stages[0].objective(method.net, batch).values()).backward()
+    gradients = {name: parameter.grad for name, parameter in method.net.named_parameters()}
+    assert [name for name, gradient in gradients.items() if gradient is None or not gradient.any()] == []
+    assert [name for name, gradient in gradients.items() if not torch.isfinite(gradient).all()] == []
+
+
+def test_pictures_of_a_batch_do_not_see_each_other(make_compact):
+    method = make_compact()
+    lows = [photo(48, 56, seed) for seed in range(3)]
+    batch = batch_of(method, *(crop_of(low, bright(low), index, top=index) for index, low in enumerate(lows)))
+    names = ("eps", "abar", "low", "box", "thumbnail", "statistics", "brightness")
+    with torch.no_grad():
+        together = method.net(*(batch[name] for name in names))
+        for i in range(3):
+            alone = method.net(*(batch[name][i : i + 1] for name in names))
+            for part, expected in zip(together, alone, strict=True):
+                torch.testing.assert_close(part[i : i + 1], expected, atol=1e-5, rtol=0)
+
+
+def test_a_fresh_network_starts_from_the_coarse_picture():
+    method, planes = Compact(TINY), photo(40, 40)
+    x0 = denoised(method, planes)
+    coarse = conditioned(method, planes)[2][0]
+    half = nn.functional.interpolate(coarse, size=(20, 20), mode="bilinear", align_corners=False)
+    torch.testing.assert_close(x0, half[0].repeat_interleave(2, dim=1).repeat_interleave(2, dim=2), atol=1e-5, rtol=0)
+
+
+def test_the_brightness_wanted_governs_the_result():
+    torch.manual_seed(0)
+    method, planes = Compact(TINY), photo(48, 48)
+    means = [float(denoised(method, planes, brightness=b).mean()) for b in (0.05, 0.1, 0.2, 0.4, 0.8)]
+    assert means == sorted(means)
+    assert means[-1] > means[0] + 0.3
+
+
+@pytest.mark.parametrize("changed", [{"brightness": 0.41}, {"abar": 0.2}, {"x": random(1, 3, 48, 48, seed=9)}])
+def test_every_condition_reaches_the_result(make_compact, changed):
+    method, planes = make_compact(), photo(48, 48)
+    assert (denoised(method, planes) - denoised(method, planes, **changed)).abs().max() > 1e-5
+
+
+@pytest.mark.parametrize("value", [0, 1, 128, 255])
+@pytest.mark.parametrize("size", [(1, 1), (1, 50), (3, 2), (48, 32)])
+def test_flat_pictures_of_any_size_give_finite_numbers(make_compact, value, size):
+    method, planes = make_compact(), np.full((3, *size), value, np.uint8)
+    piece = pad_to_multiple(planes, method.size_multiple)[0]
+    for brightness in (0.02, 0.95):
+        assert torch.isfinite(denoised(method, planes, brightness=brightness, piece=piece)).all()
+    overview = describe(planes)
+    with torch.no_grad():
+        predicted = method.net.exposure(
+            torch.from_numpy(overview.thumbnail)[None], torch.from_numpy(overview.statistics)[None]
+        )
+    assert 0 < float(predicted) < 1
+
+
+@pytest.mark.parametrize("low", [0, 255])
+@pytest.mark.parametrize("high", [0, 255])
+def test_flat_examples_train_with_finite_gradients(make_compact, low, high):
+    method = make_compact()
+    crop = crop_of(np.full((3, 48, 48), low, np.uint8), np.full((3, 48, 48), high, np.uint8))
+    sum(method.stages[0].objective(method.net, batch_of(method, crop)).values()).backward()
+    assert all(torch.isfinite(p.grad).all() for p in method.net.parameters())
+
+
+@pytest.mark.parametrize("height", [4, 8, 36])
+@pytest.mark.parametrize("width", [4, 20])
+def test_sides_are_multiples_of_the_size_multiple(make_compact, height, width):
+    method = make_compact()
+    assert method.size_multiple == 4
+    assert denoised(method, photo(height, width)).shape == (3, height, width)
+
+
+# --- training ---------------------------------------------------------------------------------------------------------
+
+
+class Fixed(nn.Module):
+    """Answers with what it was given, and remembers what it saw."""
+
+    def __init__(self, *answers):
+        super().__init__()
+        self.answers = answers
+
+    def forward(self, x_signed, *conditions):
+        self.seen = (x_signed, *conditions)
+        return self.answers
+
+
+def example_batch(clipped_weight=0.2, exposure_weight=0.3):
+    lows = [photo(48, 56, seed) for seed in range(2)]
+    method = Compact(TINY)
+    crops = [crop_of(lows[0], bright(lows[0]), 0), crop_of(lows[1], bright(lows[1]) | 128, 1, clipped_weight=1.0)]
+    crops[0] = crop_of(
+        lows[0], bright(lows[0]) | 96, 0, clipped_weight=clipped_weight, exposure_weight=exposure_weight
+    )
+    return method, crops, batch_of(method, *crops)
+
+
+def test_the_objective_s_parts_agree_with_slow_arithmetic():
+    method, crops, batch = example_batch()
+    x0_hat, coarse = batch["x0"] + 0.1 * random(2, 3, 32, 32), random(2, 3, THUMBNAIL, THUMBNAIL, seed=1)
+    brightness = torch.tensor([0.3, 0.6])
+    parts = method.stages[0].objective(Fixed(x0_hat, coarse, brightness), batch)
+
+    l1, low_frequencies, stops = [], [], []
+    for i, crop in enumerate(crops):
+        x0, target = crop.high / 255, area_average(crop.photo_high)
+        for picture, answer, errors in ((x0, x0_hat[i], l1), (target, coarse[i], low_frequencies)):
+            for y, x in np.ndindex(picture.shape[1:]):
+                weight = crop.clipped_weight if picture[:, y, x].max() >= 250 / 255 - 1e-7 else 1.0
+                errors += [weight * abs(float(answer[c, y, x]) - picture[c, y, x]) for c in range(3)]
+        stops.append(crop.exposure_weight * abs(math.log2(float(brightness[i]) / target.mean())))
+    assert float(parts["l1"]) == pytest.approx(np.mean(l1), rel=1e-5)
+    assert float(parts["coarse"]) == pytest.approx(TINY.coarse_weight * np.mean(low_frequencies), rel=1e-5)
+    assert float(parts["exposure"]) == pytest.approx(TINY.exposure_weight * np.mean(stops), rel=1e-5)
+    assert set(parts) == {"l1", "ssim", "coarse", "exposure"}
+    assert any((crop.high >= 250).any() for crop in crops), "nothing is clipped: the test tests less than it says"
+
+
+def test_the_network_is_shown_the_noisy_target():
+    method, _, batch = example_batch()
+    net = Fixed(batch["x0"], batch["thumbnail_x0"], batch["brightness"])
+    method.stages[0].objective(net, batch)
+    abar = batch["abar"].view(-1, 1, 1, 1)
+    expected = abar.sqrt() * (2 * batch["x0"] - 1) + (1 - abar).sqrt() * batch["eps"]
+    torch.testing.assert_close(net.seen[0], expected, atol=1e-6, rtol=0)
+    for seen, name in zip(
+        net.seen[1:], ("abar", "low", "box", "thumbnail", "statistics", "brightness"), strict=True
+    ):
+        assert torch.equal(seen, batch[name])
+
+
+def test_the_right_answer_costs_nothing():
+    method, _, batch = example_batch()
+    parts = method.stages[0].objective(Fixed(batch["x0"], batch["thumbnail_x0"], batch["brightness"]), batch)
+    assert {name: float(part) for name, part in parts.items()} == pytest.approx(dict.fromkeys(parts, 0), abs=1e-5)
+
+
+def test_a_source_without_weight_teaches_neither_highlights_nor_exposure():
+    method, _, batch = example_batch()
+    batch |= {"clipped_weight": torch.zeros(2), "exposure_weight": torch.zeros(2), "x0": torch.ones(2, 3, 32, 32)}
+    parts = method.stages[0].objective(Fixed(torch.rand(2, 3, 32, 32), batch["thumbnail_x0"], torch.rand(2)), batch)
+    assert float(parts["l1"]) == 0
+    assert float(parts["exposure"]) == 0
+
+
+def test_every_part_of_the_objective_is_finite_and_positive_on_a_real_network(make_compact):
+    method = make_compact()
+    _, crops, _ = example_batch()
+    for name, part in method.stages[0].objective(method.net, batch_of(method, *crops)).items():
+        assert 0 < part.item() < 10, name
+
+
+def test_prepare_is_a_function_of_seed_and_number():
+    low = photo(48, 56)
+    crops = [crop_of(low, bright(low), index) for index in (7, 7, 8)]
+    first, again, other = (Compact(TINY).stages[0].prepare(crop) for crop in crops)
+    reseeded = Compact(TINY.model_copy(update={"seed": 1})).stages[0].prepare(crops[0])
+    for name, array in first.items():
+        np.testing.assert_array_equal(array, again[name], err_msg=name)
+        drawn = name in ("abar", "eps")
+        assert np.array_equal(array, other[name]) is not drawn, name
+        assert np.array_equal(array, reseeded[name]) is not drawn, name
+
+
+def test_prepare_describes_the_photo_and_its_target():
+    low = photo(80, 40)  # multiples of the thumbnail's side: its mean is that of all pixels
+    crop = crop_of(low, bright(low), clipped_weight=0.2, exposure_weight=0.3)
+    row = Compact(TINY).stages[0].prepare(crop)
+    np.testing.assert_array_equal(row["low"], crop.low.astype(np.float32) / 255)
+    np.testing.assert_array_equal(row["thumbnail"], describe(low).thumbnail)
+    np.testing.assert_array_equal(row["thumbnail_x0"], area_average(bright(low)))
+    assert row["statistics"].shape == (STATISTICS,)
+    assert float(row["brightness"]) == pytest.approx(bright(low).mean() / 255, abs=1e-6)
+    assert row["eps"].shape == row["x0"].shape == (3, 32, 32)
+    assert {array.dtype for array in row.values()} == {np.dtype(np.float32)}
+    assert (float(row["clipped_weight"]), float(row["exposure_weight"])) == pytest.approx((0.2, 0.3))
+
+
+def test_a_black_target_asks_for_half_an_eight_bit_step():
+    black = np.zeros((3, 48, 48), np.uint8)
+    assert float(Compact(TINY).stages[0].prepare(crop_of(black, black))["brightness"]) == pytest.approx(0.5 / 255)
+
+
+def test_noise_levels_are_drawn_as_the_configuration_says():
+    prepare = Compact(TINY).stages[0].prepare
+    low = photo(44, 44)[:, :16, :16]
+    levels = np.array([float(prepare(crop_of(low, low, i, 0, 0, 16))["abar"]) for i in range(3000)])
+    assert levels.min() >= 0
+    assert levels.max() <= 1
+    # The others' angle is uniform, and cos² of it seldom falls below noisy_abar too.
+    expected = TINY.noisy_share + (1 - TINY.noisy_share) * (1 - math.acos(math.sqrt(TINY.noisy_abar)) / (math.pi / 2))
+    assert (levels < TINY.noisy_abar).mean() == pytest.approx(expected, abs=0.03)
+    assert levels[levels >= TINY.noisy_abar].mean() == pytest.approx(0.53, abs=0.03)
+
+
+# --- inference --------------------------------------------------------------------------------------------------------
+
+
+def test_graphs_run_on_their_own_examples_and_feed_each_other(make_compact):
+    method = make_compact()
+    graphs = method.graphs()
+    assert list(graphs) == ["exposure", "condition", "step"]
+    outputs = {name for graph in graphs.values() for name in graph.outputs}
+    photo_inputs = {"x", "abar", "low", "box", "thumbnail", "statistics", "brightness"}
+    for name, graph in graphs.items():
+        assert set(graph.inputs) == set(graph.example)
+        assert set(graph.inputs) <= photo_inputs | outputs, name
+        with torch.no_grad():
+            results = graph.module(*(torch.from_numpy(graph.example[i]) for i in graph.inputs))
+        results = results if isinstance(results, tuple) else (results,)
+        assert len(results) == len(graph.outputs)
+        for output, result in zip(graph.outputs, results, strict=True):
+            if output in graphs["step"].example:
+                assert result.shape == graphs["step"].example[output].shape, output
+
+
+def test_the_step_graph_is_denoise_in_the_signed_range(make_compact):
+    method, planes = make_compact(), photo(32, 32)
+    x, low = random(1, 3, 32, 32), torch.from_numpy(planes.astype(np.float32) / 255)[None]
+    statistics, wanted, condition = conditioned(method, planes)
+    with torch.no_grad():
+        x0 = method.graphs()["step"].module(x, torch.tensor([0.01]), low, WHOLE, statistics, wanted, *condition)
+    torch.testing.assert_close(x0[0], 2 * denoised(method, planes, x) - 1, atol=1e-6, rtol=0)
+
+
+def test_the_preset_makes_ladders_of_one_to_eight_steps():
+    preset = Compact(TINY).presets["default"]
+    assert preset.steps == 1
+    for steps in range(1, 9):
+        ladder = preset.ladder(steps)
+        assert len(ladder) == steps + 1
+        assert ladder[0] < TINY.noisy_abar, "sampling starts where training hardly was"
+    with pytest.raises(ValueError, match="1 to 8"):
+        preset.ladder(9)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"fine_width": [8, 16]}, "did you mean 'fine_widths'"),
+        ({"colour": "red"}, "known keys are fine_widths"),
+        ({"blocks": "two"}, "blocks"),
+        ({"fine_widths": []}, "at least one level"),
+        ({"coarse_widths": [8, 18]}, "multiple of 4"),
+        ({"coarse_widths": [8, 8, 8, 8, 8]}, "at most 4 levels"),
+    ],
+)
+def test_impossible_configurations_are_refused(config, message):
+    with pytest.raises(ModelError, match=message):
+        build_method("compact", config)
+
+
+def test_an_unknown_method_is_refused():
+    with pytest.raises(ModelError, match="compact"):
+        build_method("cmopact", {})

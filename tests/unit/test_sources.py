@@ -1,0 +1,249 @@
+"""Training examples: a pure function of their number, the same geometry for both halves, shares as stated."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from darklift.data.crop import cut
+from darklift.data.sources import Mixture, Source
+from darklift.diffusion import random_generator
+from darklift.errors import DataError, ImageError
+
+
+def coordinates(height, width, picture):
+    """Each pixel says where it is: row, column, number of the picture."""
+    rows, columns = np.mgrid[0:height, 0:width]
+    return np.stack([rows, columns, np.full_like(rows, picture)], axis=2).astype(np.uint8)
+
+
+@pytest.fixture
+def make_source(tmp_path):
+    """Pairs whose high half says where each pixel is, and whose low half is its negative."""
+
+    def make(name="pairs", sizes=((60, 80), (90, 50)), photos=False, **settings):
+        highs, lows = [], []
+        for number, size in enumerate(sizes):
+            high = coordinates(*size, number)
+            for paths, role, pixels in ((highs, "high", high), (lows, "low", 255 - high)):
+                paths.append(tmp_path / f"{name}_{number}_{role}.png")
+                Image.fromarray(pixels).save(paths[-1])
+        return Source(name, tuple(highs), None if photos else tuple(lows), **settings)
+
+    return make
+
+
+def draw(mixture, index, size=32, seed=0):
+    return mixture.draw(index, size, random_generator(seed, "example", index))
+
+
+def assert_same(one, other):
+    for name in ("low", "high", "box", "photo_low", "photo_high"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
+    assert (one.name, one.index) == (other.name, other.index)
+
+
+def test_the_same_number_is_the_same_example_whatever_came_before(make_source):
+    sources = (
+        make_source("a", jitter=0.8, recompressed=0.5),
+        make_source("b", photos=True),
+    )
+    loaded, fresh = Mixture(sources), Mixture(sources)
+    loaded.load()
+    forwards = [draw(loaded, index) for index in range(30)]
+    for index in reversed(range(30)):
+        assert_same(draw(fresh, index), forwards[index])
+    assert len({crop.low.tobytes() for crop in forwards}) > 25
+
+
+def test_another_seed_is_another_example(make_source):
+    mixture = Mixture((make_source(),))
+    assert any(not np.array_equal(draw(mixture, i).high, draw(mixture, i, seed=1).high) for i in range(3))
+
+
+def test_both_halves_have_the_same_geometry(make_source):
+    mixture = Mixture((make_source(turn_share=0.5),))
+    mixture.load()
+    for index in range(60):
+        crop = draw(mixture, index)
+        np.testing.assert_array_equal(crop.low, 255 - crop.high)
+        np.testing.assert_array_equal(crop.photo_low, 255 - crop.photo_high)
+        assert crop.high.shape == (3, 32, 32)
+        assert crop.high.flags.c_contiguous
+        assert crop.low.flags.c_contiguous
+
+
+def test_the_box_says_where_in_the_photo_the_crop_lies(make_source):
+    mixture = Mixture((make_source(turn_share=0.5),))
+    for index in range(40):
+        crop = draw(mixture, index)
+        height, width = crop.photo_high.shape[1:]
+        edges = crop.box * [height, width, height, width]
+        top, left, bottom, right = np.rint(edges).astype(int)
+        np.testing.assert_allclose(edges, np.rint(edges), atol=1e-4)
+        np.testing.assert_array_equal(crop.photo_high[:, top:bottom, left:right], crop.high)
+        assert crop.box.dtype == np.float32
+
+
+def test_the_photo_is_an_upright_part_turned_and_mirrored_as_often_as_stated(make_source):
+    mixture = Mixture((make_source(sizes=((70, 90),), part_share=0.4, turn_share=0.3),))
+    mixture.load()
+    parts = turns = mirrors = 0
+    for index in range(600):
+        photo = draw(mixture, index).photo_high.astype(int)
+        rows, columns = photo[0], photo[1]
+        turned = rows[0, 0] != rows[0, -1]
+        down, across = (columns, rows) if turned else (rows, columns)
+        # np.rot90 turns anticlockwise: what was the right column is then the top row.
+        assert (np.diff(down, axis=0) == (-1 if turned else 1)).all(), "upside down"
+        mirrored = across[0, 0] > across[0, -1]
+        assert (np.diff(across, axis=1) == (-1 if mirrored else 1)).all()
+        parts += sorted(photo.shape[1:]) != [70, 90]
+        turns += turned
+        mirrors += mirrored
+        assert min(photo.shape[1:]) >= 35
+    assert parts / 600 == pytest.approx(0.4, abs=0.06)
+    assert turns / 600 == pytest.approx(0.3, abs=0.06)
+    assert mirrors / 600 == pytest.approx(0.5, abs=0.06)
+
+
+def test_every_place_of_a_picture_is_trained_on(make_source):
+    mixture = Mixture((make_source(sizes=((20, 22),)),))
+    seen = np.zeros((20, 22), bool)
+    for index in range(300):
+        high = draw(mixture, index, size=16).high
+        seen[high[0], high[1]] = True
+    assert seen.all()
+
+
+@given(
+    shape=st.tuples(st.integers(16, 80), st.integers(16, 80)),
+    size=st.integers(1, 16),
+    seed=st.integers(0, 2**32),
+    part_share=st.floats(0, 1),
+    turn_share=st.floats(0, 1),
+)
+@settings(max_examples=200, deadline=None)
+def test_a_cut_lies_inside_its_picture(shape, size, seed, part_share, turn_share):
+    place = cut(shape, size, np.random.default_rng(seed), part_share=part_share, turn_share=turn_share)
+    picture = coordinates(*shape, 0).transpose(2, 0, 1)
+    photo = place.photo(picture)
+    assert place.crop(photo).shape == (3, size, size)
+    top, left, bottom, right = place.box(photo)
+    assert 0 <= top < bottom <= 1
+    assert 0 <= left < right <= 1
+    for side, whole in zip((place.rows, place.columns), shape, strict=True):
+        assert 0 <= side.start < side.stop <= whole
+        assert side.stop - side.start >= max(size, round(whole / 2))
+
+
+def test_shares_are_respected(make_source):
+    sources = tuple(make_source(n, photos=n == "c", share=s) for n, s in (("a", 3.0), ("b", 1.5), ("c", 0.5)))
+    mixture = Mixture(sources)
+    mixture.load()
+    names = [draw(mixture, index, size=8).name.split("/")[0] for index in range(1500)]
+    for source in sources:
+        # Four standard deviations of the count.
+        share = source.share / 5
+        assert names.count(source.name) / 1500 == pytest.approx(share, abs=4 * (share * (1 - share) / 1500) ** 0.5)
+
+
+def test_all_pictures_of_a_source_are_drawn_alike(make_source):
+    mixture = Mixture((make_source(sizes=[(20, 20)] * 5),))
+    mixture.load()
+    numbers = [int(draw(mixture, index, size=8).high[2, 0, 0]) for index in range(1000)]
+    assert [numbers.count(n) / 1000 for n in range(5)] == pytest.approx([0.2] * 5, abs=0.05)
+
+
+@pytest.mark.parametrize("photos", [False, True])
+@pytest.mark.parametrize("size", [(1, 1), (9, 50), (31, 200), (32, 32)])
+def test_pictures_smaller_than_the_crop_are_extended_by_reflection(make_source, photos, size):
+    mixture = Mixture((make_source(sizes=(size,), photos=photos, turn_share=0, part_share=0),))
+    mixture.load()
+    for index in range(5):
+        crop = draw(mixture, index)
+        assert crop.low.shape == crop.high.shape == (3, 32, 32)
+        assert crop.photo_high.shape == (3, max(32, size[0]), max(32, size[1]))
+        rows = crop.photo_high[0, :, 0].astype(int)
+        expected = np.pad(np.arange(size[0]), (0, max(0, 32 - size[0])), mode="symmetric")
+        np.testing.assert_array_equal(rows, expected)
+
+
+def test_the_photo_darkened_on_the_fly_is_darker_and_keeps_its_place(make_source):
+    source = make_source(photos=True, max_stops=7.0)
+    mixture = Mixture((source,))
+    for index in range(20):
+        crop = draw(mixture, index)
+        height, width = crop.photo_low.shape[1:]
+        top, left, bottom, right = np.rint(crop.box * [height, width, height, width]).astype(int)
+        np.testing.assert_array_equal(crop.photo_low[:, top:bottom, left:right], crop.low)
+        assert crop.photo_low.mean() < crop.photo_high.mean() * 1.2
+
+
+def test_jitter_stays_within_its_stops(make_source):
+    mixture = Mixture((make_source(sizes=((40, 40),), jitter=0.5),))
+    ratios = []
+    for index in range(100):
+        crop = draw(mixture, index)
+        plain = 255 - crop.high[:2].astype(float)
+        kept = crop.low[:2] < 255
+        ratios.append(np.median(np.log2(crop.low[:2][kept] / plain[kept])) if kept.any() else 0.5)
+    assert max(np.abs(ratios)) <= 0.5 + 0.01
+    assert min(ratios) < -0.35
+    assert max(ratios) > 0.2
+
+
+def test_as_many_are_recompressed_as_stated_and_never_the_target(make_source):
+    mixture = Mixture((make_source(sizes=((40, 40),), recompressed=0.3),))
+    changed = 0
+    for index in range(300):
+        crop = draw(mixture, index)
+        changed += not np.array_equal(crop.low, 255 - crop.high)
+        assert set(np.unique(np.diff(crop.high[0].astype(int)))) <= {-1, 0, 1}
+    assert changed / 300 == pytest.approx(0.3, abs=0.1)
+
+
+def test_an_example_carries_its_number_its_file_and_its_weights(make_source):
+    source = make_source("lol", sizes=((40, 40),), exposure_weight=0.3, clipped_weight=0.2)
+    crop = draw(Mixture((source,)), 17)
+    assert (crop.index, crop.name) == (17, "lol/lol_0_high.png")
+    assert (crop.exposure_weight, crop.clipped_weight) == (0.3, 0.2)
+
+
+def test_a_pair_that_differs_in_size_is_refused_by_name(make_source, tmp_path):
+    source = make_source()
+    Image.fromarray(coordinates(60, 81, 0)).save(source.lows[0])
+    with pytest.raises(DataError, match=r"differs in size.*pairs_0_low\.png.*60, 81.*pairs_0_high\.png.*60, 80"):
+        Mixture((source,)).load()
+
+
+@pytest.mark.parametrize("lows", [(), None])
+def test_a_source_without_pictures_is_refused_by_name(make_source, lows):
+    with pytest.raises(DataError, match="nothing"):
+        Mixture((make_source(), Source("nothing", (), lows))).load()
+    with pytest.raises(DataError, match="no sources"):
+        Mixture(()).load()
+
+
+def test_a_damaged_picture_stops_the_loading(make_source):
+    source = make_source()
+    source.highs[1].write_bytes(b"no picture")
+    with pytest.raises(ImageError, match="pairs_1_high"):
+        Mixture((source,)).load()
+
+
+def test_loading_decodes_each_file_once(make_source, monkeypatch):
+    import darklift.data.sources as module
+
+    source, decoded = make_source(sizes=((20, 20),) * 3), []
+    read = module.read_image
+    monkeypatch.setattr(module, "read_image", lambda path: decoded.append(Path(path).name) or read(path))
+    twins = Source("twins", source.highs * 2, source.lows * 2)
+    mixture = Mixture((twins,))
+    mixture.load()
+    for index in range(10):
+        draw(mixture, index, size=8)
+    assert sorted(decoded) == sorted({path.name for path in (*source.highs, *source.lows)})

@@ -1,0 +1,160 @@
+"""Dark photographs made from good ones: exact where nothing is random, statistics where something is."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from darklift.data.synthesis import Camera, darken, draw_camera, jitter_exposure, recompress
+
+PERFECT = Camera(stops=0, gains=(1, 1, 1), shot=0, read=0, correlated=0, black=0, jpeg=None)
+
+
+def camera(**changes):
+    return dataclasses.replace(PERFECT, **changes)
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+def every_code():
+    return np.tile(np.arange(256, dtype=np.uint8).reshape(1, 16, 16), (3, 1, 1))
+
+
+def to_linear(codes):
+    coded = np.asarray(codes, float) / 255
+    return np.where(coded <= 0.04045, coded / 12.92, ((coded + 0.055) / 1.055) ** 2.4)
+
+
+def to_coded(light):
+    light = np.clip(light, 0, 1)
+    return 255 * np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+
+
+def test_a_perfect_camera_changes_no_code():
+    np.testing.assert_array_equal(darken(every_code(), PERFECT, rng()), every_code())
+
+
+@given(hnp.arrays(np.uint8, st.tuples(st.just(3), st.integers(1, 12), st.integers(1, 12))))
+@settings(max_examples=30, deadline=None)
+def test_a_perfect_camera_changes_no_picture(picture):
+    np.testing.assert_array_equal(darken(picture, PERFECT, rng()), picture)
+
+
+@pytest.mark.parametrize("stops", [0.5, 1, 3, 7])
+def test_each_stop_halves_the_light(stops):
+    dark = darken(every_code(), camera(stops=stops), rng())
+    np.testing.assert_allclose(dark, to_coded(to_linear(every_code()) / 2**stops), atol=0.55)
+
+
+def test_gains_are_of_red_green_and_blue():
+    dark = darken(every_code(), camera(gains=(0.5, 1, 0.25)), rng())
+    expected = to_coded(to_linear(every_code()) * np.array([0.5, 1, 0.25])[:, None, None])
+    np.testing.assert_allclose(dark, expected, atol=0.55)
+
+
+def test_light_above_full_scale_clips():
+    assert (darken(np.full((3, 4, 4), 250, np.uint8), camera(gains=(2, 2, 2)), rng()) == 255).all()
+
+
+def test_a_raised_black_level_takes_its_light():
+    dark = darken(every_code(), camera(black=0.002), rng())
+    np.testing.assert_allclose(dark, to_coded(to_linear(every_code()) - 0.002), atol=0.55)
+    assert (dark[to_linear(every_code()) < 0.002] == 0).all()
+
+
+@pytest.mark.parametrize(("shot", "read"), [(4e-4, 0), (0, 2e-3), (4e-4, 2e-3)])
+@pytest.mark.parametrize("code", [90, 160])
+@pytest.mark.parametrize("correlated", [0.0, 0.5, 1.0])
+def test_the_noise_has_the_variance_stated(shot, read, code, correlated):
+    taken = darken(
+        np.full((3, 256, 256), code, np.uint8), camera(stops=1, shot=shot, read=read, correlated=correlated), rng()
+    )
+    signal = to_linear(code) / 2
+    # A mixture of white noise and its blur, whose centre has 4/6 of it.
+    kept = (1 - correlated) ** 2 + correlated**2 + 2 * correlated * (1 - correlated) * 4 / 6
+    coding = ((to_linear(to_coded(signal) + 1) - to_linear(to_coded(signal) - 1)) / 2) ** 2 / 12  # rounding to 8 bits
+    assert to_linear(taken).var() == pytest.approx(kept * (shot * signal + read**2) + coding, rel=0.06)
+    assert to_linear(taken).mean() == pytest.approx(signal, rel=0.01)
+
+
+def neighbours_correlation(picture):
+    light = to_linear(picture) - to_linear(picture).mean()
+    return float((light[:, :, 1:] * light[:, :, :-1]).mean() / light.var())
+
+
+def test_correlated_noise_resembles_its_neighbour_and_white_noise_does_not():
+    grey = np.full((3, 128, 128), 128, np.uint8)
+    white = darken(grey, camera(shot=1e-3, correlated=0), rng())
+    blurred = darken(grey, camera(shot=1e-3, correlated=1), rng())
+    assert abs(neighbours_correlation(white)) < 0.03
+    assert neighbours_correlation(blurred) == pytest.approx(2 / 3, abs=0.03)  # of a 1-2-1 filter: (1·2 + 2·1) / 6
+
+
+def test_noise_of_the_channels_and_of_two_shots_is_independent():
+    grey, noisy = np.full((3, 96, 96), 128, np.uint8), camera(shot=1e-3)
+    generator = rng()
+    first, second = (darken(grey, noisy, generator).astype(float) for _ in range(2))
+    for one, other in ((first[0], first[1]), (first[0], second[0])):
+        assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 0.05
+
+
+def test_the_same_generator_takes_the_same_shot():
+    picture, noisy = every_code(), camera(stops=2, shot=1e-3, read=1e-3, correlated=0.5, jpeg=70)
+    np.testing.assert_array_equal(darken(picture, noisy, rng(3)), darken(picture, noisy, rng(3)))
+    assert not np.array_equal(darken(picture, noisy, rng(3)), darken(picture, noisy, rng(4)))
+
+
+def test_the_photo_itself_is_left_alone_and_views_are_welcome():
+    photo = rng().integers(0, 256, (3, 20, 30), dtype=np.uint8)
+    before = photo.copy()
+    turned = np.rot90(photo, axes=(1, 2))[:, :, ::-1]
+    dark = darken(turned, camera(stops=1, jpeg=90), rng())
+    np.testing.assert_array_equal(photo, before)
+    assert dark.shape == turned.shape
+    assert dark.dtype == np.uint8
+
+
+@pytest.mark.parametrize("shape", [(3, 1, 1), (3, 1, 9), (3, 2, 2)])
+def test_tiny_pictures_can_be_darkened(shape):
+    noisy = camera(stops=3, shot=1e-3, read=1e-3, correlated=0.7, black=0.001, jpeg=80)
+    assert darken(np.full(shape, 200, np.uint8), noisy, rng()).shape == shape
+
+
+def test_cameras_are_drawn_within_their_ranges_and_as_often_as_stated():
+    generator = rng()
+    cameras = [draw_camera(generator, 5.0) for _ in range(4000)]
+    ranges = {"stops": (0, 5), "shot": (10**-5.3, 10**-3.3), "read": (10**-4.3, 10**-2.7)}
+    ranges |= {"correlated": (0, 1), "black": (0, 0.002)}
+    for name, (least, most) in ranges.items():
+        values = np.array([getattr(c, name) for c in cameras])
+        assert values.min() >= least
+        assert values.max() <= most
+    stops = np.array([c.stops for c in cameras])
+    assert stops.mean() == pytest.approx(2.5, abs=0.1)
+    for share, expected in (
+        (np.mean([c.jpeg is not None for c in cameras]), 0.33),
+        (np.mean([c.correlated > 0 for c in cameras]), 0.5),
+        (np.mean([c.black > 0 for c in cameras]), 0.25),
+    ):
+        assert share == pytest.approx(expected, abs=0.03)
+    assert {c.jpeg for c in cameras if c.jpeg} <= set(range(60, 96))
+    assert np.log([c.gains for c in cameras]).std() == pytest.approx(0.08, rel=0.05)
+
+
+def test_jittered_codes_are_multiplied_rounded_and_clipped():
+    for stops in (-1.3, 0.0, 0.4, 1.0):
+        expected = np.clip(np.floor(np.arange(256) * 2.0**stops + 0.5), 0, 255).reshape(16, 16)
+        np.testing.assert_array_equal(jitter_exposure(every_code(), stops)[0], expected)
+
+
+def test_recompression_keeps_what_the_picture_shows():
+    rows, columns = np.mgrid[0:40, 0:56]
+    picture = np.stack([np.uint8(120 + 60 * np.sin(rows / 9 + columns / 7 + c)) for c in range(3)])
+    coarse, fine = (recompress(picture, quality).astype(float) for quality in (60, 95))
+    assert coarse.shape == picture.shape
+    assert 0 < np.abs(fine - picture).mean() < np.abs(coarse - picture).mean() < 8

@@ -1,0 +1,112 @@
+"""From a recipe's data section to files: what is trained on, and above all what is not."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from darklift.errors import DataError
+from darklift.train.config import DataConfig, SourceConfig
+from darklift.train.data import build_mixture, validation_pairs
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Ten pairs, ten photos (two in a folder of their own) and six scenes of two exposures."""
+    files = [f"pairs/{half}/{n}.png" for half in ("low", "high") for n in range(1, 11)]
+    files += [f"photos/{'more/' if n > 8 else ''}{n}.png" for n in range(1, 11)]
+    files += [f"scenes/{n:03d}/{name}.png" for n in range(1, 7) for name in ("target", "low1", "low2")]
+    for name in files:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(path)
+    (tmp_path / "photos" / "licence.txt").write_text("free")
+    return tmp_path
+
+
+def build(root, kind, path, **settings):
+    config = SourceConfig(name="it", kind=kind, path=path, **settings)
+    (source,) = build_mixture(DataConfig(root=str(root), sources=(config,))).sources
+    return source
+
+
+def stems(paths):
+    return sorted(int(path.stem) for path in paths)
+
+
+def test_pairs_of_a_known_layout_and_of_two_named_folders(root):
+    found, named = build(root, "pairs", "pairs"), build(root, "pairs", ".", low="pairs/low", high="pairs/high")
+    assert found.highs == named.highs
+    assert [low.stem for low in found.lows] == [high.stem for high in found.highs]
+    assert stems(found.highs) == list(range(1, 11))
+
+
+def test_photos_are_found_in_all_folders_below(root):
+    source = build(root, "photos", "photos")
+    assert source.lows is None
+    assert stems(source.highs) == list(range(1, 11))
+
+
+def test_exposures_pair_every_low_with_its_scene_s_target(root):
+    source = build(root, "exposures", "scenes")
+    assert len(source.highs) == 12
+    assert all(low.parent == high.parent for low, high in zip(source.lows, source.highs, strict=True))
+
+
+def test_a_list_of_names_is_left_out(root):
+    (root / "val.txt").write_text("2\n10\n")
+    assert stems(build(root, "pairs", "pairs", leave_out="val.txt").highs) == [1, 3, 4, 5, 6, 7, 8, 9]
+    assert stems(build(root, "photos", "photos", leave_out="val.txt").highs) == [1, 3, 4, 5, 6, 7, 8, 9]
+
+
+def test_whole_scenes_are_left_out(root):
+    (root / "val.txt").write_text("002\n005\n")
+    source = build(root, "exposures", "scenes", leave_out="val.txt")
+    assert sorted({high.parent.name for high in source.highs}) == ["001", "003", "004", "006"]
+
+
+@pytest.mark.parametrize(("kind", "path"), [("pairs", "pairs"), ("photos", "photos"), ("exposures", "scenes")])
+def test_a_list_that_names_what_is_not_there_is_refused(root, kind, path):
+    (root / "val.txt").write_text("nowhere\n")
+    with pytest.raises(DataError, match="nowhere"):
+        build(root, kind, path, leave_out="val.txt")
+
+
+def test_every_nth_is_held_out_by_scene_where_there_are_scenes(root):
+    assert len(build(root, "pairs", "pairs", leave_out_every=5).highs) == 8
+    assert len(build(root, "photos", "photos", leave_out_every=5).highs) == 8
+    scenes = build(root, "exposures", "scenes", leave_out_every=3)
+    assert sorted({high.parent.name for high in scenes.highs}) == ["001", "002", "004", "005"]
+    assert len(scenes.highs) == 8
+
+
+def test_leaving_everything_out_is_refused(root):
+    config = SourceConfig(name="pairs of mine", kind="pairs", path="pairs", leave_out_every=1)
+    with pytest.raises(DataError, match="pairs of mine"):
+        build_mixture(DataConfig(root=str(root), sources=(config,))).load()
+
+
+def test_a_folder_without_pictures_is_refused(root):
+    (root / "empty").mkdir()
+    with pytest.raises(DataError, match="no pictures in"):
+        build(root, "photos", "empty")
+
+
+def test_settings_reach_the_source(root):
+    settings = {"share": 0.3, "jitter": 0.5, "recompressed": 0.1, "part_share": 0.2, "turn_share": 0.1}
+    settings |= {"max_stops": 3.0, "exposure_weight": 0.4, "clipped_weight": 0.6}
+    source = build(root, "pairs", "pairs", **settings)
+    assert {name: getattr(source, name) for name in settings} == settings
+
+
+def test_validation_pairs_are_those_named_and_no_more_than_the_limit(root):
+    (root / "val.txt").write_text("2\n10\n7\n")
+    source = {"name": "it", "kind": "pairs", "path": "pairs"}
+
+    def pairs(**validation):
+        config = DataConfig(root=str(root), sources=(source,), validation={"path": "pairs", **validation})
+        return [pair.name for pair in validation_pairs(config)]
+
+    assert pairs(names="val.txt") == ["2", "7", "10"]
+    assert pairs(names="val.txt", limit=2) == ["2", "7"]
+    assert len(pairs()) == 10
+    assert validation_pairs(DataConfig(root=str(root), sources=(source,))) == ()
