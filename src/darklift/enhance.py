@@ -193,11 +193,17 @@ class Enhancer:
     ) -> FloatArray:
         """Sample the whole picture (3, H, W), tile by tile where it is large."""
         multiple = self.model.card.size_multiple
-        tiles = plan_tiles(*low.shape[1:], side=TILE_SIDE, overlap=TILE_OVERLAP, multiple=multiple)
+        padded, (height, width) = pad_to_multiple(low, multiple)
+        tiles = plan_tiles(*padded.shape[1:], side=TILE_SIDE, overlap=TILE_OVERLAP, multiple=multiple)
         steps_before = {tile: number * (len(ladder) - 1) for number, tile in enumerate(tiles)}
 
         def restore(tile: Tile) -> FloatArray:
-            piece, window = _cut_piece(low, tile, multiple)
+            edges = np.array([tile.top, tile.left, tile.top + tile.height, tile.left + tile.width])
+            box = (edges / (height, width, height, width)).astype(np.float32)
+            piece = Piece(np.ascontiguousarray(padded[None, :, *tile.window]), box)
+
+            def noise(draw: int) -> FloatArray:
+                return noise_field(seed, draw, 3, (tile.top, tile.left, tile.height, tile.width))[None]
 
             def tell(step: int, of: int) -> None:
                 if on_step is not None:
@@ -205,34 +211,19 @@ class Enhancer:
 
             x0 = sample(
                 self.model.denoiser(piece, condition),
-                noise_field(seed, 0, 3, window)[None],
+                noise(0),
                 ladder,
                 eta=preset.eta,
                 clip=preset.clip,
-                noise=lambda draw: noise_field(seed, draw, 3, window)[None],
+                noise=noise,
                 predicts=preset.predicts,
                 on_step=tell,
             )
-            unit: FloatArray = to_unit(x0)[0, :, : tile.height, : tile.width].clip(0, 1)
+            unit: FloatArray = to_unit(x0)[0].clip(0, 1)
             return unit
 
-        return map_tiles(tiles, low.shape, restore, TILE_OVERLAP)
-
-
-def _cut_piece(low: npt.NDArray[np.float32], tile: Tile, multiple: int) -> tuple[Piece, tuple[int, int, int, int]]:
-    """The tile's pixels, padded by reflection to the size multiple, and the window of the noise field it covers."""
-    cut = low[None, :, tile.top : tile.top + tile.height, tile.left : tile.left + tile.width]
-    padded, _ = pad_to_multiple(cut, multiple)
-    height, width = padded.shape[2:]
-    of_height, of_width = low.shape[1:]
-    edges = (
-        tile.top / of_height,
-        tile.left / of_width,
-        (tile.top + height) / of_height,
-        (tile.left + width) / of_width,
-    )
-    box = np.array(edges, dtype=np.float32)
-    return Piece(np.ascontiguousarray(padded), box), (tile.top, tile.left, height, width)
+        restored = map_tiles(tiles, padded.shape, restore, TILE_OVERLAP)
+        return restored[:, :height, :width]
 
 
 def load_model(model: str | Path, backend: str = "auto", device: str = "auto", precision: str = "auto") -> Model:

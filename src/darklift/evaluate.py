@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from math import isfinite
 from statistics import median
 from typing import Any
 
@@ -54,13 +55,13 @@ class Evaluation:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         fields = {name: getattr(self, name) for name in ("model", "weights", "backend", "steps", "seed", "exposure")}
-        per_image = [{"name": r.name, **asdict(r.scores), "seconds": r.seconds} for r in self.results]
+        per_image = [{"name": r.name, **_finite(r.scores), "seconds": r.seconds} for r in self.results]
         protocol = "RGB, 8-bit rounded; SSIM 11x11 Gaussian, sigma 1.5; plain and GT-mean"
         return {
             **fields,
             "protocol": protocol,
             "images": len(self.results),
-            "mean": asdict(self.mean),
+            "mean": _finite(self.mean),
             "seconds": self.seconds,
             "per_image": per_image,
         }
@@ -107,6 +108,11 @@ def evaluate(
         exposure=_describe_exposure(enhanced, exposure, give_mean),
         results=tuple(results),
     )
+
+
+def _finite(scores: Scores) -> dict[str, float | None]:
+    """JSON knows no infinity: the PSNR of identical pictures is None."""
+    return {name: value if isfinite(value) else None for name, value in asdict(scores).items()}
 
 
 def _size(picture: Picture) -> str:

@@ -25,6 +25,11 @@ class Tile:
     height: int
     width: int
 
+    @property
+    def window(self) -> tuple[slice, slice]:
+        """Rows and columns, for indexing a (..., H, W) array."""
+        return slice(self.top, self.top + self.height), slice(self.left, self.left + self.width)
+
 
 def plan_tiles(height: int, width: int, *, side: int, overlap: int, multiple: int) -> tuple[Tile, ...]:
     """Cover a picture by tiles of at most about ``side`` pixels a side that overlap by at least ``overlap``.
@@ -66,9 +71,8 @@ def map_tiles(
         weight = np.outer(
             _fade(tile.top, tile.height, shape[1], overlap), _fade(tile.left, tile.width, shape[2], overlap)
         )
-        window = np.s_[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width]
-        total[:, *window] += weight * work(tile)
-        weights[window] += weight
+        total[:, *tile.window] += weight * work(tile)
+        weights[tile.window] += weight
     total /= weights
     return total
 

@@ -19,6 +19,8 @@ from darklift.errors import ConfigError
 if TYPE_CHECKING:
     from typer.testing import Result
 
+    from darklift.methods import Compact
+
 Darklift: TypeAlias = "Callable[..., Result]"
 
 
@@ -217,14 +219,19 @@ class TestEvaluate:
 
 class TestExport:
     def test_it_never_replaces_what_is_no_exported_model(
-        self, darklift: Darklift, monkeypatch: pytest.MonkeyPatch
+        self, darklift: Darklift, make_compact: "Callable[[], Compact]"
     ) -> None:
+        from darklift.checkpoint import save_checkpoint
+
+        method = make_compact()
+        save_checkpoint(Path("best.safetensors"), method, method.net.state_dict(), {})
         Path("home").mkdir()
         Path("home/letter.txt").write_text("dear", encoding="utf-8")
-        result = darklift("export", "best.safetensors", "-o", "home", "--overwrite")
-        assert result.exit_code == 2
-        assert "home is there already and is no exported model" in result.stderr
-        assert Path("home/letter.txt").exists()
+        for options in ([], ["--overwrite"]):
+            result = darklift("export", "best.safetensors", "-o", "home", *options)
+            assert result.exit_code == 2
+            assert result.stderr.startswith("darklift: home ")
+            assert Path("home/letter.txt").exists()
 
     def test_a_file_that_is_no_checkpoint_is_one_line(self, darklift: Darklift) -> None:
         Path("best.safetensors").write_bytes(b"no weights")

@@ -184,9 +184,7 @@ def example_batch(clipped_weight=0.2, exposure_weight=0.3):
     lows = [photo(48, 56, seed) for seed in range(2)]
     method = Compact(TINY)
     crops = [crop_of(lows[0], bright(lows[0]), 0), crop_of(lows[1], bright(lows[1]) | 128, 1, clipped_weight=1.0)]
-    crops[0] = crop_of(
-        lows[0], bright(lows[0]) | 96, 0, clipped_weight=clipped_weight, exposure_weight=exposure_weight
-    )
+    crops[0] = crop_of(lows[0], bright(lows[0]) | 96, 0, clipped_weight=clipped_weight, exposure_weight=exposure_weight)
     return method, crops, batch_of(method, *crops)
 
 
@@ -218,9 +216,7 @@ def test_the_network_is_shown_the_noisy_target():
     abar = batch["abar"].view(-1, 1, 1, 1)
     expected = abar.sqrt() * (2 * batch["x0"] - 1) + (1 - abar).sqrt() * batch["eps"]
     torch.testing.assert_close(net.seen[0], expected, atol=1e-6, rtol=0)
-    for seen, name in zip(
-        net.seen[1:], ("abar", "low", "box", "thumbnail", "statistics", "brightness"), strict=True
-    ):
+    for seen, name in zip(net.seen[1:], ("abar", "low", "box", "thumbnail", "statistics", "brightness"), strict=True):
         assert torch.equal(seen, batch[name])
 
 

@@ -142,7 +142,7 @@ def test_bad_changes_are_refused_in_words(recipe_file, change, message):
 
 def test_a_misspelt_key_is_named_before_the_one_it_leaves_missing(recipe_file):
     recipe_file.write_text(SMALL.replace("steps = 100", "stepps = 100"))
-    with pytest.raises(ConfigError, match="unknown key 'train.stepps': did you mean 'steps'"):
+    with pytest.raises(ConfigError, match=r"unknown key 'train\.stepps': did you mean 'steps'"):
         load_recipe(recipe_file)
 
 

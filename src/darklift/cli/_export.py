@@ -10,7 +10,6 @@ import typer
 
 from darklift.cli._console import say
 from darklift.cli._options import OverwriteOption
-from darklift.errors import UsageError
 
 __all__ = ["export"]
 
@@ -40,9 +39,6 @@ def export(
       darklift export runs/compact/best.safetensors -o mine
       darklift enhance night.jpg --model mine
     """
-    if output.exists() and not (output / "model.json").exists() and (not output.is_dir() or any(output.iterdir())):
-        raise UsageError(f"{output} is there already and is no exported model: choose another folder")
-
     from darklift.export import export_model
 
     folder = export_model(checkpoint, output, name=name, storage=storage.value, overwrite=overwrite)

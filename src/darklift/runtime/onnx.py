@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as ort
 
 from darklift.errors import ModelError, UsageError
 from darklift.runtime.base import FloatArray, Model, ModelCard
@@ -16,6 +17,8 @@ from darklift.runtime.base import FloatArray, Model, ModelCard
 __all__ = ["CARD_FILE", "load_onnx_model", "providers"]
 
 CARD_FILE = "model.json"
+_ORT_ERRORS = (ort.Fail, ort.InvalidArgument, ort.InvalidGraph, ort.InvalidProtobuf, ort.NotImplemented)
+_ORT_ERRORS += (ort.EPFail, ort.RuntimeException)
 _DEVICES = {
     "cpu": ["CPUExecutionProvider"],
     "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"],
@@ -73,7 +76,10 @@ class _OnnxGraph:
             raise ModelError(
                 f"{path} is damaged (its sha256 is not the one in {CARD_FILE}): export or install it again"
             )
-        self._session = onnxruntime.InferenceSession(data, _session_options(), providers=chosen)
+        try:
+            self._session = onnxruntime.InferenceSession(data, _session_options(), providers=chosen)
+        except _ORT_ERRORS as error:
+            raise ModelError(f"ONNX Runtime cannot load {path} ({_reason(error)}): update onnxruntime") from error
         self._inputs = tuple(i.name for i in self._session.get_inputs())
         self._outputs = [o.name for o in self._session.get_outputs()]
 
@@ -82,8 +88,15 @@ class _OnnxGraph:
         return self._inputs
 
     def __call__(self, feeds: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
-        values: list[Any] = self._session.run(self._outputs, dict(feeds))
+        try:
+            values: list[Any] = self._session.run(self._outputs, dict(feeds))
+        except _ORT_ERRORS as error:
+            raise ModelError(f"ONNX Runtime could not run the model ({_reason(error)}): free some memory") from error
         return dict(zip(self._outputs, values, strict=True))
+
+
+def _reason(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 def _session_options() -> Any:

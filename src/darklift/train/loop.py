@@ -6,7 +6,7 @@ import math
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -139,9 +139,13 @@ class _Batches:
 
 
 def _quiet_worker(_: int) -> None:
-    """Workers leave the cores to the training step, and Ctrl-C to the main process."""
+    """Workers leave the cores to the training step, and signals, which reach all processes of a group, to the main one.
+
+    Obeying a SIGTERM they would take the main process down before it has saved.
+    """
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def train_steps(
@@ -151,7 +155,7 @@ def train_steps(
     state: TrainState,
     config: TrainConfig,
     accelerator: Accelerator,
-) -> Iterator[StepReport]:
+) -> Generator[StepReport, None, None]:
     """Train from ``state.step`` to ``config.steps``, a report after each step. Raises TrainingError on a non-finite
     loss or gradient, with the weights as they were before that step.
     """

@@ -6,7 +6,6 @@ import contextlib
 import io
 import json
 import os
-import pickle
 import platform
 import signal
 import time
@@ -111,16 +110,20 @@ class _Run:
         loader = example_batches(
             examples, self.state.step, self.accelerator.process_index, self.accelerator.num_processes
         )
-        for report in train_steps(self.method, self.stage, loader, self.state, config, self.accelerator):
-            stopping = self._agreed(bool(stop))
-            self._log(report, config)
-            if self._due(report.step):
-                self._validate()
-            if stopping or time.monotonic() - saved_at > 60 * config.save_minutes:
-                self._save()
-                saved_at = time.monotonic()
-            if stopping:
-                raise KeyboardInterrupt(f"stopped at step {report.step} of {config.steps}, saved: go on with --resume")
+        steps = train_steps(self.method, self.stage, loader, self.state, config, self.accelerator)
+        with contextlib.closing(steps):  # and with it the loader's workers, however the run ends
+            for report in steps:
+                stopping = self._agreed(bool(stop))
+                self._log(report, config)
+                if self._due(report.step):
+                    self._validate()
+                if stopping or time.monotonic() - saved_at > 60 * config.save_minutes:
+                    self._save()
+                    saved_at = time.monotonic()
+                if stopping:
+                    raise KeyboardInterrupt(
+                        f"stopped at step {report.step} of {config.steps}, saved: go on with --resume"
+                    )
         if self.validator and not self._due(self.state.step):
             self._validate()
         self._save()
@@ -252,7 +255,7 @@ def _read_state(folder: Path) -> dict[str, Any]:
         raise TrainingError(f"there is nothing to resume in {folder} (no {_STATE}): leave --resume away to begin")
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+    except Exception as error:  # damaged files make torch raise nearly anything
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise TrainingError(
             f"cannot read {path} ({reason}): put a whole copy there, or begin a new run folder"
