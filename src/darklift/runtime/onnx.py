@@ -17,8 +17,15 @@ from darklift.runtime.base import FloatArray, Model, ModelCard
 __all__ = ["CARD_FILE", "load_onnx_model", "providers"]
 
 CARD_FILE = "model.json"
-_ORT_ERRORS = (ort.Fail, ort.InvalidArgument, ort.InvalidGraph, ort.InvalidProtobuf, ort.NotImplemented)
-_ORT_ERRORS += (ort.EPFail, ort.RuntimeException)
+_ORT_ERRORS: tuple[type[Exception], ...] = (
+    ort.EPFail,
+    ort.Fail,
+    ort.InvalidArgument,
+    ort.InvalidGraph,
+    ort.InvalidProtobuf,
+    ort.NotImplemented,
+    ort.RuntimeException,
+)
 _DEVICES = {
     "cpu": ["CPUExecutionProvider"],
     "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"],
