@@ -20,12 +20,10 @@ from darklift.image import (
     Picture,
     from_array,
     from_pil,
-    from_planes,
     pad_to_multiple,
     read_image,
     to_array,
     to_pil,
-    to_planes,
     to_unit,
     write_image,
 )
@@ -40,7 +38,7 @@ ImageLike = TypeVar("ImageLike", Picture, Image.Image, npt.NDArray[Any], str, Pa
 FloatArray = npt.NDArray[np.float32]
 OnStep = Callable[[int, int], None]
 
-TILE_SIDE, TILE_OVERLAP = 1024, 128
+TILE_SIDE, TILE_OVERLAP = 1024, 64
 """Pixels. A picture of up to TILE_SIDE² pixels is worked on in one piece."""
 
 _GAMMA = 2.2
@@ -171,7 +169,7 @@ class Enhancer:
         except ValueError as error:
             raise UsageError(f"steps: {error}") from error
 
-        low = to_planes(picture.pixels)[0]
+        low = picture.pixels.transpose(2, 0, 1)  # views, here and below: large pictures are held only once
         overview = describe(low)
         predicted = self.model.predict_brightness(overview)
         brightness = None if predicted is None else wish.brightness(predicted)
@@ -179,7 +177,7 @@ class Enhancer:
         restored = self._restore(low, condition, preset, ladder, seed, on_step)
         if strength != 1:
             restored = low + np.float32(strength) * (restored - low)
-        enhanced = picture.with_pixels(from_planes(restored[None]))
+        enhanced = picture.with_pixels(restored.transpose(1, 2, 0))
         return Enhanced(enhanced, brightness, len(ladder) - 1, time.perf_counter() - started)
 
     def _restore(
@@ -193,24 +191,25 @@ class Enhancer:
     ) -> FloatArray:
         """Sample the whole picture (3, H, W), tile by tile where it is large."""
         multiple = self.model.card.size_multiple
-        padded, (height, width) = pad_to_multiple(low, multiple)
-        tiles = plan_tiles(*padded.shape[1:], side=TILE_SIDE, overlap=TILE_OVERLAP, multiple=multiple)
+        height, width = low.shape[1:]
+        tiles = plan_tiles(height, width, side=TILE_SIDE, overlap=TILE_OVERLAP, multiple=multiple)
         steps_before = {tile: number * (len(ladder) - 1) for number, tile in enumerate(tiles)}
 
         def restore(tile: Tile) -> FloatArray:
-            edges = np.array([tile.top, tile.left, tile.top + tile.height, tile.left + tile.width])
+            padded, _ = pad_to_multiple(low[None, :, *tile.window], multiple)
+            rows, columns = padded.shape[2:]
+            edges = np.array([tile.top, tile.left, tile.top + rows, tile.left + columns])
             box = (edges / (height, width, height, width)).astype(np.float32)
-            piece = Piece(np.ascontiguousarray(padded[None, :, *tile.window]), box)
 
             def noise(draw: int) -> FloatArray:
-                return noise_field(seed, draw, 3, (tile.top, tile.left, tile.height, tile.width))[None]
+                return noise_field(seed, draw, 3, (tile.top, tile.left, rows, columns))[None]
 
             def tell(step: int, of: int) -> None:
                 if on_step is not None:
                     on_step(steps_before[tile] + step, of * len(tiles))
 
             x0 = sample(
-                self.model.denoiser(piece, condition),
+                self.model.denoiser(Piece(np.ascontiguousarray(padded), box), condition),
                 noise(0),
                 ladder,
                 eta=preset.eta,
@@ -219,11 +218,10 @@ class Enhancer:
                 predicts=preset.predicts,
                 on_step=tell,
             )
-            unit: FloatArray = to_unit(x0)[0].clip(0, 1)
+            unit: FloatArray = to_unit(x0)[0, :, : tile.height, : tile.width].clip(0, 1)
             return unit
 
-        restored = map_tiles(tiles, padded.shape, restore, TILE_OVERLAP)
-        return restored[:, :height, :width]
+        return map_tiles(tiles, low.shape, restore, TILE_OVERLAP)
 
 
 def load_model(model: str | Path, backend: str = "auto", device: str = "auto", precision: str = "auto") -> Model:

@@ -44,14 +44,20 @@ def area_average(planes: npt.NDArray[Any], size: tuple[int, int] = (THUMBNAIL, T
 
     A side shorter than the grid repeats its pixels.
     """
-    sums: npt.NDArray[Any] = planes.astype(np.uint32) if planes.dtype == np.uint8 else planes
+    return np.stack([_average_plane(plane, size) for plane in planes])
+
+
+def _average_plane(plane: npt.NDArray[Any], size: tuple[int, int]) -> npt.NDArray[np.float32]:
+    # One channel at a time, in a row of its own: summing over a channel-last picture in place takes ten times as long.
+    wide = np.uint32 if plane.dtype == np.uint8 else plane.dtype
+    sums = np.ascontiguousarray(plane, dtype=wide)
     counts = []
-    for axis, cells in ((1, size[0]), (2, size[1])):
-        length = planes.shape[axis]
+    for axis, cells in enumerate(size):
+        length = plane.shape[axis]
         edges = np.arange(cells + 1) * length // cells
         sums = np.add.reduceat(sums, edges[:-1], axis=axis)
         counts.append(np.maximum(np.diff(edges), 1))
-    scale = 255.0 if planes.dtype == np.uint8 else 1.0
+    scale = 255.0 if plane.dtype == np.uint8 else 1.0
     result: npt.NDArray[np.float32] = (sums / (np.outer(counts[0], counts[1]) * scale)).astype(np.float32)
     return result
 
