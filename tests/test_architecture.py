@@ -35,6 +35,7 @@ MAY_IMPORT = {
     "report": "evaluate metrics errors",
     "methods": "nets data diffusion overview errors",
     "checkpoint": "methods weights errors",
+    "foreign": "checkpoint methods errors",
     "runtime": "weights checkpoint methods diffusion overview image errors",
     "runtime.base": "weights diffusion overview image errors",
     "runtime.onnx": "weights diffusion overview image errors",
@@ -47,7 +48,7 @@ MAY_IMPORT = {
 }
 
 # Where `import torch` may stand at the top of a file; elsewhere it belongs inside the function that needs it.
-TORCH_AT_THE_TOP = ("nets", "methods", "train", "runtime.torch", "checkpoint", "export")
+TORCH_AT_THE_TOP = ("nets", "methods", "train", "runtime.torch", "checkpoint", "foreign", "export")
 # What these may not import at all, nor have imported for them by what they import.
 NEVER_REACHED = {
     "diffusion": ("torch",),

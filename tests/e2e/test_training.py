@@ -378,9 +378,9 @@ def poisoned(monkeypatch: pytest.MonkeyPatch, at_call: int, poison: Callable[...
     """From now on the objective adds ``poison(net)`` to the loss at that call; returns the list that counts calls."""
     objective, calls = Compact._objective, []
 
-    def poisoned_objective(self, net, batch):
+    def poisoned_objective(self, net, *batch):
         calls.append("call")
-        parts = objective(self, net, batch)
+        parts = objective(self, net, *batch)
         return {**parts, "l1": parts["l1"] + poison(net)} if len(calls) == at_call else parts
 
     monkeypatch.setattr(Compact, "_objective", poisoned_objective)

@@ -2,7 +2,8 @@
 
 from darklift.methods.base import Graph, Method, Stage
 from darklift.methods.compact import Compact
+from darklift.methods.gsad import Gsad
 
-__all__ = ["METHODS", "Compact", "Graph", "Method", "Stage"]
+__all__ = ["METHODS", "Compact", "Graph", "Gsad", "Method", "Stage"]
 
-METHODS: dict[str, type[Method]] = {Compact.name: Compact}
+METHODS: dict[str, type[Method]] = {method.name: method for method in (Compact, Gsad)}

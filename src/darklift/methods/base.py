@@ -48,13 +48,15 @@ class Stage:
     """One stage of training.
 
     prepare: an example's crop -> the arrays of one batch row (runs in data-loader workers). objective: (network,
-    batch) -> named loss parts, whose sum is minimised. trains: prefixes of the parameters that learn ("" = all).
+    batch, teacher) -> named loss parts, whose sum is minimised. trains: prefixes of the parameters that learn ("" =
+    all). teacher: whether the objective wants a frozen copy of the network as it was when the stage began.
     """
 
     name: str
     prepare: Callable[[Crop], Arrays]
-    objective: Callable[[nn.Module, Batch], dict[str, Tensor]]
+    objective: Callable[[nn.Module, Batch, nn.Module | None], dict[str, Tensor]]
     trains: tuple[str, ...] = ("",)
+    teacher: bool = False
 
 
 class Method(Protocol):

@@ -116,7 +116,7 @@ class Compact:
             "clipped_weight": np.asarray(crop.clipped_weight, np.float32),
         }
 
-    def _objective(self, net: nn.Module, batch: Batch) -> dict[str, Tensor]:
+    def _objective(self, net: nn.Module, batch: Batch, teacher: nn.Module | None = None) -> dict[str, Tensor]:
         """L1 + w·(1 - SSIM) on the piece, L1 on the coarse picture, and the predicted brightness's error in stops."""
         x0, weight = batch["x0"], _clipping_weight(batch["x0"], batch["clipped_weight"])
         abar = batch["abar"].view(-1, 1, 1, 1)

@@ -130,11 +130,10 @@ class Model:
         graph = self._graphs.get("condition")
         if graph is not None and "low" in graph.inputs:
             known |= _run(graph, known)
-        step = self._graphs["step"]
+        step, predicts = self._graphs["step"], self.card.preset().predicts
 
         def denoise(x: FloatArray, abar: float) -> FloatArray:
-            (output,) = _run(step, {**known, "x": x, "abar": np.full(1, abar, np.float32)}).values()
-            return output
+            return _run(step, {**known, "x": x, "abar": np.full(1, abar, np.float32)})[predicts]
 
         return denoise
 

@@ -53,6 +53,7 @@ class TrainState:
     ema: AveragedModel
     optimizer: torch.optim.Optimizer
     step: int = 0
+    teacher: nn.Module | None = None
 
 
 def new_state(method: Method, stage: Stage, config: TrainConfig, accelerator: Accelerator) -> TrainState:
@@ -169,7 +170,7 @@ def train_steps(
         for group in state.optimizer.param_groups:
             group["lr"] = rate
         on_device = {name: tensor.to(accelerator.device, non_blocking=True) for name, tensor in batch.items()}
-        parts = stage.objective(state.net, on_device)
+        parts = stage.objective(state.net, on_device, state.teacher)
         losses = torch.stack([part.float() for part in parts.values()])
         if not torch.isfinite(losses).all():
             shown = ", ".join(f"{name} {part:.3g}" for name, part in zip(parts, losses.tolist(), strict=True))

@@ -1,0 +1,150 @@
+"""GSAD's objectives against slow references written with loops, and what its training examples are."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from darklift.data.crop import Crop
+from darklift.methods.gsad import Gsad, GsadConfig, cluster_patches, structure_term
+
+TINY = GsadConfig(width=32, multipliers=(1, 2), blocks=1, attention_level=1, train_steps=20)
+
+
+def crop(index: int = 0, size: int = 32) -> Crop:
+    rng = np.random.default_rng(index)
+    high = rng.integers(0, 256, (3, size, size), dtype=np.uint8)
+    box = np.array([0, 0, 1, 1], np.float32)
+    return Crop(high // 8, high, box, high // 8, high, name=f"{index}.png", index=index)
+
+
+def batch_of(method: Gsad, stage: int, indices: range = range(3)) -> dict[str, torch.Tensor]:
+    rows = [method.stages[stage].prepare(crop(index)) for index in indices]
+    return {name: torch.stack([torch.as_tensor(row[name]) for row in rows]) for name in rows[0]}
+
+
+class Fixed(nn.Module):
+    """Answers with given tensors."""
+
+    def __init__(self, eps: torch.Tensor, uncertainty: torch.Tensor) -> None:
+        super().__init__()
+        self.answer = eps, uncertainty
+
+    def forward(self, x: torch.Tensor, c: torch.Tensor, low: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.answer
+
+
+@pytest.fixture(scope="module")
+def method() -> Gsad:
+    torch.manual_seed(0)
+    return Gsad(TINY)
+
+
+def random_answers(shape: tuple[int, ...], seed: int) -> Fixed:
+    generator = torch.Generator().manual_seed(seed)
+    return Fixed(torch.randn(shape, generator=generator), torch.randn(shape, generator=generator))
+
+
+def test_the_uncertainty_stage_is_the_stated_sum(method: Gsad) -> None:
+    batch = batch_of(method, 0)
+    net = random_answers(batch["x0"].shape, 1)
+    eps_hat, uncertainty = (answer.double().numpy() for answer in net.answer)
+    eps, elements = batch["eps"].double().numpy(), batch["eps"].numel()
+    parts = method.stages[0].objective(net, batch, None)
+    assert float(parts["pixel"]) == pytest.approx(np.abs(np.exp(-uncertainty) * (eps_hat - eps)).sum() / elements)
+    assert float(parts["uncertainty"]) == pytest.approx(2 * uncertainty.mean() / elements, abs=1e-9)
+
+
+def test_the_structure_stage_is_the_stated_sum(method: Gsad) -> None:
+    batch = batch_of(method, 1, range(10))
+    net, teacher = random_answers(batch["x0"].shape, 1), random_answers(batch["x0"].shape, 2)
+    parts = method.stages[1].objective(net, batch, teacher)
+    pixel, structure = slow_structure_stage(batch, net, teacher)
+    assert float(parts["pixel"]) == pytest.approx(pixel, rel=1e-5)
+    assert float(parts["structure"]) == pytest.approx(structure, rel=1e-4)
+
+
+def slow_structure_stage(batch: dict[str, torch.Tensor], net: Fixed, teacher: Fixed) -> tuple[float, float]:
+    """METHODS as loops over images, channels, clusters and singular values, in float64."""
+    data = {name: tensor.double().numpy() for name, tensor in batch.items()}
+    eps_hat, uncertainty = net.answer[0].double().numpy(), teacher.answer[1].double().numpy()
+    pixel, structure = 0.0, 0.0
+    for b in range(len(eps_hat)):
+        for channel in range(3):
+            p = uncertainty[b, channel]
+            weight = 0.5 + 0.5 * (p - p.min()) / (p.max() - p.min() + 1e-6)
+            pixel += 10 * np.abs(weight * (eps_hat[b, channel] - data["eps"][b, channel])).sum() / eps_hat.size
+        c, (abar, abar_before) = data["c"][b], data["abar"][b]
+        x = c * data["x0"][b] + np.sqrt(1 - c**2) * data["eps"][b]
+        x0_hat = np.clip((x - np.sqrt(1 - c**2) * eps_hat[b]) / c, -1, 1)
+        beta = 1 - abar / abar_before
+        mean = beta * np.sqrt(abar_before) / (1 - abar) * x0_hat
+        mean += (1 - abar_before) * np.sqrt(1 - beta) / (1 - abar) * x
+        x_next = mean + np.sqrt(beta * (1 - abar_before) / (1 - abar)) * data["z"][b]
+        rows = [patches(picture.mean(axis=0)) for picture in (data["x0"][b], x_next)]
+        total = 0.0
+        for k in range(6):
+            members = data["clusters"][b] == k
+            if not members.any():
+                total += 1e-5
+                continue
+            values = [np.linalg.svd(each[members], compute_uv=False) for each in rows]
+            total += sum(abs(first - second) for first, second in zip(*values, strict=True))
+        structure += c**4 * total / 6 / len(eps_hat)
+    return pixel, structure
+
+
+def patches(gray: np.ndarray) -> np.ndarray:
+    size = gray.shape[0]
+    return np.array([gray[y : y + 8, x : x + 8].ravel() for y in range(0, size, 8) for x in range(0, size, 8)])
+
+
+def test_an_empty_cluster_counts_a_little() -> None:
+    picture = torch.rand(1, 3, 16, 16)
+    same = torch.tensor([[0, 0, 1, 1]])
+    assert float(structure_term(picture, picture, same, 6, 8)[0]) == pytest.approx(4 * 1e-5 / 6, rel=1e-5)
+
+
+def test_each_picture_has_its_own_clusters(method: Gsad) -> None:
+    clusters = batch_of(method, 1)["clusters"]
+    assert not torch.equal(clusters[0], clusters[1])
+
+
+def test_clusters_are_wards() -> None:
+    """Three kinds of patches, well apart, are told apart."""
+    gray = np.kron(np.array([[0.1, 0.5], [0.9, 0.1], [0.5, 0.9]]), np.ones((8, 8))) + 0.001 * np.random.default_rng(
+        0
+    ).standard_normal((24, 16))
+    numbers = list(cluster_patches(gray, 8, 3))
+    # patches row by row: 0.1, 0.5, 0.9, 0.1, 0.5, 0.9
+    assert numbers[:3] == numbers[3:]
+    assert len(set(numbers)) == 3
+
+
+def test_a_batch_shares_the_step_and_each_example_has_its_level(method: Gsad) -> None:
+    batch = batch_of(method, 0, range(8))
+    assert len(torch.unique(batch["abar"], dim=0)) == 1
+    now, before = batch["abar"][0].tolist()
+    assert len(set(batch["c"].tolist())) == 8
+    assert all(now - 1e-6 <= c**2 <= before + 1e-6 for c in batch["c"].tolist())
+    assert not torch.equal(batch_of(method, 0, range(8, 16))["abar"], batch["abar"])
+
+
+@pytest.mark.parametrize("stage", [0, 1])
+def test_gradients_reach_every_parameter_that_takes_part(stage: int) -> None:
+    torch.manual_seed(0)
+    method, teacher = Gsad(TINY), Gsad(TINY).net
+    sum(method.stages[stage].objective(method.net, batch_of(method, stage), teacher).values()).backward()
+    silent = {n for n, p in method.net.named_parameters() if p.grad is None or not p.grad.abs().max() > 0}
+    # the structure stage trains no uncertainty: the teacher supplies it
+    assert silent == ({n for n in silent if n.startswith("uncertainty_head")} if stage else set())
+    assert all(parameter.grad is None for parameter in teacher.parameters())
+
+
+def test_presets_make_new_schedules_of_so_many_betas(method: Gsad) -> None:
+    ladder = method.presets["lolv1"].ladder()
+    betas = np.linspace(6e-4, 0.88, 20)
+    np.testing.assert_allclose(ladder, [*np.cumprod(1 - betas)[::-1], 1.0])
+    assert len(method.presets["lolv1"].ladder(7)) == 8
+    assert next(iter(Gsad(TINY.model_copy(update={"preset": "unpaired"})).presets)) == "unpaired"
+    assert method.presets["lolv1-ddim"].eta == 0
