@@ -116,6 +116,7 @@ class Enhancer:
         self,
         image: ImageLike,
         *,
+        preset: str | None = None,
         steps: int | None = None,
         exposure: Exposure | float | str | None = None,
         strength: float = 1.0,
@@ -126,11 +127,14 @@ class Enhancer:
         (same dtype and shape).
 
         A path in gives a path out: ``night.jpg`` is read, ``night_enhanced.jpg`` written beside it (never over an
-        existing file). steps: of sampling, None for the model's default. exposure: see :class:`Exposure`.
+        existing file). preset: one of the model's ways of sampling, None for its default. steps: of sampling, None for
+        the preset's. exposure: see :class:`Exposure`.
         strength: 0 = the input, 1 = fully enhanced. seed: of the sampler's noise. on_step: told (steps done, steps in
         all). Raises ImageError, UsageError.
         """
-        run = partial(self.run, steps=steps, exposure=exposure, strength=strength, seed=seed, on_step=on_step)
+        run = partial(
+            self.run, preset=preset, steps=steps, exposure=exposure, strength=strength, seed=seed, on_step=on_step
+        )
         result: Any
         if isinstance(image, Picture):
             result = run(image).picture
@@ -151,6 +155,7 @@ class Enhancer:
         self,
         picture: Picture,
         *,
+        preset: str | None = None,
         steps: int | None = None,
         exposure: Exposure | float | str | None = None,
         strength: float = 1.0,
@@ -163,9 +168,9 @@ class Enhancer:
             raise UsageError(f"strength is {strength}, expected 0 (the input) to 1 (fully enhanced)")
         if exposure is not None and not self.model.controls_exposure:
             raise UsageError(f"model {self.model.card.name} has no exposure control: leave the exposure away")
-        preset, wish = self.model.card.preset(), Exposure.of(exposure)
+        wish, sampler = Exposure.of(exposure), self.model.card.preset(preset)
         try:
-            ladder = preset.ladder(steps)
+            ladder = sampler.ladder(steps)
         except ValueError as error:
             raise UsageError(f"steps: {error}") from error
 
@@ -174,7 +179,7 @@ class Enhancer:
         predicted = self.model.predict_brightness(overview)
         brightness = None if predicted is None else wish.brightness(predicted)
         condition = self.model.condition(overview, brightness)
-        restored = self._restore(low, condition, preset, ladder, seed, on_step)
+        restored = self._restore(low, condition, sampler, ladder, seed, on_step)
         if strength != 1:
             restored = low + np.float32(strength) * (restored - low)
         enhanced = picture.with_pixels(restored.transpose(1, 2, 0))
@@ -184,7 +189,7 @@ class Enhancer:
         self,
         low: FloatArray,
         condition: Mapping[str, FloatArray],
-        preset: SamplerPreset,
+        sampler: SamplerPreset,
         ladder: Ladder,
         seed: int,
         on_step: OnStep | None,
@@ -212,10 +217,10 @@ class Enhancer:
                 self.model.denoiser(Piece(np.ascontiguousarray(padded), box), condition),
                 noise(0),
                 ladder,
-                eta=preset.eta,
-                clip=preset.clip,
+                eta=sampler.eta,
+                clip=sampler.clip,
                 noise=noise,
-                predicts=preset.predicts,
+                predicts=sampler.predicts,
                 on_step=tell,
             )
             unit: FloatArray = to_unit(x0)[0, :, : tile.height, : tile.width].clip(0, 1)

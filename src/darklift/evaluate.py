@@ -71,6 +71,7 @@ def evaluate(
     enhancer: Enhancer,
     pairs: Sequence[Pair],
     *,
+    preset: str | None = None,
     steps: int | None = None,
     seed: int = 0,
     exposure: Exposure | float | str | None = None,
@@ -93,7 +94,7 @@ def evaluate(
                 f"pair {pair.name} differs in size: {_size(low)} and {_size(high)}: a pair shows the same pixels twice"
             )
         wish = Exposure(mean=float(high.pixels.mean())) if give_mean else exposure
-        enhanced = enhancer.run(low, steps=steps, seed=seed, exposure=wish)
+        enhanced = enhancer.run(low, preset=preset, steps=steps, seed=seed, exposure=wish)
         result = PairResult(pair.name, score_pair(enhanced.picture.pixels, high.pixels), enhanced.seconds)
         results.append(result)
         if on_pair is not None:

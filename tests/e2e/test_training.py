@@ -4,6 +4,7 @@ Losses are compared with ``==``: a run that goes on must do the very same arithm
 """
 
 import json
+import multiprocessing
 import os
 import pickle
 import signal
@@ -419,6 +420,17 @@ def test_what_is_not_finite_stops_the_run_names_the_files_and_spoils_nothing(
 def test_a_rate_far_too_high_ends_in_words(tiny_recipe: MakeRecipe, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"is not finite at step \d+ .*pairs/"):
         run(tiny_recipe("train.lr=1e30", "train.warmup=0", NO_VALIDATION), tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")  # Python 3.12 on fork
+def test_no_worker_is_left_behind_by_a_run_that_fails(
+    tiny_recipe: MakeRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poisoned(monkeypatch, 2, lambda net: torch.tensor(float("inf")))
+    with pytest.raises(TrainingError, match="not finite") as caught:
+        run(tiny_recipe("train.workers=1", NO_VALIDATION), tmp_path)
+    assert caught.tb is not None, "the traceback, which holds on to what the run had"
+    assert multiprocessing.active_children() == []
 
 
 # --- other processes --------------------------------------------------------------------------------------------------

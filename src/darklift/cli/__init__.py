@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from darklift.cli._console import warn
+from darklift.cli._convert import convert
 from darklift.cli._enhance import enhance
 from darklift.cli._evaluate import evaluate
 from darklift.cli._export import export
@@ -18,7 +19,18 @@ from darklift.errors import DarkliftError, MissingExtraError
 
 __all__ = ["app", "main"]
 
-_TORCH = ("torch", "accelerate", "safetensors", "pydantic", "tensorboard", "tomli_w", "filelock", "onnx", "onnxscript")
+_TORCH = (
+    "torch",
+    "accelerate",
+    "safetensors",
+    "pydantic",
+    "tensorboard",
+    "tomli_w",
+    "filelock",
+    "onnx",
+    "onnxscript",
+    "scipy",
+)
 _MODULES_OF_EXTRAS = {"torch": _TORCH}
 _STOPPED = 130  # what a shell reports of a command that Ctrl-C ended
 
@@ -54,7 +66,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # a defect's traceback is for a report: plain and whole
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (enhance, info, train, evaluate, export):
+for command in (enhance, info, train, evaluate, export, convert):
     app.command()(command)
 
 

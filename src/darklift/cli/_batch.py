@@ -28,6 +28,7 @@ __all__ = ["Batch", "Saving", "Wishes"]
 class Wishes:
     """How to enhance; see :class:`darklift.Enhancer`."""
 
+    preset: str | None
     steps: int | None
     exposure: Exposure | None
     strength: float
@@ -88,6 +89,7 @@ class Batch:
         wishes, saving = self._wishes, self._saving
         result = enhancer.run(
             picture,
+            preset=wishes.preset,
             steps=wishes.steps,
             exposure=wishes.exposure,
             strength=wishes.strength,

@@ -18,6 +18,7 @@ from darklift.cli._options import (
     ModelOption,
     Precision,
     PrecisionOption,
+    PresetOption,
     SeedOption,
     StepsOption,
     check_new_sheet,
@@ -59,6 +60,7 @@ def enhance(
         ),
     ] = None,
     model: ModelOption = "default",
+    preset: PresetOption = None,
     steps: StepsOption = None,
     exposure: ExposureOption = None,
     strength: Annotated[
@@ -120,7 +122,7 @@ def enhance(
     from darklift.cli._batch import Batch, Saving, Wishes
     from darklift.enhance import Enhancer, Exposure
 
-    wishes = Wishes(steps, None if exposure is None else Exposure.of(exposure), strength, seed)
+    wishes = Wishes(preset, steps, None if exposure is None else Exposure.of(exposure), strength, seed)
     jobs = _plan(inputs, output, image_format, overwrite, recursive, quiet)
     _check_saving(jobs, lossless, sheet, overwrite)
     batch = Batch(jobs, wishes, Saving(quality, lossless, overwrite), quiet=quiet, with_sheet=sheet is not None)

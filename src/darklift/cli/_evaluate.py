@@ -19,6 +19,7 @@ from darklift.cli._options import (
     OverwriteOption,
     Precision,
     PrecisionOption,
+    PresetOption,
     SeedOption,
     StepsOption,
     check_new_sheet,
@@ -43,6 +44,7 @@ def evaluate(
     names: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Evaluate only the pairs named in this file, one a line.")
     ] = None,
+    preset: PresetOption = None,
     steps: StepsOption = None,
     exposure: ExposureOption = None,
     ground_truth_mean: Annotated[
@@ -100,6 +102,7 @@ def evaluate(
         evaluation = score(
             enhancer,
             pairs,
+            preset=preset,
             steps=steps,
             seed=seed,
             exposure=wish,

@@ -20,6 +20,7 @@ __all__ = [
     "OverwriteOption",
     "Precision",
     "PrecisionOption",
+    "PresetOption",
     "SeedOption",
     "StepsOption",
     "check_new_sheet",
@@ -60,6 +61,12 @@ ModelOption: TypeAlias = Annotated[
         metavar="MODEL",
         help="A name that 'darklift info' lists, a folder from 'darklift export', or a .safetensors checkpoint.",
         autocompletion=_model_names,
+    ),
+]
+PresetOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="One of the model's ways of sampling (a wrong name lists them).", show_default="its first"
     ),
 ]
 StepsOption: TypeAlias = Annotated[

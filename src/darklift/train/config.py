@@ -74,6 +74,10 @@ class DataConfig(_Settings):
 class TrainConfig(_Settings):
     """The optimisation."""
 
+    stage: str | None = None
+    """Which of the method's stages; None is its first."""
+    initial: str | None = None
+    """A checkpoint of ours whose weights training begins from; a stage with a teacher holds them frozen, too."""
     steps: int = Field(gt=0)
     batch: int = Field(default=8, gt=0)
     """Examples a step over all processes together."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import signal
 import sys
@@ -47,7 +48,10 @@ class StepReport:
 
 @dataclass
 class TrainState:
-    """All that changes while training. ``net`` is wrapped for the device; ``ema`` follows the bare network."""
+    """All that changes while training, and the teacher, which does not.
+
+    ``net`` is wrapped for the device; ``ema`` follows the bare network; ``teacher`` is the network as it was at first.
+    """
 
     net: nn.Module
     ema: AveragedModel
@@ -66,8 +70,9 @@ def new_state(method: Method, stage: Stage, config: TrainConfig, accelerator: Ac
         trained, lr=config.lr, betas=(0.9, config.beta2), weight_decay=config.weight_decay, fused=True
     )
     ema = AveragedModel(method.net, multi_avg_fn=_ema_update(config.ema), use_buffers=True)
+    teacher = copy.deepcopy(method.net).eval().requires_grad_(False) if stage.teacher else None
     net, wrapped_optimizer = accelerator.prepare(method.net, optimizer)
-    return TrainState(net, ema, wrapped_optimizer)
+    return TrainState(net, ema, wrapped_optimizer, teacher=teacher)
 
 
 def _ema_update(decay: float) -> Any:

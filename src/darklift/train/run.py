@@ -19,9 +19,9 @@ from accelerate import Accelerator
 from filelock import FileLock, Timeout
 from torch.utils.tensorboard import SummaryWriter
 
-from darklift.checkpoint import build_method, save_checkpoint, write_atomically
+from darklift.checkpoint import build_method, load_checkpoint, load_weights, save_checkpoint, write_atomically
 from darklift.errors import ConfigError, TrainingError
-from darklift.methods import Method
+from darklift.methods import Method, Stage
 from darklift.train.config import Recipe, TrainConfig, dump_recipe
 from darklift.train.data import build_mixture
 from darklift.train.loop import (
@@ -78,8 +78,11 @@ class _Run:
         self.accelerator = Accelerator(mixed_precision=recipe.train.precision, cpu=not torch.cuda.is_available())
         torch.manual_seed(recipe.train.seed)
         self.method: Method = build_method(recipe.method, recipe.model)
-        self.stage = self.method.stages[0]
+        self.stage = _choose_stage(self.method, recipe.train)
         _check_crops(recipe.train, self.method)
+        if saved is None and recipe.train.initial is not None:
+            initial = load_checkpoint(Path(recipe.train.initial)).method.net.state_dict()
+            load_weights(self.method, initial, recipe.train.initial)
         self.state = new_state(self.method, self.stage, recipe.train, self.accelerator)
         self.best: float | None = None
         if saved is not None:
@@ -206,6 +209,7 @@ class _Run:
                 "method": self.method.name,
                 "config": self.method.config.model_dump(mode="json"),
                 "precision": self.recipe.train.precision,
+                "teacher": self.state.teacher.state_dict() if self.state.teacher else None,
             },
             buffer,
         )
@@ -234,6 +238,8 @@ class _Run:
         self.method.net.load_state_dict(saved["net"])
         self.state.ema.load_state_dict(saved["ema"])
         self.state.optimizer.load_state_dict(saved["optimizer"])
+        if self.state.teacher is not None:
+            self.state.teacher.load_state_dict(saved["teacher"])
         for group in self.state.optimizer.param_groups:
             group["weight_decay"] = self.recipe.train.weight_decay  # the recipe's, which may have changed
             group["betas"] = (group["betas"][0], self.recipe.train.beta2)
@@ -261,6 +267,19 @@ def _read_state(folder: Path) -> dict[str, Any]:
             f"cannot read {path} ({reason}): put a whole copy there, or begin a new run folder"
         ) from error
     return state
+
+
+def _choose_stage(method: Method, config: TrainConfig) -> Stage:
+    stages = {stage.name: stage for stage in method.stages}
+    name = config.stage or method.stages[0].name
+    if name not in stages:
+        raise ConfigError(f"train.stage is {name!r}: method {method.name} has the stages {', '.join(stages)}")
+    if stages[name].teacher and config.initial is None:
+        raise ConfigError(
+            f"stage {name} goes on from another stage's weights: give its checkpoint as train.initial, such as "
+            "runs/first/best.safetensors"
+        )
+    return stages[name]
 
 
 def _check_crops(config: TrainConfig, method: Method) -> None:

@@ -1,0 +1,98 @@
+"""Both stages of GSAD through the same training as everything else, with a network of toy size."""
+
+from pathlib import Path
+
+import pytest
+
+from darklift import Enhancer
+from darklift.checkpoint import load_checkpoint
+from darklift.errors import ConfigError
+from darklift.train import Recipe, StepReport, load_recipe, train
+from darklift.train.run import Progress
+
+RECIPE = """
+method = "gsad"
+[model]
+width = 32
+multipliers = [1, 2]
+blocks = 1
+attention_level = 1
+train_steps = 20
+level_group = 2
+[data]
+[[data.sources]]
+name = "pairs"
+kind = "pairs"
+path = "."
+[train]
+steps = 6
+batch = 2
+lr = 1e-4
+crops = [[0, 48]]
+workers = 0
+precision = "no"
+log_every = 1
+"""
+
+
+class Losses(Progress):
+    def __init__(self, stop_after: int | None = None) -> None:
+        self.parts: dict[int, dict[str, float]] = {}
+        self.stop_after = stop_after
+
+    def step(self, report: StepReport, steps: int) -> None:
+        import signal
+
+        self.parts[report.step] = dict(report.losses)
+        if report.step == self.stop_after:
+            signal.raise_signal(signal.SIGINT)
+
+
+@pytest.fixture
+def recipe_file(tmp_path: Path) -> Path:
+    path = tmp_path / "gsad.toml"
+    path.write_text(RECIPE)
+    return path
+
+
+def settings(recipe_file: Path, data: Path, *changes: str) -> Recipe:
+    return load_recipe(recipe_file, [f"data.root={data}", *changes])
+
+
+def test_both_stages_train_and_the_second_resumes_with_its_teacher(
+    recipe_file: Path, paired_data: Path, tmp_path: Path
+) -> None:
+    first = Losses()
+    weights = train(settings(recipe_file, paired_data), tmp_path / "first", progress=first)
+    assert set(first.parts[1]) == {"pixel", "uncertainty"}
+
+    second = settings(recipe_file, paired_data, "train.stage=structure", f"train.initial={weights}")
+    straight = Losses()
+    train(second, tmp_path / "straight", progress=straight)
+    assert set(straight.parts[1]) == {"pixel", "structure"}
+
+    stopped, resumed = Losses(stop_after=2), Losses()
+    with pytest.raises(KeyboardInterrupt):
+        train(second, tmp_path / "stopped", progress=stopped)
+    weights.unlink()  # the teacher is in the saved state
+    train(second, tmp_path / "stopped", resume=True, progress=resumed)
+    assert {**stopped.parts, **resumed.parts} == straight.parts
+
+    model = tmp_path / "stopped" / "last.safetensors"
+    assert load_checkpoint(model).info["weights"] == "EMA"
+    import numpy as np
+
+    dark = np.full((20, 30, 3), 20, np.uint8)
+    assert Enhancer(model)(dark, preset="lolv1-ddim", steps=2).shape == dark.shape
+
+
+def test_the_structure_stage_wants_the_first_stages_weights(
+    recipe_file: Path, paired_data: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=r"train\.initial"):
+        train(settings(recipe_file, paired_data, "train.stage=structure"), tmp_path / "run")
+
+
+def test_an_unknown_stage_is_refused_with_the_known_ones(recipe_file: Path, paired_data: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="uncertainty, structure, plain"):
+        train(settings(recipe_file, paired_data, "train.stage=global"), tmp_path / "run")
