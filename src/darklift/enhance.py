@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from darklift.diffusion import Ladder, SamplerPreset, noise_field, sample
-from darklift.errors import MissingExtraError, ModelError, UsageError
+from darklift.errors import ImageError, MissingExtraError, ModelError, UsageError
 from darklift.image import (
     Picture,
     from_array,
@@ -42,6 +43,7 @@ TILE_SIDE, TILE_OVERLAP = 1024, 64
 """Pixels. A picture of up to TILE_SIDE² pixels is worked on in one piece."""
 
 _GAMMA = 2.2
+_MAX_STOPS = 10
 _MEAN_RANGE = (0.02, 0.95)
 
 
@@ -49,11 +51,19 @@ _MEAN_RANGE = (0.02, 0.95)
 class Exposure:
     """How bright the result should be: ``stops`` from what the model would choose, or a ``mean`` of the coded values.
 
-    A stop is a factor of two in light, as on a camera; light is taken as coded value to the power of 2.2.
+    A stop is a factor of two in light, as on a camera; light is taken as coded value to the power of 2.2. Raises
+    UsageError for more than 10 stops and for a mean outside [0, 1].
     """
 
     stops: float = 0.0
     mean: float | None = None
+
+    def __post_init__(self) -> None:
+        if not abs(_number(self.stops)) <= _MAX_STOPS or not (self.mean is None or 0 <= _number(self.mean) <= 1):
+            raise _no_exposure(f"stops={self.stops!r}, mean={self.mean!r}")
+
+    def __str__(self) -> str:
+        return f"{self.stops:+g}" if self.mean is None else f"mean={self.mean:g}"
 
     @classmethod
     def of(cls, wish: Exposure | float | str | None) -> Self:
@@ -64,22 +74,32 @@ class Exposure:
             return cls(wish.stops, wish.mean)
         text = str(wish).strip()
         key, equals, value = text.partition("=")
-        try:
-            number = float(value if equals else text)
-        except ValueError:
-            number = math.nan
+        number = _number(value if equals else text)
         if equals and key.strip() == "mean" and 0 < number < 1:
             return cls(mean=number)
-        if not equals and abs(number) <= 10:
+        if not equals and abs(number) <= _MAX_STOPS:
             return cls(stops=number)
-        raise UsageError(
-            f"exposure {text!r} is neither stops from -10 to 10 (such as +0.5) nor mean=V with V between 0 and 1"
-        )
+        raise _no_exposure(repr(text))
 
     def brightness(self, predicted: float) -> float:
         """The mean coded value wanted, given what the model predicted; kept where a picture still is one."""
         wanted = predicted * 2 ** (self.stops / _GAMMA) if self.mean is None else self.mean
         return min(max(wanted, _MEAN_RANGE[0]), _MEAN_RANGE[1])
+
+
+def _number(value: Any) -> float:
+    """NaN for what is none."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return math.nan
+
+
+def _no_exposure(got: str) -> UsageError:
+    return UsageError(
+        f"exposure {got} is neither stops from -{_MAX_STOPS} to {_MAX_STOPS} (such as +0.5) nor mean=V with V between "
+        "0 and 1"
+    )
 
 
 @dataclass(frozen=True)
@@ -164,8 +184,12 @@ class Enhancer:
     ) -> Enhanced:
         """Like calling, for a Picture, with an account of what was done."""
         started = time.perf_counter()
-        if not 0 <= strength <= 1:
-            raise UsageError(f"strength is {strength}, expected 0 (the input) to 1 (fully enhanced)")
+        if not 0 <= _number(strength) <= 1:
+            raise UsageError(f"strength is {strength!r}, expected 0 (the input) to 1 (fully enhanced)")
+        try:
+            seed = operator.index(seed)
+        except TypeError as error:
+            raise UsageError(f"seed is {seed!r}, expected a whole number") from error
         if exposure is not None and not self.model.controls_exposure:
             raise UsageError(f"model {self.model.card.name} has no exposure control: leave the exposure away")
         wish, sampler = Exposure.of(exposure), self.model.card.preset(preset)
@@ -174,14 +198,16 @@ class Enhancer:
         except ValueError as error:
             raise UsageError(f"steps: {error}") from error
 
-        low = picture.pixels.transpose(2, 0, 1)  # views, here and below: large pictures are held only once
+        low = _in_range(picture).transpose(2, 0, 1)  # views, here and below: large pictures are held only once
         overview = describe(low)
         predicted = self.model.predict_brightness(overview)
         brightness = None if predicted is None else wish.brightness(predicted)
         condition = self.model.condition(overview, brightness)
         restored = self._restore(low, condition, sampler, ladder, seed, on_step)
         if strength != 1:
-            restored = low + np.float32(strength) * (restored - low)
+            restored -= low  # in place: see above
+            restored *= np.float32(strength)
+            restored += low
         enhanced = picture.with_pixels(restored.transpose(1, 2, 0))
         return Enhanced(enhanced, brightness, len(ladder) - 1, time.perf_counter() - started)
 
@@ -227,6 +253,14 @@ class Enhancer:
             return unit
 
         return map_tiles(tiles, low.shape, restore, TILE_OVERLAP)
+
+
+def _in_range(picture: Picture) -> FloatArray:
+    """The pixels in [0, 1], a copy only where they are not. Raises ImageError for NaN and infinity."""
+    lowest, highest = float(picture.pixels.min()), float(picture.pixels.max())
+    if not (math.isfinite(lowest) and math.isfinite(highest)):
+        raise ImageError("the picture holds NaN or infinite values, expected [0, 1]: what computed it went wrong")
+    return picture.pixels if 0 <= lowest and highest <= 1 else picture.pixels.clip(0, 1)
 
 
 def load_model(model: str | Path, backend: str = "auto", device: str = "auto", precision: str = "auto") -> Model:

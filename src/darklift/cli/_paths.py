@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import string
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,6 +21,7 @@ EARLIER_RESULT = "_enhanced"
 """What the name of a result ends with (before the extension) where no output was asked for."""
 
 _PLACEHOLDERS = ("stem", "ext", "parent", "n")
+_DIGITS = re.compile(r"0?\d{1,2}d?")
 _SAME_FORMAT = {".jpeg": ".jpg", ".jfif": ".jpg", ".tiff": ".tif"}
 
 
@@ -163,12 +165,14 @@ def _fill(pattern: str, path: Path, extension: str, number: int) -> Path:
 
 def _check_pattern(pattern: str, extension: str | None) -> None:
     try:
-        fields = [(field, spec) for _, field, spec, _ in string.Formatter().parse(pattern) if field is not None]
-        unknown = [field for field, _ in fields if field not in _PLACEHOLDERS]
+        fields = [field for field in string.Formatter().parse(pattern) if field[1] is not None]
+        unknown = [name for _, name, _, _ in fields if name not in _PLACEHOLDERS]
         if unknown:
             known = ", ".join(f"{{{name}}}" for name in _PLACEHOLDERS)
             raise UsageError(f"-o {pattern}: {{{unknown[0]}}} is no placeholder; known are {known}")
-        pattern.format(stem="", ext="", parent="", n=1)
+        # any width would do for str.format, and fill the memory
+        if any(how or (spec and (name != "n" or not _DIGITS.fullmatch(spec))) for _, name, spec, how in fields):
+            raise UsageError(f"-o {pattern} is no valid name pattern: only {{n}} takes a width, such as {{n:03}}")
     except ValueError as error:
         raise UsageError(f"-o {pattern} is no valid name pattern ({error}): write {{{{ for a plain brace") from error
     if not pattern.endswith("{ext}"):

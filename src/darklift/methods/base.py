@@ -23,7 +23,7 @@ Batch = Mapping[str, Tensor]
 class MethodConfig(BaseModel):
     """Base of the methods' configurations: frozen, unknown keys refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 @dataclass(frozen=True)

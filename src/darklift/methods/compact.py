@@ -15,7 +15,7 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from pydantic import ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from torch import Tensor, nn
 
 from darklift.data.crop import Crop
@@ -35,16 +35,16 @@ class CompactConfig(MethodConfig):
 
     fine_widths: tuple[int, ...] = (32, 64, 128, 192)
     coarse_widths: tuple[int, ...] = (24, 48, 96)
-    blocks: int = 2
-    maps: int = 12
-    embedding: int = 128
-    exposure_width: int = 32
-    train_steps: int = 1000
-    noisy_share: float = 0.6
-    noisy_abar: float = 0.01
-    ssim_weight: float = 0.3
-    coarse_weight: float = 0.5
-    exposure_weight: float = 0.1
+    blocks: int = Field(default=2, ge=1)
+    maps: int = Field(default=12, ge=1)
+    embedding: int = Field(default=128, ge=1)
+    exposure_width: int = Field(default=32, ge=1)
+    train_steps: int = Field(default=1000, ge=8)
+    noisy_share: float = Field(default=0.6, ge=0, le=1)
+    noisy_abar: float = Field(default=0.01, ge=0, le=1)
+    ssim_weight: float = Field(default=0.3, ge=0)
+    coarse_weight: float = Field(default=0.5, ge=0)
+    exposure_weight: float = Field(default=0.1, ge=0)
     seed: int = 0
 
     @field_validator("fine_widths", "coarse_widths")

@@ -78,6 +78,8 @@ class ModelCard:
             presets = {name: SamplerPreset.from_dict(preset) for name, preset in values.pop("presets").items()}
             if not presets or not all(isinstance(values.get(name, {}), dict) for name in ("info", "files")):
                 raise ValueError("it has no presets, or info or files of another kind")
+            if not isinstance(multiple := values.get("size_multiple"), int) or multiple < 1:
+                raise ValueError(f"its size_multiple is {multiple!r}, not a whole number from 1")
             return cls(presets=presets, **values)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ModelError(f"{source} is not a model card that this version of darklift reads ({error!r})") from error

@@ -108,7 +108,7 @@ def _reason(error: Exception) -> str:
 
 def _session_options() -> Any:
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # errors only: its warnings are about its own optimiser
+    options.log_severity_level = 4  # nothing: errors are raised, its warnings are about its own optimiser
     threads = os.environ.get("OMP_NUM_THREADS", "")
     if threads.isdigit():
         options.intra_op_num_threads = int(threads)

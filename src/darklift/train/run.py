@@ -96,7 +96,7 @@ class _Run:
         self.board = SummaryWriter(str(folder), purge_step=self.state.step) if self._is_main else None
 
     def close(self) -> None:
-        """Write out what TensorBoard's writer still holds: it does not do so by itself when the process ends."""
+        """Let TensorBoard's writer, a thread of its own, write out what it still holds."""
         if self.board is not None:
             self.board.close()
 

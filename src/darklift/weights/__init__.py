@@ -5,6 +5,7 @@ graphs.
 from __future__ import annotations
 
 import difflib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def find_model(name: str) -> Path:
     """Folder or file of a model: a name of the catalogue, "default", or a path. Raises ModelError."""
     known = CATALOGUE.get(_ALIASES.get(name, name))
     path = known.folder if known else Path(name)
-    if path.exists():
+    if os.path.exists(path):  # unlike Path.exists, it stands any name
         return path
     if known:
         raise ModelError(f"model {name} is not in this installation ({path} is missing): install darklift again")
