@@ -1,7 +1,7 @@
 """Seconds and memory of enhancing, by picture size: python benchmarks/speed.py [MODEL] [--repeat 5]
 
-Each size runs in a process of its own, so that the peak memory is its own; the first picture's time there is the cold start
-(interpreter, imports, model, one picture). Pictures are smooth random light with noise; files are neither read nor written.
+Each size runs in a process of its own, so that the peak memory is its own; the first picture there is timed as the cold
+start (interpreter, imports, model, one picture). Pictures are smooth random light with noise; no files are involved.
 """
 
 from __future__ import annotations

@@ -260,7 +260,7 @@ def _in_range(picture: Picture) -> FloatArray:
     lowest, highest = float(picture.pixels.min()), float(picture.pixels.max())
     if not (math.isfinite(lowest) and math.isfinite(highest)):
         raise ImageError("the picture holds NaN or infinite values, expected [0, 1]: what computed it went wrong")
-    return picture.pixels if 0 <= lowest and highest <= 1 else picture.pixels.clip(0, 1)
+    return picture.pixels if lowest >= 0 and highest <= 1 else picture.pixels.clip(0, 1)
 
 
 def load_model(model: str | Path, backend: str = "auto", device: str = "auto", precision: str = "auto") -> Model:
