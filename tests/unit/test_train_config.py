@@ -103,7 +103,7 @@ def test_later_changes_win(recipe_file):
         ("trian.lr=1", "unknown key 'trian': did you mean 'train'"),
         ("data.sources.1.shar=1", "unknown key 'data.sources.1.shar': did you mean 'share'"),
         ("data.validation.evry=1", "unknown key 'data.validation.evry': did you mean 'every'"),
-        ("train.colour=1", "known keys are steps, batch, lr"),
+        ("train.colour=1", "known keys are stage, initial, steps, batch"),
         ("train.lr=fast", "train.lr: .*number.*, got 'fast'"),
         ("train.lr=", "train.lr: .*number.*, got ''"),
         ("train.lr=-1", "train.lr: .*greater than 0, got -1"),
