@@ -72,6 +72,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
     try:
         description = json.loads(metadata["darklift"])
         name, config, info = description["method"], description["config"], description["info"]
+        if not (isinstance(name, str) and isinstance(config, dict) and isinstance(info, dict)):
+            raise TypeError("its method, config or info is of another kind")
     except (KeyError, TypeError, json.JSONDecodeError) as error:
         raise ModelError(f"{path} does not say what it holds ({error!r}): pass one from a run folder") from error
     method = build_method(name, config)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import math
+import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -147,11 +149,19 @@ class _Batches:
 def _quiet_worker(_: int) -> None:
     """Workers leave the cores to the training step, and signals, which reach all processes of a group, to the main one.
 
-    Obeying a SIGTERM they would take the main process down before it has saved.
+    Obeying a SIGTERM at once they would take the main process down before it has saved.
     """
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _leave_later)
+
+
+def _leave_later(_number: int, _frame: object) -> None:
+    """By then the main process has sent its workers home; if not, it waits for them to obey."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    leaving = threading.Timer(30, os._exit, (0,))
+    leaving.daemon = True
+    leaving.start()
 
 
 def train_steps(
