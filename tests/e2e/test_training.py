@@ -327,9 +327,12 @@ def test_a_finished_run_can_be_resumed_and_made_longer(tiny_recipe: MakeRecipe, 
 def test_changed_settings_of_the_optimisation_hold_after_a_resume(tiny_recipe: MakeRecipe, tmp_path: Path) -> None:
     common = ("train.steps=4", "train.warmup=0", "train.decay=0", NO_VALIDATION)
     run_until(tiny_recipe(*common), tmp_path, 2)
-    after = run(tiny_recipe(*common, "train.lr=1e-4", "train.weight_decay=0.2"), tmp_path, resume=True)
+    after = run(
+        tiny_recipe(*common, "train.lr=1e-4", "train.weight_decay=0.2", "train.beta2=0.9"), tmp_path, resume=True
+    )
     assert {report.lr for report in after.reports} == {1e-4}
-    assert saved(tmp_path)["optimizer"]["param_groups"][0]["weight_decay"] == 0.2
+    (group,) = saved(tmp_path)["optimizer"]["param_groups"]
+    assert (group["weight_decay"], tuple(group["betas"])) == (0.2, (0.9, 0.9))
 
 
 # --- what is refused --------------------------------------------------------------------------------------------------

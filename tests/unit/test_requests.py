@@ -36,7 +36,7 @@ def picture(value):
 
 @pytest.mark.parametrize("seed", [1.5, "3", None, math.nan])
 def test_a_seed_that_is_no_whole_number(seed):
-    with pytest.raises(UsageError, match="seed is .*expected a whole number"):
+    with pytest.raises(UsageError, match=r"seed is .*expected a whole number"):
         Enhancer(Model(CARD, {"step": _Step()}))(picture(0.1), seed=seed)
 
 

@@ -101,6 +101,8 @@ class Model:
     def __init__(self, card: ModelCard, graphs: Mapping[str, GraphRunner]) -> None:
         if "step" not in graphs:
             raise ModelError(f"model {card.name} has no graph 'step'; it has {', '.join(graphs) or 'none'}")
+        if len({preset.predicts for preset in card.presets.values()}) != 1:
+            raise ModelError(f"the presets of model {card.name} disagree on what it predicts: export it again")
         self.card = card
         self._graphs = graphs
 
