@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from darklift.errors import DataError
+from darklift.image import SUPPORTED_EXTENSIONS, is_image_path
 
 __all__ = [
-    "IMAGE_SUFFIXES",
     "Pair",
     "exclude",
     "images_by_name",
@@ -25,8 +25,6 @@ __all__ = [
     "visible_entries",
 ]
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
-"""Lower case; compared without regard to case. Every other file in a data set's folder is ignored."""
 
 MAX_LISTED = 10
 
@@ -50,7 +48,7 @@ def match_pairs(
     """Pair the pictures of two folders by file name without extension.
 
     Extensions may differ (``5.webp`` with ``5.jpg``); names are compared with their case. Hidden files, subfolders and
-    files that are no pictures (:data:`IMAGE_SUFFIXES`) are ignored.
+    files that are no pictures are ignored.
 
     Args:
         low_dir: folder of the low-light pictures.
@@ -100,13 +98,13 @@ def images_by_name(folder: str | os.PathLike[str], pair_name: Callable[[str], st
             f"several pictures of one name in {folder}: {listed(duplicates)}; expected one each: move the others away"
         )
     if not found:
-        raise DataError(f"no picture in {folder}; expected files ending in {' '.join(sorted(IMAGE_SUFFIXES))}")
+        raise DataError(f"no picture in {folder}; expected files ending in {' '.join(sorted(SUPPORTED_EXTENSIONS))}")
     return dict(sorted(found.items(), key=lambda item: natural_key(item[0])))
 
 
 def _image_files(folder: Path) -> list[Path]:
     """Visible picture files directly in a folder."""
-    return [path for path in visible_entries(folder) if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
+    return [path for path in visible_entries(folder) if is_image_path(path) and path.is_file()]
 
 
 def visible_entries(folder: Path) -> list[Path]:

@@ -79,7 +79,7 @@ class TrainConfig(_Settings):
     initial: str | None = None
     """A checkpoint of ours whose weights training begins from; a stage with a teacher holds them frozen, too."""
     steps: int = Field(gt=0)
-    batch: int = Field(default=8, gt=0)
+    batch: int = Field(default=8, gt=0, le=65536)
     """Examples a step over all processes together."""
     lr: float = Field(default=5e-4, gt=0)
     warmup: int = Field(default=200, ge=0)
@@ -96,8 +96,8 @@ class TrainConfig(_Settings):
     """auto: the fastest that trains safely on this device, measured once when the run begins."""
     crops: tuple[tuple[int, int], ...] = ((0, 128),)
     """(first step, side of the crops in pixels); the first steps rise from 0."""
-    workers: int = Field(default=1, ge=0)
-    seed: int = 0
+    workers: int = Field(default=1, ge=0, le=256)
+    seed: int = Field(default=0, ge=0, lt=2**31)
     save_minutes: float = Field(default=10, gt=0)
     log_every: int = Field(default=50, gt=0)
 

@@ -57,7 +57,10 @@ def train(recipe: Recipe, folder: Path, *, resume: bool = False, progress: Progr
     TrainingError, ConfigError, DataError.
     """
     progress = progress or Progress()
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TrainingError(f"cannot make the run folder {folder} ({error.strerror}): choose another") from error
     with _locked(folder), _stop_signals() as stop:
         run = _Run(recipe, folder, resume, progress)
         try:
