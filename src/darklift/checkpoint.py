@@ -4,7 +4,6 @@ again.
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 from collections.abc import Mapping
@@ -18,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from darklift.errors import ModelError
+from darklift.errors import ModelError, hint_for
 from darklift.methods import METHODS, Method
 
 __all__ = ["FORMAT", "Checkpoint", "load_checkpoint", "save_checkpoint", "write_atomically"]
@@ -56,9 +55,7 @@ def save_checkpoint(path: Path, method: Method, weights: Mapping[str, Tensor], i
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Build the method that the file describes and load its weights. Raises ModelError for anything else than our
-    files.
-    """
+    """Build the method that the file describes and load its weights. Raises ModelError for any other file."""
     try:
         with safe_open(str(path), framework="pt") as file:
             metadata = file.metadata() or {}
@@ -94,9 +91,7 @@ def build_method(name: str, config: Mapping[str, Any]) -> Method:
         problem = f"{where}: {first['msg'].removeprefix('Value error, ')}"
         if first["type"] == "extra_forbidden":
             known = list(method_type.config_type.model_fields)
-            near = difflib.get_close_matches(where, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known keys are {', '.join(known)}"
-            problem = f"unknown key {where!r}: {hint}"
+            problem = f"unknown key {where!r}: " + hint_for(where, known, f"known keys are {', '.join(known)}")
         raise ModelError(f"{name} config: {problem}") from error
 
 

@@ -33,11 +33,14 @@ from darklift.runtime import Model, Piece
 from darklift.tiling import Tile, map_tiles, plan_tiles
 from darklift.weights import find_model
 
-__all__ = ["Enhanced", "Enhancer", "Exposure", "load_model"]
+__all__ = ["RESULT_ENDING", "Enhanced", "Enhancer", "Exposure", "load_model"]
 
 ImageLike = TypeVar("ImageLike", Picture, Image.Image, npt.NDArray[Any], str, Path)
 FloatArray = npt.NDArray[np.float32]
 OnStep = Callable[[int, int], None]
+
+RESULT_ENDING = "_enhanced"
+"""What the name of a result ends with (before the extension) where no other was asked for."""
 
 TILE_SIDE, TILE_OVERLAP = 1024, 64
 """Pixels. A picture of up to TILE_SIDE² pixels is worked on in one piece."""
@@ -104,9 +107,7 @@ def _no_exposure(got: str) -> UsageError:
 
 @dataclass(frozen=True)
 class Enhanced:
-    """A result and how it came about: the brightness asked of the model (None: it takes none), steps, seconds without
-    files.
-    """
+    """A result, and how: brightness asked of the model (None: it takes none), steps, seconds without files."""
 
     picture: Picture
     brightness: float | None
@@ -164,7 +165,7 @@ class Enhancer:
             result = to_array(run(from_array(image)).picture, image)
         elif isinstance(image, str | Path):
             path = Path(image)
-            result = type(image)(write_image(run(read_image(path)).picture, path.with_stem(f"{path.stem}_enhanced")))
+            result = type(image)(write_image(run(read_image(path)).picture, path.with_stem(path.stem + RESULT_ENDING)))
         else:
             raise UsageError(
                 f"cannot enhance a {type(image).__name__}: pass a path, a PIL image, an array or a Picture"

@@ -14,6 +14,9 @@
 Every message says three things: what was got, what was expected, what to do.
 """
 
+import difflib
+from collections.abc import Iterable
+
 __all__ = [
     "ConfigError",
     "DarkliftError",
@@ -23,7 +26,14 @@ __all__ = [
     "ModelError",
     "TrainingError",
     "UsageError",
+    "hint_for",
 ]
+
+
+def hint_for(name: str, known: Iterable[str], otherwise: str) -> str:
+    """What a message about an unknown name ends with: the nearest known one, or ``otherwise`` where none is near."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean {near[0]!r}?" if near else otherwise
 
 
 class DarkliftError(Exception):

@@ -72,11 +72,12 @@ def gsad_names(config: GsadConfig) -> dict[str, str]:
         **{f"uncertainty_head.{place}": f"var_conv.{place}" for place in (0, 2, 4)},
         **{ours: theirs for place in (0, 1) for ours, theirs in _block(f"middle.{place}", f"mid.{place}")},
     }
-    for sides, theirs, first, blocks in (("encoder down", "downs", 1, config.blocks), ("decoder up", "ups", 0, None)):
-        side, between = sides.split()
-        place = first
+    for side, between, theirs, place, blocks in (
+        ("encoder", "down", "downs", 1, config.blocks),
+        ("decoder", "up", "ups", 0, config.blocks + 1),
+    ):
         for level in range(len(config.multipliers)):
-            for block in range(blocks or config.blocks + 1):
+            for block in range(blocks):
                 names.update(_block(f"{side}.{level}.{block}", f"{theirs}.{place}"))
                 place += 1
             names[f"{between}.{level}"] = f"{theirs}.{place}.conv"

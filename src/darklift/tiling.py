@@ -60,9 +60,7 @@ def _spans(length: int, side: int, overlap: int, multiple: int) -> Iterator[tupl
 def map_tiles(
     tiles: tuple[Tile, ...], shape: tuple[int, int, int], work: Callable[[Tile], FloatArray], overlap: int
 ) -> FloatArray:
-    """Run ``work`` on each tile and blend its (C, h, w) results into one (C, H, W) picture, cross-fading over the
-    overlaps.
-    """
+    """Run ``work`` on each tile and cross-fade its (C, h, w) results into one (C, H, W) picture."""
     if len(tiles) == 1:
         return work(tiles[0])
     total = np.zeros(shape, dtype=np.float32)

@@ -22,18 +22,10 @@ from darklift.image import (
     to_pil,
     write_image,
 )
+from pictures import noise, saved
 
 LOSSLESS = [".png", ".webp", ".tif", ".bmp"]
 XMP = b"<x:xmpmeta/>"
-
-
-def noise(*shape: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
-
-
-def saved(folder: Path, name: str, image: Image.Image, **options: object) -> Path:
-    image.save(folder / name, **options)
-    return folder / name
 
 
 def exif_block() -> bytes:

@@ -21,18 +21,10 @@ from darklift.image import (
     to_pil,
     write_image,
 )
+from pictures import noise, saved
 
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6" xmp:Rating="4"/></x:xmpmeta>'
 THUMBNAIL = b"\xff\xd8\xff\xe0 a small dark picture \xff\xd9"
-
-
-def noise(*shape: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
-
-
-def saved(folder: Path, name: str, image: Image.Image, **options: object) -> Path:
-    image.save(folder / name, **options)
-    return folder / name
 
 
 def exif_with_everything(orientation: int = 1, *, after_thumbnail: bytes = b"") -> bytes:

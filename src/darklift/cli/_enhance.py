@@ -149,7 +149,8 @@ def enhance(
 def _plan(
     inputs: Sequence[str], output: str | None, image_format: str | None, overwrite: bool, recursive: bool, quiet: bool
 ) -> list[Job]:
-    from darklift.cli._paths import EARLIER_RESULT, find_pictures, plan_jobs, without_earlier_results
+    from darklift.cli._paths import find_pictures, plan_jobs, without_earlier_results
+    from darklift.enhance import RESULT_ENDING
 
     extension = None
     if image_format is not None:
@@ -161,7 +162,7 @@ def _plan(
         found, skipped = without_earlier_results(found)
         if skipped and not quiet:
             names = ", ".join(str(path) for path in skipped[:5]) + (", ..." if len(skipped) > 5 else "")
-            say(f"left out {len(skipped)} of an earlier run (*{EARLIER_RESULT}.*): {names}")
+            say(f"left out {len(skipped)} of an earlier run (*{RESULT_ENDING}.*): {names}")
     if not found:
         raise UsageError("there are only results of an earlier run: name one, or choose an output with -o")
     return plan_jobs(found, output, extension=extension, overwrite=overwrite)

@@ -12,13 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from darklift.data.pairs import listed, natural_key
+from darklift.enhance import RESULT_ENDING
 from darklift.errors import UsageError
 from darklift.image import SUPPORTED_EXTENSIONS, is_image_path
 
-__all__ = ["EARLIER_RESULT", "Found", "Job", "find_pictures", "plan_jobs", "without_earlier_results"]
-
-EARLIER_RESULT = "_enhanced"
-"""What the name of a result ends with (before the extension) where no output was asked for."""
+__all__ = ["Found", "Job", "find_pictures", "plan_jobs", "without_earlier_results"]
 
 _PLACEHOLDERS = ("stem", "ext", "parent", "n")
 _DIGITS = re.compile(r"0?\d{1,2}d?")
@@ -99,8 +97,8 @@ def without_earlier_results(found: Sequence[Found]) -> tuple[list[Found], list[P
 
     def is_result(picture: Found) -> bool:
         path = picture.path
-        source = path.parent / f"{path.stem.removesuffix(EARLIER_RESULT)}{path.suffix}"
-        return path.stem.endswith(EARLIER_RESULT) and (not picture.named or _identity(source) in sources)
+        source = path.parent / f"{path.stem.removesuffix(RESULT_ENDING)}{path.suffix}"
+        return path.stem.endswith(RESULT_ENDING) and (not picture.named or _identity(source) in sources)
 
     return [p for p in found if not is_result(p)], [p.path for p in found if is_result(p)]
 
@@ -139,7 +137,7 @@ def _naming(output: str | None, several: bool, extension: str | None) -> tuple[C
         return Path(str(output)) / inside / f"{picture.path.stem}{ext(picture)}"
 
     if output is None:
-        return lambda picture, _: picture.path.with_name(f"{picture.path.stem}{EARLIER_RESULT}{ext(picture)}"), False
+        return lambda picture, _: picture.path.with_name(f"{picture.path.stem}{RESULT_ENDING}{ext(picture)}"), False
     if os.path.isdir(output):
         return in_folder, False
     if "{" in output or "}" in output:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import shlex
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Annotated
 import typer
 
 from darklift.cli._console import say
-from darklift.errors import ConfigError
+from darklift.errors import ConfigError, hint_for
 
 __all__ = ["find_recipe", "train"]
 
@@ -80,8 +79,7 @@ def find_recipe(text: str) -> Path:
     shipped = _SHIPPED / f"{name}.toml"
     if path.parent in (Path(), Path("recipes")) and shipped.is_file():
         return shipped
-    near = difflib.get_close_matches(name, _shipped_names(), n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"pass a .toml file, or one of {', '.join(_shipped_names())}"
+    hint = hint_for(name, _shipped_names(), f"pass a .toml file, or one of {', '.join(_shipped_names())}")
     raise ConfigError(f"there is no recipe {text!r}: {hint}")
 
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from darklift.data.crop import Crop
-from darklift.diffusion import NoiseSchedule, SamplerPreset
+from darklift.diffusion import SamplerPreset
 
 __all__ = ["Arrays", "Batch", "Graph", "Method", "MethodConfig", "Stage"]
 
@@ -75,11 +75,6 @@ class Method(Protocol):
     @property
     def net(self) -> nn.Module:
         """All parameters, those of training only too."""
-        ...
-
-    @property
-    def schedule(self) -> NoiseSchedule:
-        """The noise schedule of training."""
         ...
 
     @property

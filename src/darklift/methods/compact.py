@@ -19,7 +19,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from torch import Tensor, nn
 
 from darklift.data.crop import Crop
-from darklift.diffusion import NoiseSchedule, SamplerPreset, add_noise, noise_image, random_generator
+from darklift.diffusion import SamplerPreset, add_noise, noise_image, random_generator
 from darklift.methods.base import Arrays, Batch, Graph, MethodConfig, Stage
 from darklift.nets.compact import CompactNet, CompactNetConfig
 from darklift.nets.losses import ssim
@@ -76,7 +76,6 @@ class Compact:
                 exposure_width=config.exposure_width,
             )
         )
-        self.schedule = NoiseSchedule.cosine(config.train_steps)
         self.size_multiple = 2 ** len(config.fine_widths)
         self.presets: Mapping[str, SamplerPreset] = MappingProxyType(
             {

@@ -98,7 +98,6 @@ class Gsad:
                 nn.init.orthogonal_(module.weight)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
-        self.schedule = NoiseSchedule.linear(config.train_steps, config.beta_start, config.beta_end)
         self.size_multiple = 2 ** (len(config.multipliers) - 1)
         self.presets = _presets(config.preset)
         self.stages = (

@@ -39,9 +39,7 @@ class ModulatedBlock(nn.Module):
 
 
 def colour_map(unit: Tensor) -> Tensor:
-    """The share of each channel in a pixel's sum, signed (LLDiffusion, arXiv 2307.14659): (B, 3, H, W) unit ->
-    signed.
-    """
+    """Each channel's share in a pixel's sum (LLDiffusion, arXiv 2307.14659): (B, 3, H, W) unit -> signed."""
     return (unit / (unit.sum(dim=1, keepdim=True) + 1e-4)).clamp(0, 1) * 2 - 1
 
 

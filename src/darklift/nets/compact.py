@@ -121,9 +121,7 @@ def _scaled(low: Tensor, gain: Tensor) -> Tensor:
 
 
 class CoarseNet(nn.Module):
-    """Whole photo, small: a coarse picture and feature maps for the fine net, and one vector that describes the
-    photo.
-    """
+    """Whole photo, small: a coarse picture and feature maps for the fine net, and a vector that describes it."""
 
     def __init__(self, config: CompactNetConfig) -> None:
         super().__init__()
@@ -137,8 +135,9 @@ class CoarseNet(nn.Module):
         self.summary = nn.Linear(widths[-1], config.embedding)
 
     def forward(self, thumbnail: Tensor, statistics: Tensor, brightness: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(B, 3, S, S), (B, statistics), (B,) the mean wanted -> coarse (B, 3, S, S), maps (B, M, S, S), photo (B,
-        E).
+        """Thumbnail (B, 3, S, S), statistics (B, 14), the mean wanted (B,).
+
+        Returns the coarse picture (B, 3, S, S), maps (B, M, S, S), and the photo's vector (B, E).
         """
         gain = brightness / _mean(statistics)
         wanted = torch.stack([brightness, brightness.log2() / 4, gain.log2() / 4], dim=1)
@@ -153,9 +152,7 @@ class CoarseNet(nn.Module):
 
 
 class FineNet(nn.Module):
-    """A piece of the photo at full resolution, worked on at half resolution (pixel unshuffle); sides are multiples of
-    16.
-    """
+    """A piece of the photo, worked on at half resolution (pixel unshuffle); its sides are multiples of 16."""
 
     def __init__(self, config: CompactNetConfig) -> None:
         super().__init__()
@@ -174,8 +171,9 @@ class FineNet(nn.Module):
     def forward(
         self, x_signed: Tensor, abar: Tensor, low: Tensor, gain: Tensor, coarse: Tensor, maps: Tensor, photo: Tensor
     ) -> Tensor:
-        """x_signed, low (B, 3, H, W); abar, gain (B,); coarse, maps (B, ., H/2, W/2) of this piece; -> x0 (B, 3, H,
-        W) unit.
+        """x_signed, low (B, 3, H, W); abar, gain (B,); coarse, maps (B, ., H/2, W/2) of this piece; photo (B, E).
+
+        Returns x0 (B, 3, H, W) unit.
         """
         embedding = self.embed(torch.cat([photo, level_features(abar)], dim=1))
         seen = torch.cat([x_signed, low.sqrt(), _scaled(low, gain), colour_map(low)], dim=1)
@@ -230,9 +228,7 @@ class CompactNet(nn.Module):
         statistics: Tensor,
         brightness: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Everything that training needs: x0 (B, 3, H, W), the coarse picture (B, 3, S, S), predicted brightness
-        (B,).
-        """
+        """What training needs: x0 (B, 3, H, W), the coarse picture (B, 3, S, S), predicted brightness (B,)."""
         condition = self.coarse(thumbnail, statistics, brightness)
         x0 = self.denoise(x_signed, abar, low, box, statistics, brightness, condition)
         return x0, condition[0], self.exposure(thumbnail, statistics)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any, Literal
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from darklift.errors import ConfigError
+from darklift.errors import ConfigError, hint_for
 
 __all__ = ["DataConfig", "Recipe", "SourceConfig", "TrainConfig", "ValidationConfig", "dump_recipe", "load_recipe"]
 
@@ -193,6 +192,5 @@ def _unknown_key(location: tuple[int | str, ...]) -> str:
         candidates = [annotation, *getattr(annotation, "__args__", ())]
         model = next((c for c in candidates if hasattr(c, "model_fields")), model)
     known = list(model.model_fields)
-    near = difflib.get_close_matches(str(location[-1]), known, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"known keys are {', '.join(known)}"
+    hint = hint_for(str(location[-1]), known, f"known keys are {', '.join(known)}")
     return f"unknown key {'.'.join(map(str, location))!r}: {hint}"

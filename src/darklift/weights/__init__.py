@@ -4,12 +4,11 @@ graphs.
 
 from __future__ import annotations
 
-import difflib
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from darklift.errors import ModelError
+from darklift.errors import ModelError, hint_for
 
 __all__ = ["CATALOGUE", "KnownModel", "find_model"]
 
@@ -52,6 +51,5 @@ def find_model(name: str) -> Path:
     if known:
         raise ModelError(f"model {name} is not in this installation ({path} is missing): install darklift again")
     names = [*_ALIASES, *CATALOGUE]
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"known models are {', '.join(names)}; or pass a path"
+    hint = hint_for(name, names, f"known models are {', '.join(names)}; or pass a path")
     raise ModelError(f"there is no model, file or folder {name!r}: {hint}")
