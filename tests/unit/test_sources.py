@@ -206,6 +206,24 @@ def test_as_many_are_recompressed_as_stated_and_never_the_target(make_source):
     assert changed / 300 == pytest.approx(0.3, abs=0.1)
 
 
+def test_half_of_the_targets_are_exposed_otherwise_and_then_choose_no_brightness(make_source):
+    plain, mixture = (Mixture((make_source(sizes=((40, 40),), re_exposed=stops),)) for stops in (0.0, 0.4))
+    ratios = []
+    for index in range(200):
+        one, other = draw(plain, index), draw(mixture, index)
+        np.testing.assert_array_equal(one.low, other.low)
+        if other.exposure_weight:
+            np.testing.assert_array_equal(one.photo_high, other.photo_high)
+            continue
+        height, width = other.photo_high.shape[1:]
+        top, left, bottom, right = np.rint(other.box * [height, width, height, width]).astype(int)
+        np.testing.assert_array_equal(other.photo_high[:, top:bottom, left:right], other.high)
+        ratios.append(np.log2(other.photo_high.mean() / one.photo_high.mean()))
+    assert len(ratios) / 200 == pytest.approx(0.5, abs=0.12)
+    assert -0.42 < min(ratios) < -0.3
+    assert 0.3 < max(ratios) < 0.42
+
+
 def test_an_example_carries_its_number_its_file_and_its_weights(make_source):
     source = make_source("lol", sizes=((40, 40),), exposure_weight=0.3, clipped_weight=0.2)
     crop = draw(Mixture((source,)), 17)

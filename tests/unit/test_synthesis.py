@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from darklift.data.synthesis import Camera, darken, draw_camera, jitter_exposure, recompress
+from darklift.data.synthesis import MAX_EXPOSE, Camera, darken, draw_camera, expose, jitter_exposure, recompress
 
 PERFECT = Camera(stops=0, gains=(1, 1, 1), shot=0, read=0, correlated=0, black=0, jpeg=None)
 
@@ -150,6 +150,16 @@ def test_jittered_codes_are_multiplied_rounded_and_clipped():
     for stops in (-1.3, 0.0, 0.4, 1.0):
         expected = np.clip(np.floor(np.arange(256) * 2.0**stops + 0.5), 0, 255).reshape(16, 16)
         np.testing.assert_array_equal(jitter_exposure(every_code(), stops)[0], expected)
+
+
+@pytest.mark.parametrize("stops", [-2.0, -MAX_EXPOSE, -0.1, 0.0, 0.1, MAX_EXPOSE])
+def test_another_exposure_keeps_black_white_and_the_order_of_tones(stops):
+    codes = expose(every_code(), stops)[0].ravel().astype(int)
+    assert (codes[0], codes[255]) == (0, 255)
+    assert (np.diff(codes) >= 0).all()
+    shadows = np.arange(256) < 64
+    assert np.abs(codes - np.arange(256) * 2.0**stops)[shadows].max() < 1, "a plain gain where nothing is near white"
+    assert (codes[128] > 128) == (stops > 0)
 
 
 def test_recompression_keeps_what_the_picture_shows():

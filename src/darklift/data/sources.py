@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from darklift.data.crop import Crop, Planes, cut
-from darklift.data.synthesis import darken, draw_camera, jitter_exposure, recompress
+from darklift.data.synthesis import darken, draw_camera, expose, jitter_exposure, recompress
 from darklift.errors import DataError
 from darklift.image import read_image
 
@@ -22,7 +22,9 @@ class Source:
 
     highs: the good pictures. lows: their dark partners, or None to darken the good ones on the fly.
     share: weight in the mixture. jitter: pairs' dark pictures are made up to this many stops darker or lighter.
-    recompressed: how often a pair's dark picture goes through a JPEG file. The two weights: see :class:`Crop`.
+    recompressed: how often a pair's dark picture goes through a JPEG file. re_exposed: half of the targets are made up
+    to this many stops brighter or darker, at most :data:`~darklift.data.synthesis.MAX_EXPOSE`: they teach what the
+    brightness wanted means, and say nothing about the brightness to choose. The two weights: see :class:`Crop`.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Source:
     share: float = 1.0
     jitter: float = 0.0
     recompressed: float = 0.0
+    re_exposed: float = 0.0
     part_share: float = 0.5
     turn_share: float = 0.25
     max_stops: float = 7.0
@@ -86,6 +89,10 @@ class Mixture:
                 photo_low = jitter_exposure(photo_low, float(rng.uniform(-source.jitter, source.jitter)))
             if rng.random() < source.recompressed:
                 photo_low = recompress(photo_low, int(rng.integers(60, 96)))
+        exposure_weight = source.exposure_weight
+        if source.re_exposed and rng.random() < 0.5:
+            photo_high = expose(photo_high, float(rng.uniform(-source.re_exposed, source.re_exposed)))
+            exposure_weight = 0.0
         return Crop(
             low=np.ascontiguousarray(place.crop(photo_low)),
             high=np.ascontiguousarray(place.crop(photo_high)),
@@ -94,7 +101,7 @@ class Mixture:
             photo_high=photo_high,
             name=f"{source.name}/{source.highs[number].name}",
             index=index,
-            exposure_weight=source.exposure_weight,
+            exposure_weight=exposure_weight,
             clipped_weight=source.clipped_weight,
         )
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import Literal, TypeAlias
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["ModulatedBlock", "colour_map", "level_features", "resample_box", "zero_"]
+__all__ = ["ModulatedBlock", "Padding", "colour_map", "level_features", "resample_box", "zero_"]
+
+Padding: TypeAlias = Literal["zeros", "replicate"]
 
 
 def zero_(layer: nn.Module) -> None:
@@ -22,13 +25,14 @@ class ModulatedBlock(nn.Module):
 
     Scale and shift (FiLM; Perez et al. 2018, arXiv 1709.07871) come from one vector a picture. Nothing is pooled or
     normalised over the input, so a tile gives what the same place of the whole picture gives. Starts as the identity.
+    padding: what the convolutions see beyond the border, see :class:`torch.nn.Conv2d`.
     """
 
-    def __init__(self, channels: int, embedding: int) -> None:
+    def __init__(self, channels: int, embedding: int, padding: Padding = "zeros") -> None:
         super().__init__()
         self.modulation = nn.Linear(embedding, 2 * channels)
-        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1, padding_mode=padding)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, padding_mode=padding)
         zero_(self.modulation)
         zero_(self.conv2)
 

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from darklift.nets.blocks import ModulatedBlock, colour_map, level_features, resample_box, zero_
+from darklift.nets.blocks import ModulatedBlock, Padding, colour_map, level_features, resample_box, zero_
 
 __all__ = ["CoarseNet", "CompactNet", "CompactNetConfig", "ExposureNet", "FineNet"]
 
@@ -81,18 +81,23 @@ class _Attention(nn.Module):
 class _UNet(nn.Module):
     """U-Net of modulated blocks: strided convolutions down, nearest ×2 + convolution up, skips added."""
 
-    def __init__(self, widths: tuple[int, ...], blocks: int, embedding: int, *, attention: bool) -> None:
+    def __init__(
+        self, widths: tuple[int, ...], blocks: int, embedding: int, *, attention: bool, padding: Padding
+    ) -> None:
         super().__init__()
 
         def level(width: int) -> nn.ModuleList:
-            return nn.ModuleList(ModulatedBlock(width, embedding) for _ in range(blocks))
+            return nn.ModuleList(ModulatedBlock(width, embedding, padding) for _ in range(blocks))
+
+        def convolution(before: int, after: int, stride: int = 1) -> nn.Conv2d:
+            return nn.Conv2d(before, after, 3, stride=stride, padding=1, padding_mode=padding)
 
         pairs = list(pairwise(widths))
         self.encoder = nn.ModuleList(level(width) for width in widths[:-1])
-        self.down = nn.ModuleList(nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in pairs)
+        self.down = nn.ModuleList(convolution(a, b, stride=2) for a, b in pairs)
         self.bottom = level(widths[-1])
         self.attention = _Attention(widths[-1]) if attention else nn.Identity()
-        self.up = nn.ModuleList(nn.Conv2d(b, a, 3, padding=1) for a, b in reversed(pairs))
+        self.up = nn.ModuleList(convolution(b, a) for a, b in reversed(pairs))
         self.decoder = nn.ModuleList(level(width) for width in reversed(widths[:-1]))
 
     def forward(self, x: Tensor, embedding: Tensor) -> tuple[Tensor, Tensor]:
@@ -129,9 +134,10 @@ class CoarseNet(nn.Module):
             nn.Linear(config.statistics + 3, config.embedding), nn.SiLU(), nn.Linear(config.embedding, config.embedding)
         )
         widths = config.coarse_widths
-        self.stem = nn.Conv2d(9, widths[0], 3, padding=1)
-        self.unet = _UNet(widths, config.blocks, config.embedding, attention=True)
-        self.head = nn.Conv2d(widths[0], 3 + config.maps, 3, padding=1)
+        # Zeros beyond the border would tell the net where a photo ends: smooth skies then came with a lighter frame.
+        self.stem = nn.Conv2d(9, widths[0], 3, padding=1, padding_mode="replicate")
+        self.unet = _UNet(widths, config.blocks, config.embedding, attention=True, padding="replicate")
+        self.head = nn.Conv2d(widths[0], 3 + config.maps, 3, padding=1, padding_mode="replicate")
         self.summary = nn.Linear(widths[-1], config.embedding)
 
     def forward(self, thumbnail: Tensor, statistics: Tensor, brightness: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -164,7 +170,7 @@ class FineNet(nn.Module):
             nn.SiLU(),
         )
         self.stem = nn.Conv2d(4 * 12 + 3 + config.maps, widths[0], 3, padding=1)
-        self.unet = _UNet(widths, config.blocks, config.embedding, attention=False)
+        self.unet = _UNet(widths, config.blocks, config.embedding, attention=False, padding="zeros")
         self.head = nn.Conv2d(widths[0], 12, 3, padding=1)
         zero_(self.head)
 

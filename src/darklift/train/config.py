@@ -11,6 +11,7 @@ from typing import Any, Literal
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from darklift.data.synthesis import MAX_EXPOSE
 from darklift.errors import ConfigError, hint_for
 
 __all__ = ["DataConfig", "Recipe", "SourceConfig", "TrainConfig", "ValidationConfig", "dump_recipe", "load_recipe"]
@@ -42,6 +43,7 @@ class SourceConfig(_Settings):
     share: float = Field(default=1.0, gt=0)
     jitter: float = Field(default=0.0, ge=0)
     recompressed: float = Field(default=0.0, ge=0, le=1)
+    re_exposed: float = Field(default=0.0, ge=0, le=MAX_EXPOSE)
     part_share: float = Field(default=0.5, ge=0, le=1)
     turn_share: float = Field(default=0.25, ge=0, le=1)
     max_stops: float = Field(default=7.0, ge=0)

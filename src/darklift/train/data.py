@@ -20,6 +20,7 @@ _SOURCE_SETTINGS = (
     "share",
     "jitter",
     "recompressed",
+    "re_exposed",
     "part_share",
     "turn_share",
     "max_stops",
