@@ -5,7 +5,6 @@ again.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +17,10 @@ from safetensors.torch import save
 from torch import Tensor
 
 from darklift.errors import ModelError, hint_for
+from darklift.files import write_atomically
 from darklift.methods import METHODS, Method
 
-__all__ = ["FORMAT", "Checkpoint", "load_checkpoint", "save_checkpoint", "write_atomically"]
+__all__ = ["FORMAT", "Checkpoint", "load_checkpoint", "save_checkpoint"]
 
 FORMAT = "darklift-checkpoint-1"
 
@@ -31,20 +31,6 @@ class Checkpoint:
 
     method: Method
     info: Mapping[str, Any]
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write beside the target, then rename over it: readers see the old file or the new one, never half of one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def save_checkpoint(path: Path, method: Method, weights: Mapping[str, Tensor], info: Mapping[str, Any]) -> None:

@@ -18,8 +18,9 @@ import onnx
 import torch
 from onnx import helper, numpy_helper
 
-from darklift.checkpoint import load_checkpoint, write_atomically
+from darklift.checkpoint import load_checkpoint
 from darklift.errors import ModelError, UsageError
+from darklift.files import write_atomically
 from darklift.methods import Graph, Method
 from darklift.runtime import ModelCard
 from darklift.runtime.onnx import CARD_FILE

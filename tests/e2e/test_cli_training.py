@@ -200,7 +200,8 @@ class TestEvaluate:
         ("options", "code", "message"),
         [
             (["--names", "gone.txt"], 1, "cannot read gone.txt"),
-            (["--json", "here.json"], 2, "--json here.json exists already"),
+            (["--json", "here.json"], 2, "--json here.json: it exists already"),
+            (["--json", "here.json/scores.json"], 2, "here.json is not a folder"),
             (["--sheet", "here.json"], 2, "not the name of a picture"),
             (["--low", "gone"], 1, "no folder gone"),
             (["--steps", "9"], 2, "takes 1 to 8 steps"),

@@ -26,7 +26,7 @@ from accelerate.state import AcceleratorState
 import darklift
 from darklift import Enhancer, read_image
 from darklift.checkpoint import build_method, load_checkpoint
-from darklift.errors import ConfigError, ModelError, TrainingError
+from darklift.errors import ConfigError, TrainingError
 from darklift.methods import Stage
 from darklift.methods.compact import Compact
 from darklift.train import Recipe, StepReport, load_recipe, train
@@ -375,7 +375,7 @@ def test_a_damaged_state_is_said_to_be_one(tiny_recipe: MakeRecipe, tmp_path: Pa
 def test_impossible_recipes_are_refused_before_anything_is_written(tiny_recipe: MakeRecipe, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"side of 34 pixels.*multiples of 4"):
         train(tiny_recipe("train.crops=[[0, 32], [50, 34]]"), tmp_path)
-    with pytest.raises(ModelError, match="did you mean 'fine_widths'"):
+    with pytest.raises(ConfigError, match="did you mean 'fine_widths'"):
         train(tiny_recipe("model.fine_width=[8, 16]"), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] in ([".lock"], [])
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from darklift.cli._console import Bar, progress_bar, say, warn
-from darklift.cli._options import make_folder
+from darklift.cli._options import make_folder, obstacle
 from darklift.cli._paths import Job
 from darklift.errors import DarkliftError, ImageError, UsageError
 from darklift.image import SUPPORTED_EXTENSIONS, Picture, is_image_path, read_image, write_image
@@ -165,12 +165,6 @@ def _check_job(job: Job, overwrite: bool) -> None:
     if not is_image_path(job.target):
         kinds = ", ".join(sorted(SUPPORTED_EXTENSIONS))
         raise ImageError(f"cannot write {job.target}: expected one of {kinds}, choose one with --format")
-    if os.path.isdir(job.target):
-        raise ImageError(f"cannot write {job.target}: there is a folder of that name, choose another with -o")
-    if os.path.lexists(job.target) and not overwrite:
-        raise ImageError(f"cannot write {job.target}: it exists already, choose another -o or add --overwrite")
-    around = next((folder for folder in job.target.parents if os.path.lexists(folder)), Path())
-    if not os.path.isdir(around):
-        raise ImageError(f"cannot write {job.target}: {around} is not a folder")
-    if not os.access(around, os.W_OK | os.X_OK):
-        raise ImageError(f"cannot write {job.target}: the folder {around} is read-only, choose another with -o")
+    problem = obstacle(job.target, overwrite)
+    if problem is not None:
+        raise ImageError(f"cannot write {job.target}: {problem}")

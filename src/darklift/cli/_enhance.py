@@ -21,7 +21,7 @@ from darklift.cli._options import (
     PresetOption,
     SeedOption,
     StepsOption,
-    check_new_sheet,
+    check_new_picture,
 )
 from darklift.errors import UsageError
 
@@ -174,7 +174,7 @@ def _check_saving(jobs: Sequence[Job], lossless: bool, sheet: str | None, overwr
         raise UsageError(f"--lossless: {jpeg} would be JPEG, which is always lossy; add --format webp or --format png")
     if sheet is None:
         return
-    check_new_sheet(sheet, overwrite)
+    check_new_picture("--sheet", sheet, overwrite)
     place = os.path.realpath(sheet)
     if any(place in (os.path.realpath(job.source), os.path.realpath(job.target)) for job in jobs):
         raise UsageError(f"--sheet {sheet} is one of the pictures, too: choose another name")

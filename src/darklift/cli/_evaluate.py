@@ -22,10 +22,11 @@ from darklift.cli._options import (
     PresetOption,
     SeedOption,
     StepsOption,
-    check_new_sheet,
+    check_new_file,
+    check_new_picture,
     make_folder,
 )
-from darklift.errors import UsageError
+from darklift.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -89,9 +90,9 @@ def evaluate(
         raise UsageError("--exposure and --ground-truth-mean both say how bright: leave one of them away")
     wish = None if exposure is None else Exposure.of(exposure)
     if sheet is not None:
-        check_new_sheet(sheet, overwrite)
-    if json_file is not None and json_file.exists() and not overwrite:
-        raise UsageError(f"--json {json_file} exists already: choose another name, or add --overwrite")
+        check_new_picture("--sheet", sheet, overwrite)
+    if json_file is not None:
+        check_new_file("--json", json_file, overwrite)
     pairs = match_pairs(low, high, pair_name=strip_role_prefix)
     if names is not None:
         pairs = select(pairs, read_names(names))
@@ -155,9 +156,10 @@ class _Keep:
 
 
 def _write_json(path: Path, text: str) -> None:
-    make_folder(path.parent)
+    from darklift.files import write_atomically
+
     try:
-        path.write_text(text, encoding="utf-8")
+        write_atomically(path, text.encode())
     except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}") from error
+        raise DataError(f"cannot write {path}: {error.strerror}") from error
     say(f"numbers: {path}")

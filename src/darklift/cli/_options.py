@@ -23,8 +23,10 @@ __all__ = [
     "PresetOption",
     "SeedOption",
     "StepsOption",
-    "check_new_sheet",
+    "check_new_file",
+    "check_new_picture",
     "make_folder",
+    "obstacle",
 ]
 
 
@@ -102,16 +104,34 @@ PrecisionOption: TypeAlias = Annotated[
 OverwriteOption: TypeAlias = Annotated[bool, typer.Option("--overwrite", help="Replace files that are there already.")]
 
 
-def check_new_sheet(sheet: str, overwrite: bool) -> None:
-    """Refuse early what writing the sheet would refuse at the end. Raises UsageError."""
+def check_new_picture(option: str, path: str, overwrite: bool) -> None:
+    """Like :func:`check_new_file`, for a picture. Raises UsageError."""
     from darklift.image import is_image_path
 
-    if not is_image_path(sheet):
-        raise UsageError(f"--sheet {sheet} is not the name of a picture: let it end with .png or .jpg")
-    if os.path.isdir(sheet):
-        raise UsageError(f"--sheet {sheet} is a folder: choose the name of a file")
-    if os.path.exists(sheet) and not overwrite:
-        raise UsageError(f"--sheet {sheet} exists already: choose another name, or add --overwrite")
+    if not is_image_path(path):
+        raise UsageError(f"{option} {path} is not the name of a picture: let it end with .png or .jpg")
+    check_new_file(option, path, overwrite)
+
+
+def check_new_file(option: str, path: str | Path, overwrite: bool) -> None:
+    """Refuse before the work what writing this file would refuse after it. Raises UsageError."""
+    problem = obstacle(Path(path), overwrite)
+    if problem is not None:
+        raise UsageError(f"{option} {path}: {problem}")
+
+
+def obstacle(path: Path, overwrite: bool) -> str | None:
+    """Why this file cannot be written, and what to do; None where nothing is in the way."""
+    if os.path.isdir(path):
+        return "there is a folder of that name, choose another name"
+    if os.path.lexists(path) and not overwrite:
+        return "it exists already, choose another name or add --overwrite"
+    around = next((folder for folder in path.parents if os.path.lexists(folder)), Path())
+    if not os.path.isdir(around):
+        return f"{around} is not a folder"
+    if not os.access(around, os.W_OK | os.X_OK):
+        return f"the folder {around} is read-only, choose another"
+    return None
 
 
 def make_folder(folder: Path) -> None:

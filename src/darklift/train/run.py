@@ -19,8 +19,9 @@ from accelerate import Accelerator
 from filelock import FileLock, Timeout
 from torch.utils.tensorboard import SummaryWriter
 
-from darklift.checkpoint import build_method, load_checkpoint, load_weights, save_checkpoint, write_atomically
-from darklift.errors import ConfigError, TrainingError
+from darklift.checkpoint import build_method, load_checkpoint, load_weights, save_checkpoint
+from darklift.errors import ConfigError, ModelError, TrainingError
+from darklift.files import write_atomically
 from darklift.methods import Method, Stage
 from darklift.train.config import Recipe, TrainConfig, dump_recipe
 from darklift.train.data import build_mixture
@@ -80,7 +81,7 @@ class _Run:
         self.recipe = recipe = _settle_precision(recipe, saved)
         self.accelerator = Accelerator(mixed_precision=recipe.train.precision, cpu=not torch.cuda.is_available())
         torch.manual_seed(recipe.train.seed)
-        self.method: Method = build_method(recipe.method, recipe.model)
+        self.method: Method = _build(recipe)
         self.stage = _choose_stage(self.method, recipe.train)
         _check_crops(recipe.train, self.method)
         if saved is None and recipe.train.initial is not None:
@@ -249,6 +250,13 @@ class _Run:
         if saved["scaler"] and self.accelerator.scaler:
             self.accelerator.scaler.load_state_dict(saved["scaler"])
         self.state.step, self.best = saved["step"], saved["best"]
+
+
+def _build(recipe: Recipe) -> Method:
+    try:
+        return build_method(recipe.method, recipe.model)
+    except ModelError as error:  # here it is the request that is wrong, not a file
+        raise ConfigError(str(error)) from error
 
 
 def _settle_precision(recipe: Recipe, saved: dict[str, Any] | None) -> Recipe:
