@@ -29,11 +29,12 @@ from darklift.image import (
     write_image,
 )
 from darklift.overview import describe
-from darklift.runtime import Model, Piece
-from darklift.tiling import Tile, map_tiles, plan_tiles
+from darklift.runtime import Model
+from darklift.tiling import Tile, map_tiles, plan_tiles, plan_windows
 from darklift.weights import find_model
+from darklift.windows import Window, memory_of_windows, predict_whole, predict_windows
 
-__all__ = ["RESULT_ENDING", "Enhanced", "Enhancer", "Exposure", "load_model"]
+__all__ = ["RESULT_ENDING", "Enhanced", "Enhancer", "Exposure", "Window", "load_model"]
 
 ImageLike = TypeVar("ImageLike", Picture, Image.Image, npt.NDArray[Any], str, Path)
 FloatArray = npt.NDArray[np.float32]
@@ -107,12 +108,33 @@ def _no_exposure(got: str) -> UsageError:
 
 @dataclass(frozen=True)
 class Enhanced:
-    """A result, and how: brightness asked of the model (None: it takes none), steps, seconds without files."""
+    """A result, and how: brightness asked of the model (None: it takes none), steps, seconds without files.
+
+    uncertainty: float32 (H, W), where it was asked for: the model's own word on where it is unsure, in units of its
+    own, the mean over steps and channels; larger is less sure.
+    """
 
     picture: Picture
     brightness: float | None
     steps: int
     seconds: float
+    uncertainty: FloatArray | None = None
+
+
+@dataclass(frozen=True)
+class _Sampling:
+    """How one picture is sampled."""
+
+    preset: SamplerPreset
+    ladder: Ladder
+    seed: int
+    window: Window | None
+    uncertainty: bool
+    on_step: OnStep | None
+
+    @property
+    def steps(self) -> int:
+        return len(self.ladder) - 1
 
 
 class Enhancer:
@@ -142,6 +164,7 @@ class Enhancer:
         exposure: Exposure | float | str | None = None,
         strength: float = 1.0,
         seed: int = 0,
+        window: Window | int | None = None,
         on_step: OnStep | None = None,
     ) -> ImageLike:
         """Enhance one picture; what goes in comes out: Picture, PIL image (L, LA, RGB, RGBA, whichever fits), or array
@@ -150,11 +173,20 @@ class Enhancer:
         A path in gives a path out: ``night.jpg`` is read, ``night_enhanced.jpg`` written beside it (never over an
         existing file). preset: one of the model's ways of sampling, None for its default. steps: of sampling, None for
         the preset's. exposure: see :class:`Exposure`.
-        strength: 0 = the input, 1 = fully enhanced. seed: of the sampler's noise. on_step: told (steps done, steps in
-        all). Raises ImageError, UsageError.
+        strength: 0 = the input, 1 = fully enhanced. seed: of the sampler's noise. window: for models that see their
+        input at once (GSAD, LLDiffusion): work in overlapping windows of this side in pixels, see
+        :class:`Window`; None works on the whole picture. on_step: told (steps done, steps in all). Raises ImageError
+        (also where there is too little memory), UsageError.
         """
         run = partial(
-            self.run, preset=preset, steps=steps, exposure=exposure, strength=strength, seed=seed, on_step=on_step
+            self.run,
+            preset=preset,
+            steps=steps,
+            exposure=exposure,
+            strength=strength,
+            seed=seed,
+            window=window,
+            on_step=on_step,
         )
         result: Any
         if isinstance(image, Picture):
@@ -181,79 +213,123 @@ class Enhancer:
         exposure: Exposure | float | str | None = None,
         strength: float = 1.0,
         seed: int = 0,
+        window: Window | int | None = None,
+        uncertainty: bool = False,
         on_step: OnStep | None = None,
     ) -> Enhanced:
-        """Like calling, for a Picture, with an account of what was done."""
+        """Like calling, for a Picture, with an account of what was done. uncertainty: ask the model for
+        :attr:`Enhanced.uncertainty`, which not every one tells (UsageError).
+        """
         started = time.perf_counter()
-        if not 0 <= _number(strength) <= 1:
-            raise UsageError(f"strength is {strength!r}, expected 0 (the input) to 1 (fully enhanced)")
+        self._check(strength, exposure, uncertainty)
         try:
             seed = operator.index(seed)
         except TypeError as error:
             raise UsageError(f"seed is {seed!r}, expected a whole number") from error
-        if exposure is not None and not self.model.controls_exposure:
-            raise UsageError(f"model {self.model.card.name} has no exposure control: leave the exposure away")
-        wish, sampler = Exposure.of(exposure), self.model.card.preset(preset)
+        wish, preset_ = Exposure.of(exposure), self.model.card.preset(preset)
         try:
-            ladder = sampler.ladder(steps)
+            ladder = preset_.ladder(steps)
         except ValueError as error:
             raise UsageError(f"steps: {error}") from error
+        how = _Sampling(preset_, ladder, seed, Window.of(window, self.model.card), uncertainty, on_step)
 
         low = _in_range(picture).transpose(2, 0, 1)  # views, here and below: large pictures are held only once
+        self._check_memory(low.shape[1:], how.window)
         overview = describe(low)
         predicted = self.model.predict_brightness(overview)
         brightness = None if predicted is None else wish.brightness(predicted)
-        condition = self.model.condition(overview, brightness)
-        restored = self._restore(low, condition, sampler, ladder, seed, on_step)
+        restored, map_ = self._restore(low, self.model.condition(overview, brightness), how)
         if strength != 1:
             restored -= low  # in place: see above
             restored *= np.float32(strength)
             restored += low
         enhanced = picture.with_pixels(restored.transpose(1, 2, 0))
-        return Enhanced(enhanced, brightness, len(ladder) - 1, time.perf_counter() - started)
+        return Enhanced(enhanced, brightness, how.steps, time.perf_counter() - started, map_)
+
+    def _check(self, strength: float, exposure: object, uncertainty: bool) -> None:
+        if not 0 <= _number(strength) <= 1:
+            raise UsageError(f"strength is {strength!r}, expected 0 (the input) to 1 (fully enhanced)")
+        name = self.model.card.name
+        if exposure is not None and not self.model.controls_exposure:
+            raise UsageError(f"model {name} has no exposure control: leave the exposure away")
+        if uncertainty and not self.model.tells_uncertainty:
+            raise UsageError(f"model {name} does not tell where it is unsure: GSAD's models do")
+
+    def _check_memory(self, size: tuple[int, ...], window: Window | None) -> None:
+        """Refuse what cannot fit before it takes the machine down. Raises ImageError."""
+        card = self.model.card
+        if not card.sees_whole:
+            return
+        height, width = (-(-length // card.size_multiple) * card.size_multiple for length in size)
+        needed = card.memory(height * width) if window is None else memory_of_windows(card, window)
+        free = self.model.free_memory()
+        if needed > free:
+            remedy = "give a --window, such as 512, " if window is None else "give a smaller --window, "
+            raise ImageError(
+                f"{size[1]}x{size[0]} pixels take {card.name} {needed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB "
+                f"are free: {remedy}or make the picture smaller"
+            )
 
     def _restore(
-        self,
-        low: FloatArray,
-        condition: Mapping[str, FloatArray],
-        sampler: SamplerPreset,
-        ladder: Ladder,
-        seed: int,
-        on_step: OnStep | None,
-    ) -> FloatArray:
-        """Sample the whole picture (3, H, W), tile by tile where it is large."""
-        multiple = self.model.card.size_multiple
+        self, low: FloatArray, condition: Mapping[str, FloatArray], how: _Sampling
+    ) -> tuple[FloatArray, FloatArray | None]:
+        """Sample the whole picture (3, H, W), tile by tile where it is large; and the uncertainty (H, W)."""
+        card = self.model.card
         height, width = low.shape[1:]
-        tiles = plan_tiles(height, width, side=TILE_SIDE, overlap=TILE_OVERLAP, multiple=multiple)
-        steps_before = {tile: number * (len(ladder) - 1) for number, tile in enumerate(tiles)}
+        if card.sees_whole:
+            tiles: tuple[Tile, ...] = (Tile(0, 0, height, width),)
+        else:
+            tiles = plan_tiles(height, width, side=TILE_SIDE, overlap=TILE_OVERLAP, multiple=card.size_multiple)
+        steps_before = {tile: number * how.steps for number, tile in enumerate(tiles)}
 
         def restore(tile: Tile) -> FloatArray:
-            padded, _ = pad_to_multiple(low[None, :, *tile.window], multiple)
-            rows, columns = padded.shape[2:]
-            edges = np.array([tile.top, tile.left, tile.top + rows, tile.left + columns])
-            box = (edges / (height, width, height, width)).astype(np.float32)
-
-            def noise(draw: int) -> FloatArray:
-                return noise_field(seed, draw, 3, (tile.top, tile.left, rows, columns))[None]
-
             def tell(step: int, of: int) -> None:
-                if on_step is not None:
-                    on_step(steps_before[tile] + step, of * len(tiles))
+                if how.on_step is not None:
+                    how.on_step(steps_before[tile] + step, of * len(tiles))
 
-            x0 = sample(
-                self.model.denoiser(Piece(np.ascontiguousarray(padded), box), condition),
-                noise(0),
-                ladder,
-                eta=sampler.eta,
-                clip=sampler.clip,
-                noise=noise,
-                predicts=sampler.predicts,
-                on_step=tell,
-            )
-            unit: FloatArray = to_unit(x0)[0, :, : tile.height, : tile.width].clip(0, 1)
-            return unit
+            return self._restore_tile(low, tile, condition, how, tell)
 
-        return map_tiles(tiles, low.shape, restore, TILE_OVERLAP)
+        planes = map_tiles(tiles, (3 + how.uncertainty, height, width), restore, TILE_OVERLAP)
+        return planes[:3], planes[3] if how.uncertainty else None
+
+    def _restore_tile(
+        self, low: FloatArray, tile: Tile, condition: Mapping[str, FloatArray], how: _Sampling, tell: OnStep
+    ) -> FloatArray:
+        """Sample one tile: (3, h, w) unit, with the uncertainty as a fourth channel where that is asked for."""
+        if how.window is None:
+            padded, _ = pad_to_multiple(low[:, *tile.window], self.model.card.size_multiple)
+            edges = np.array([tile.top, tile.left, tile.top + padded.shape[1], tile.left + padded.shape[2]])
+            box = (edges / np.tile(low.shape[1:], 2)).astype(np.float32)
+            predict = predict_whole(self.model, padded, condition, box)
+        else:
+            padded, _ = pad_to_multiple(low, 1, at_least=how.window.side)
+            windows = plan_windows(*padded.shape[1:], side=how.window.side, stride=how.window.stride)
+            predict = predict_windows(self.model, padded, condition, windows)
+        rows, columns = padded.shape[1:]
+        uncertainty = np.zeros((1, rows, columns), dtype=np.float32)
+
+        def denoise(x: FloatArray, abar: float) -> FloatArray:
+            outputs = predict(x, abar)
+            if how.uncertainty:
+                uncertainty[:] += outputs["uncertainty"].mean(axis=1) / how.steps
+            return outputs[how.preset.predicts]
+
+        def noise(draw: int) -> FloatArray:
+            return noise_field(how.seed, draw, 3, (tile.top, tile.left, rows, columns))[None]
+
+        x0 = sample(
+            denoise,
+            noise(0),
+            how.ladder,
+            eta=how.preset.eta,
+            clip=how.preset.clip,
+            noise=noise,
+            predicts=how.preset.predicts,
+            on_step=tell,
+        )
+        unit: FloatArray = to_unit(x0)[0].clip(0, 1)
+        planes: FloatArray = np.concatenate([unit, uncertainty]) if how.uncertainty else unit
+        return planes[:, : tile.height, : tile.width]
 
 
 def _in_range(picture: Picture) -> FloatArray:

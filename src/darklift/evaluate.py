@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 from darklift.data import Pair
-from darklift.enhance import Enhanced, Enhancer, Exposure
+from darklift.enhance import Enhanced, Enhancer, Exposure, Window
 from darklift.errors import DataError
 from darklift.image import Picture, read_image
 from darklift.metrics import Scores, mean_scores, score_pair
@@ -32,6 +32,7 @@ class Evaluation:
 
     exposure: "predicted by the model", "none" (the model takes none), the wish that was passed, or
     "ground truth's mean given", which tells how good the picture is once its brightness is not a guess.
+    window: "whole picture", or the windows that it was worked on in. preset: the way of sampling.
     """
 
     model: str
@@ -40,6 +41,8 @@ class Evaluation:
     steps: int
     seed: int
     exposure: str
+    window: str
+    preset: str
     results: tuple[PairResult, ...]
 
     @property
@@ -54,7 +57,8 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        fields = {name: getattr(self, name) for name in ("model", "weights", "backend", "steps", "seed", "exposure")}
+        names = ("model", "weights", "backend", "preset", "steps", "seed", "exposure", "window")
+        fields = {name: getattr(self, name) for name in names}
         per_image = [{"name": r.name, **_finite(r.scores), "seconds": r.seconds} for r in self.results]
         protocol = "RGB, 8-bit rounded; SSIM 11x11 Gaussian, sigma 1.5; plain and GT-mean"
         return {
@@ -76,6 +80,7 @@ def evaluate(
     seed: int = 0,
     exposure: Exposure | float | str | None = None,
     give_mean: bool = False,
+    window: Window | int | None = None,
     on_pair: Callable[[PairResult, Picture], None] | None = None,
 ) -> Evaluation:
     """Enhance every pair's low picture and score it against the high one.
@@ -94,7 +99,7 @@ def evaluate(
                 f"pair {pair.name} differs in size: {_size(low)} and {_size(high)}: a pair shows the same pixels twice"
             )
         wish = Exposure(mean=float(high.pixels.mean())) if give_mean else exposure
-        enhanced = enhancer.run(low, preset=preset, steps=steps, seed=seed, exposure=wish)
+        enhanced = enhancer.run(low, preset=preset, steps=steps, seed=seed, exposure=wish, window=window)
         result = PairResult(pair.name, score_pair(enhanced.picture.pixels, high.pixels), enhanced.seconds)
         results.append(result)
         if on_pair is not None:
@@ -107,6 +112,8 @@ def evaluate(
         steps=enhanced.steps,
         seed=seed,
         exposure=_describe_exposure(enhanced, exposure, give_mean),
+        window="whole picture" if window is None else str(window if isinstance(window, Window) else Window(window)),
+        preset=preset or next(iter(card.presets)),
         results=tuple(results),
     )
 

@@ -78,6 +78,9 @@ def export_method(
             presets=method.presets,
             info={**info, "storage": storage},
             files=files,
+            sees_whole=method.sees_whole,
+            bytes_per_pixel=method.bytes_per_pixel,
+            bytes_per_pixel_pair=method.bytes_per_pixel_pair,
         )
         write_atomically(temporary / CARD_FILE, card.to_json().encode())
         _put_in_place(temporary, folder)

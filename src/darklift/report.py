@@ -15,10 +15,11 @@ _COLUMNS = ("PSNR", "SSIM", "PSNR GT-mean", "SSIM GT-mean", "exposure error", "s
 def evaluation_table(evaluations: Evaluation | Sequence[Evaluation]) -> str:
     """A Markdown table, one row an evaluation, with a line on the protocol below it."""
     rows = [evaluations] if isinstance(evaluations, Evaluation) else list(evaluations)
-    lines = [_row(("model", "weights", "backend", "steps", "seed", "exposure", "images", *_COLUMNS))]
-    lines.append("|---|---|---|--:|--:|---|--:|" + "--:|" * len(_COLUMNS))
+    lines = [_row(("model", "weights", "backend", "preset", "steps", "seed", "exposure", "images", *_COLUMNS))]
+    lines.append("|---|---|---|---|--:|--:|---|--:|" + "--:|" * len(_COLUMNS))
     for row in rows:
-        head = (row.model, row.weights, row.backend, row.steps, row.seed, row.exposure, len(row.results))
+        model = row.model if row.window == "whole picture" else f"{row.model}, {row.window}"
+        head = (model, row.weights, row.backend, row.preset, row.steps, row.seed, row.exposure, len(row.results))
         lines.append(_row((*map(str, head), *_numbers(row.mean, row.seconds))))
     return "\n".join(
         [

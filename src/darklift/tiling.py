@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Tile", "map_tiles", "plan_tiles"]
+__all__ = ["Tile", "map_tiles", "plan_tiles", "plan_windows"]
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -55,6 +55,17 @@ def _spans(length: int, side: int, overlap: int, multiple: int) -> Iterator[tupl
     stride = -(-(length - overlap) // count // multiple) * multiple
     for start in range(0, length - overlap, stride):
         yield start, min(stride + overlap, length - start)
+
+
+def plan_windows(height: int, width: int, *, side: int, stride: int) -> tuple[Tile, ...]:
+    """Windows of ``side``×``side`` pixels that begin ``stride`` pixels apart and cover the whole picture: the last of a
+    row or column is moved back to end at the border. Raises ValueError for a picture smaller than a window, and where
+    the stride leaves gaps.
+    """
+    if not 1 <= stride <= side <= min(height, width):
+        raise ValueError(f"windows need 1 <= stride <= side <= {min(height, width)}, got {stride} and {side}")
+    rows, columns = (sorted({*range(0, length - side, stride), length - side}) for length in (height, width))
+    return tuple(Tile(top, left, side, side) for top in rows for left in columns)
 
 
 def map_tiles(

@@ -21,19 +21,23 @@ BRIGHTNESS = 0.4
 
 class _Exposure:
     inputs = ("thumbnail",)
+    outputs = ("brightness",)
 
     def __call__(self, feeds: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
         return {"brightness": np.full(1, BRIGHTNESS, np.float32)}
 
 
 class _Step:
-    """Ten times the coded value where the brightness wanted is the predicted one; noise and level do not matter."""
+    """Ten times the coded value where the brightness wanted is the predicted one; noise and level do not matter. It is
+    unsure where its input is bright.
+    """
 
     inputs = ("x", "abar", "low", "brightness")
+    outputs = ("x0", "uncertainty")
 
     def __call__(self, feeds: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
         gain = np.float32(10 / BRIGHTNESS) * feeds["brightness"]
-        return {"x0": 2 * np.clip(feeds["low"] * gain, 0, 1) - 1}
+        return {"x0": 2 * np.clip(feeds["low"] * gain, 0, 1) - 1, "uncertainty": feeds["low"]}
 
 
 @pytest.fixture
@@ -44,7 +48,7 @@ def loaded_models(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def load(model: str | Path, backend: str, device: str, precision: str) -> Model:
         asked_for.append(str(model))
         preset = SamplerPreset(2, "cosine", 100, spacing="trailing", predicts="x0", max_steps=8)
-        card = ModelCard("fake", "gain", size_multiple=4, presets={"default": preset})
+        card = ModelCard("fake", "gain", size_multiple=4, presets={"default": preset}, sees_whole=True)
         return Model(card, {"step": _Step(), "exposure": _Exposure()})
 
     monkeypatch.setattr("darklift.enhance.load_model", load)

@@ -93,6 +93,23 @@ class TestOneResult:
         with Image.open("sheets/night.png") as sheet:
             assert sheet.width > 2 * 26
 
+    def test_a_map_of_uncertainty(self, darklift: Darklift, make_photos: MakePhotos, tmp_path: Path) -> None:
+        make_photos(["night.png"])
+        result = darklift("enhance", "night.png", "--uncertainty", "maps/night.png", "--json")
+        assert json.loads(result.stdout)["files"][0]["uncertainty"] == "maps/night.png"
+        with Image.open("maps/night.png") as drawn, Image.open("night.png") as night:
+            assert drawn.height > night.height
+            unsure, bright = np.asarray(drawn)[:18, :26], np.asarray(night).mean(axis=2)
+        assert np.corrcoef(unsure[..., 1].ravel(), bright.ravel())[0, 1] > 0.8, "green rises through the colours"
+        assert files_below(tmp_path) == ["maps/night.png", "night.png", "night_enhanced.png"]
+
+    def test_windows(self, darklift: Darklift, make_photos: MakePhotos) -> None:
+        make_photos(["night.png"])
+        assert darklift("enhance", "night.png", "--window", "16", "--stride", "4").exit_code == 0
+        assert darklift("enhance", "night.png", "-o", "whole.png").exit_code == 0
+        with Image.open("night_enhanced.png") as windowed, Image.open("whole.png") as whole:
+            assert np.abs(np.asarray(windowed).astype(int) - np.asarray(whole)).max() <= 1
+
     def test_what_a_picture_cannot_keep_is_told(self, darklift: Darklift) -> None:
         Image.new("CMYK", (8, 8)).save("print.jpg", icc_profile=b"no profile at all")
         result = darklift("enhance", "print.jpg")
@@ -112,6 +129,14 @@ class TestManyResults:
         result = darklift("enhance", "in", "-o", "out", "--recursive", "--format", "png")
         assert result.exit_code == 0
         assert files_below(tmp_path / "out") == ["a.png", "a_enhanced.png", "b.png", "deep/c.png"]
+
+    def test_maps_of_uncertainty_by_a_pattern(
+        self, darklift: Darklift, make_photos: MakePhotos, tmp_path: Path
+    ) -> None:
+        make_photos(["in/a.png", "in/b.webp"])
+        result = darklift("enhance", "in", "-o", "out", "--uncertainty", "out/{n}_{stem}_map{ext}")
+        assert result.exit_code == 0
+        assert files_below(tmp_path / "out") == ["1_a_map.png", "2_b_map.png", "a.png", "b.webp"]
 
     def test_a_second_run_leaves_its_own_results_out(
         self, darklift: Darklift, make_photos: MakePhotos, tmp_path: Path
@@ -303,6 +328,14 @@ class TestWrongRequests:
             (["--sheet", "night.png", "--overwrite"], "is one of the pictures, too"),
             (["--sheet", "night_enhanced.png"], "is one of the pictures, too"),
             (["--backend", "abacus"], "--backend"),
+            (["--uncertainty", "map.txt"], "--uncertainty map.txt has the extension .txt"),
+            (["--uncertainty", "night.png"], "over the picture night.png"),
+            (["--uncertainty", "night_enhanced.png"], "name them apart"),
+            (["night2.png", "--uncertainty", "map.png"], "there are several pictures"),
+            (["night2.png", "--uncertainty", "{m}.png"], "{m} is no placeholder"),
+            (["--window", "6"], "expected a multiple of 4"),
+            (["--window", "8", "--stride", "9"], "stride is 9, expected 1 to 8"),
+            (["--stride", "9"], "give --window, too"),
             (["empty"], "no picture in the folder empty"),
         ],
     )

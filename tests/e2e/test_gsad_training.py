@@ -9,6 +9,7 @@ from darklift.checkpoint import load_checkpoint
 from darklift.errors import ConfigError
 from darklift.train import Recipe, StepReport, load_recipe, train
 from darklift.train.run import Progress
+from processes import driver, group_of_two, losses_of, told
 
 RECIPE = """
 method = "gsad"
@@ -84,6 +85,23 @@ def test_both_stages_train_and_the_second_resumes_with_its_teacher(
 
     dark = np.full((20, 30, 3), 20, np.uint8)
     assert Enhancer(model)(dark, preset="lolv1-ddim", steps=2).shape == dark.shape
+
+
+@pytest.mark.parametrize("stage", ["uncertainty", "structure", "plain"])
+def test_two_processes_train_as_one(recipe_file: Path, paired_data: Path, tmp_path: Path, stage: str) -> None:
+    first = train(settings(recipe_file, paired_data, "train.steps=1"), tmp_path / "first")
+    # A weight that makes the term on P, which is divided by the elements of the whole batch, count.
+    changes = (f"train.stage={stage}", f"train.initial={first}", "train.steps=3", "model.uncertainty_weight=1e5")
+    recipe = settings(recipe_file, paired_data, *changes)
+    one = Losses()
+    train(recipe, tmp_path / "one", progress=one)
+    (first_of_two, second_of_two), folder = group_of_two(), tmp_path / "two"
+    with driver(recipe, folder, **first_of_two) as main, driver(recipe, folder, **second_of_two) as other:
+        for process in (main, other):
+            printed = losses_of(told(process))
+            assert list(printed) == [1, 2, 3], process.stderr.read()
+            for step, losses in printed.items():
+                assert losses == pytest.approx(one.parts[step], rel=1e-4, abs=1e-6), step
 
 
 def test_the_structure_stage_wants_the_first_stages_weights(

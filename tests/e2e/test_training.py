@@ -8,9 +8,6 @@ import multiprocessing
 import os
 import pickle
 import signal
-import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,7 +20,6 @@ import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
-import darklift
 from darklift import Enhancer, read_image
 from darklift.checkpoint import build_method, load_checkpoint
 from darklift.errors import ConfigError, TrainingError
@@ -34,6 +30,7 @@ from darklift.train.data import build_mixture
 from darklift.train.loop import Examples, example_batches, new_state, train_steps
 from darklift.train.run import Progress
 from darklift.train.validation import Validator
+from processes import driver, group_of_two, losses_of, told
 
 MakeRecipe = Callable[..., Recipe]
 NO_VALIDATION = "data.validation.every=1000000"
@@ -441,66 +438,6 @@ def test_no_worker_is_left_behind_by_a_run_that_fails(tiny_recipe: MakeRecipe, t
 
 # --- other processes --------------------------------------------------------------------------------------------------
 
-DRIVER = """
-import json, os, signal, sys, time
-from pathlib import Path
-from darklift.errors import TrainingError
-from darklift.train import load_recipe, train
-from darklift.train.run import Progress
-
-class Told(Progress):
-    def step(self, report, steps):
-        print(json.dumps({"step": report.step, "losses": dict(report.losses)}), flush=True)
-        time.sleep(float(os.environ.get("PAUSE", 0)))
-        if os.environ.get("STOP_AFTER") == str(report.step):
-            signal.raise_signal(signal.SIGINT)
-
-recipe, folder = sys.argv[1:]
-try:
-    train(load_recipe(Path(recipe)), Path(folder), progress=Told())
-except KeyboardInterrupt as stop:
-    print(json.dumps({"stopped": str(stop)}))
-    sys.exit(130)
-"""
-
-
-@contextmanager
-def driver(recipe: Recipe, folder: Path, **variables: str) -> Iterator[subprocess.Popen[str]]:
-    """A process of its own, and process group of its own, that trains; it does not outlive the test."""
-    from darklift.train.config import dump_recipe
-
-    file = folder.with_suffix(".toml")
-    file.write_bytes(dump_recipe(recipe))
-    environment = {**os.environ, **variables, "PYTHONPATH": str(Path(darklift.__file__).parents[1])}
-    process = subprocess.Popen(
-        [sys.executable, "-c", DRIVER, str(file), str(folder)],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def told(process: subprocess.Popen[str], until: int | None = None) -> list[dict[str, Any]]:
-    """What a driver prints, until it has done so many steps or ends."""
-    assert process.stdout is not None
-    lines = []
-    for line in process.stdout:
-        lines.append(json.loads(line))
-        if lines[-1].get("step") == until:
-            return lines
-    return lines
-
-
-def losses_of(lines: list[dict[str, Any]]) -> dict[int, dict[str, float]]:
-    return {line["step"]: line["losses"] for line in lines if "losses" in line}
-
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_saves_and_says_how_to_go_on(tiny_recipe: MakeRecipe, tmp_path: Path, number: signal.Signals) -> None:
@@ -561,19 +498,11 @@ def test_a_killed_run_goes_on_from_its_last_save(tiny_recipe: MakeRecipe, tmp_pa
     assert not list(folder.glob(".*.tmp"))
 
 
-def free_port() -> str:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return str(listener.getsockname()[1])
-
-
 def test_two_processes_train_as_one_and_stop_as_one(tiny_recipe: MakeRecipe, tmp_path: Path) -> None:
     recipe = tiny_recipe("train.steps=50", "train.decay=0", "data.validation.every=3")
-    group = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port()}
-    first = {**group, "RANK": "0", "LOCAL_RANK": "0"}
-    second = {**group, "RANK": "1", "LOCAL_RANK": "1", "STOP_AFTER": "5"}
+    first, second = group_of_two()
     folder = tmp_path / "two"
-    with driver(recipe, folder, **first) as main, driver(recipe, folder, **second) as other:
+    with driver(recipe, folder, **first) as main, driver(recipe, folder, **second, STOP_AFTER="5") as other:
         lines = told(main)
         others = told(other)
         assert main.wait() == other.wait() == 130, main.stderr.read() + other.stderr.read()

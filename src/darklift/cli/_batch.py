@@ -13,13 +13,14 @@ from darklift.cli._console import Bar, progress_bar, say, warn
 from darklift.cli._options import make_folder, obstacle
 from darklift.cli._paths import Job
 from darklift.errors import DarkliftError, ImageError, UsageError
+from darklift.heatmap import draw_heatmap
 from darklift.image import SUPPORTED_EXTENSIONS, Picture, is_image_path, read_image, write_image
 from darklift.sheet import MAX_ROWS, fitting_side, preview, write_sheet
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from darklift.enhance import Enhancer, Exposure, OnStep
+    from darklift.enhance import Enhancer, Exposure, OnStep, Window
 
 __all__ = ["Batch", "Saving", "Wishes"]
 
@@ -33,6 +34,7 @@ class Wishes:
     exposure: Exposure | None
     strength: float
     seed: int
+    window: Window | None
 
 
 @dataclass(frozen=True)
@@ -94,12 +96,18 @@ class Batch:
             exposure=wishes.exposure,
             strength=wishes.strength,
             seed=wishes.seed,
+            window=wishes.window,
+            uncertainty=job.map is not None,
             on_step=on_step,
         )
         make_folder(job.target.parent)
         write_image(
             result.picture, job.target, quality=saving.quality, lossless=saving.lossless, overwrite=saving.overwrite
         )
+        if job.map is not None and result.uncertainty is not None:
+            make_folder(job.map.parent)
+            heatmap = draw_heatmap(result.uncertainty, "sure", "unsure")
+            write_image(heatmap, job.map, overwrite=saving.overwrite)
         height, width = picture.size
         self._account(
             job,
@@ -108,6 +116,7 @@ class Batch:
             brightness=None if result.brightness is None else round(result.brightness, 4),
             steps=result.steps,
             seconds=round(result.seconds, 3),
+            **({} if job.map is None else {"uncertainty": str(job.map)}),
             notes=list(picture.metadata.notes),
         )
         self._keep_row(job, picture, result.picture)
@@ -165,6 +174,7 @@ def _check_job(job: Job, overwrite: bool) -> None:
     if not is_image_path(job.target):
         kinds = ", ".join(sorted(SUPPORTED_EXTENSIONS))
         raise ImageError(f"cannot write {job.target}: expected one of {kinds}, choose one with --format")
-    problem = obstacle(job.target, overwrite)
-    if problem is not None:
-        raise ImageError(f"cannot write {job.target}: {problem}")
+    for path in job.outputs:
+        problem = obstacle(path, overwrite)
+        if problem is not None:
+            raise ImageError(f"cannot write {path}: {problem}")

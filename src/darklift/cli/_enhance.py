@@ -21,7 +21,10 @@ from darklift.cli._options import (
     PresetOption,
     SeedOption,
     StepsOption,
+    StrideOption,
+    WindowOption,
     check_new_picture,
+    window_of,
 )
 from darklift.errors import UsageError
 
@@ -99,6 +102,17 @@ def enhance(
             metavar="FILE", help="Write a sheet of all pictures before and after, side by side.", rich_help_panel=_FILES
         ),
     ] = None,
+    uncertainty: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write a map of where the model is unsure, with a legend; for several pictures a pattern such as "
+            "maps/{stem}.png. GSAD's models tell it, compact does not.",
+            rich_help_panel=_FILES,
+        ),
+    ] = None,
+    window: WindowOption = None,
+    stride: StrideOption = None,
     backend: BackendOption = Backend.AUTO,
     device: DeviceOption = "auto",
     precision: PrecisionOption = Precision.AUTO,
@@ -120,10 +134,15 @@ def enhance(
       darklift enhance night.jpg -o out/ --sheet before_after.png
     """
     from darklift.cli._batch import Batch, Saving, Wishes
+    from darklift.cli._paths import with_maps
     from darklift.enhance import Enhancer, Exposure
 
-    wishes = Wishes(preset, steps, None if exposure is None else Exposure.of(exposure), strength, seed)
+    wishes = Wishes(
+        preset, steps, None if exposure is None else Exposure.of(exposure), strength, seed, window_of(window, stride)
+    )
     jobs = _plan(inputs, output, image_format, overwrite, recursive, quiet)
+    if uncertainty is not None:
+        jobs = with_maps(jobs, uncertainty)
     _check_saving(jobs, lossless, sheet, overwrite)
     batch = Batch(jobs, wishes, Saving(quality, lossless, overwrite), quiet=quiet, with_sheet=sheet is not None)
     card = None
@@ -176,7 +195,7 @@ def _check_saving(jobs: Sequence[Job], lossless: bool, sheet: str | None, overwr
         return
     check_new_picture("--sheet", sheet, overwrite)
     place = os.path.realpath(sheet)
-    if any(place in (os.path.realpath(job.source), os.path.realpath(job.target)) for job in jobs):
+    if any(place == os.path.realpath(path) for job in jobs for path in (job.source, *job.outputs)):
         raise UsageError(f"--sheet {sheet} is one of the pictures, too: choose another name")
 
 

@@ -22,9 +22,12 @@ from darklift.cli._options import (
     PresetOption,
     SeedOption,
     StepsOption,
+    StrideOption,
+    WindowOption,
     check_new_file,
     check_new_picture,
     make_folder,
+    window_of,
 )
 from darklift.errors import DataError, UsageError
 
@@ -67,6 +70,8 @@ def evaluate(
         str | None, typer.Option(metavar="FILE", help="Write a sheet: before, after, ground truth (up to 100 pairs).")
     ] = None,
     overwrite: OverwriteOption = False,
+    window: WindowOption = None,
+    stride: StrideOption = None,
     backend: BackendOption = Backend.AUTO,
     device: DeviceOption = "auto",
     precision: PrecisionOption = Precision.AUTO,
@@ -108,6 +113,7 @@ def evaluate(
             seed=seed,
             exposure=wish,
             give_mean=ground_truth_mean,
+            window=window_of(window, stride),
             on_pair=lambda result, picture: keep(result, picture, bar.update),
         )
     if per_image:

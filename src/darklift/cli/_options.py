@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
 from darklift.errors import ImageError, UsageError
+
+if TYPE_CHECKING:
+    from darklift.enhance import Window
 
 __all__ = [
     "Backend",
@@ -23,10 +26,13 @@ __all__ = [
     "PresetOption",
     "SeedOption",
     "StepsOption",
+    "StrideOption",
+    "WindowOption",
     "check_new_file",
     "check_new_picture",
     "make_folder",
     "obstacle",
+    "window_of",
 ]
 
 
@@ -91,6 +97,27 @@ ExposureOption: TypeAlias = Annotated[
 SeedOption: TypeAlias = Annotated[
     int, typer.Option(metavar="N", help="Of the noise; the same seed gives the same picture.")
 ]
+WindowOption: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="PIXELS",
+        help="For GSAD and LLDiffusion: work in overlapping windows of this side, for pictures that are too large "
+        "otherwise.",
+        show_default="the whole picture",
+        rich_help_panel=_RUNNING,
+    ),
+]
+StrideOption: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="PIXELS",
+        help="From one window to the next; smaller is smoother and slower.",
+        show_default="half the window",
+        rich_help_panel=_RUNNING,
+    ),
+]
 BackendOption: TypeAlias = Annotated[
     Backend, typer.Option(help="onnx for exported models, torch for checkpoints.", rich_help_panel=_RUNNING)
 ]
@@ -102,6 +129,17 @@ PrecisionOption: TypeAlias = Annotated[
     Precision, typer.Option(help="Of checkpoints on torch; auto is fp32.", rich_help_panel=_RUNNING)
 ]
 OverwriteOption: TypeAlias = Annotated[bool, typer.Option("--overwrite", help="Replace files that are there already.")]
+
+
+def window_of(side: int | None, stride: int | None) -> Window | None:
+    """The two options as one wish. Raises UsageError."""
+    from darklift.enhance import Window
+
+    if side is None:
+        if stride is not None:
+            raise UsageError("--stride is between windows: give --window, too")
+        return None
+    return Window(side, stride or 0)
 
 
 def check_new_picture(option: str, path: str, overwrite: bool) -> None:

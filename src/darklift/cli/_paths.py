@@ -8,7 +8,7 @@ import re
 import string
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from darklift.data.pairs import listed, natural_key
@@ -16,7 +16,7 @@ from darklift.enhance import RESULT_ENDING
 from darklift.errors import UsageError
 from darklift.image import SUPPORTED_EXTENSIONS, is_image_path
 
-__all__ = ["Found", "Job", "find_pictures", "plan_jobs", "without_earlier_results"]
+__all__ = ["Found", "Job", "find_pictures", "plan_jobs", "with_maps", "without_earlier_results"]
 
 _PLACEHOLDERS = ("stem", "ext", "parent", "n")
 _DIGITS = re.compile(r"0?\d{1,2}d?")
@@ -34,10 +34,16 @@ class Found:
 
 @dataclass(frozen=True)
 class Job:
-    """A picture and where its result goes."""
+    """A picture, where its result goes, and its map of uncertainty, if one is wanted."""
 
     source: Path
     target: Path
+    map: Path | None = None
+
+    @property
+    def outputs(self) -> tuple[Path, ...]:
+        """All files that it makes."""
+        return (self.target,) if self.map is None else (self.target, self.map)
 
 
 # --------------------------------------------------------------------------------------------------------- inputs
@@ -122,7 +128,21 @@ def plan_jobs(
     jobs = [Job(picture.path, name(picture, number)) for number, picture in enumerate(found, start=1)]
     _refuse_shared_targets(jobs)
     if not (overwrite and is_file):
-        _refuse_targets_among_sources(jobs)
+        _refuse_among_sources((job, job.target) for job in jobs)
+    return jobs
+
+
+def with_maps(jobs: Sequence[Job], output: str) -> list[Job]:
+    """The jobs with a map of uncertainty each: a file, or a pattern as for results. Raises UsageError."""
+    _check_pattern(output, None, "--uncertainty")
+    if len(jobs) > 1 and "{" not in output:
+        raise UsageError(
+            f"--uncertainty {output} is one file, and there are several pictures: give a pattern such as "
+            "maps/{stem}.png"
+        )
+    jobs = [replace(job, map=_fill(output, job.source, ".png", number)) for number, job in enumerate(jobs, start=1)]
+    _refuse_shared_targets(jobs)
+    _refuse_among_sources((job, job.outputs[-1]) for job in jobs)
     return jobs
 
 
@@ -142,7 +162,7 @@ def _naming(output: str | None, several: bool, extension: str | None) -> tuple[C
         return in_folder, False
     if "{" in output or "}" in output:
         pattern = f"{output}{{stem}}{{ext}}" if output.endswith(("/", os.sep)) else output
-        _check_pattern(pattern, extension)
+        _check_pattern(pattern, extension, "-o")
         return lambda picture, number: _fill(pattern, picture.path, ext(picture), number), False
     if output.endswith(("/", os.sep)):
         return in_folder, False
@@ -153,7 +173,7 @@ def _naming(output: str | None, several: bool, extension: str | None) -> tuple[C
                 "out/{stem}{ext}"
             )
         return in_folder, False
-    _check_file_name(output, extension)
+    _check_file_name(output, extension, "-o")
     return lambda *_: Path(output), True
 
 
@@ -161,48 +181,54 @@ def _fill(pattern: str, path: Path, extension: str, number: int) -> Path:
     return Path(pattern.format(stem=path.stem, ext=extension, parent=str(path.parent), n=number))
 
 
-def _check_pattern(pattern: str, extension: str | None) -> None:
+def _check_pattern(pattern: str, extension: str | None, option: str) -> None:
     try:
         fields = [field for field in string.Formatter().parse(pattern) if field[1] is not None]
         unknown = [name for _, name, _, _ in fields if name not in _PLACEHOLDERS]
         if unknown:
             known = ", ".join(f"{{{name}}}" for name in _PLACEHOLDERS)
-            raise UsageError(f"-o {pattern}: {{{unknown[0]}}} is no placeholder; known are {known}")
+            raise UsageError(f"{option} {pattern}: {{{unknown[0]}}} is no placeholder; known are {known}")
         # any width would do for str.format, and fill the memory
         if any(how or (spec and (name != "n" or not _DIGITS.fullmatch(spec))) for _, name, spec, how in fields):
-            raise UsageError(f"-o {pattern} is no valid name pattern: only {{n}} takes a width, such as {{n:03}}")
+            raise UsageError(f"{option} {pattern} is no valid name pattern: only {{n}} takes a width, such as {{n:03}}")
     except ValueError as error:
-        raise UsageError(f"-o {pattern} is no valid name pattern ({error}): write {{{{ for a plain brace") from error
+        raise UsageError(
+            f"{option} {pattern} is no valid name pattern ({error}): write {{{{ for a plain brace"
+        ) from error
     if not pattern.endswith("{ext}"):
-        _check_file_name(pattern, extension)
+        _check_file_name(pattern, extension, option)
 
 
-def _check_file_name(name: str, extension: str | None) -> None:
+def _check_file_name(name: str, extension: str | None, option: str) -> None:
     suffix = Path(name).suffix
     if not is_image_path(name):
         hint = f"end it with {extension or '.jpg'} for a file, or with a slash for a folder"
         got = f"the extension {suffix}" if suffix else "no extension"
-        raise UsageError(f"-o {name} has {got}: {hint}; known are {_extensions()}")
+        raise UsageError(f"{option} {name} has {got}: {hint}; known are {_extensions()}")
     suffix = suffix.lower()
     if extension and _SAME_FORMAT.get(suffix, suffix) != _SAME_FORMAT.get(extension, extension):
-        raise UsageError(f"-o {name} contradicts --format {extension[1:]}: leave one of them away")
+        raise UsageError(f"{option} {name} contradicts --format {extension[1:]}: leave one of them away")
 
 
 def _refuse_shared_targets(jobs: Sequence[Job]) -> None:
     taken: dict[Path, Job] = {}
     for job in jobs:
-        other = taken.setdefault(_identity(job.target), job)
-        if other is not job:
-            raise UsageError(
-                f"{other.source} and {job.source} would both be written to {job.target}: tell them apart by a name "
-                "pattern such as -o 'out/{n}_{stem}{ext}'"
-            )
+        for path in job.outputs:
+            other = taken.setdefault(_identity(path), job)
+            if other is not job:
+                raise UsageError(
+                    f"{other.source} and {job.source} would both be written to {path}: tell them apart by a name "
+                    "pattern such as -o 'out/{n}_{stem}{ext}'"
+                )
+        if len({_identity(path) for path in job.outputs}) < len(job.outputs):
+            raise UsageError(f"the result and the map of {job.source} would both be {job.target}: name them apart")
 
 
-def _refuse_targets_among_sources(jobs: Sequence[Job]) -> None:
-    sources = {_identity(job.source): job.source for job in jobs}
-    for job in jobs:
-        lost = sources.get(_identity(job.target))
+def _refuse_among_sources(outputs: Iterable[tuple[Job, Path]]) -> None:
+    outputs = list(outputs)
+    sources = {_identity(job.source): job.source for job, _ in outputs}
+    for job, path in outputs:
+        lost = sources.get(_identity(path))
         if lost is not None:
             raise UsageError(
                 f"the result of {job.source} would be written over the picture {lost}: choose another -o (to replace a "

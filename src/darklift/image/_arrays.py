@@ -51,8 +51,9 @@ def from_planes(planes: FloatArray) -> FloatArray:
     return np.ascontiguousarray(planes[0].transpose(1, 2, 0), dtype=np.float32)
 
 
-def pad_to_multiple(array: AnyArray, multiple: int) -> tuple[AnyArray, tuple[int, int]]:
-    """Extend (..., H, W) by reflection at the bottom and right until H and W are multiples of ``multiple``.
+def pad_to_multiple(array: AnyArray, multiple: int, at_least: int = 1) -> tuple[AnyArray, tuple[int, int]]:
+    """Extend (..., H, W) by reflection at the bottom and right until H and W are multiples of ``multiple``, and no
+    smaller than ``at_least``.
 
     The edge pixel is not repeated, and a picture smaller than its padding is reflected as often as it takes, so any
     size from 1 x 1 works. Returns the padded array (the same array when nothing is missing) and (H, W):
@@ -66,8 +67,9 @@ def pad_to_multiple(array: AnyArray, multiple: int) -> tuple[AnyArray, tuple[int
     height, width = array.shape[-2:]
     padded = array
     for axis, length in ((-2, height), (-1, width)):
-        if length % multiple:
-            padded = np.take(padded, _reflected_indices(length, -(-length // multiple) * multiple), axis=axis)
+        wanted = -(-max(length, at_least) // multiple) * multiple
+        if wanted != length:
+            padded = np.take(padded, _reflected_indices(length, wanted), axis=axis)
     return padded, (height, width)
 
 

@@ -83,6 +83,23 @@ class Method(Protocol):
         ...
 
     @property
+    def sees_whole(self) -> bool:
+        """Whether the network looks at all of its input at once (attention, normalisation), so that a piece on its own
+        comes out otherwise than in its picture.
+        """
+        ...
+
+    @property
+    def bytes_per_pixel(self) -> float:
+        """Memory of a step at its peak, for each pixel of the piece; 0 where tiles bound it."""
+        ...
+
+    @property
+    def bytes_per_pixel_pair(self) -> float:
+        """The same for each pair of pixels, where attention is not fused (ONNX Runtime)."""
+        ...
+
+    @property
     def presets(self) -> Mapping[str, SamplerPreset]:
         """Ways of sampling by name, the default first."""
         ...

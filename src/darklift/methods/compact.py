@@ -77,6 +77,7 @@ class Compact:
             )
         )
         self.size_multiple = 2 ** len(config.fine_widths)
+        self.sees_whole, self.bytes_per_pixel, self.bytes_per_pixel_pair = False, 0.0, 0.0
         self.presets: Mapping[str, SamplerPreset] = MappingProxyType(
             {
                 "default": SamplerPreset(

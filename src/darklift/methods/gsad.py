@@ -84,6 +84,10 @@ def _presets(first: str) -> Mapping[str, SamplerPreset]:
     return MappingProxyType(presets)
 
 
+_BYTES_PER_PIXEL = 56.0
+"""Peak memory of a step for each pixel and each channel of the first level."""
+
+
 class Gsad:
     """The method ``gsad``."""
 
@@ -98,7 +102,10 @@ class Gsad:
                 nn.init.orthogonal_(module.weight)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
-        self.size_multiple = 2 ** (len(config.multipliers) - 1)
+        self.size_multiple = self.net.size_multiple
+        self.sees_whole = True
+        self.bytes_per_pixel = _BYTES_PER_PIXEL * config.width
+        self.bytes_per_pixel_pair = 3 * 4 / 4 ** (2 * config.attention_level)
         self.presets = _presets(config.preset)
         self.stages = (
             Stage("uncertainty", partial(self._prepare, config), self._uncertainty_objective),
@@ -139,15 +146,14 @@ class Gsad:
     def _plain_objective(self, net: nn.Module, batch: Batch, teacher: nn.Module | None = None) -> dict[str, Tensor]:
         """Conditional diffusion without uncertainty and structure: what both are compared with."""
         _, eps_hat, uncertainty = self._predict(net, batch)
-        # The unused head stays in the graph, with no gradient, so that every process sees the same parameters.
-        return {"pixel": (eps_hat - batch["eps"]).abs().mean() + 0 * uncertainty.mean()}
+        return {"pixel": (eps_hat - batch["eps"]).abs().mean() + _unused(uncertainty)}
 
     def _uncertainty_objective(
         self, net: nn.Module, batch: Batch, teacher: nn.Module | None = None
     ) -> dict[str, Tensor]:
         """Stage 1: the error weighted by exp(-P), and a term that keeps P from growing."""
         _, eps_hat, uncertainty = self._predict(net, batch)
-        elements = eps_hat.numel() if self.config.uncertainty_per_element else 1
+        elements = eps_hat.numel() * _processes() if self.config.uncertainty_per_element else 1
         return {
             "pixel": (torch.exp(-uncertainty) * (eps_hat - batch["eps"])).abs().mean(),
             "uncertainty": self.config.uncertainty_weight * uncertainty.mean() / elements,
@@ -156,7 +162,7 @@ class Gsad:
     def _structure_objective(self, net: nn.Module, batch: Batch, teacher: nn.Module | None = None) -> dict[str, Tensor]:
         """Stage 2: the error weighted by the teacher's uncertainty, and the structure of a draw of x_{t-1}."""
         assert teacher is not None
-        x, eps_hat, _ = self._predict(net, batch)
+        x, eps_hat, own_uncertainty = self._predict(net, batch)
         with torch.no_grad():
             uncertainty = _rescaled(self._predict(teacher, batch)[2])
         c = batch["c"].view(-1, 1, 1, 1)
@@ -167,7 +173,8 @@ class Gsad:
         structure = structure_term(batch["x0"], x_next, batch["clusters"], self.config.clusters, self.config.patch)
         kappa = batch["c"] ** self.config.kappa_exponent
         return {
-            "pixel": self.config.pixel_weight * (uncertainty * (eps_hat - batch["eps"])).abs().mean(),
+            "pixel": self.config.pixel_weight * (uncertainty * (eps_hat - batch["eps"])).abs().mean()
+            + _unused(own_uncertainty),
             "structure": self.config.structure_weight * (kappa * structure).mean(),
         }
 
@@ -199,6 +206,16 @@ def _levels(config: GsadConfig) -> npt.NDArray[np.float64]:
     """abar_0 = 1, abar_1, …, abar_T."""
     schedule = NoiseSchedule.linear(config.train_steps, config.beta_start, config.beta_end)
     return np.concatenate([[1.0], schedule.alpha_bar])
+
+
+def _unused(output: Tensor) -> Tensor:
+    """Nothing, with a gradient of nothing: several processes want one for each parameter."""
+    return 0 * output.mean()
+
+
+def _processes() -> int:
+    """How many processes share a batch."""
+    return torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
 
 
 def _rescaled(uncertainty: Tensor) -> Tensor:

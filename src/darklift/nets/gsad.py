@@ -77,6 +77,9 @@ class GsadNet(nn.Module):
         self.config = config
         width, last = config.width, len(config.multipliers) - 1
         widths = [width * multiplier for multiplier in config.multipliers]
+        # A group of one channel at a single place has nothing to be normalised by: such nets get two places at least.
+        alone = min(widths[-2:]) == _GROUPS
+        self.size_multiple = 2 ** (last + alone)
 
         def block(channels_in: int, channels: int, level: int) -> _LevelBlock:
             return _LevelBlock(channels_in, channels, width, attention=level == config.attention_level)

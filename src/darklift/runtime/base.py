@@ -8,16 +8,17 @@ fed by name.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from darklift.diffusion import Denoiser, SamplerPreset
+from darklift.diffusion import SamplerPreset
 from darklift.errors import ModelError, UsageError
 from darklift.overview import Overview
+from darklift.runtime.memory import free_memory
 
 __all__ = ["CARD_FORMAT", "FloatArray", "GraphRunner", "Model", "ModelCard", "Piece"]
 
@@ -33,6 +34,11 @@ class GraphRunner(Protocol):
         """Names of the inputs, in no particular order."""
         ...
 
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the outputs."""
+        ...
+
     def __call__(self, feeds: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
         """Run it on exactly its inputs; outputs by name."""
         ...
@@ -45,6 +51,9 @@ class ModelCard:
     size_multiple: sides of a piece are multiples of it. presets: ways of sampling by name; the first is the default.
     backend: what runs it. info: plain values on where it comes from (licence, data, recipe, numbers), shown, never
     used. files: sha256 of each file of an exported model.
+    sees_whole: the network looks at all of its input at once (attention, normalisation), so a piece on its own comes
+    out otherwise than in its picture. bytes_per_pixel, bytes_per_pixel_pair: the memory that such a network needs at
+    its peak for P pixels, as their product with P, and with P².
     """
 
     name: str
@@ -54,6 +63,13 @@ class ModelCard:
     backend: str = "onnx"
     info: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    sees_whole: bool = False
+    bytes_per_pixel: float = 0.0
+    bytes_per_pixel_pair: float = 0.0
+
+    def memory(self, pixels: int) -> float:
+        """Bytes that a step needs at its peak for a piece of so many pixels, beside the picture itself."""
+        return self.bytes_per_pixel * pixels + self.bytes_per_pixel_pair * pixels**2
 
     def preset(self, name: str | None = None) -> SamplerPreset:
         """The preset called ``name``, or the default one. Raises UsageError."""
@@ -80,6 +96,9 @@ class ModelCard:
                 raise ValueError("it has no presets, or info or files of another kind")
             if not isinstance(multiple := values.get("size_multiple"), int) or multiple < 1:
                 raise ValueError(f"its size_multiple is {multiple!r}, not a whole number from 1")
+            memory = [values.get(name, 0) for name in ("bytes_per_pixel", "bytes_per_pixel_pair")]
+            if not all(isinstance(number, int | float) and number >= 0 for number in memory):
+                raise ValueError(f"its memory is {memory}, not two numbers from 0")
             return cls(presets=presets, **values)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ModelError(f"{source} is not a model card that this version of darklift reads ({error!r})") from error
@@ -87,8 +106,8 @@ class ModelCard:
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of a photo at full resolution. low: (1, 3, h, w) unit. box: (4,) fractions of the photo: top, left,
-    bottom, right.
+    """Parts of a photo at full resolution, all of one size. low: (B, 3, h, w) unit. box: (B, 4) fractions of the photo:
+    top, left, bottom, right.
     """
 
     low: FloatArray
@@ -98,18 +117,30 @@ class Piece:
 class Model:
     """A card and its graphs."""
 
-    def __init__(self, card: ModelCard, graphs: Mapping[str, GraphRunner]) -> None:
+    def __init__(
+        self,
+        card: ModelCard,
+        graphs: Mapping[str, GraphRunner],
+        device_memory: Callable[[], int] = free_memory,
+    ) -> None:
         if "step" not in graphs:
             raise ModelError(f"model {card.name} has no graph 'step'; it has {', '.join(graphs) or 'none'}")
         if len({preset.predicts for preset in card.presets.values()}) != 1:
             raise ModelError(f"the presets of model {card.name} disagree on what it predicts: export it again")
         self.card = card
+        self.free_memory = device_memory
+        """Bytes that are free where the graphs run."""
         self._graphs = graphs
 
     @property
     def controls_exposure(self) -> bool:
         """Whether the brightness wanted is an input of this model."""
         return any("brightness" in graph.inputs for graph in self._graphs.values())
+
+    @property
+    def tells_uncertainty(self) -> bool:
+        """Whether the network also says where it is unsure."""
+        return "uncertainty" in self._graphs["step"].outputs
 
     def predict_brightness(self, overview: Overview) -> float | None:
         """Mean coded value, in (0, 1), that a good version of this photo would have; None where the model does not
@@ -128,18 +159,21 @@ class Model:
             known |= _run(graph, known)
         return known
 
-    def denoiser(self, piece: Piece, condition: Mapping[str, FloatArray]) -> Denoiser:
-        """The network bound to a piece of the photo that ``condition`` is about."""
-        known = {**condition, "low": piece.low, "box": piece.box[None]}
+    def bind(self, piece: Piece, condition: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+        """All that is known of a piece of the photo that ``condition`` is about; computed once per piece, not once per
+        step.
+        """
+        known = {**condition, "low": piece.low, "box": piece.box}
         graph = self._graphs.get("condition")
         if graph is not None and "low" in graph.inputs:
             known |= _run(graph, known)
-        step, predicts = self._graphs["step"], self.card.preset().predicts
+        return known
 
-        def denoise(x: FloatArray, abar: float) -> FloatArray:
-            return _run(step, {**known, "x": x, "abar": np.full(1, abar, np.float32)})[predicts]
-
-        return denoise
+    def predict(self, known: Mapping[str, FloatArray], x: FloatArray, abar: float) -> dict[str, FloatArray]:
+        """One step of the network on what :meth:`bind` made: x (B, 3, h, w) signed at level ``abar`` -> the prediction
+        (``eps`` or ``x0``, as the presets say), and whatever else it tells, by name.
+        """
+        return _run(self._graphs["step"], {**known, "x": x, "abar": np.full(1, abar, np.float32)})
 
 
 def _describe(overview: Overview) -> dict[str, FloatArray]:

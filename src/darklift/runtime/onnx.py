@@ -94,6 +94,10 @@ class _OnnxGraph:
     def inputs(self) -> tuple[str, ...]:
         return self._inputs
 
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        return tuple(self._outputs)
+
     def __call__(self, feeds: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
         try:
             values: list[Any] = self._session.run(self._outputs, dict(feeds))

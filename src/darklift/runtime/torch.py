@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from darklift.checkpoint import load_checkpoint
-from darklift.errors import UsageError
+from darklift.errors import ModelError, UsageError
 from darklift.methods import Graph, Method
 from darklift.runtime.base import FloatArray, Model, ModelCard
 
@@ -40,10 +40,15 @@ def torch_model(method: Method, info: Mapping[str, Any], device: str = "auto", p
         method=method.name,
         size_multiple=method.size_multiple,
         presets=method.presets,
-        backend="torch",
+        backend="torch" if precision == "fp32" else f"torch {precision}",
         info=info,
+        sees_whole=method.sees_whole,
+        bytes_per_pixel=method.bytes_per_pixel,  # torch's fused attention needs nothing for pairs of pixels
     )
-    return Model(card, {name: _TorchGraph(g, where, _DTYPES[precision]) for name, g in method.graphs().items()})
+    graphs = {name: _TorchGraph(g, where, _DTYPES[precision]) for name, g in method.graphs().items()}
+    if where.type == "cuda":
+        return Model(card, graphs, lambda: int(torch.cuda.mem_get_info(where)[0]))
+    return Model(card, graphs)
 
 
 class _TorchGraph:
@@ -54,10 +59,19 @@ class _TorchGraph:
     def inputs(self) -> tuple[str, ...]:
         return self._graph.inputs
 
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        return self._graph.outputs
+
     @torch.inference_mode()
     def __call__(self, feeds: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
         tensors = [torch.from_numpy(feeds[name]).to(self._device) for name in self._graph.inputs]
-        with torch.autocast(self._device.type, self._dtype, enabled=self._dtype is not None):
-            results = self._graph.module(*tensors)
+        try:
+            with torch.autocast(self._device.type, self._dtype, enabled=self._dtype is not None):
+                results = self._graph.module(*tensors)
+        except RuntimeError as error:  # torch has a class of its own for it on GPUs only
+            if "memory" not in str(error).lower():
+                raise
+            raise ModelError("there is not enough memory for this picture: give a smaller --window") from error
         results = results if isinstance(results, tuple) else (results,)
         return {name: r.float().cpu().numpy() for name, r in zip(self._graph.outputs, results, strict=True)}

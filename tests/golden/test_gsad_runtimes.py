@@ -1,0 +1,64 @@
+"""GSAD on both runtimes: an exported step gives the checkpoint's picture and uncertainty, in one piece and in windows."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from darklift import Enhancer, Picture
+from darklift.export import export_method
+from darklift.methods.gsad import Gsad, GsadConfig
+from darklift.runtime.torch import torch_model
+
+
+@pytest.fixture(scope="module")
+def method() -> Gsad:
+    torch.manual_seed(0)
+    made = Gsad(GsadConfig(width=32, multipliers=(1, 2), blocks=1, attention_level=1))
+    made.net.eval()
+    return made
+
+
+@pytest.fixture(scope="module")
+def exported(method: Gsad, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return export_method(method, tmp_path_factory.mktemp("gsad") / "model", name="tiny", info={})
+
+
+def dark(height: int, width: int) -> Picture:
+    pixels = np.random.default_rng(height + width).random((height, width, 3)) * 0.2
+    return Picture(pixels.astype(np.float32))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (37, 53), (24, 40)], ids=str)
+@pytest.mark.parametrize("preset", ["lolv1", "unpaired-ddim"])
+@pytest.mark.parametrize("window", [None, 16])
+def test_onnx_and_torch_agree(
+    method: Gsad, exported: Path, size: tuple[int, int], preset: str, window: int | None
+) -> None:
+    one, other = (
+        enhancer.run(dark(*size), preset=preset, steps=4, seed=3, window=window, uncertainty=True)
+        for enhancer in (Enhancer(torch_model(method, {})), Enhancer(exported))
+    )
+    assert one.picture.size == size
+    np.testing.assert_allclose(one.picture.pixels, other.picture.pixels, atol=1e-4)
+    assert one.uncertainty is not None
+    assert other.uncertainty is not None
+    np.testing.assert_allclose(one.uncertainty, other.uncertainty, atol=1e-4)
+    assert one.uncertainty.std() > 0 or size == (1, 1)
+
+
+def test_the_card_says_what_it_takes(method: Gsad, exported: Path) -> None:
+    card = json.loads((exported / "model.json").read_text())
+    assert card["sees_whole"] is True
+    assert card["bytes_per_pixel"] == method.bytes_per_pixel > 0
+    assert card["bytes_per_pixel_pair"] == method.bytes_per_pixel_pair > 0
+    assert torch_model(method, {}).card.bytes_per_pixel_pair == 0, "torch's attention is fused"
+
+
+def test_windows_of_the_whole_are_the_whole_and_small_ones_are_not(method: Gsad) -> None:
+    enhancer, picture = Enhancer(torch_model(method, {})), dark(32, 32)
+    whole = enhancer.run(picture, steps=4).picture.pixels
+    np.testing.assert_array_equal(enhancer.run(picture, steps=4, window=32).picture.pixels, whole)
+    assert np.abs(enhancer.run(picture, steps=4, window=16).picture.pixels - whole).max() > 1e-3

@@ -1,0 +1,85 @@
+"""Trainings in processes of their own, alone or in a group, and what they tell."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import darklift
+from darklift.train import Recipe
+from darklift.train.config import dump_recipe
+
+DRIVER = """
+import json, os, signal, sys, time
+from pathlib import Path
+from darklift.errors import TrainingError
+from darklift.train import load_recipe, train
+from darklift.train.run import Progress
+
+class Told(Progress):
+    def step(self, report, steps):
+        print(json.dumps({"step": report.step, "losses": dict(report.losses)}), flush=True)
+        time.sleep(float(os.environ.get("PAUSE", 0)))
+        if os.environ.get("STOP_AFTER") == str(report.step):
+            signal.raise_signal(signal.SIGINT)
+
+recipe, folder = sys.argv[1:]
+try:
+    train(load_recipe(Path(recipe)), Path(folder), progress=Told())
+except KeyboardInterrupt as stop:
+    print(json.dumps({"stopped": str(stop)}))
+    sys.exit(130)
+"""
+
+
+@contextmanager
+def driver(recipe: Recipe, folder: Path, **variables: str) -> Iterator[subprocess.Popen[str]]:
+    """A process of its own, and process group of its own, that trains; it does not outlive the test."""
+    file = folder.with_suffix(".toml")
+    file.write_bytes(dump_recipe(recipe))
+    environment = {**os.environ, **variables, "PYTHONPATH": str(Path(darklift.__file__).parents[1])}
+    process = subprocess.Popen(
+        [sys.executable, "-c", DRIVER, str(file), str(folder)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def told(process: subprocess.Popen[str], until: int | None = None) -> list[dict[str, Any]]:
+    """What a driver prints, until it has done so many steps or ends."""
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(json.loads(line))
+        if lines[-1].get("step") == until:
+            return lines
+    return lines
+
+
+def losses_of(lines: list[dict[str, Any]]) -> dict[int, dict[str, float]]:
+    return {line["step"]: line["losses"] for line in lines if "losses" in line}
+
+
+def group_of_two() -> tuple[dict[str, str], dict[str, str]]:
+    """The variables by which two processes of this machine find each other (gloo)."""
+    group = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": _free_port()}
+    return {**group, "RANK": "0", "LOCAL_RANK": "0"}, {**group, "RANK": "1", "LOCAL_RANK": "1"}
+
+
+def _free_port() -> str:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return str(listener.getsockname()[1])
