@@ -43,15 +43,17 @@ MAY_IMPORT = {
     "runtime.onnx": "weights diffusion overview image errors",
     "windows": "runtime tiling errors",
     "enhance": "windows runtime tiling overview image diffusion weights errors",
-    "export": "checkpoint methods runtime weights nets files errors",
+    "exported": "runtime methods errors",
+    "export": "exported checkpoint methods runtime weights nets files errors",
     "evaluate": "enhance metrics data image errors",
-    "train": "evaluate checkpoint methods nets diffusion data metrics enhance runtime image overview files errors",
+    "train": "evaluate exported checkpoint methods nets diffusion data metrics enhance runtime weights image overview "
+    "files errors",
     "cli": ANYTHING,
     "web": ANYTHING,
 }
 
 # Where `import torch` may stand at the top of a file; elsewhere it belongs inside the function that needs it.
-TORCH_AT_THE_TOP = ("nets", "methods", "train", "runtime.torch", "checkpoint", "foreign", "export")
+TORCH_AT_THE_TOP = ("nets", "methods", "train", "runtime.torch", "checkpoint", "foreign", "export", "exported")
 # What these may not import at all, nor have imported for them by what they import.
 NEVER_REACHED = {
     "diffusion": ("torch",),

@@ -20,6 +20,7 @@ from onnx import helper, numpy_helper
 
 from darklift.checkpoint import load_checkpoint
 from darklift.errors import ModelError, UsageError
+from darklift.exported import HALF, TRANSPOSED
 from darklift.files import write_atomically
 from darklift.methods import Graph, Method
 from darklift.runtime import ModelCard
@@ -143,6 +144,7 @@ def _export_graph(graph: Graph, storage: Storage) -> bytes:
         )
     assert program is not None
     model = program.model_proto
+    _name_folded(model, graph.module)
     if storage == "fp16":
         _store_in_half(model)
     for node in model.graph.node:
@@ -160,6 +162,29 @@ def _free_axes(graph: Graph, name: str) -> dict[int, Any] | None:
     return {0: "batch"} if name == "box" else None
 
 
+def _name_folded(model: onnx.ModelProto, module: torch.nn.Module) -> None:
+    """Weights that the exporter turned over get their names back, with the ending that says so: nothing is lost, and
+    :func:`darklift.exported.exported_weights` finds them.
+    """
+    named = {tensor.name for tensor in model.graph.initializer}
+    for name, weight in module.state_dict().items():
+        if name in named or weight.ndim != 2:
+            continue
+        turned = weight.T.numpy()
+        for tensor in model.graph.initializer:
+            if tensor.dims == list(turned.shape) and np.array_equal(numpy_helper.to_array(tensor), turned):
+                _rename(model, tensor.name, name + TRANSPOSED)
+                break
+
+
+def _rename(model: onnx.ModelProto, before: str, after: str) -> None:
+    for tensor in model.graph.initializer:
+        if tensor.name == before:
+            tensor.name = after
+    for node in model.graph.node:
+        node.input[:] = [after if name == before else name for name in node.input]
+
+
 def _store_in_half(model: onnx.ModelProto) -> None:
     """Float32 weights become float16 with a cast behind them, which ONNX Runtime folds away when it loads the model."""
     casts = []
@@ -169,9 +194,9 @@ def _store_in_half(model: onnx.ModelProto) -> None:
         name, values = tensor.name, numpy_helper.to_array(tensor)
         if np.abs(values).max() > np.finfo(np.float16).max:
             raise ModelError(f"weight {name} is too large for half precision: export with storage fp32")
-        half = numpy_helper.from_array(values.astype(np.float16), f"{name}.half")
+        half = numpy_helper.from_array(values.astype(np.float16), name + HALF)
         tensor.CopyFrom(half)
-        casts.append(helper.make_node("Cast", [f"{name}.half"], [name], to=onnx.TensorProto.FLOAT))
+        casts.append(helper.make_node("Cast", [name + HALF], [name], to=onnx.TensorProto.FLOAT))
     for node in reversed(casts):
         model.graph.node.insert(0, node)
 

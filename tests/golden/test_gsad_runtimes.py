@@ -1,4 +1,4 @@
-"""GSAD on both runtimes: an exported step gives the checkpoint's picture and uncertainty, in one piece and in windows."""
+"""GSAD on both runtimes: an export gives the checkpoint's picture and uncertainty, in one piece and in windows."""
 
 import json
 from pathlib import Path

@@ -17,16 +17,20 @@ from safetensors.torch import save_file
 from darklift import Enhancer, read_image, write_image
 from darklift import enhance as enhance_module
 from darklift import export as export_module
-from darklift.checkpoint import load_checkpoint, save_checkpoint
+from darklift.checkpoint import load_checkpoint, load_weights, save_checkpoint
 from darklift.enhance import Exposure
 from darklift.errors import DarkliftError, ImageError, ModelError, UsageError
 from darklift.export import export_method, export_model
+from darklift.exported import exported_weights
 from darklift.image import Picture
 from darklift.methods import Compact
+from darklift.methods.compact import CompactConfig
+from darklift.methods.gsad import Gsad, GsadConfig
 from darklift.overview import describe
 from darklift.runtime import Model, ModelCard
 from darklift.runtime.onnx import load_onnx_model
 from darklift.runtime.torch import torch_model
+from darklift.weights import find_model
 
 MakeCompact = Callable[..., Compact]
 SIZES = [(1, 1), (1, 9), (7, 1), (5, 3), (31, 33), (64, 48), (101, 75)]
@@ -429,6 +433,29 @@ def test_files_that_are_no_checkpoints_of_ours_are_refused(tmp_path: Path, check
 # --- exporting --------------------------------------------------------------------------------------------------------
 
 
+def test_weights_come_back_from_an_exported_model(method: Compact, exported_compact: Path) -> None:
+    own = method.net.state_dict()
+    back = exported_weights(method, exported_compact)
+    assert back.keys() == own.keys()
+    for name, tensor in own.items():
+        assert torch.equal(back[name], tensor), name
+
+
+def test_weights_come_back_from_the_bundled_model_and_make_its_picture() -> None:
+    bundled = Compact(CompactConfig())
+    load_weights(bundled, exported_weights(bundled, find_model("default")), "the bundled model")
+    one = Enhancer(torch_model(bundled, {})).run(dark(40, 52))
+    assert difference(one.picture, Enhancer().run(dark(40, 52)).picture) < 1e-5
+
+
+def test_weights_of_another_method_or_of_no_graph_are_refused(method: Compact, folder: Path) -> None:
+    with pytest.raises(ModelError, match="method compact, expected gsad"):
+        exported_weights(Gsad(GsadConfig(width=32, multipliers=(1, 2))), folder)
+    (folder / "step.onnx").write_bytes(b"no graph")
+    with pytest.raises(ModelError, match=r"cannot read .*step\.onnx"):
+        exported_weights(method, folder)
+
+
 def test_fp16_storage_halves_the_files_and_keeps_the_picture(
     checkpoint: Path, tmp_path: Path, on_onnx: Enhancer, exported_compact: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -442,6 +469,9 @@ def test_fp16_storage_halves_the_files_and_keeps_the_picture(
         picture = dark(60, 44)
         one, other = (e.run(picture, steps=steps, exposure="mean=0.4").picture for e in (on_onnx, Enhancer(folder)))
         assert 0 < difference(one, other) < 2 / 255
+    half = exported_weights(load_checkpoint(checkpoint).method, folder)
+    for name, tensor in load_checkpoint(checkpoint).method.net.state_dict().items():
+        torch.testing.assert_close(half[name], tensor, rtol=1e-3, atol=1e-6, msg=name)
     card = load_onnx_model(folder).card
     assert card.name == "tiny"
     assert card.info == {"step": 12, "storage": "fp16"}, "the whole recipe does not belong into the card"

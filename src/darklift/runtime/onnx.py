@@ -14,7 +14,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort
 from darklift.errors import ModelError, UsageError
 from darklift.runtime.base import FloatArray, Model, ModelCard
 
-__all__ = ["CARD_FILE", "load_onnx_model", "providers"]
+__all__ = ["CARD_FILE", "load_card", "load_onnx_model", "providers"]
 
 CARD_FILE = "model.json"
 _ORT_ERRORS: tuple[type[Exception], ...] = (
@@ -43,18 +43,23 @@ def load_onnx_model(folder: Path, device: str = "auto") -> Model:
     """The exported model in ``folder`` (``model.json`` and ``*.onnx``). Raises ModelError, UsageError (unknown
     device).
     """
+    card = load_card(folder)
+    chosen = _providers_for(device)
+    graphs = {}
+    for name, digest in card.files.items():
+        graphs[Path(name).stem] = _OnnxGraph(folder / name, digest, chosen)
+    return Model(card, graphs)
+
+
+def load_card(folder: Path) -> ModelCard:
+    """The card of the exported model in ``folder``. Raises ModelError."""
     try:
         text = (folder / CARD_FILE).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(
             f"cannot read {folder / CARD_FILE} ({error}): expected a folder that darklift export wrote"
         ) from error
-    card = ModelCard.from_json(text, str(folder / CARD_FILE))
-    chosen = _providers_for(device)
-    graphs = {}
-    for name, digest in card.files.items():
-        graphs[Path(name).stem] = _OnnxGraph(folder / name, digest, chosen)
-    return Model(card, graphs)
+    return ModelCard.from_json(text, str(folder / CARD_FILE))
 
 
 def _providers_for(device: str) -> list[str]:

@@ -17,10 +17,12 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from filelock import FileLock, Timeout
+from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from darklift.checkpoint import build_method, load_checkpoint, load_weights, save_checkpoint
 from darklift.errors import ConfigError, ModelError, TrainingError
+from darklift.exported import exported_weights
 from darklift.files import write_atomically
 from darklift.methods import Method, Stage
 from darklift.train.config import Recipe, TrainConfig, dump_recipe
@@ -34,6 +36,7 @@ from darklift.train.loop import (
 )
 from darklift.train.precision import fastest_precision
 from darklift.train.validation import Validator
+from darklift.weights import find_model
 
 __all__ = ["Progress", "train"]
 
@@ -85,8 +88,7 @@ class _Run:
         self.stage = _choose_stage(self.method, recipe.train)
         _check_crops(recipe.train, self.method)
         if saved is None and recipe.train.initial is not None:
-            initial = load_checkpoint(Path(recipe.train.initial)).method.net.state_dict()
-            load_weights(self.method, initial, recipe.train.initial)
+            load_weights(self.method, _initial_weights(self.method, recipe.train.initial), recipe.train.initial)
         self.state = new_state(self.method, self.stage, recipe.train, self.accelerator)
         self.best: float | None = None
         if saved is not None:
@@ -257,6 +259,12 @@ def _build(recipe: Recipe) -> Method:
         return build_method(recipe.method, recipe.model)
     except ModelError as error:  # here it is the request that is wrong, not a file
         raise ConfigError(str(error)) from error
+
+
+def _initial_weights(method: Method, name: str) -> dict[str, Tensor]:
+    """Of a checkpoint, or of an exported model by its folder or its name in the catalogue."""
+    path = find_model(name)
+    return exported_weights(method, path) if path.is_dir() else load_checkpoint(path).method.net.state_dict()
 
 
 def _settle_precision(recipe: Recipe, saved: dict[str, Any] | None) -> Recipe:
