@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from darklift.data.crop import Crop
-from darklift.methods.gsad import Gsad, GsadConfig, cluster_patches, structure_term
+from darklift.methods.gsad import Gsad, GsadConfig
+from darklift.nets.structure import cluster_patches, cluster_spectra, structure_term
 
 TINY = GsadConfig(width=32, multipliers=(1, 2), blocks=1, attention_level=1, train_steps=20)
 
@@ -95,14 +96,32 @@ def slow_structure_stage(batch: dict[str, torch.Tensor], net: Fixed, teacher: Fi
 
 
 def patches(gray: np.ndarray) -> np.ndarray:
-    size = gray.shape[0]
-    return np.array([gray[y : y + 8, x : x + 8].ravel() for y in range(0, size, 8) for x in range(0, size, 8)])
+    height, width = gray.shape
+    corners = [(y, x) for y in range(0, height - 7, 8) for x in range(0, width - 7, 8)]
+    return np.array([gray[y : y + 8, x : x + 8].ravel() for y, x in corners])
 
 
 def test_an_empty_cluster_counts_a_little() -> None:
     picture = torch.rand(1, 3, 16, 16)
     same = torch.tensor([[0, 0, 1, 1]])
-    assert float(structure_term(picture, picture, same, 6, 8)[0]) == pytest.approx(4 * 1e-5 / 6, rel=1e-5)
+    spectra = cluster_spectra(picture, same, 6, 8)
+    assert float(structure_term(spectra, spectra, same)[0]) == pytest.approx(4 * 1e-5 / 6, rel=1e-5)
+
+
+@pytest.mark.parametrize("size", [(48, 96), (17, 40), (8, 8)])
+def test_spectra_are_those_of_each_cluster_alone(size: tuple[int, int]) -> None:
+    pictures = torch.rand(3, 3, *size, generator=torch.Generator().manual_seed(0))
+    patches_of = [patches(picture.mean(dim=0).numpy()) for picture in pictures]
+    clusters = torch.stack([torch.arange(len(rows)) ** (2 + b) % 5 for b, rows in enumerate(patches_of)])
+    spectra = cluster_spectra(pictures, clusters, 6, 8).numpy()
+    assert spectra.shape == (3, 6, 64)
+    for b, rows in enumerate(patches_of):
+        for k in range(6):
+            expected = np.zeros(64)
+            if (members := (clusters[b] == k).numpy()).any():
+                values = np.linalg.svd(rows[members], compute_uv=False)
+                expected[: len(values)] = values
+            np.testing.assert_allclose(spectra[b, k], expected, atol=1e-5)
 
 
 def test_each_picture_has_its_own_clusters(method: Gsad) -> None:

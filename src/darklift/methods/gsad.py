@@ -16,7 +16,6 @@ from typing import ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.cluster import hierarchy
 from torch import Tensor, nn
 
 from darklift.data.crop import Crop
@@ -31,8 +30,9 @@ from darklift.diffusion import (
 )
 from darklift.methods.base import Arrays, Batch, Graph, MethodConfig, Stage
 from darklift.nets.gsad import GsadNet, GsadNetConfig
+from darklift.nets.structure import cluster_patches, cluster_spectra, structure_term
 
-__all__ = ["Gsad", "GsadConfig", "cluster_patches", "structure_term"]
+__all__ = ["Gsad", "GsadConfig"]
 
 # --- configuration ----------------------------------------------------------------------------------------------------
 
@@ -132,10 +132,13 @@ class Gsad:
 
     @staticmethod
     def _prepare_with_clusters(config: GsadConfig, crop: Crop) -> Arrays:
-        """Also the clusters of x0's patches, and the noise of the draw x_{t-1}."""
+        """Also the clusters of x0's patches with their singular values, and the noise of the draw x_{t-1}."""
+        arrays = Gsad._prepare(config, crop)
         clusters = cluster_patches(crop.high.mean(axis=0) / 255, config.patch, config.clusters)
+        x0, numbers = torch.from_numpy(arrays["x0"])[None], torch.from_numpy(clusters)[None]
+        spectra = cluster_spectra(x0, numbers, config.clusters, config.patch)[0].numpy()
         z = noise_image(config.seed + 1, crop.index, (3, *crop.high.shape[1:]))
-        return {**Gsad._prepare(config, crop), "clusters": clusters, "z": z}
+        return {**arrays, "clusters": clusters, "spectra": spectra, "z": z}
 
     def _predict(self, net: nn.Module, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """x_t, eps_hat and P."""
@@ -170,7 +173,8 @@ class Gsad:
         now, after = (level.view(-1, 1, 1, 1) for level in batch["abar"].unbind(dim=1))
         mean, deviation = posterior(x, x0_hat, now, after)
         x_next = (mean + deviation * batch["z"]).float()
-        structure = structure_term(batch["x0"], x_next, batch["clusters"], self.config.clusters, self.config.patch)
+        spectra = cluster_spectra(x_next, batch["clusters"], self.config.clusters, self.config.patch)
+        structure = structure_term(batch["spectra"], spectra, batch["clusters"])
         kappa = batch["c"] ** self.config.kappa_exponent
         return {
             "pixel": self.config.pixel_weight * (uncertainty * (eps_hat - batch["eps"])).abs().mean()
@@ -223,37 +227,3 @@ def _rescaled(uncertainty: Tensor) -> Tensor:
     low, high = uncertainty.aminmax(dim=-1, keepdim=True)
     low, high = low.amin(dim=-2, keepdim=True), high.amax(dim=-2, keepdim=True)
     return 0.5 + 0.5 * (uncertainty - low) / (high - low + 1e-6)
-
-
-def _patch_rows(gray: Tensor, patch: int) -> Tensor:
-    """(B, H, W) -> (B, N, patch²): the non-overlapping patches, row by row; what does not fill a patch is left out."""
-    b, h, w = gray.shape
-    rows, columns = h // patch, w // patch
-    cut = gray[:, : rows * patch, : columns * patch].reshape(b, rows, patch, columns, patch)
-    return cut.transpose(2, 3).reshape(b, rows * columns, patch * patch)
-
-
-def cluster_patches(gray_unit: npt.NDArray[np.floating], patch: int, clusters: int) -> npt.NDArray[np.int64]:
-    """Ward clustering of a picture's patches: (H, W) unit -> (N,) cluster numbers 0 … ``clusters`` - 1."""
-    rows = _patch_rows(torch.as_tensor(gray_unit, dtype=torch.float64)[None], patch)[0].numpy()
-    if len(rows) <= clusters:
-        return np.arange(len(rows))
-    tree = hierarchy.linkage(rows, method="ward")
-    numbers: npt.NDArray[np.int64] = hierarchy.cut_tree(tree, n_clusters=clusters)[:, 0].astype(np.int64)
-    return numbers
-
-
-def structure_term(x0: Tensor, x_next: Tensor, clusters: Tensor, count: int, patch: int) -> Tensor:
-    """(B,): over clusters, the mean of the summed differences between the singular values of their patches' rows.
-
-    x0, x_next: (B, 3, H, W) signed. clusters: (B, N) cluster of each patch. All singular values come from one batched
-    call: each cluster is the matrix of all rows with the other clusters' rows set to zero, which leaves its singular
-    values as they are. An empty cluster counts 1e-5.
-    """
-    members = torch.nn.functional.one_hot(clusters, count).transpose(1, 2)  # (B, K, N)
-    values = [
-        torch.linalg.svdvals(members[..., None] * _patch_rows(picture.mean(dim=1), patch)[:, None])
-        for picture in (x0, x_next)
-    ]
-    differences = (values[0] - values[1]).abs().sum(dim=-1)
-    return torch.where(members.any(dim=-1), differences, 1e-5).mean(dim=-1)
