@@ -1,0 +1,139 @@
+"""GSAD's speed, with random weights: python benchmarks/gsad.py [--width 64] [--repeat 5]
+
+Three tables, each measured in one run, the rows of a table in turn: seconds a sampling step at 600x400 by precision;
+seconds of the structure term of a training step (batch 8, crops of 96), ours against a literal version that clusters
+inside the step and takes each cluster's singular values by itself; and seconds of that whole training step with each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from unittest import mock
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from darklift.data.crop import Crop
+from darklift.methods.gsad import Gsad, GsadConfig
+from darklift.nets.structure import cluster_patches, cluster_spectra, structure_term
+
+BATCH, CROP = 8, 96
+
+
+def medians(repeat: int, **works: Callable[[], object]) -> dict[str, float]:
+    """Median seconds of each, run in turn so that a slow minute meets all of them; once before, unmeasured."""
+    seconds: dict[str, list[float]] = {name: [] for name in works}
+    for number in range(repeat + 1):
+        for name, work in works.items():
+            started = time.perf_counter()
+            work()
+            if number:
+                seconds[name].append(time.perf_counter() - started)
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def print_table(title: str, seconds: dict[str, float]) -> None:
+    first = next(iter(seconds.values()))
+    print(f"\n| {title} | s | against the first |\n|---|--:|--:|")
+    for name, value in seconds.items():
+        print(f"| {name} | {value:.4g} | {first / value:.2f}x |", flush=True)
+
+
+def sampling_steps(method: Gsad, repeat: int) -> dict[str, float]:
+    x, low = torch.randn(1, 3, 400, 608), torch.rand(1, 3, 400, 608)
+    step = method.graphs()["step"].module.eval()
+
+    @torch.inference_mode()
+    def run(dtype: torch.dtype | None) -> None:
+        with torch.autocast("cpu", dtype, enabled=dtype is not None):
+            step(x, torch.full((1,), 0.5), low)
+
+    return medians(repeat, fp32=lambda: run(None), bf16=lambda: run(torch.bfloat16))
+
+
+def examples() -> list[Crop]:
+    """Smooth pictures with noise: their patches fall into clusters of very different sizes, as photographs' do."""
+    crops = []
+    for index in range(BATCH):
+        rng = np.random.default_rng(index)
+        rows, columns = np.mgrid[0:CROP, 0:CROP]
+        waves = np.stack([np.sin(rows / rng.uniform(8, 40) + columns / rng.uniform(8, 40)) for _ in range(3)])
+        high = np.clip(120 + 100 * waves**3 + 5 * rng.standard_normal(waves.shape), 0, 255).astype(np.uint8)
+        box = np.array([0, 0, 1, 1], np.float32)
+        crops.append(Crop(high // 8, high, box, high // 8, high, name=f"{index}", index=index))
+    return crops
+
+
+def literal_structure(x0: Tensor, x_next: Tensor, config: GsadConfig) -> Tensor:
+    """Clusters inside the step, and a call for each cluster of each picture."""
+    terms = []
+    for clean, noisy in zip(x0, x_next, strict=True):
+        gray = clean.mean(dim=0)
+        clusters = torch.from_numpy(cluster_patches(((gray + 1) / 2).numpy(), config.patch, config.clusters))
+        rows = [_rows(gray, config.patch), _rows(noisy.mean(dim=0), config.patch)]
+        for k in range(config.clusters):
+            one, other = (torch.linalg.svdvals(each[clusters == k]) for each in rows)
+            terms.append((one - other).abs().sum())
+    return torch.stack(terms).reshape(BATCH, -1).mean(dim=1)
+
+
+def _rows(gray: Tensor, patch: int) -> Tensor:
+    return gray.unfold(0, patch, patch).unfold(1, patch, patch).reshape(-1, patch * patch)
+
+
+def training_step(method: Gsad, repeat: int) -> None:
+    config, stage = method.config, method.stages[1]
+    rows = [stage.prepare(crop) for crop in examples()]
+    batch = {name: torch.stack([torch.as_tensor(row[name]) for row in rows]) for name in rows[0]}
+    noisy = (batch["x0"] + 0.05 * torch.randn_like(batch["x0"])).requires_grad_()
+
+    def ours() -> Tensor:
+        spectra = cluster_spectra(noisy, batch["clusters"], config.clusters, config.patch)
+        return structure_term(batch["spectra"], spectra, batch["clusters"])
+
+    def literal() -> Tensor:
+        return literal_structure(batch["x0"], noisy, config)
+
+    torch.testing.assert_close(ours(), literal(), rtol=1e-4, atol=1e-5)
+    print_table(
+        "structure term, forward and backward",
+        medians(10 * repeat, literal=lambda: literal().sum().backward(), ours=lambda: ours().sum().backward()),
+    )
+    net = method.net.train().to(memory_format=torch.channels_last)
+    teacher = Gsad(config).net.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    optimizer = torch.optim.AdamW(net.parameters(), fused=True)
+
+    def step() -> None:
+        torch.stack(list(stage.objective(net, batch, teacher).values())).sum().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    def literal_step() -> None:
+        with mock.patch.multiple(
+            "darklift.methods.gsad",
+            cluster_spectra=lambda x_next, *_: x_next,
+            structure_term=lambda _, x_next, __: literal_structure(batch["x0"], x_next, config),
+        ):
+            step()
+
+    print_table("training step, stage 2", medians(repeat, literal=literal_step, ours=step))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--width", type=int, default=64)
+    parser.add_argument("--repeat", type=int, default=5)
+    arguments = parser.parse_args()
+    torch.manual_seed(0)
+    method = Gsad(GsadConfig(width=arguments.width))
+    print(f"width {arguments.width}, torch {torch.__version__}, {torch.get_num_threads()} threads")
+    print_table("sampling step, 600x400", sampling_steps(method, arguments.repeat))
+    training_step(method, arguments.repeat)
+
+
+if __name__ == "__main__":
+    main()
