@@ -1,22 +1,18 @@
-"""The published methods' released checkpoints, read without executing anything that is in them."""
+"""GSAD's released checkpoints: ``*_gen.pth``, a flat state dict with the schedule's buffers."""
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
-import torch
-from torch import Tensor
-
-from darklift.checkpoint import load_weights, save_checkpoint
+from darklift.checkpoint import save_checkpoint
 from darklift.errors import ModelError, UsageError
+from darklift.foreign._reader import ReleasedFile, StoredTensor
+from darklift.foreign._release import check_target, load_released, named_tensors
 from darklift.methods.gsad import Gsad, GsadConfig, PresetName
 
 __all__ = ["convert_gsad", "gsad_names"]
-
-# --- GSAD -------------------------------------------------------------------------------------------------------------
 
 _SCHEDULE_BUFFERS = frozenset(
     {
@@ -46,17 +42,16 @@ def convert_gsad(source: Path, target: Path, *, preset: str = "lolv1", overwrite
     presets = get_args(PresetName)
     if preset not in presets:
         raise UsageError(f"GSAD has no preset {preset!r}: choose from {', '.join(presets)}")
-    if target.exists() and not overwrite:
-        raise UsageError(f"{target} exists already: choose another name, or allow it to be overwritten")
-    released = _strip(_read_tensors(source))
-    method = Gsad(GsadConfig(width=_gsad_width(released, source), preset=preset))  # type: ignore[arg-type]
-    names = gsad_names(method.config)
-    wanted = {f"{names[module]}.{leaf}": name for name, module, leaf in _parts(method.net.state_dict())}
-    missing = [key for key in wanted if key not in released]
-    surplus = [key for key in released if key not in wanted and ".mlp." not in key]
-    if missing or surplus:
-        raise ModelError(f"{source} is no GSAD checkpoint: {_list('missing', missing)}{_list('too many', surplus)}")
-    load_weights(method, {ours: released[key] for key, ours in wanted.items()}, str(source))
+    check_target(target, overwrite)
+    with ReleasedFile(source) as file:
+        released = _without_schedule(named_tensors(file.content, source))
+        method = Gsad(GsadConfig(width=_width(released, source), preset=preset))  # type: ignore[arg-type]
+        modules = gsad_names(method.config)
+        names = {}
+        for name in method.net.state_dict():
+            module, _, leaf = name.rpartition(".")
+            names[name] = (f"{modules[module]}.{leaf}",)
+        load_released(method, file, released, names, left_out=lambda name: ".mlp." in name)
     info = {"weights": "as released", "source": source.name, "unused": "mlp of each block left out"}
     save_checkpoint(target, method, method.net.state_dict(), info)
 
@@ -100,50 +95,14 @@ def _block(ours: str, theirs: str) -> Iterator[tuple[str, str]]:
     return ((f"{ours}.{part}", f"{theirs}.{name}") for part, name in parts.items())
 
 
-def _gsad_width(released: Mapping[str, Tensor], source: Path) -> int:
+def _without_schedule(tensors: Mapping[str, StoredTensor]) -> dict[str, StoredTensor]:
+    """Without schedule buffers, and the rest without the prefix of the diffusion that held it."""
+    stripped = {name.removeprefix("denoise_fn.").removeprefix("module."): value for name, value in tensors.items()}
+    return {name: tensor for name, tensor in stripped.items() if name not in _SCHEDULE_BUFFERS}
+
+
+def _width(released: Mapping[str, StoredTensor], source: Path) -> int:
     stem = released.get("downs.0.weight")
-    if stem is None or stem.ndim != 4 or stem.shape[0] % 32:
-        raise ModelError(f"{source} is no GSAD checkpoint: expected a first convolution 'downs.0.weight'")
+    if stem is None or len(stem.shape) != 4 or stem.shape[0] % 32:
+        raise ModelError(f"{source} is no gsad checkpoint: expected a first convolution 'downs.0.weight'")
     return int(stem.shape[0])
-
-
-# --- any release ------------------------------------------------------------------------------------------------------
-
-
-def _read_tensors(source: Path) -> dict[str, Tensor]:
-    """A flat state dict. Nothing in the file is executed: torch's restricted reader takes tensors and plain values."""
-    try:
-        content: Any = torch.load(source, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise ModelError(f"cannot read {source}: no such file") from None
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelError(
-            f"cannot read {source} as a checkpoint ({reason}): download it again, or check what it is"
-        ) from error
-    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
-        raise ModelError(f"{source} holds other things than named tensors: expected a released state dict")
-    return content
-
-
-def _strip(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Without the wrappers' prefixes and without schedule buffers."""
-    stripped = {}
-    for key, tensor in tensors.items():
-        name = key.removeprefix("module.").removeprefix("denoise_fn.").removeprefix("module.")
-        if name not in _SCHEDULE_BUFFERS:
-            stripped[name] = tensor
-    return stripped
-
-
-def _parts(weights: Mapping[str, Tensor]) -> Iterator[tuple[str, str, str]]:
-    for name in weights:
-        module, _, leaf = name.rpartition(".")
-        yield name, module, leaf
-
-
-def _list(what: str, keys: list[str]) -> str:
-    if not keys:
-        return ""
-    more = f" and {len(keys) - 5} more" if len(keys) > 5 else ""
-    return f"{len(keys)} {what} ({', '.join(keys[:5])}{more}); "
