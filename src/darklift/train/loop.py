@@ -89,10 +89,11 @@ def _ema_update(decay: float) -> Any:
 
 
 def learning_rate(config: TrainConfig, step: int) -> float:
-    """Linear warm-up, constant, cosine decay to 1% over the last ``config.decay`` steps; a function of the step
-    alone.
+    """Linear warm-up, constant, halved at each of ``config.halvings``, cosine decay to 1% over the last
+    ``config.decay`` steps; a function of the step alone.
     """
     rate = config.lr * min(1.0, (step + 1) / max(config.warmup, 1))
+    rate *= 0.5 ** sum(step >= halving for halving in config.halvings)
     into_decay = step - (config.steps - config.decay)
     if into_decay > 0:
         rate *= 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * into_decay / config.decay))
