@@ -72,6 +72,8 @@ def test_both_stages_train_and_a_stopped_run_goes_on_as_if_it_had_not(paired_dat
     assert {**stopped.parts, **resumed.parts} == straight.parts
     weights, same = (load_checkpoint(path).method.net.state_dict() for path in (first, again))
     assert all(torch.equal(tensor, same[name]) for name, tensor in weights.items())
+    vectors = [tensor for name, tensor in weights.items() if name.endswith("._u")]
+    assert all(float(vector.norm()) == pytest.approx(1) for vector in vectors), "spectral norm's are not averaged"
 
     frozen, second = settings(recipe_file, paired_data, "train.stage=frozen", f"train.initial={first}"), Losses()
     model = train(frozen, tmp_path / "frozen", progress=second)

@@ -71,7 +71,8 @@ def new_state(method: Method, stage: Stage, config: TrainConfig, accelerator: Ac
     optimizer = torch.optim.AdamW(
         trained, lr=config.lr, betas=(0.9, config.beta2), weight_decay=config.weight_decay, fused=True
     )
-    ema = AveragedModel(method.net, multi_avg_fn=_ema_update(config.ema), use_buffers=True)
+    # Buffers are copied: averaged unit vectors, as spectral norm keeps, are none any more.
+    ema = AveragedModel(method.net, multi_avg_fn=_ema_update(config.ema), use_buffers=False)
     teacher = copy.deepcopy(method.net).eval().requires_grad_(False) if stage.teacher else None
     net, wrapped_optimizer = accelerator.prepare(method.net, optimizer)
     return TrainState(net, ema, wrapped_optimizer, teacher=teacher)
