@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import inspect
 import io
 import logging
 import os
@@ -140,7 +141,7 @@ def _export_graph(graph: Graph, storage: Storage) -> bytes:
             opset_version=_OPSET,
             input_names=list(graph.inputs),
             output_names=list(graph.outputs),
-            dynamic_shapes=tuple(_free_axes(graph, name) for name in graph.inputs),
+            dynamic_shapes=_free_shapes(graph),
         )
     assert program is not None
     model = program.model_proto
@@ -153,6 +154,16 @@ def _export_graph(graph: Graph, storage: Storage) -> bytes:
     buffer = io.BytesIO()
     onnx.save(model, buffer)
     return buffer.getvalue()
+
+
+def _free_shapes(graph: Graph) -> tuple[Any, ...]:
+    """The free axes of every input, those that go into a ``*parameter`` as one tuple at the end."""
+    axes = tuple(_free_axes(graph, name) for name in graph.inputs)
+    kinds = [parameter.kind for parameter in inspect.signature(graph.module.forward).parameters.values()]
+    if inspect.Parameter.VAR_POSITIONAL not in kinds:
+        return axes
+    named = len(kinds) - 1
+    return (*axes[:named], axes[named:])
 
 
 def _free_axes(graph: Graph, name: str) -> dict[int, Any] | None:

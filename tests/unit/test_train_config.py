@@ -72,6 +72,7 @@ def test_recipes_are_shipped():
         ("train.lr=2e-4", lambda r: r.train.lr == 2e-4),
         (" train.lr = 2e-4 ", lambda r: r.train.lr == 2e-4),
         ("train.steps=7", lambda r: r.train.steps == 7),
+        ("train.halvings=[5, 10]", lambda r: r.train.halvings == (5, 10)),
         ("train.precision=bf16", lambda r: r.train.precision == "bf16"),
         ('train.precision="bf16"', lambda r: r.train.precision == "bf16"),
         ("data.root=/some where/else", lambda r: r.data.root == "/some where/else"),
@@ -118,6 +119,9 @@ def test_later_changes_win(recipe_file):
         ("train.crops=[[0, 32], [0, 64]]", "first steps rising from 0"),
         ("train.crops=[[0, 32], [90, 64], [50, 32]]", "first steps rising from 0"),
         ("train.crops=[[0, -32]]", "first steps rising from 0"),
+        ("train.halvings=[0]", "rising steps, each greater than 0"),
+        ("train.halvings=[20, 10]", "rising steps, each greater than 0"),
+        ("train.halvings=[20, 20]", "rising steps, each greater than 0"),
         ("train.crops.1.0=0", "first steps rising from 0"),
         ("data.sources=[]", "data.sources: .*at least 1 item"),
         ("data.sources.0.kind=pair", "data.sources.0.kind: .*'pairs'.*got 'pair'"),
@@ -239,6 +243,14 @@ def test_the_rate_rises_stays_and_falls_to_a_hundredth():
 
 def test_without_warm_up_and_decay_the_rate_is_constant():
     assert set(rates(warmup=0, decay=0)) == {1e-3}
+
+
+def test_the_rate_is_halved_at_each_step_given():
+    rate = rates(warmup=0, decay=400, halvings=(100, 300))
+    assert rate[99:101] == [1e-3, 5e-4]
+    assert rate[299:301] == [5e-4, 2.5e-4]
+    assert rate[600] == 2.5e-4
+    assert rate[800] == pytest.approx(2.5e-4 * (0.01 + 0.99 / 2))
 
 
 def test_before_its_decay_a_longer_run_has_the_same_rates():

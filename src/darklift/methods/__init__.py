@@ -3,7 +3,8 @@
 from darklift.methods.base import Graph, Method, Stage
 from darklift.methods.compact import Compact
 from darklift.methods.gsad import Gsad
+from darklift.methods.lldiffusion import Lldiffusion
 
-__all__ = ["METHODS", "Compact", "Graph", "Gsad", "Method", "Stage"]
+__all__ = ["METHODS", "Compact", "Graph", "Gsad", "Lldiffusion", "Method", "Stage"]
 
-METHODS: dict[str, type[Method]] = {method.name: method for method in (Compact, Gsad)}
+METHODS: dict[str, type[Method]] = {method.name: method for method in (Compact, Gsad, Lldiffusion)}

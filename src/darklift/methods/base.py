@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from darklift.data.crop import Crop
-from darklift.diffusion import SamplerPreset
+from darklift.diffusion import SamplerPreset, noise_image
 
-__all__ = ["Arrays", "Batch", "Graph", "Method", "MethodConfig", "Stage"]
+__all__ = ["Arrays", "Batch", "Graph", "Method", "MethodConfig", "Stage", "noisy_pair"]
 
 Arrays = dict[str, npt.NDArray[Any]]
 Batch = Mapping[str, Tensor]
@@ -57,6 +57,17 @@ class Stage:
     objective: Callable[[nn.Module, Batch, nn.Module | None], dict[str, Tensor]]
     trains: tuple[str, ...] = ("",)
     teacher: bool = False
+
+
+def noisy_pair(seed: int, crop: Crop) -> Arrays:
+    """What every diffusion on the pixels themselves prepares: ``low`` and ``x0`` signed, and the example's ``eps``;
+    float32 (3, H, W).
+    """
+    return {
+        "low": crop.low.astype(np.float32) / 127.5 - 1,
+        "x0": crop.high.astype(np.float32) / 127.5 - 1,
+        "eps": noise_image(seed, crop.index, (3, *crop.high.shape[1:])),
+    }
 
 
 class Method(Protocol):

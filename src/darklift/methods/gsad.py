@@ -28,7 +28,7 @@ from darklift.diffusion import (
     random_generator,
     x0_from_eps,
 )
-from darklift.methods.base import Arrays, Batch, Graph, MethodConfig, Stage
+from darklift.methods.base import Arrays, Batch, Graph, MethodConfig, Stage, noisy_pair
 from darklift.nets.gsad import GsadNet, GsadNetConfig
 from darklift.nets.structure import cluster_patches, cluster_spectra, structure_term
 
@@ -123,11 +123,9 @@ class Gsad:
         t = int(shared.integers(1, config.train_steps + 1))
         c = random_generator(config.seed, "level", crop.index).uniform(abar[t] ** 0.5, abar[t - 1] ** 0.5)
         return {
-            "low": crop.low.astype(np.float32) / 127.5 - 1,
-            "x0": crop.high.astype(np.float32) / 127.5 - 1,
+            **noisy_pair(config.seed, crop),
             "c": np.asarray(c, np.float32),
             "abar": abar[[t, t - 1]],
-            "eps": noise_image(config.seed, crop.index, (3, *crop.high.shape[1:])),
         }
 
     @staticmethod

@@ -2,5 +2,16 @@
 
 from darklift.nets.compact import CoarseNet, CompactNet, CompactNetConfig, ExposureNet, FineNet
 from darklift.nets.gsad import GsadNet, GsadNetConfig
+from darklift.nets.lldiffusion import LldiffusionNet, LldiffusionNetConfig
 
-__all__ = ["CoarseNet", "CompactNet", "CompactNetConfig", "ExposureNet", "FineNet", "GsadNet", "GsadNetConfig"]
+__all__ = [
+    "CoarseNet",
+    "CompactNet",
+    "CompactNetConfig",
+    "ExposureNet",
+    "FineNet",
+    "GsadNet",
+    "GsadNetConfig",
+    "LldiffusionNet",
+    "LldiffusionNetConfig",
+]

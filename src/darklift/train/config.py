@@ -90,6 +90,8 @@ class TrainConfig(_Settings):
     """The learning rate is constant until the last so many steps, where it falls to 1% along a cosine. A run that has
     not come there yet can be made longer by resuming it with more steps.
     """
+    halvings: tuple[int, ...] = ()
+    """Steps at which the learning rate is halved, rising."""
     weight_decay: float = Field(default=0.01, ge=0)
     beta2: float = Field(default=0.999, gt=0, lt=1)
     """Of AdamW: how long the scale of each gradient is remembered. 0.99 gets over a spike of the loss sooner."""
@@ -111,6 +113,13 @@ class TrainConfig(_Settings):
         if firsts[:1] != [0] or sorted(set(firsts)) != firsts or any(size <= 0 for _, size in crops):
             raise ValueError("expected rows of first step and side, first steps rising from 0: [[0, 96], [6000, 128]]")
         return crops
+
+    @field_validator("halvings")
+    @classmethod
+    def _check_halvings(cls, halvings: tuple[int, ...]) -> tuple[int, ...]:
+        if sorted(set(halvings)) != list(halvings) or any(step <= 0 for step in halvings):
+            raise ValueError("expected rising steps, each greater than 0: [6000, 60000]")
+        return halvings
 
     def crop_size(self, step: int) -> int:
         """Side of the crops at this step."""

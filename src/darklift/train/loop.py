@@ -71,7 +71,8 @@ def new_state(method: Method, stage: Stage, config: TrainConfig, accelerator: Ac
     optimizer = torch.optim.AdamW(
         trained, lr=config.lr, betas=(0.9, config.beta2), weight_decay=config.weight_decay, fused=True
     )
-    ema = AveragedModel(method.net, multi_avg_fn=_ema_update(config.ema), use_buffers=True)
+    # Buffers are copied: averaged unit vectors, as spectral norm keeps, are none any more.
+    ema = AveragedModel(method.net, multi_avg_fn=_ema_update(config.ema), use_buffers=False)
     teacher = copy.deepcopy(method.net).eval().requires_grad_(False) if stage.teacher else None
     net, wrapped_optimizer = accelerator.prepare(method.net, optimizer)
     return TrainState(net, ema, wrapped_optimizer, teacher=teacher)
@@ -89,10 +90,11 @@ def _ema_update(decay: float) -> Any:
 
 
 def learning_rate(config: TrainConfig, step: int) -> float:
-    """Linear warm-up, constant, cosine decay to 1% over the last ``config.decay`` steps; a function of the step
-    alone.
+    """Linear warm-up, constant, halved at each of ``config.halvings``, cosine decay to 1% over the last
+    ``config.decay`` steps; a function of the step alone.
     """
     rate = config.lr * min(1.0, (step + 1) / max(config.warmup, 1))
+    rate *= 0.5 ** sum(step >= halving for halving in config.halvings)
     into_decay = step - (config.steps - config.decay)
     if into_decay > 0:
         rate *= 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * into_decay / config.decay))

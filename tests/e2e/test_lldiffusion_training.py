@@ -1,0 +1,87 @@
+"""Both stages of LLDiffusion through the same training as everything else, with a network of toy size."""
+
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from darklift import Enhancer
+from darklift.checkpoint import load_checkpoint
+from darklift.train import Recipe, StepReport, load_recipe, train
+from darklift.train.run import Progress
+
+RECIPE = """
+method = "lldiffusion"
+[model]
+width = 8
+multipliers = [1, 1, 2]
+blocks = 1
+groups = 4
+dropout = 0.1
+encoder_width = 4
+feature_widths = [16, 8]
+dgnet_width = 4
+[data]
+[[data.sources]]
+name = "pairs"
+kind = "pairs"
+path = "."
+[train]
+steps = 6
+batch = 2
+lr = 1e-3
+halvings = [3]
+warmup = 0
+crops = [[0, 48]]
+workers = 0
+precision = "no"
+log_every = 1
+"""
+
+
+class Losses(Progress):
+    def __init__(self, stop_after: int | None = None) -> None:
+        self.parts: dict[int, dict[str, float]] = {}
+        self.rates: dict[int, float] = {}
+        self.stop_after = stop_after
+
+    def step(self, report: StepReport, steps: int) -> None:
+        self.parts[report.step], self.rates[report.step] = dict(report.losses), report.lr
+        if report.step == self.stop_after:
+            signal.raise_signal(signal.SIGINT)
+
+
+def settings(recipe_file: Path, data: Path, *changes: str) -> Recipe:
+    return load_recipe(recipe_file, [f"data.root={data}", *changes])
+
+
+def test_both_stages_train_and_a_stopped_run_goes_on_as_if_it_had_not(paired_data: Path, tmp_path: Path) -> None:
+    recipe_file = tmp_path / "lldiffusion.toml"
+    recipe_file.write_text(RECIPE)
+    joint, straight = settings(recipe_file, paired_data), Losses()
+    first = train(joint, tmp_path / "straight", progress=straight)
+    assert set(straight.parts[1]) == {"noise", "darkening"}
+    assert list(straight.rates.values()) == [1e-3] * 3 + [5e-4] * 3
+
+    stopped, resumed = Losses(stop_after=2), Losses()
+    with pytest.raises(KeyboardInterrupt):
+        train(joint, tmp_path / "stopped", progress=stopped)
+    again = train(joint, tmp_path / "stopped", resume=True, progress=resumed)
+    assert {**stopped.parts, **resumed.parts} == straight.parts
+    weights, same = (load_checkpoint(path).method.net.state_dict() for path in (first, again))
+    assert all(torch.equal(tensor, same[name]) for name, tensor in weights.items())
+    vectors = [tensor for name, tensor in weights.items() if name.endswith("._u")]
+    assert all(float(vector.norm()) == pytest.approx(1) for vector in vectors), "spectral norm's are not averaged"
+
+    frozen, second = settings(recipe_file, paired_data, "train.stage=frozen", f"train.initial={first}"), Losses()
+    model = train(frozen, tmp_path / "frozen", progress=second)
+    assert set(second.parts[1]) == {"noise"}
+    later = load_checkpoint(model).method.net.state_dict()
+    changed = {name for name, tensor in later.items() if not torch.equal(tensor, weights[name])}
+    parameters = {name for name, _ in load_checkpoint(model).method.net.named_parameters()}
+    assert changed & parameters == {name for name in parameters if name.startswith("unet.")}
+
+    dark = np.full((20, 30, 3), 20, np.uint8)
+    assert Enhancer(model)(dark, steps=2).shape == dark.shape
