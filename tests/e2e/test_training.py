@@ -58,7 +58,11 @@ class Watch(Progress):
     def __init__(self, **after: Callable[[], object]) -> None:
         self.losses: dict[int, dict[str, float]] = {}
         self.reports: list[StepReport] = []
+        self.notes: list[str] = []
         self._after = {int(name.removeprefix("step")): action for name, action in after.items()}
+
+    def note(self, message: str) -> None:
+        self.notes.append(message)
 
     def step(self, report: StepReport, steps: int) -> None:
         self.losses[report.step] = dict(report.losses)
@@ -434,6 +438,14 @@ def test_no_worker_is_left_behind_by_a_run_that_fails(tiny_recipe: MakeRecipe, t
         run(tiny_recipe("train.workers=1", NO_VALIDATION), tmp_path, step2=fail)
     assert caught.tb is not None, "the traceback, which holds on to what the run had"
     assert multiprocessing.active_children() == []
+
+
+def test_who_validates_on_what_is_trained_on_is_told(tiny_recipe: MakeRecipe, tmp_path: Path) -> None:
+    both = run(tiny_recipe("train.steps=1", "data.validation.limit=3"), tmp_path / "both")
+    assert any("3 of 3 validation pairs are trained on, too (0, ...)" in note for note in both.notes)
+    (tmp_path / "names.txt").write_text("0\n1\n2\n")
+    apart = (f"data.sources.0.leave_out={tmp_path / 'names.txt'}", f"data.validation.names={tmp_path / 'names.txt'}")
+    assert not any("trained on" in note for note in run(tiny_recipe("train.steps=1", *apart), tmp_path / "apart").notes)
 
 
 # --- other processes --------------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from darklift.checkpoint import build_method, load_checkpoint, load_weights, save_checkpoint
+from darklift.data.sources import Mixture
 from darklift.errors import ConfigError, ModelError, TrainingError
 from darklift.exported import exported_weights
 from darklift.files import write_atomically
@@ -113,6 +114,7 @@ class _Run:
     def go(self, stop: list[int]) -> Path:
         config = self.recipe.train
         mixture = build_mixture(self.recipe.data)
+        self._warn_of_overlap(mixture)
         mixture.load()
         saved_at = time.monotonic()
         examples = Examples(mixture, self.stage, config)
@@ -137,6 +139,16 @@ class _Run:
             self._validate()
         self._save()
         return self.folder / ("best.safetensors" if self.validator else "last.safetensors")
+
+    def _warn_of_overlap(self, mixture: Mixture) -> None:
+        pairs = self.validator.pairs if self.validator else ()
+        trained = {path.resolve() for source in mixture.sources for path in source.highs}
+        seen = [pair.name for pair in pairs if pair.high.resolve() in trained]
+        if seen:
+            self.progress.note(
+                f"{len(seen)} of {len(pairs)} validation pairs are trained on, too ({seen[0]}, ...): their scores tell "
+                "nothing of new pictures; a source's leave_out keeps them apart"
+            )
 
     def _agreed(self, stop: bool) -> bool:
         """Whether any process was asked to stop: all of them leave at the same step."""
