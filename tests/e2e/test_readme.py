@@ -20,7 +20,7 @@ Darklift: TypeAlias = "Callable[..., Result]"
 MakePhotos: TypeAlias = Callable[[Sequence[str]], None]
 
 # These take hours or wait for weights that are not here; training, export and conversion have tests of their own.
-ONLY_PARSED = ("train", "export", "convert", "--install-completion")
+ONLY_PARSED = ("train", "export", "convert", "darken", "--install-completion")
 
 
 def blocks(language: str) -> list[str]:

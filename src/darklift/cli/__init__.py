@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from darklift.cli._console import warn
 from darklift.cli._convert import convert
+from darklift.cli._darken import darken, synth
 from darklift.cli._enhance import enhance
 from darklift.cli._evaluate import evaluate
 from darklift.cli._export import export
@@ -66,7 +67,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # a defect's traceback is for a report: plain and whole
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (enhance, info, train, evaluate, export, convert):
+for command in (enhance, info, train, evaluate, export, convert, synth, darken):
     app.command()(command)
 
 

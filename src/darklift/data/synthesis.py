@@ -48,11 +48,11 @@ class Camera:
     jpeg: int | None
 
 
-def draw_camera(rng: np.random.Generator, max_stops: float = 7.0) -> Camera:
+def draw_camera(rng: np.random.Generator, max_stops: float = 7.0, min_stops: float = 0.0) -> Camera:
     """A random camera and exposure; noise levels log-uniform, a JPEG one time in three."""
     gains = np.exp(rng.normal(0, 0.08, 3))
     return Camera(
-        stops=float(rng.uniform(0, max_stops)),
+        stops=float(rng.uniform(min_stops, max_stops)),
         gains=(float(gains[0]), float(gains[1]), float(gains[2])),
         shot=float(10 ** rng.uniform(-5.3, -3.3)),
         read=float(10 ** rng.uniform(-4.3, -2.7)),

@@ -1,0 +1,84 @@
+"""Dark photos from good ones: by a camera's physics, which needs no network, or as another photo is dark, by DGNET."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from darklift.data.synthesis import Camera, darken, draw_camera
+from darklift.diffusion import random_generator
+from darklift.errors import ImageError, ModelError, UsageError
+from darklift.image import Picture, pad_to_multiple
+
+__all__ = ["MAX_STOPS", "DarkShot", "darken_like", "shoot_dark"]
+
+MAX_STOPS = 12.0
+"""More light than this, an 8-bit file has nothing to lose."""
+
+
+@dataclass(frozen=True)
+class DarkShot:
+    """A darkened photo, and the camera that took it."""
+
+    picture: Picture
+    camera: Camera
+
+    def to_dict(self) -> dict[str, Any]:
+        """The camera as plain values, for JSON."""
+        return asdict(self.camera)
+
+
+def shoot_dark(photo: Picture, seed: int, number: int = 0, *, stops: tuple[float, float] = (1.0, 7.0)) -> DarkShot:
+    """The photo as a random camera would have taken it in little light; 8 bits, without alpha and metadata.
+
+    See :mod:`darklift.data.synthesis` for the model. number: which of the seed's cameras, exposures and noises; the
+    same (seed, number) does the same to the same photo. stops: between which the light lost is drawn. Raises
+    UsageError for stops that do not rise from 0 to :data:`MAX_STOPS`.
+    """
+    least, most = stops
+    if not 0 <= least <= most <= MAX_STOPS:
+        raise UsageError(f"stops are {least} to {most}, expected to rise between 0 and {MAX_STOPS:g}")
+    rng = random_generator(seed, "dark shot", number)
+    camera = draw_camera(rng, most, least)
+    planes = np.rint(photo.pixels.transpose(2, 0, 1) * 255).astype(np.uint8)
+    dark = darken(planes, camera, rng).transpose(1, 2, 0)
+    return DarkShot(Picture(dark.astype(np.float32, order="C") / np.float32(255)), camera)
+
+
+def darken_like(photo: Picture, like: Picture, checkpoint: Path) -> Picture:
+    """The photo as dark as ``like`` is, by the DGNET of an LLDiffusion checkpoint (arXiv 2307.14659).
+
+    DGNET takes its word for the darkness of each place from the same place of ``like``, which is brought to the photo's
+    size; so pictures of alike composition do best. Deterministic: DGNET draws no noise. Alpha and metadata stay. Raises
+    ModelError for a checkpoint without DGNET, ImageError where there is too little memory.
+    """
+    import torch
+    from PIL import Image
+
+    from darklift.checkpoint import load_checkpoint
+    from darklift.methods.lldiffusion import Lldiffusion
+
+    method = load_checkpoint(checkpoint).method
+    if not isinstance(method, Lldiffusion):
+        raise ModelError(f"{checkpoint} is a model of {method.name}, which cannot darken: pass one of lldiffusion")
+    height, width = photo.size
+    channels = [
+        Image.fromarray(np.ascontiguousarray(like.pixels[:, :, channel])).resize((width, height), Image.Resampling.BOX)
+        for channel in range(3)
+    ]
+    planes = [photo.pixels.transpose(2, 0, 1), np.stack([np.asarray(channel) for channel in channels])]
+    padded = [
+        torch.from_numpy(np.ascontiguousarray(pad_to_multiple(p, method.size_multiple)[0], dtype=np.float32))[None]
+        for p in planes
+    ]
+    method.net.eval()
+    try:
+        dark = method.darken(padded[0], padded[1])[0, :, :height, :width].numpy()
+    except RuntimeError as error:
+        if "memory" not in str(error).lower():
+            raise
+        raise ImageError(f"{width}x{height} pixels need more memory than there is: make the photo smaller") from error
+    return photo.with_pixels(np.ascontiguousarray(dark.transpose(1, 2, 0)))
