@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from darklift import Enhancer
+from darklift import Enhancer, read_image
 from darklift.checkpoint import load_checkpoint
+from darklift.darken import darken_like
+from darklift.data import find_pairs
 from darklift.train import Recipe, StepReport, load_recipe, train
 from darklift.train.run import Progress
 
@@ -85,3 +87,18 @@ def test_both_stages_train_and_a_stopped_run_goes_on_as_if_it_had_not(paired_dat
 
     dark = np.full((20, 30, 3), 20, np.uint8)
     assert Enhancer(model)(dark, steps=2).shape == dark.shape
+
+
+def test_sample_pictures_show_what_dgnet_makes_of_the_good_picture(paired_data: Path, tmp_path: Path) -> None:
+    recipe_file = tmp_path / "lldiffusion.toml"
+    recipe_file.write_text(RECIPE)
+    validation = 'data.validation={path=".", limit=1, samples=1}'
+    train(settings(recipe_file, paired_data, "train.steps=1", validation), tmp_path / "run")
+    pair = find_pairs(paired_data)[0]
+    low, high = read_image(pair.low), read_image(pair.high)
+    (sample,) = (tmp_path / "run" / "samples").iterdir()
+    columns = np.split(read_image(sample).pixels, 4, axis=1)
+    for column, picture in ((0, low), (2, high)):
+        np.testing.assert_allclose(columns[column], picture.pixels, atol=1e-6)
+    darkened = darken_like(high, low, tmp_path / "run" / "last.safetensors")
+    np.testing.assert_allclose(columns[3], darkened.pixels, atol=1 / 255)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -118,6 +118,12 @@ class Method(Protocol):
     @property
     def stages(self) -> tuple[Stage, ...]:
         """Stages of training, in order."""
+        ...
+
+    def further_samples(self, low_unit: Tensor, high_unit: Tensor) -> Sequence[Tensor]:
+        """What else is worth looking at while training, of a validation pair (1, 3, H, W) whose sides are multiples of
+        :attr:`size_multiple`: pictures of the same shape, unit. Mostly none.
+        """
         ...
 
     def graphs(self) -> Mapping[str, Graph]:

@@ -8,7 +8,7 @@ Legend: ``low`` dark photo, ``x0`` its well-lit partner, ``eps`` unit noise, ``a
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import ClassVar
@@ -131,6 +131,10 @@ class Compact:
             "coarse": self.config.coarse_weight * (coarse_weight * (coarse - batch["thumbnail_x0"]).abs()).mean(),
             "exposure": self.config.exposure_weight * (batch["exposure_weight"] * stops).mean(),
         }
+
+    def further_samples(self, low_unit: Tensor, high_unit: Tensor) -> Sequence[Tensor]:
+        """None."""
+        return ()
 
     # --- inference ----------------------------------------------------------------------------------------------------
 

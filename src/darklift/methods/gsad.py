@@ -7,7 +7,7 @@ docs/math.md, section GSAD.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 from types import MappingProxyType
@@ -179,6 +179,10 @@ class Gsad:
             + _unused(own_uncertainty),
             "structure": self.config.structure_weight * (kappa * structure).mean(),
         }
+
+    def further_samples(self, low_unit: Tensor, high_unit: Tensor) -> Sequence[Tensor]:
+        """None."""
+        return ()
 
     # --- inference ----------------------------------------------------------------------------------------------------
 

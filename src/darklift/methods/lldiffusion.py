@@ -7,7 +7,7 @@ objectives are written out in docs/math.md, section LLDiffusion.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Self
@@ -174,6 +174,10 @@ class Lldiffusion:
         """The U-Net trains alone: the noise's error."""
         eps_hat, _ = self._predict(net, batch, None)
         return {"noise": F.mse_loss(eps_hat, batch["eps"])}
+
+    def further_samples(self, low_unit: Tensor, high_unit: Tensor) -> Sequence[Tensor]:
+        """The good picture darkened by DGNET, to be compared with the dark one."""
+        return () if self.net.dgnet is None else (self.darken(high_unit, low_unit),)
 
     # --- inference ----------------------------------------------------------------------------------------------------
 

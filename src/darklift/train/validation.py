@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from darklift.data import Pair
 from darklift.enhance import Enhancer
 from darklift.evaluate import evaluate
-from darklift.image import Picture, read_image, write_image
+from darklift.image import FloatArray, Picture, from_planes, pad_to_multiple, read_image, to_planes, write_image
 from darklift.methods import Method
 from darklift.runtime.torch import torch_model
 from darklift.train.config import DataConfig
@@ -33,7 +35,7 @@ class Validator:
         """
         enhancer = Enhancer(torch_model(method, {"model": f"step {step}"}))
         mean = evaluate(enhancer, self.pairs).mean
-        self._save_samples(enhancer, step)
+        self._save_samples(enhancer, method, step)
         scores = {
             "psnr": mean.psnr,
             "ssim": mean.ssim,
@@ -43,10 +45,22 @@ class Validator:
         }
         return {**scores, "choice": mean.psnr_gt_mean + 20 * mean.ssim}
 
-    def _save_samples(self, enhancer: Enhancer, step: int) -> None:
-        """Low, enhanced and ground truth side by side."""
+    def _save_samples(self, enhancer: Enhancer, method: Method, step: int) -> None:
+        """Low, enhanced and ground truth side by side, and what the method adds."""
         self.folder.mkdir(exist_ok=True)
         for pair in self.pairs[: self.samples]:
             low, high = read_image(pair.low), read_image(pair.high)
-            row = np.concatenate([low.pixels, enhancer(low).pixels, high.pixels], axis=1)
-            write_image(Picture(row), self.folder / f"{step:07d}_{pair.name}.png", overwrite=True)
+            row = [low.pixels, enhancer(low).pixels, high.pixels, *_further(method, low, high)]
+            write_image(
+                Picture(np.concatenate(row, axis=1)), self.folder / f"{step:07d}_{pair.name}.png", overwrite=True
+            )
+
+
+def _further(method: Method, low: Picture, high: Picture) -> Iterator[FloatArray]:
+    height, width = low.size
+    device = next(method.net.parameters()).device
+    padded = (pad_to_multiple(to_planes(picture.pixels), method.size_multiple)[0] for picture in (low, high))
+    with torch.inference_mode():
+        samples = method.further_samples(*(torch.from_numpy(planes).to(device) for planes in padded))
+    for sample in samples:
+        yield from_planes(sample[:, :, :height, :width].float().cpu().numpy())
