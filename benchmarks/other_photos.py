@@ -1,8 +1,8 @@
 """Photos unlike LOL: python benchmarks/other_photos.py [--exposures DIR] [--photos DIR] [--every 8] [--model MODEL]
 
 --exposures: scenes of several exposures each (DIR/NNN/target.jpg, low*.jpg): PSNR of the model, the target's mean
-given, beside the best single gamma for all of them. --photos: good photographs, which should come back nearly unchanged:
-PSNR to the input, and the means before and after. Of both every n-th is taken, as the recipes hold them out.
+given, beside the best single gamma for all of them. --photos: good photographs, which should come back nearly
+unchanged: PSNR to the input, and the means before and after. Every n-th is taken, as the recipes hold them out.
 """
 
 from __future__ import annotations
