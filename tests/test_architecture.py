@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "nets": "errors",
     "sheet": "image errors",
     "heatmap": "image errors",
-    "darken": "data diffusion image checkpoint methods errors",
+    "darken": "data diffusion image checkpoint methods runtime errors",
     "tiling": "image overview errors",
     "data": "image overview errors",
     "metrics": "image overview errors",

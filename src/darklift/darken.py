@@ -60,6 +60,7 @@ def darken_like(photo: Picture, like: Picture, checkpoint: Path) -> Picture:
 
     from darklift.checkpoint import load_checkpoint
     from darklift.methods.lldiffusion import Lldiffusion
+    from darklift.runtime.memory import free_memory
 
     method = load_checkpoint(checkpoint).method
     if not isinstance(method, Lldiffusion):
@@ -74,11 +75,12 @@ def darken_like(photo: Picture, like: Picture, checkpoint: Path) -> Picture:
         torch.from_numpy(np.ascontiguousarray(pad_to_multiple(p, method.size_multiple)[0], dtype=np.float32))[None]
         for p in planes
     ]
+    needed, free = method.bytes_per_pixel * padded[0][0, 0].numel(), free_memory()
+    if needed > free:
+        raise ImageError(
+            f"{width}x{height} pixels take {needed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free: make the "
+            "photo smaller"
+        )
     method.net.eval()
-    try:
-        dark = method.darken(padded[0], padded[1])[0, :, :height, :width].numpy()
-    except RuntimeError as error:
-        if "memory" not in str(error).lower():
-            raise
-        raise ImageError(f"{width}x{height} pixels need more memory than there is: make the photo smaller") from error
+    dark = method.darken(padded[0], padded[1])[0, :, :height, :width].numpy()
     return photo.with_pixels(np.ascontiguousarray(dark.transpose(1, 2, 0)))

@@ -231,7 +231,10 @@ class Enhancer:
             ladder = preset_.ladder(steps)
         except ValueError as error:
             raise UsageError(f"steps: {error}") from error
-        how = _Sampling(preset_, ladder, seed, Window.of(window, self.model.card), uncertainty, on_step)
+        fitting = Window.of(window, self.model.card)
+        if fitting is not None and max(picture.size) <= fitting.side:
+            fitting = None  # all of it lies in one window
+        how = _Sampling(preset_, ladder, seed, fitting, uncertainty, on_step)
 
         low = _in_range(picture).transpose(2, 0, 1)  # views, here and below: large pictures are held only once
         self._check_memory(low.shape[1:], how.window)

@@ -5,6 +5,7 @@ LLDiffusion samples so). All windows walk down the ladder together: no seam can 
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -39,10 +40,14 @@ class Window:
     stride: int = 0
 
     def __post_init__(self) -> None:
-        if not all(isinstance(number, int) for number in (self.side, self.stride)) or self.side < 1:
+        try:
+            side, stride = operator.index(self.side), operator.index(self.stride)
+        except TypeError:
+            side = stride = 0
+        if side < 1:
             raise UsageError(f"window is {self.side!r} with stride {self.stride!r}, expected whole numbers of pixels")
-        if not self.stride:
-            object.__setattr__(self, "stride", max(1, self.side // 2))
+        object.__setattr__(self, "side", side)
+        object.__setattr__(self, "stride", stride or max(1, side // 2))
         if not 1 <= self.stride <= self.side:
             raise UsageError(f"stride is {self.stride}, expected 1 to {self.side}, the window's side")
 
@@ -83,13 +88,13 @@ def predict_windows(
     for window in windows:
         counts[window.window] += 1
     kept: list[dict[str, FloatArray]] = []
-    bytes_kept = 0
+    bytes_kept, budget = 0, min(_KEPT_BYTES, model.free_memory() // 4)
 
     def bind(batch: Sequence[Tile]) -> dict[str, FloatArray]:
         return model.bind(Piece(_cut(low, batch), _boxes(batch, low.shape[1:])), condition)
 
     for batch in batches:
-        if bytes_kept > _KEPT_BYTES:
+        if bytes_kept > budget:
             break
         kept.append(bind(batch))
         bytes_kept += sum(array.nbytes for array in kept[-1].values())

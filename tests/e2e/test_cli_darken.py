@@ -65,8 +65,13 @@ def test_nothing_is_overwritten_unasked(darklift: Darklift, photos: Path) -> Non
     assert again.exit_code == 2
     assert "exists already" in again.stderr
     assert written(Path("pairs")) == before
+    Path("pairs/cameras.json").rename("elsewhere.json")
+    assert darklift("synth", photos, "pairs").exit_code == 2, "whose pairs these are is not known"
+    Path("elsewhere.json").rename("pairs/cameras.json")
+    (photos / "2.png").unlink()
     assert darklift("synth", photos, "pairs", "--seed", 3, "--overwrite").exit_code == 0
-    assert written(Path("pairs")) != before
+    assert sorted(written(Path("pairs"))) == sorted(name for name in before if "2.png" not in name)
+    assert written(Path("pairs")) != {name: before[name] for name in written(Path("pairs"))}
 
 
 def test_a_broken_photo_is_told_and_the_rest_go_on(darklift: Darklift, photos: Path) -> None:

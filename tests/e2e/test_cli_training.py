@@ -203,6 +203,10 @@ class TestEvaluate:
             (["--json", "here.json"], 2, "--json here.json: it exists already"),
             (["--json", "here.json/scores.json"], 2, "here.json is not a folder"),
             (["--sheet", "here.json"], 2, "not the name of a picture"),
+            (["--save", "here.json"], 2, "here.json is not a folder"),
+            (["--save", "kept"], 2, "kept/3.png: it exists already"),
+            (["--save", "kept", "--overwrite", "--sheet", "kept/0.png"], 2, "one of the pictures that are scored"),
+            (["--low", "kept", "--high", "kept", "--save", "kept", "--overwrite"], 2, "pictures that are scored"),
             (["--low", "gone"], 1, "no folder gone"),
             (["--steps", "9"], 2, "takes 1 to 8 steps"),
         ],
@@ -211,6 +215,9 @@ class TestEvaluate:
         self, darklift: Darklift, paired_data: Path, options: list[str], code: int, message: str
     ) -> None:
         Path("here.json").touch()
+        Path("kept").mkdir()
+        Image.new("RGB", (8, 8)).save("kept/3.png")
+        Path("kept/0.png").symlink_to(next((paired_data / "high").glob("0.*")))
         pairs = ["--low", str(paired_data / "low"), "--high", str(paired_data / "high")]
         result = darklift("evaluate", *pairs, *options)
         assert (result.exit_code, result.stdout) == (code, "")

@@ -6,7 +6,7 @@ import pytest
 
 from darklift import Enhancer
 from darklift.checkpoint import load_checkpoint
-from darklift.errors import ConfigError
+from darklift.errors import ConfigError, TrainingError
 from darklift.train import Recipe, StepReport, load_recipe, train
 from darklift.train.run import Progress
 from processes import driver, group_of_two, losses_of, told
@@ -109,6 +109,16 @@ def test_the_structure_stage_wants_the_first_stages_weights(
 ) -> None:
     with pytest.raises(ConfigError, match=r"train\.initial"):
         train(settings(recipe_file, paired_data, "train.stage=structure"), tmp_path / "run")
+
+
+def test_a_run_goes_on_in_its_own_stage_only(recipe_file: Path, paired_data: Path, tmp_path: Path) -> None:
+    first = train(settings(recipe_file, paired_data, "train.steps=2"), tmp_path / "run")
+    for stage in ("structure", "plain"):
+        other = settings(recipe_file, paired_data, f"train.stage={stage}", f"train.initial={first}")
+        with pytest.raises(TrainingError, match=rf"run of stage uncertainty: for stage {stage} begin a new run folder"):
+            train(other, tmp_path / "run", resume=True)
+    with pytest.raises(TrainingError, match=r"has done 2 steps, and train\.steps is 1"):
+        train(settings(recipe_file, paired_data, "train.steps=1"), tmp_path / "run", resume=True)
 
 
 def test_an_unknown_stage_is_refused_with_the_known_ones(recipe_file: Path, paired_data: Path, tmp_path: Path) -> None:

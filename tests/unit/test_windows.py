@@ -138,11 +138,19 @@ def test_one_window_over_all_is_the_whole_picture():
     )
 
 
-@pytest.mark.parametrize("size", [(1, 1), (3, 50), (37, 2)])
+@pytest.mark.parametrize("size", [(1, 9), (3, 50), (37, 2)])
 def test_pictures_smaller_than_a_window_are_extended(size):
     enhancer, step, _ = make()
     assert enhancer.run(photo(*size), window=8).picture.size == size
     assert {shape[2:] for shape in step.seen} == {(8, 8)}
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7, 5), (8, 8)])
+def test_a_picture_that_lies_in_one_window_is_taken_whole(size):
+    enhancer, *_ = make()
+    whole = enhancer.run(photo(*size)).picture.pixels
+    np.testing.assert_array_equal(enhancer.run(photo(*size), window=8).picture.pixels, whole)
+    np.testing.assert_array_equal(enhancer.run(photo(*size), window=100_000).picture.pixels, whole)
 
 
 def test_uncertainty_is_the_mean_over_steps_and_channels():
@@ -163,6 +171,7 @@ def test_uncertainty_is_the_mean_over_steps_and_channels():
         (0, "expected whole numbers"),
         ("8", "expected whole numbers"),
         (8.0, "expected whole numbers"),
+        (np.int64(6), "multiple of 4"),
     ],
 )
 def test_wishes_for_windows_that_cannot_be(wish, message):

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from darklift.cli._console import progress_bar, say, warn
 from darklift.cli._options import OverwriteOption, SeedOption, check_new_file, check_new_picture, make_folder
-from darklift.errors import DarkliftError, DataError
+from darklift.errors import DarkliftError, DataError, UsageError
+
+if TYPE_CHECKING:
+    from darklift.image import Picture
 
 __all__ = ["darken", "synth"]
 
 _MANIFEST = "cameras.json"
+_HALVES = ("low", "high")
 
 
 def synth(
@@ -40,43 +44,78 @@ def synth(
     \b
     Examples:
       darklift synth photos/ pairs --count 4
-      darklift train compact --set data.root=pairs
+      darklift train compact_tiny --set data.root=pairs
     """
     from darklift.cli._paths import find_pictures
     from darklift.darken import shoot_dark
-    from darklift.files import write_atomically
-    from darklift.image import Picture, read_image, write_image
+    from darklift.image import read_image
 
     found = [picture.path for picture in find_pictures(photos, recursive=recursive, output=str(output))]
-    check_new_file("OUT", output / _MANIFEST, overwrite)
-    for half in ("low", "high"):
-        make_folder(output / half)
-    cameras, failed, shot_at = {}, 0, (min_stops, max_stops)
-    with progress_bar() as bar:
-        for number, path in enumerate(found):
-            bar.update(number, len(found), path.name)
-            try:
-                photo = read_image(path)
-                for version in range(count):
-                    shot = shoot_dark(photo, seed, number * count + version, stops=shot_at)
-                    name = f"{number + 1:05}_{path.stem}" + (f"_{version + 1}" if count > 1 else "")
-                    write_image(Picture(photo.pixels), output / "high" / f"{name}.png", overwrite=overwrite)
-                    write_image(shot.picture, output / "low" / f"{name}.png", overwrite=overwrite)
-                    cameras[name] = {"photo": str(path), **shot.to_dict()}
-            except DarkliftError as error:
-                if error.exit_code == 2:
-                    raise
-                failed += 1
-                warn(str(error))
+    _make_room(output, overwrite)
+    cameras, failed = {}, 0
     try:
-        told = {"seed": seed, "stops": shot_at, "pairs": cameras}
-        write_atomically(output / _MANIFEST, (json.dumps(told, indent=2) + "\n").encode())
-    except OSError as error:
-        raise DataError(f"cannot write {output / _MANIFEST}: {error.strerror}") from error
+        with progress_bar() as bar:
+            for number, path in enumerate(found):
+                bar.update(number, len(found), path.name)
+                try:
+                    photo = read_image(path)
+                    for version in range(count):
+                        shot = shoot_dark(photo, seed, number * count + version, stops=(min_stops, max_stops))
+                        name = f"{number + 1:05}_{path.stem}" + (f"_{version + 1}" if count > 1 else "")
+                        _write_pair(output, name, photo, shot.picture)
+                        cameras[name] = {"photo": str(path), **shot.to_dict()}
+                except UsageError:
+                    raise
+                except DarkliftError as error:
+                    failed += 1
+                    warn(str(error))
+    finally:  # also of a run that was stopped: its pairs are told of, and can be replaced
+        if cameras:
+            _write_manifest(output, {"seed": seed, "stops": (min_stops, max_stops), "pairs": cameras})
     say(f"{len(cameras)} pairs: {output}")
     if failed:
         warn(f"{failed} of {len(found)} pictures failed")
         raise typer.Exit(1)
+
+
+def _make_room(output: Path, overwrite: bool) -> None:
+    """Both folders, empty but for what is none of ours; ``overwrite`` takes an earlier run's pairs away."""
+    check_new_file("OUT", output / _MANIFEST, overwrite)
+    for half in _HALVES:
+        make_folder(output / half)
+        if not overwrite and any((output / half).iterdir()):
+            raise UsageError(f"OUT {output / half} holds files already: choose another folder, or add --overwrite")
+    try:
+        earlier = json.loads((output / _MANIFEST).read_bytes())["pairs"]
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{output / _MANIFEST} is no account of an earlier run ({error!r}): move it away") from error
+    for name in earlier:
+        for half in _HALVES:
+            (output / half / f"{Path(name).name}.png").unlink(missing_ok=True)
+
+
+def _write_pair(output: Path, name: str, photo: Picture, dark: Picture) -> None:
+    """Both halves or neither."""
+    from darklift.image import Picture, write_image
+
+    low, high = (output / half / f"{name}.png" for half in _HALVES)
+    write_image(dark, low)
+    try:
+        write_image(Picture(photo.pixels), high)
+    except BaseException:
+        low.unlink()
+        raise
+
+
+def _write_manifest(output: Path, content: dict[str, Any]) -> None:
+    from darklift.files import write_atomically
+
+    try:
+        write_atomically(output / _MANIFEST, (json.dumps(content, indent=2) + "\n").encode())
+    except OSError as error:
+        raise DataError(f"cannot write {output / _MANIFEST}: {error.strerror}") from error
 
 
 def darken(
@@ -101,9 +140,10 @@ def darken(
     from darklift.darken import darken_like
     from darklift.image import read_image, write_image
 
+    good, night = read_image(photo), read_image(like)
     target = output or photo.with_stem(f"{photo.stem}_dark")
     check_new_picture("-o", str(target), overwrite)
-    dark = darken_like(read_image(photo), read_image(like), model)
+    dark = darken_like(good, night, model)
     make_folder(target.parent)
     write_image(dark, target, overwrite=overwrite)
     say(f"{photo} -> {target}")

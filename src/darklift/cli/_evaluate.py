@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -94,13 +95,10 @@ def evaluate(
     if exposure is not None and ground_truth_mean:
         raise UsageError("--exposure and --ground-truth-mean both say how bright: leave one of them away")
     wish = None if exposure is None else Exposure.of(exposure)
-    if sheet is not None:
-        check_new_picture("--sheet", sheet, overwrite)
-    if json_file is not None:
-        check_new_file("--json", json_file, overwrite)
     pairs = match_pairs(low, high, pair_name=strip_role_prefix)
     if names is not None:
         pairs = select(pairs, read_names(names))
+    _check_outputs(pairs, sheet, json_file, save, overwrite)
     keep = _Keep(pairs, save, sheet, overwrite)
     enhancer = Enhancer(model, backend=backend.value, device=device, precision=precision.value)
     with progress_bar() as bar:
@@ -124,6 +122,30 @@ def evaluate(
     keep.write_sheet()
 
 
+def _check_outputs(
+    pairs: tuple[Pair, ...], sheet: str | None, json_file: Path | None, save: Path | None, overwrite: bool
+) -> None:
+    """Refuse before the work what would fail after it, or be written over the pictures that are scored."""
+    outputs: list[tuple[str, Path]] = []
+    if sheet is not None:
+        check_new_picture("--sheet", sheet, overwrite)
+        outputs.append(("--sheet", Path(sheet)))
+    if json_file is not None:
+        check_new_file("--json", json_file, overwrite)
+        outputs.append(("--json", json_file))
+    for path in [] if save is None else [_saved(save, pair.name) for pair in pairs]:
+        check_new_file("--save", path, overwrite)
+        outputs.append(("--save", path))
+    sources = {os.path.realpath(path) for pair in pairs for path in (pair.low, pair.high)}
+    for option, path in outputs:
+        if os.path.realpath(path) in sources:
+            raise UsageError(f"{option}: {path} is one of the pictures that are scored, choose another place")
+
+
+def _saved(folder: Path, name: str) -> Path:
+    return folder / f"{name}.png"
+
+
 class _Keep:
     """Told each result as it comes: moves the bar, and keeps the pictures that were asked for."""
 
@@ -145,7 +167,7 @@ class _Keep:
         show(self._done, len(self._pairs), result.name)
         if self._save is not None:
             make_folder(self._save)
-            write_image(picture, self._save / f"{result.name}.png", overwrite=self._overwrite)
+            write_image(picture, _saved(self._save, result.name), overwrite=self._overwrite)
         if result.name in self._in_sheet:
             self._enhanced[result.name] = preview(picture, self._side)
 

@@ -38,7 +38,7 @@ def _collect() -> dict[str, Any]:
         "darklift": __version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "packages": {name: _version(name) for name in ("numpy", "pillow", "onnxruntime", "torch")},
+        "packages": {name: _version(name) for name in ("numpy", "pillow", "onnxruntime", "psutil", "torch")},
         "providers": providers(),
         "models": _models(),
         "extras": _extras(),

@@ -92,11 +92,12 @@ def expose(photo: Planes, stops: float) -> Planes:
     """A good photo as it would be at another exposure: coded values times 2**stops, black and white staying where they
     are.
 
-    v -> v·s / (1 + (s - 1)·v⁴) with s = 2**stops: in the shadows and midtones a plain gain, near white a shoulder, so
-    that nothing clips and lamps stay lamps. Rises with v for up to :data:`MAX_EXPOSE` stops.
+    v -> v·s / (1 + (s - 1)·v^k) with s = 2**stops. Brighter, k = 4: a plain gain in shadows and midtones, near white a
+    shoulder, so that nothing clips; rises with v for up to :data:`MAX_EXPOSE` stops. Darker, k = 16: a plain gain of
+    all but what was white, since less light is less light; lamps stay lamps.
     """
     values, gain = np.arange(256) / 255, 2.0**stops
-    return _look_up(photo, values * gain / (1 + (gain - 1) * values**4))
+    return _look_up(photo, values * gain / (1 + (gain - 1) * values ** (4 if stops > 0 else 16)))
 
 
 def _look_up(planes: Planes, curve: npt.NDArray[np.float64]) -> Planes:

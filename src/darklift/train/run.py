@@ -225,6 +225,7 @@ class _Run:
                 "scaler": scaler.state_dict() if scaler else None,
                 "best": self.best,
                 "method": self.method.name,
+                "stage": self.stage.name,
                 "config": self.method.config.model_dump(mode="json"),
                 "precision": self.recipe.train.precision,
                 "teacher": self.state.teacher.state_dict() if self.state.teacher else None,
@@ -248,6 +249,16 @@ class _Run:
         write_atomically(log, "".join(kept).encode())
 
     def _restore(self, saved: dict[str, Any]) -> None:
+        if saved["stage"] != self.stage.name:
+            raise TrainingError(
+                f"{self.folder} holds a run of stage {saved['stage']}: for stage {self.stage.name} begin a new run "
+                f"folder with train.initial={self.folder / 'last.safetensors'}"
+            )
+        if saved["step"] > self.recipe.train.steps:
+            raise TrainingError(
+                f"{self.folder} has done {saved['step']} steps, and train.steps is {self.recipe.train.steps}: set more "
+                "to go on"
+            )
         if saved["method"] != self.method.name or saved["config"] != self.method.config.model_dump(mode="json"):
             raise TrainingError(
                 f"{self.folder} holds a run of another network ({saved['method']}, {saved['config']}): resume with the "
