@@ -204,7 +204,7 @@ class TestEvaluate:
             (["--json", "here.json/scores.json"], 2, "here.json is not a folder"),
             (["--sheet", "here.json"], 2, "not the name of a picture"),
             (["--save", "here.json"], 2, "here.json is not a folder"),
-            (["--save", "kept"], 2, "kept/3.png: it exists already"),
+            (["--save", "kept"], 2, "kept/0.png: it exists already"),
             (["--save", "kept", "--overwrite", "--sheet", "kept/0.png"], 2, "one of the pictures that are scored"),
             (["--low", "kept", "--high", "kept", "--save", "kept", "--overwrite"], 2, "pictures that are scored"),
             (["--low", "gone"], 1, "no folder gone"),
