@@ -1,4 +1,4 @@
-"""GSAD's speed, with random weights: python benchmarks/gsad.py [--width 64] [--repeat 5]
+"""GSAD's speed, with random weights: python benchmarks/gsad.py [--width 64] [--repeat 5] [--only sampling|training]
 
 Three tables, each measured in one run, the rows of a table in turn: seconds a sampling step at 600x400 by precision;
 seconds of the structure term of a training step (batch 8, crops of 96), ours against a literal version that clusters
@@ -127,12 +127,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--width", type=int, default=64)
     parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--only", choices=("sampling", "training"))
     arguments = parser.parse_args()
     torch.manual_seed(0)
     method = Gsad(GsadConfig(width=arguments.width))
     print(f"width {arguments.width}, torch {torch.__version__}, {torch.get_num_threads()} threads")
-    print_table("sampling step, 600x400", sampling_steps(method, arguments.repeat))
-    training_step(method, arguments.repeat)
+    if arguments.only != "training":
+        print_table("sampling step, 600x400", sampling_steps(method, arguments.repeat))
+    if arguments.only != "sampling":
+        training_step(method, arguments.repeat)
 
 
 if __name__ == "__main__":
