@@ -249,10 +249,10 @@ class _Run:
         write_atomically(log, "".join(kept).encode())
 
     def _restore(self, saved: dict[str, Any]) -> None:
-        if saved["stage"] != self.stage.name:
+        if saved.get("stage") != self.stage.name:
             raise TrainingError(
-                f"{self.folder} holds a run of stage {saved['stage']}: for stage {self.stage.name} begin a new run "
-                f"folder with train.initial={self.folder / 'last.safetensors'}"
+                f"{self.folder} holds a run of stage {saved.get('stage', 'unknown')}: for stage {self.stage.name} begin a "
+                f"new run folder with train.initial={self.folder / 'last.safetensors'}"
             )
         if saved["step"] > self.recipe.train.steps:
             raise TrainingError(
