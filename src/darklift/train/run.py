@@ -249,10 +249,11 @@ class _Run:
         write_atomically(log, "".join(kept).encode())
 
     def _restore(self, saved: dict[str, Any]) -> None:
-        if saved.get("stage") != self.stage.name:
+        stage = saved.get("stage", "unknown")
+        if stage != self.stage.name:
             raise TrainingError(
-                f"{self.folder} holds a run of stage {saved.get('stage', 'unknown')}: for stage {self.stage.name} begin a "
-                f"new run folder with train.initial={self.folder / 'last.safetensors'}"
+                f"{self.folder} holds a run of stage {stage}: for stage {self.stage.name} begin a new run folder with "
+                f"train.initial={self.folder / 'last.safetensors'}"
             )
         if saved["step"] > self.recipe.train.steps:
             raise TrainingError(
