@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from darklift.cli._console import progress_bar, say, warn
-from darklift.cli._options import OverwriteOption, SeedOption, check_new_file, check_new_picture, make_folder
+from darklift.cli._options import (
+    OverwriteOption,
+    SeedOption,
+    check_new_file,
+    check_new_picture,
+    make_folder,
+    write_json,
+)
 from darklift.errors import DarkliftError, DataError, UsageError
 
 if TYPE_CHECKING:
@@ -71,7 +78,7 @@ def synth(
                     warn(str(error))
     finally:  # also of a run that was stopped: its pairs are told of, and can be replaced
         if cameras:
-            _write_manifest(output, {"seed": seed, "stops": (min_stops, max_stops), "pairs": cameras})
+            write_json(output / _MANIFEST, {"seed": seed, "stops": (min_stops, max_stops), "pairs": cameras})
     say(f"{len(cameras)} pairs: {output}")
     if failed:
         warn(f"{failed} of {len(found)} pictures failed")
@@ -107,15 +114,6 @@ def _write_pair(output: Path, name: str, photo: Picture, dark: Picture) -> None:
     except BaseException:
         low.unlink()
         raise
-
-
-def _write_manifest(output: Path, content: dict[str, Any]) -> None:
-    from darklift.files import write_atomically
-
-    try:
-        write_atomically(output / _MANIFEST, (json.dumps(content, indent=2) + "\n").encode())
-    except OSError as error:
-        raise DataError(f"cannot write {output / _MANIFEST}: {error.strerror}") from error
 
 
 def darken(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -29,8 +28,9 @@ from darklift.cli._options import (
     check_new_picture,
     make_folder,
     window_of,
+    write_json,
 )
-from darklift.errors import DataError, UsageError
+from darklift.errors import UsageError
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -118,7 +118,8 @@ def evaluate(
         typer.echo(f"{per_image_table(evaluation)}\n")
     typer.echo(evaluation_table(evaluation))
     if json_file is not None:
-        _write_json(json_file, json.dumps(evaluation.to_dict(), indent=2) + "\n")
+        write_json(json_file, evaluation.to_dict())
+        say(f"numbers: {json_file}")
     keep.write_sheet()
 
 
@@ -181,13 +182,3 @@ class _Keep:
         labels = ("before", "after", "ground truth")
         write_sheet(rows, self._sheet, labels, captions=self._in_sheet, overwrite=self._overwrite)
         say(f"before, after and ground truth: {self._sheet}")
-
-
-def _write_json(path: Path, text: str) -> None:
-    from darklift.files import write_atomically
-
-    try:
-        write_atomically(path, text.encode())
-    except OSError as error:
-        raise DataError(f"cannot write {path}: {error.strerror}") from error
-    say(f"numbers: {path}")

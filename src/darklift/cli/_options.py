@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from enum import StrEnum
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from darklift.errors import ImageError, UsageError
+from darklift.errors import DataError, ImageError, UsageError
 
 if TYPE_CHECKING:
     from darklift.enhance import Window
@@ -33,6 +34,7 @@ __all__ = [
     "make_folder",
     "obstacle",
     "window_of",
+    "write_json",
 ]
 
 
@@ -170,6 +172,16 @@ def obstacle(path: Path, overwrite: bool) -> str | None:
     if not os.access(around, os.W_OK | os.X_OK):
         return f"the folder {around} is read-only, choose another"
     return None
+
+
+def write_json(path: Path, content: object) -> None:
+    """The content as a readable file, whole or not at all. Raises DataError."""
+    from darklift.files import write_atomically
+
+    try:
+        write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
+    except OSError as error:
+        raise DataError(f"cannot write {path}: {error.strerror}") from error
 
 
 def make_folder(folder: Path) -> None:

@@ -84,10 +84,6 @@ def _presets(first: str) -> Mapping[str, SamplerPreset]:
     return MappingProxyType(presets)
 
 
-_BYTES_PER_PIXEL = 56.0
-"""Peak memory of a step for each pixel and each channel of the first level."""
-
-
 class Gsad:
     """The method ``gsad``."""
 
@@ -104,8 +100,7 @@ class Gsad:
                     nn.init.zeros_(module.bias)
         self.size_multiple = self.net.size_multiple
         self.sees_whole = True
-        self.bytes_per_pixel = _BYTES_PER_PIXEL * config.width
-        self.bytes_per_pixel_pair = 3 * 4 / 4 ** (2 * config.attention_level)
+        self.bytes_per_pixel, self.bytes_per_pixel_pair = self.net.memory
         self.presets = _presets(config.preset)
         self.stages = (
             Stage("uncertainty", partial(self._prepare, config), self._uncertainty_objective),

@@ -104,10 +104,6 @@ def _presets(config: LldiffusionConfig) -> Mapping[str, SamplerPreset]:
     return MappingProxyType({"default": default})
 
 
-_BYTES_PER_PIXEL = 56.0
-"""Peak memory of a step for each pixel and each channel of the first level."""
-
-
 class Lldiffusion:
     """The method ``lldiffusion``."""
 
@@ -133,8 +129,7 @@ class Lldiffusion:
         )
         self.size_multiple = self.net.unet.size_multiple
         self.sees_whole = True
-        self.bytes_per_pixel = _BYTES_PER_PIXEL * config.width
-        self.bytes_per_pixel_pair = 3 * 4 / 4 ** (2 * config.attention_level)
+        self.bytes_per_pixel, self.bytes_per_pixel_pair = self.net.unet.memory
         self.presets = _presets(config)
         self.stages = (
             Stage("joint", partial(self._prepare, config), self._joint_objective),

@@ -17,6 +17,10 @@ from torch import Tensor, nn
 __all__ = ["ChannelAttention", "ResidualBlock", "SelfAttention", "UNet", "UNetConfig", "wave_embedding"]
 
 
+_BYTES_PER_PIXEL = 56.0
+"""Peak memory of a step for each pixel and each channel of the first level, as measured on GSAD."""
+
+
 @dataclass(frozen=True)
 class UNetConfig:
     """channels_in: of the input. width: channels of the first level. multipliers: of the width, one a level.
@@ -143,6 +147,13 @@ class UNet(nn.Module):
                 before = widths[level]
             self.decoder.append(blocks)
         self.channels_out = width + sum(at_end)
+
+    @property
+    def memory(self) -> tuple[float, float]:
+        """Bytes that a step needs at its peak for each pixel, and for each pair of pixels where attention is not
+        fused: three matrices of float32 at the attention's resolution.
+        """
+        return _BYTES_PER_PIXEL * self.config.width, 3 * 4 / 4 ** (2 * self.config.attention_level)
 
     def make_head(self) -> nn.Sequential:
         """From the last feature map to a picture of three channels."""
