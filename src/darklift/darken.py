@@ -10,7 +10,7 @@ import numpy as np
 
 from darklift.data.synthesis import Camera, darken, draw_camera
 from darklift.diffusion import random_generator
-from darklift.errors import ImageError, ModelError, UsageError
+from darklift.errors import ModelError, UsageError
 from darklift.image import Picture, pad_to_multiple
 
 __all__ = ["MAX_STOPS", "DarkShot", "darken_like", "shoot_dark"]
@@ -60,7 +60,7 @@ def darken_like(photo: Picture, like: Picture, checkpoint: Path) -> Picture:
 
     from darklift.checkpoint import load_checkpoint
     from darklift.methods.lldiffusion import Lldiffusion
-    from darklift.runtime.memory import free_memory
+    from darklift.runtime.memory import free_memory, require_memory
 
     method = load_checkpoint(checkpoint).method
     if not isinstance(method, Lldiffusion):
@@ -75,12 +75,8 @@ def darken_like(photo: Picture, like: Picture, checkpoint: Path) -> Picture:
         torch.from_numpy(np.ascontiguousarray(pad_to_multiple(p, method.size_multiple)[0], dtype=np.float32))[None]
         for p in planes
     ]
-    needed, free = method.bytes_per_pixel * padded[0][0, 0].numel(), free_memory()
-    if needed > free:
-        raise ImageError(
-            f"{width}x{height} pixels take {needed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free: make the "
-            "photo smaller"
-        )
+    needed = method.bytes_per_pixel * padded[0][0, 0].numel()
+    require_memory(needed, free_memory(), f"{width}x{height} pixels take", "make the photo smaller")
     method.net.eval()
     dark = method.darken(padded[0], padded[1])[0, :, :height, :width].numpy()
     return photo.with_pixels(np.ascontiguousarray(dark.transpose(1, 2, 0)))

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from darklift.diffusion import Ladder, SamplerPreset, noise_field, sample
-from darklift.errors import ImageError, MissingExtraError, ModelError, UsageError
+from darklift.errors import ImageError, MissingExtraError, UsageError
 from darklift.image import (
     Picture,
     from_array,
@@ -30,6 +30,7 @@ from darklift.image import (
 )
 from darklift.overview import describe
 from darklift.runtime import Model
+from darklift.runtime.memory import require_memory
 from darklift.tiling import Tile, map_tiles, plan_tiles, plan_windows
 from darklift.weights import find_model
 from darklift.windows import Window, memory_of_windows, predict_whole, predict_windows
@@ -265,13 +266,13 @@ class Enhancer:
             return
         height, width = (-(-length // card.size_multiple) * card.size_multiple for length in size)
         needed = card.memory(height * width) if window is None else memory_of_windows(card, window)
-        free = self.model.free_memory()
-        if needed > free:
-            remedy = "give a --window, such as 512, " if window is None else "give a smaller --window, "
-            raise ImageError(
-                f"{size[1]}x{size[0]} pixels take {card.name} {needed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB "
-                f"are free: {remedy}or make the picture smaller"
-            )
+        remedy = "give a --window, such as 512," if window is None else "give a smaller --window,"
+        require_memory(
+            needed,
+            self.model.free_memory(),
+            f"{size[1]}x{size[0]} pixels take {card.name}",
+            f"{remedy} or make the picture smaller",
+        )
 
     def _restore(
         self, low: FloatArray, condition: Mapping[str, FloatArray], how: _Sampling
@@ -350,7 +351,7 @@ def load_model(model: str | Path, backend: str = "auto", device: str = "auto", p
     path = find_model(str(model))
     if path.is_dir():
         if backend == "torch":
-            raise ModelError(
+            raise UsageError(
                 f"{model} is an exported model, which runs on ONNX only: pass its .safetensors checkpoint for torch"
             )
         if precision not in ("auto", "fp32"):
@@ -361,7 +362,7 @@ def load_model(model: str | Path, backend: str = "auto", device: str = "auto", p
 
         return load_onnx_model(path, device)
     if backend == "onnx":
-        raise ModelError(
+        raise UsageError(
             f"{path} is a checkpoint, which runs on torch: run  darklift export {path} -o FOLDER  for ONNX"
         )
     try:

@@ -7,9 +7,8 @@ import pytest
 from darklift import Enhancer
 from darklift.checkpoint import load_checkpoint
 from darklift.errors import ConfigError, TrainingError
-from darklift.train import Recipe, StepReport, load_recipe, train
-from darklift.train.run import Progress
-from processes import driver, group_of_two, losses_of, told
+from darklift.train import Recipe, load_recipe, train
+from training import Watch, driver, group_of_two, interrupt, losses_of, told
 
 RECIPE = """
 method = "gsad"
@@ -36,19 +35,6 @@ log_every = 1
 """
 
 
-class Losses(Progress):
-    def __init__(self, stop_after: int | None = None) -> None:
-        self.parts: dict[int, dict[str, float]] = {}
-        self.stop_after = stop_after
-
-    def step(self, report: StepReport, steps: int) -> None:
-        import signal
-
-        self.parts[report.step] = dict(report.losses)
-        if report.step == self.stop_after:
-            signal.raise_signal(signal.SIGINT)
-
-
 @pytest.fixture
 def recipe_file(tmp_path: Path) -> Path:
     path = tmp_path / "gsad.toml"
@@ -63,21 +49,21 @@ def settings(recipe_file: Path, data: Path, *changes: str) -> Recipe:
 def test_both_stages_train_and_the_second_resumes_with_its_teacher(
     recipe_file: Path, paired_data: Path, tmp_path: Path
 ) -> None:
-    first = Losses()
+    first = Watch()
     weights = train(settings(recipe_file, paired_data), tmp_path / "first", progress=first)
-    assert set(first.parts[1]) == {"pixel", "uncertainty"}
+    assert set(first.losses[1]) == {"pixel", "uncertainty"}
 
     second = settings(recipe_file, paired_data, "train.stage=structure", f"train.initial={weights}")
-    straight = Losses()
+    straight = Watch()
     train(second, tmp_path / "straight", progress=straight)
-    assert set(straight.parts[1]) == {"pixel", "structure"}
+    assert set(straight.losses[1]) == {"pixel", "structure"}
 
-    stopped, resumed = Losses(stop_after=2), Losses()
+    stopped, resumed = Watch(step2=interrupt()), Watch()
     with pytest.raises(KeyboardInterrupt):
         train(second, tmp_path / "stopped", progress=stopped)
     weights.unlink()  # the teacher is in the saved state
     train(second, tmp_path / "stopped", resume=True, progress=resumed)
-    assert {**stopped.parts, **resumed.parts} == straight.parts
+    assert {**stopped.losses, **resumed.losses} == straight.losses
 
     model = tmp_path / "stopped" / "last.safetensors"
     assert load_checkpoint(model).info["weights"] == "EMA"
@@ -93,7 +79,7 @@ def test_two_processes_train_as_one(recipe_file: Path, paired_data: Path, tmp_pa
     # A weight that makes the term on P, which is divided by the elements of the whole batch, count.
     changes = (f"train.stage={stage}", f"train.initial={first}", "train.steps=3", "model.uncertainty_weight=1e5")
     recipe = settings(recipe_file, paired_data, *changes)
-    one = Losses()
+    one = Watch()
     train(recipe, tmp_path / "one", progress=one)
     (first_of_two, second_of_two), folder = group_of_two(), tmp_path / "two"
     with driver(recipe, folder, **first_of_two) as main, driver(recipe, folder, **second_of_two) as other:
@@ -101,7 +87,7 @@ def test_two_processes_train_as_one(recipe_file: Path, paired_data: Path, tmp_pa
             printed = losses_of(told(process))
             assert list(printed) == [1, 2, 3], process.stderr.read()
             for step, losses in printed.items():
-                assert losses == pytest.approx(one.parts[step], rel=1e-4, abs=1e-6), step
+                assert losses == pytest.approx(one.losses[step], rel=1e-4, abs=1e-6), step
 
 
 def test_the_structure_stage_wants_the_first_stages_weights(

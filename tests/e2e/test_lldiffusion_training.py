@@ -1,6 +1,5 @@
 """Both stages of LLDiffusion through the same training as everything else, with a network of toy size."""
 
-import signal
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +10,8 @@ from darklift import Enhancer, read_image
 from darklift.checkpoint import load_checkpoint
 from darklift.darken import darken_like
 from darklift.data import find_pairs
-from darklift.train import Recipe, StepReport, load_recipe, train
-from darklift.train.run import Progress
+from darklift.train import Recipe, load_recipe, train
+from training import Watch, interrupt
 
 RECIPE = """
 method = "lldiffusion"
@@ -43,18 +42,6 @@ log_every = 1
 """
 
 
-class Losses(Progress):
-    def __init__(self, stop_after: int | None = None) -> None:
-        self.parts: dict[int, dict[str, float]] = {}
-        self.rates: dict[int, float] = {}
-        self.stop_after = stop_after
-
-    def step(self, report: StepReport, steps: int) -> None:
-        self.parts[report.step], self.rates[report.step] = dict(report.losses), report.lr
-        if report.step == self.stop_after:
-            signal.raise_signal(signal.SIGINT)
-
-
 def settings(recipe_file: Path, data: Path, *changes: str) -> Recipe:
     return load_recipe(recipe_file, [f"data.root={data}", *changes])
 
@@ -62,24 +49,24 @@ def settings(recipe_file: Path, data: Path, *changes: str) -> Recipe:
 def test_both_stages_train_and_a_stopped_run_goes_on_as_if_it_had_not(paired_data: Path, tmp_path: Path) -> None:
     recipe_file = tmp_path / "lldiffusion.toml"
     recipe_file.write_text(RECIPE)
-    joint, straight = settings(recipe_file, paired_data), Losses()
+    joint, straight = settings(recipe_file, paired_data), Watch()
     first = train(joint, tmp_path / "straight", progress=straight)
-    assert set(straight.parts[1]) == {"noise", "darkening"}
-    assert list(straight.rates.values()) == [1e-3] * 3 + [5e-4] * 3
+    assert set(straight.losses[1]) == {"noise", "darkening"}
+    assert [report.lr for report in straight.reports] == [1e-3] * 3 + [5e-4] * 3
 
-    stopped, resumed = Losses(stop_after=2), Losses()
+    stopped, resumed = Watch(step2=interrupt()), Watch()
     with pytest.raises(KeyboardInterrupt):
         train(joint, tmp_path / "stopped", progress=stopped)
     again = train(joint, tmp_path / "stopped", resume=True, progress=resumed)
-    assert {**stopped.parts, **resumed.parts} == straight.parts
+    assert {**stopped.losses, **resumed.losses} == straight.losses
     weights, same = (load_checkpoint(path).method.net.state_dict() for path in (first, again))
     assert all(torch.equal(tensor, same[name]) for name, tensor in weights.items())
     vectors = [tensor for name, tensor in weights.items() if name.endswith("._u")]
     assert all(float(vector.norm()) == pytest.approx(1) for vector in vectors), "spectral norm's are not averaged"
 
-    frozen, second = settings(recipe_file, paired_data, "train.stage=frozen", f"train.initial={first}"), Losses()
+    frozen, second = settings(recipe_file, paired_data, "train.stage=frozen", f"train.initial={first}"), Watch()
     model = train(frozen, tmp_path / "frozen", progress=second)
-    assert set(second.parts[1]) == {"noise"}
+    assert set(second.losses[1]) == {"noise"}
     later = load_checkpoint(model).method.net.state_dict()
     changed = {name for name, tensor in later.items() if not torch.equal(tensor, weights[name])}
     parameters = {name for name, _ in load_checkpoint(model).method.net.named_parameters()}

@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import os
 import pickle
+import re
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -25,12 +26,11 @@ from darklift.checkpoint import build_method, load_checkpoint
 from darklift.errors import ConfigError, TrainingError
 from darklift.methods import Stage
 from darklift.methods.compact import Compact
-from darklift.train import Recipe, StepReport, load_recipe, train
+from darklift.train import Recipe, load_recipe, train
 from darklift.train.data import build_mixture
 from darklift.train.loop import Examples, example_batches, new_state, train_steps
-from darklift.train.run import Progress
 from darklift.train.validation import Validator
-from processes import driver, group_of_two, losses_of, told
+from training import Watch, driver, group_of_two, interrupt, losses_of, run, told
 
 MakeRecipe = Callable[..., Recipe]
 NO_VALIDATION = "data.validation.every=1000000"
@@ -50,34 +50,6 @@ EVENTFUL = (
 @pytest.fixture(autouse=True)
 def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", lambda _: None)
-
-
-class Watch(Progress):
-    """Remembers the losses of every step, and does something after some of them."""
-
-    def __init__(self, **after: Callable[[], object]) -> None:
-        self.losses: dict[int, dict[str, float]] = {}
-        self.reports: list[StepReport] = []
-        self.notes: list[str] = []
-        self._after = {int(name.removeprefix("step")): action for name, action in after.items()}
-
-    def note(self, message: str) -> None:
-        self.notes.append(message)
-
-    def step(self, report: StepReport, steps: int) -> None:
-        self.losses[report.step] = dict(report.losses)
-        self.reports.append(report)
-        self._after.get(report.step, bool)()
-
-
-def run(recipe: Recipe, folder: Path, *, resume: bool = False, **after: Callable[[], object]) -> Watch:
-    watch = Watch(**after)
-    train(recipe, folder, resume=resume, progress=watch)
-    return watch
-
-
-def interrupt(number: int = signal.SIGINT) -> Callable[[], object]:
-    return lambda: signal.raise_signal(number)
 
 
 def run_until(recipe: Recipe, folder: Path, step: int, number: int = signal.SIGINT) -> Watch:
@@ -351,13 +323,23 @@ def test_a_second_run_in_the_folder_of_a_finished_one_is_refused(tiny_recipe: Ma
 def test_there_must_be_something_to_resume(tiny_recipe: MakeRecipe, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="nothing to resume"):
         train(tiny_recipe(), tmp_path / "new", resume=True)
+    assert not (tmp_path / "new").exists()
+
+
+def test_resuming_with_another_batch_says_what_it_changes(tiny_recipe: MakeRecipe, tmp_path: Path) -> None:
+    run(tiny_recipe("train.steps=1", NO_VALIDATION, "train.batch=2"), tmp_path)
+    watch = run(tiny_recipe("train.steps=2", NO_VALIDATION, "train.batch=1"), tmp_path, resume=True)
+    assert any("train.batch=2 (now 1)" in note for note in watch.notes)
 
 
 def test_resuming_another_network_is_refused_and_changes_nothing(tiny_recipe: MakeRecipe, tmp_path: Path) -> None:
     run(tiny_recipe("train.steps=2", NO_VALIDATION), tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
     for change in ("model.fine_widths=[8, 12]", "model.ssim_weight=0.5", "model.seed=1"):
-        with pytest.raises(TrainingError, match="another network"):
+        key, _, value = change.partition("=")
+        with pytest.raises(
+            TrainingError, match=rf"holds a run with {key}=.* \(now {re.escape(value)}\): set that back"
+        ):
             train(tiny_recipe("train.steps=4", NO_VALIDATION, change), tmp_path, resume=True)
     assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
 

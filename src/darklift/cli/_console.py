@@ -1,17 +1,23 @@
-"""What people are told: everything on stderr, so that stdout has nothing but results that were asked for."""
+"""What people are told: on stderr, so that stdout has nothing but results that were asked for."""
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
+import typer
+
+from darklift.errors import DarkliftError
+
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Bar", "progress_bar", "say", "stderr", "warn", "watched"]
+__all__ = ["Bar", "progress_bar", "put_out", "say", "stderr", "warn", "watched"]
 
 
 @cache
@@ -35,6 +41,17 @@ def say(text: str) -> None:
 def warn(message: str) -> None:
     """A line that tells who speaks, as error messages do."""
     say("darklift: " + " ".join(message.splitlines()))
+
+
+def put_out(text: str) -> None:
+    """A result that was asked for, on stdout. Raises DarkliftError where it cannot be written, on a full disk say."""
+    try:
+        typer.echo(text)
+    except OSError as error:
+        if error.errno == errno.EPIPE:  # whoever read has seen enough
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter tries again at its end
+        raise DarkliftError(f"cannot write to the standard output: {error.strerror}") from error
 
 
 class Bar:

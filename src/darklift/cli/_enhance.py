@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from darklift.cli._console import say, warn
+from darklift.cli._console import put_out, say, warn
 from darklift.cli._options import (
     Backend,
     BackendOption,
@@ -153,10 +153,10 @@ def enhance(
             batch.run(enhancer)
         except KeyboardInterrupt:
             if as_json:
-                typer.echo(_to_json(batch, card))
+                put_out(_to_json(batch, card))
             raise
     if as_json:
-        typer.echo(_to_json(batch, card))
+        put_out(_to_json(batch, card))
     if sheet is not None:
         batch.write_sheet(sheet)
     if batch.failed:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from darklift.cli._console import progress_bar, say
+from darklift.cli._console import progress_bar, put_out, say
 from darklift.cli._options import (
     Backend,
     BackendOption,
@@ -115,8 +115,8 @@ def evaluate(
             on_pair=lambda result, picture: keep(result, picture, bar.update),
         )
     if per_image:
-        typer.echo(f"{per_image_table(evaluation)}\n")
-    typer.echo(evaluation_table(evaluation))
+        put_out(f"{per_image_table(evaluation)}\n")
+    put_out(evaluation_table(evaluation))
     if json_file is not None:
         write_json(json_file, evaluation.to_dict())
         say(f"numbers: {json_file}")

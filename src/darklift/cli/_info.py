@@ -10,6 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
+from darklift.cli._console import put_out
+
 __all__ = ["info"]
 
 _NOT_FOR_USERS = ("test", "dev")
@@ -25,9 +27,9 @@ def info(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON do
     """
     facts = _collect()
     if as_json:
-        typer.echo(json.dumps(facts, indent=2))
+        put_out(json.dumps(facts, indent=2))
         return
-    typer.echo("\n".join(_lines(facts)))
+    put_out("\n".join(_lines(facts)))
 
 
 def _collect() -> dict[str, Any]:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import psutil
 
-__all__ = ["free_memory"]
+from darklift.errors import ImageError
+
+__all__ = ["free_memory", "require_memory"]
 
 _CGROUP = Path("/sys/fs/cgroup")
 
@@ -23,3 +25,9 @@ def free_memory(cgroup: Path = _CGROUP) -> int:
     except (OSError, ValueError):
         return free
     return max(0, min(free, limit - used))
+
+
+def require_memory(needed: float, free: float, what: str, remedy: str) -> None:
+    """Raises ImageError where ``what`` takes more bytes than are free, with what to do about it."""
+    if needed > free:
+        raise ImageError(f"{what} {needed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free: {remedy}")

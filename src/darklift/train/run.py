@@ -41,7 +41,7 @@ from darklift.weights import find_model
 
 __all__ = ["Progress", "train"]
 
-_STATE, _RECIPE, _LOG = "state.pt", "recipe.toml", "log.jsonl"
+_STATE, _RECIPE, _LOG, _LOCK = "state.pt", "recipe.toml", "log.jsonl", ".lock"
 
 
 class Progress:
@@ -62,12 +62,18 @@ def train(recipe: Recipe, folder: Path, *, resume: bool = False, progress: Progr
     TrainingError, ConfigError, DataError.
     """
     progress = progress or Progress()
+    is_new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise TrainingError(f"cannot make the run folder {folder} ({error.strerror}): choose another") from error
     with _locked(folder), _stop_signals() as stop:
-        run = _Run(recipe, folder, resume, progress)
+        try:
+            run = _Run(recipe, folder, resume, progress)
+        except BaseException:
+            if is_new:
+                _take_away(folder)
+            raise
         try:
             return run.go(stop)
         finally:
@@ -227,6 +233,7 @@ class _Run:
                 "method": self.method.name,
                 "stage": self.stage.name,
                 "config": self.method.config.model_dump(mode="json"),
+                "order": _order_of_examples(self.recipe.train),
                 "precision": self.recipe.train.precision,
                 "teacher": self.state.teacher.state_dict() if self.state.teacher else None,
             },
@@ -260,11 +267,18 @@ class _Run:
                 f"{self.folder} has done {saved['step']} steps, and train.steps is {self.recipe.train.steps}: set more "
                 "to go on"
             )
-        if saved["method"] != self.method.name or saved["config"] != self.method.config.model_dump(mode="json"):
+        changed = _changes(
+            {"method": saved["method"], **_model_settings(saved["config"])},
+            {"method": self.method.name, **_model_settings(self.method.config.model_dump(mode="json"))},
+        )
+        if changed:
             raise TrainingError(
-                f"{self.folder} holds a run of another network ({saved['method']}, {saved['config']}): resume with the "
-                "same method and [model], or begin a new run folder"
+                f"{self.folder} holds a run with {changed}: set that back, or begin a new run folder with "
+                f"train.initial={self.folder / 'last.safetensors'}"
             )
+        changed = _changes(saved.get("order", {}), _order_of_examples(self.recipe.train))
+        if changed:
+            self.progress.note(f"the run began with {changed}: from here on it sees other examples than it would have")
         self.method.net.load_state_dict(saved["net"])
         self.state.ema.load_state_dict(saved["ema"])
         self.state.optimizer.load_state_dict(saved["optimizer"])
@@ -276,6 +290,20 @@ class _Run:
         if saved["scaler"] and self.accelerator.scaler:
             self.accelerator.scaler.load_state_dict(saved["scaler"])
         self.state.step, self.best = saved["step"], saved["best"]
+
+
+def _model_settings(config: dict[str, Any]) -> dict[str, Any]:
+    return {f"model.{key}": value for key, value in config.items()}
+
+
+def _order_of_examples(config: TrainConfig) -> dict[str, Any]:
+    """What decides which examples make up a step."""
+    return {"train.batch": config.batch, "train.seed": config.seed}
+
+
+def _changes(before: dict[str, Any], now: dict[str, Any]) -> str:
+    """In words; empty where nothing changed."""
+    return ", ".join(f"{key}={value} (now {now.get(key)})" for key, value in before.items() if value != now.get(key))
 
 
 def _build(recipe: Recipe) -> Method:
@@ -334,13 +362,20 @@ def _check_crops(config: TrainConfig, method: Method) -> None:
             )
 
 
+def _take_away(folder: Path) -> None:
+    """A folder of our making in which nothing was begun; what somebody else put there stays."""
+    (folder / _LOCK).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # it is not empty
+        folder.rmdir()
+
+
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """One run at a time in a folder; the system frees the lock when its holder dies."""
     if int(os.environ.get("RANK", 0)):
         yield
         return
-    lock = FileLock(folder / ".lock", timeout=0)
+    lock = FileLock(folder / _LOCK, timeout=0)
     try:
         lock.acquire()
     except Timeout:

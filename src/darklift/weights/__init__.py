@@ -8,7 +8,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from darklift.errors import ModelError, hint_for
+from darklift.errors import ModelError, UsageError, hint_for
 
 __all__ = ["CATALOGUE", "KnownModel", "find_model"]
 
@@ -43,7 +43,7 @@ _ALIASES = {"default": "compact"}
 
 
 def find_model(name: str) -> Path:
-    """Folder or file of a model: a name of the catalogue, "default", or a path. Raises ModelError."""
+    """Folder or file of a model: a name of the catalogue, "default", or a path. Raises UsageError, ModelError."""
     known = CATALOGUE.get(_ALIASES.get(name, name))
     path = known.folder if known else Path(name)
     if os.path.exists(path):  # unlike Path.exists, it stands any name
@@ -52,4 +52,4 @@ def find_model(name: str) -> Path:
         raise ModelError(f"model {name} is not in this installation ({path} is missing): install darklift again")
     names = [*_ALIASES, *CATALOGUE]
     hint = hint_for(name, names, f"known models are {', '.join(names)}; or pass a path")
-    raise ModelError(f"there is no model, file or folder {name!r}: {hint}")
+    raise UsageError(f"there is no model, file or folder {name!r}: {hint}")

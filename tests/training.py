@@ -1,18 +1,49 @@
-"""Trainings in processes of their own, alone or in a group, and what they tell."""
+"""Trainings that are watched: in this process, or in processes of their own, alone or in a group."""
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import darklift
-from darklift.train import Recipe
+from darklift.train import Recipe, StepReport, train
 from darklift.train.config import dump_recipe
+from darklift.train.run import Progress
+
+
+class Watch(Progress):
+    """Remembers the losses of every step, and does something after some of them."""
+
+    def __init__(self, **after: Callable[[], object]) -> None:
+        self.losses: dict[int, dict[str, float]] = {}
+        self.reports: list[StepReport] = []
+        self.notes: list[str] = []
+        self._after = {int(name.removeprefix("step")): action for name, action in after.items()}
+
+    def note(self, message: str) -> None:
+        self.notes.append(message)
+
+    def step(self, report: StepReport, steps: int) -> None:
+        self.losses[report.step] = dict(report.losses)
+        self.reports.append(report)
+        self._after.get(report.step, bool)()
+
+
+def run(recipe: Recipe, folder: Path, *, resume: bool = False, **after: Callable[[], object]) -> Watch:
+    watch = Watch(**after)
+    train(recipe, folder, resume=resume, progress=watch)
+    return watch
+
+
+def interrupt(number: int = signal.SIGINT) -> Callable[[], object]:
+    return lambda: signal.raise_signal(number)
+
 
 DRIVER = """
 import json, os, signal, sys, time
