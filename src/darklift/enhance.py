@@ -21,7 +21,9 @@ from darklift.image import (
     Picture,
     from_array,
     from_pil,
+    pad_like,
     pad_to_multiple,
+    padded_length,
     read_image,
     to_array,
     to_pil,
@@ -264,7 +266,7 @@ class Enhancer:
         card = self.model.card
         if not card.sees_whole:
             return
-        height, width = (-(-length // card.size_multiple) * card.size_multiple for length in size)
+        height, width = (padded_length(length, card.size_multiple, card.padding) for length in size)
         needed = card.memory(height * width) if window is None else memory_of_windows(card, window)
         remedy = "give a --window, such as 512," if window is None else "give a smaller --window,"
         require_memory(
@@ -301,12 +303,14 @@ class Enhancer:
     ) -> FloatArray:
         """Sample one tile: (3, h, w) unit, with the uncertainty as a fourth channel where that is asked for."""
         if how.window is None:
-            padded, _ = pad_to_multiple(low[:, *tile.window], self.model.card.size_multiple)
+            card = self.model.card
+            padded, (top, left) = pad_like(low[:, *tile.window], card.size_multiple, card.padding)
             edges = np.array([tile.top, tile.left, tile.top + padded.shape[1], tile.left + padded.shape[2]])
             box = (edges / np.tile(low.shape[1:], 2)).astype(np.float32)
             predict = predict_whole(self.model, padded, condition, box)
         else:
             padded, _ = pad_to_multiple(low, 1, at_least=how.window.side)
+            top, left = 0, 0
             windows = plan_windows(*padded.shape[1:], side=how.window.side, stride=how.window.stride)
             predict = predict_windows(self.model, padded, condition, windows)
         rows, columns = padded.shape[1:]
@@ -333,7 +337,7 @@ class Enhancer:
         )
         unit: FloatArray = to_unit(x0)[0].clip(0, 1)
         planes: FloatArray = np.concatenate([unit, uncertainty]) if how.uncertainty else unit
-        return planes[:, : tile.height, : tile.width]
+        return planes[:, top : top + tile.height, left : left + tile.width]
 
 
 def _in_range(picture: Picture) -> FloatArray:

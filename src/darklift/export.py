@@ -81,6 +81,7 @@ def export_method(
             info={**info, "storage": storage},
             files=files,
             sees_whole=method.sees_whole,
+            padding=method.padding,
             bytes_per_pixel=method.bytes_per_pixel,
             bytes_per_pixel_pair=method.bytes_per_pixel_pair,
         )

@@ -383,8 +383,16 @@ class TestProcess:
     def test_an_unknown_model_is_one_line(self, make_photos: MakePhotos, tmp_path: Path) -> None:
         make_photos(["a.png"])
         done = run_process("enhance", str(tmp_path / "a.png"), "--model", "compct")
-        assert (done.returncode, done.stdout) == (1, "")
+        assert (done.returncode, done.stdout) == (2, "")
         assert done.stderr == "darklift: there is no model, file or folder 'compct': did you mean 'compact'?\n"
+
+    @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+    def test_a_result_that_cannot_be_written_is_one_line(self) -> None:
+        command = [sys.executable, "-m", "darklift.cli", "info", "--json"]
+        with open("/dev/full", "w") as full:
+            done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        assert done.returncode == 1
+        assert done.stderr == "darklift: cannot write to the standard output: No space left on device\n"
 
     def test_unknown_options_and_commands(self) -> None:
         for arguments in (["enhance", "--sharpen"], ["sharpen"], ["enhance"]):

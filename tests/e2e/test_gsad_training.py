@@ -18,7 +18,6 @@ multipliers = [1, 2]
 blocks = 1
 attention_level = 1
 train_steps = 20
-level_group = 2
 [data]
 [[data.sources]]
 name = "pairs"

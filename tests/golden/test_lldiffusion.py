@@ -392,11 +392,15 @@ def test_nothing_in_a_file_is_executed(tmp_path: Path, kind: str) -> None:
     assert not mark.exists()
 
 
-def test_what_would_do_harm_is_passed_over_where_it_is_not_wanted(tmp_path: Path) -> None:
-    path = small_file(tmp_path / "best.pth", config=Bomb(tmp_path / "executed"))
-    with pytest.raises(ModelError, match="missing"):
+def test_a_whole_file_with_something_harmful_in_it_is_refused(
+    weights: OrderedDict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    path = tmp_path / "best.pth"
+    torch.save({"state_dict": weights, "config": Bomb(tmp_path / "executed")}, path)
+    with pytest.raises(ModelError, match=r"it names \w+\.mkdir, which no checkpoint needs: it may be malicious"):
         convert_lldiffusion(path, tmp_path / "out.safetensors")
-    assert not (tmp_path / "executed").exists()
+    assert not list(tmp_path.glob("*executed"))
+    assert not (tmp_path / "out.safetensors").exists()
 
 
 def test_tensors_that_reach_beyond_their_storage_are_refused(tmp_path: Path) -> None:

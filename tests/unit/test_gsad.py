@@ -1,13 +1,19 @@
 """GSAD's objectives against slow references written with loops, and what its training examples are."""
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from darklift.checkpoint import build_method
 from darklift.data.crop import Crop
+from darklift.errors import ModelError
 from darklift.methods.gsad import Gsad, GsadConfig
 from darklift.nets.structure import cluster_patches, cluster_spectra, structure_term
+from darklift.nets.unet import UNet, UNetConfig
 
 TINY = GsadConfig(width=32, multipliers=(1, 2), blocks=1, attention_level=1, train_steps=20)
 
@@ -20,7 +26,7 @@ def crop(index: int = 0, size: int = 32) -> Crop:
 
 
 def batch_of(method: Gsad, stage: int, indices: range = range(3)) -> dict[str, torch.Tensor]:
-    rows = [method.stages[stage].prepare(crop(index)) for index in indices]
+    rows = [method.stages[stage].prepare(replace(crop(index), batch=8)) for index in indices]
     return {name: torch.stack([torch.as_tensor(row[name]) for row in rows]) for name in rows[0]}
 
 
@@ -167,3 +173,33 @@ def test_presets_make_new_schedules_of_so_many_betas(method: Gsad) -> None:
     assert len(method.presets["lolv1"].ladder(7)) == 8
     assert next(iter(Gsad(TINY.model_copy(update={"preset": "unpaired"})).presets)) == "unpaired"
     assert method.presets["lolv1-ddim"].eta == 0
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"width": 48},
+        {"multipliers": []},
+        {"patch": 0},
+        {"clusters": 0},
+        {"blocks": 0},
+        {"train_steps": 0},
+        {"beta_end": 2},
+    ],
+)
+def test_impossible_settings_are_one_line(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ModelError, match=rf"^gsad config: {next(iter(wrong))}: [^\n]+$"):
+        build_method("gsad", wrong)
+
+
+def test_memory_grows_with_blocks_and_features() -> None:
+    def per_channel(channels_in: int, width: int, blocks: int, fused: tuple[int, ...] = ()) -> float:
+        levels = (1, 1, 2, 2, 4, 4) if fused else (1, 1, 2, 2, 4)
+        with torch.device("meta"):
+            net = UNet(UNetConfig(channels_in, width, levels, blocks, 2, width, fused=fused))
+        return net.memory[0] / width
+
+    gsad, lol = per_channel(6, 64, 2), per_channel(9, 64, 2, (512, 512, 256))
+    lol_v2 = per_channel(9, 128, 4, (512, 512, 256, 256, 128, 128))
+    assert 45 < gsad < 70, "45 were measured"
+    assert gsad < lol < lol_v2

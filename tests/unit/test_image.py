@@ -12,11 +12,14 @@ from PIL import Image, ImageOps
 from darklift.errors import ImageError, UsageError
 from darklift.image import (
     Metadata,
+    Padding,
     Picture,
     from_array,
     from_pil,
     from_planes,
+    pad_like,
     pad_to_multiple,
+    padded_length,
     to_array,
     to_pil,
     to_planes,
@@ -186,6 +189,26 @@ def test_padding_a_single_pixel_repeats_it() -> None:
     assert padded.shape == (1, 3, 64, 64)
     assert padded.dtype == np.float32
     assert (padded == 0.25).all()
+
+
+def test_padding_as_the_published_systems_pad() -> None:
+    picture = np.random.default_rng(0).random((3, 400, 600))
+    centred, place = pad_like(picture, 16, "centred")
+    assert (centred.shape, place) == ((3, 416, 608), (8, 4))
+    np.testing.assert_array_equal(centred, np.pad(picture, ((0, 0), (8, 8), (4, 4)), mode="reflect"))
+    on, place = pad_like(picture[:, :384], 32, "next")
+    assert (on.shape, place) == ((3, 416, 608), (0, 0))
+    np.testing.assert_array_equal(on, np.pad(picture[:, :384], ((0, 0), (0, 32), (0, 8)), mode="reflect"))
+    assert pad_like(picture, 8, "least")[0] is picture
+
+
+@pytest.mark.parametrize("padding", ["least", "next", "centred"])
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 33))
+def test_padding_of_any_kind_holds_the_picture(padding: Padding, height: int, width: int, multiple: int) -> None:
+    array = np.random.default_rng(0).random((2, height, width))
+    padded, (top, left) = pad_like(array, multiple, padding)
+    assert padded.shape[1:] == tuple(padded_length(length, multiple, padding) for length in (height, width))
+    np.testing.assert_array_equal(padded[:, top : top + height, left : left + width], array)
 
 
 @pytest.mark.parametrize(("shape", "multiple"), [((4, 4), 0), ((4,), 8), ((0, 4), 8)])

@@ -2,6 +2,7 @@
 
 import copy
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ def crop(index: int = 0, size: int = 16) -> Crop:
 
 
 def batch_of(method: Lldiffusion, indices: range = range(4)) -> dict[str, torch.Tensor]:
-    rows = [method.stages[0].prepare(crop(index)) for index in indices]
+    rows = [method.stages[0].prepare(replace(crop(index), batch=8)) for index in indices]
     return {name: torch.stack([torch.as_tensor(row[name]) for row in rows]) for name in rows[0]}
 
 
@@ -114,13 +115,16 @@ def test_an_example_is_its_number_s_alone() -> None:
     assert first["x0"].max() <= 1
 
 
-def test_steps_are_antithetic_in_pairs_and_uniform() -> None:
+def test_steps_are_antithetic_in_a_batch_and_uniform() -> None:
     method = make(train_steps=40, beta_end=0.2)
-    steps = [int(method.stages[0].prepare(crop(index, size=4))["t"]) for index in range(2000)]
-    assert all(first + second == 39 for first, second in zip(steps[::2], steps[1::2], strict=True))
-    counts = Counter(steps[::2])
-    assert set(counts) == set(range(40))
-    assert max(counts.values()) < 50, "25 are expected"
+    for size in (1, 5, 8):
+        crops = [replace(crop(index, size=4), batch=size) for index in range(1200)]
+        batches = np.array([int(method.stages[0].prepare(each)["t"]) for each in crops]).reshape(-1, size)
+        drawn, mirrored = np.split(batches, [size // 2 + 1], axis=1)
+        np.testing.assert_array_equal(mirrored, 39 - drawn[:, : mirrored.shape[1]])
+        counts = Counter(drawn.ravel())
+        assert set(counts) == set(range(40))
+        assert max(counts.values()) < 2 * drawn.size / 40
 
 
 @pytest.mark.parametrize("stage", [0, 1])

@@ -126,6 +126,10 @@ def darken(
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="The file to write.", show_default="PHOTO_dark"),
     ] = None,
+    noise: Annotated[
+        float, typer.Option(min=0, metavar="X", help="How noisy: 1 as the dark picture is, 0 not at all.")
+    ] = 1.0,
+    seed: SeedOption = 0,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Darken a good photo the way another one is dark (needs the torch extra).
@@ -140,8 +144,8 @@ def darken(
 
     good, night = read_image(photo), read_image(like)
     target = output or photo.with_stem(f"{photo.stem}_dark")
-    check_new_picture("-o", str(target), overwrite)
-    dark = darken_like(good, night, model)
+    check_new_picture("-o" if output else "the result,", str(target), overwrite)
+    dark = darken_like(good, night, model, seed=seed, noise=noise)
     make_folder(target.parent)
     write_image(dark, target, overwrite=overwrite)
     say(f"{photo} -> {target}")

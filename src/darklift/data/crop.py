@@ -20,8 +20,9 @@ class Crop:
     low, high: uint8 (3, n, n). box: float32 (4,), the piece as fractions of the photo: top, left, bottom, right.
     photo_low, photo_high: uint8 (3, H, W), the whole photo (or the part of one that is taken for a photo).
     name: the file's, for messages. index: the example's number in the run, from which everything random about it
-    follows. exposure_weight, clipped_weight: how much its brightness, and its clipped highlights, count as a target,
-    in [0, 1].
+    follows. batch: examples in a batch of the run, over all its processes: example ``index`` is number
+    ``index % batch`` of batch ``index // batch``. exposure_weight, clipped_weight: how much its brightness, and its
+    clipped highlights, count as a target, in [0, 1].
     """
 
     low: Planes
@@ -31,6 +32,7 @@ class Crop:
     photo_high: Planes
     name: str
     index: int
+    batch: int = 1
     exposure_weight: float = 1.0
     clipped_weight: float = 1.0
 

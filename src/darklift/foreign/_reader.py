@@ -1,7 +1,9 @@
 """PyTorch's files without PyTorch's unpickler: tensors and plain containers are read, all else becomes nothing.
 
 Released files hold objects of the programs that wrote them. To rebuild such an object, a pickle calls whatever it
-names; here every name but a handful stands for :class:`Inert`, so that nothing is imported and nothing is called.
+names; here every name but a handful stands for :class:`Inert`, so that nothing is imported and nothing is called. A
+name of Python's own library that no checkpoint has use for, ``os.system`` say, is a sign of malice: such a file is
+refused.
 """
 
 from __future__ import annotations
@@ -101,8 +103,32 @@ _KNOWN: Mapping[tuple[str, str], Any] = {
 }
 
 
+_HARMLESS = frozenset(
+    {
+        ("argparse", "Namespace"),
+        ("copyreg", "_reconstructor"),
+        ("copy_reg", "_reconstructor"),
+        ("_codecs", "encode"),
+        *(("collections", name) for name in ("OrderedDict", "defaultdict", "deque", "Counter")),
+        *(("pathlib", name) for name in ("Path", "PosixPath", "PurePosixPath", "PureWindowsPath", "WindowsPath")),
+        *(
+            (builtins, name)
+            for builtins in ("builtins", "__builtin__")
+            for name in (
+                *("object", "dict", "list", "set", "frozenset", "tuple", "slice", "range", "complex", "bytearray"),
+                *("int", "float", "bool", "str", "bytes", "unicode", "long"),
+            )
+        ),
+    }
+)
+"""What checkpoints hold of Python's own library."""
+
+
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
+        is_pythons_own = module.partition(".")[0] in {*sys.stdlib_module_names, "__builtin__", "copy_reg"}
+        if is_pythons_own and (module, name) not in _HARMLESS:
+            raise pickle.UnpicklingError(f"it names {module}.{name}, which no checkpoint needs: it may be malicious")
         return _KNOWN.get((module, name), Inert)
 
     def persistent_load(self, identity: Any) -> _Storage:

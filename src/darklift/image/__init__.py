@@ -10,9 +10,12 @@ that says how to get by (more than 8 bits per channel, several frames), or, wher
 """
 
 from darklift.image._arrays import (
+    Padding,
     from_array,
     from_planes,
+    pad_like,
     pad_to_multiple,
+    padded_length,
     to_array,
     to_planes,
     to_signed,
@@ -28,12 +31,15 @@ __all__ = [
     "SUPPORTED_EXTENSIONS",
     "FloatArray",
     "Metadata",
+    "Padding",
     "Picture",
     "from_array",
     "from_pil",
     "from_planes",
     "is_image_path",
+    "pad_like",
     "pad_to_multiple",
+    "padded_length",
     "read_image",
     "to_array",
     "to_pil",

@@ -1,6 +1,6 @@
 """Pictures from and to numpy arrays; ranges, planes and padding."""
 
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -9,10 +9,13 @@ from darklift.errors import ImageError, UsageError
 from darklift.image._picture import FloatArray, Picture
 
 __all__ = [
+    "Padding",
     "assemble",
     "from_array",
     "from_planes",
+    "pad_like",
     "pad_to_multiple",
+    "padded_length",
     "to_array",
     "to_planes",
     "to_signed",
@@ -21,6 +24,11 @@ __all__ = [
 ]
 
 AnyArray = npt.NDArray[Any]
+
+Padding: TypeAlias = Literal["least", "next", "centred"]
+"""How sides become multiples: "least" by as little as it takes, at the bottom and right; "next" always on to the next
+multiple, at the bottom and right (LLDiffusion); "centred" the same with half of it at the top and left (GSAD).
+"""
 
 _WANTED_SHAPES = "(H, W), (H, W, 1), (H, W, 3) or (H, W, 4)"
 _WANTED_DTYPES = "uint8, uint16, float16, float32 or float64"
@@ -73,12 +81,34 @@ def pad_to_multiple(array: AnyArray, multiple: int, at_least: int = 1) -> tuple[
     return padded, (height, width)
 
 
-def _reflected_indices(length: int, padded_length: int) -> npt.NDArray[np.intp]:
-    """0, 1, ..., length-1, length-2, ..., 1, 0, 1, ...: where each place of the padded axis takes its value from."""
+def pad_like(array: AnyArray, multiple: int, padding: Padding) -> tuple[AnyArray, tuple[int, int]]:
+    """Like :func:`pad_to_multiple`, by one of the ways of :data:`Padding`; returns the padded array and the row and
+    column where the original begins in it.
+    """
+    if padding == "least":
+        return pad_to_multiple(array, multiple)[0], (0, 0)
+    starts, padded = [], array
+    for axis in (-2, -1):
+        length = array.shape[axis]
+        wanted = padded_length(length, multiple, padding)
+        starts.append((wanted - length) // 2 if padding == "centred" else 0)
+        padded = np.take(padded, _reflected_indices(length, wanted, starts[-1]), axis=axis)
+    return padded, (starts[0], starts[1])
+
+
+def padded_length(length: int, multiple: int, padding: Padding) -> int:
+    """What a side becomes, in pixels."""
+    return -(-length // multiple) * multiple if padding == "least" else (length // multiple + 1) * multiple
+
+
+def _reflected_indices(length: int, padded_length: int, start: int = 0) -> npt.NDArray[np.intp]:
+    """Where each place of the padded axis takes its value from: 0, 1, ..., length-1 from place ``start`` on, and then
+    length-2, ..., 1, 0, 1, ...; before it the same backwards.
+    """
     if length == 1:
         return np.zeros(padded_length, dtype=np.intp)
     period = 2 * (length - 1)
-    phase = np.arange(padded_length, dtype=np.intp) % period
+    phase = (np.arange(padded_length, dtype=np.intp) - start) % period
     return np.minimum(phase, period - phase)
 
 

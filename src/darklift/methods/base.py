@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +14,12 @@ from torch import Tensor, nn
 from darklift.data.crop import Crop
 from darklift.diffusion import SamplerPreset, noise_image
 
-__all__ = ["Arrays", "Batch", "Graph", "Method", "MethodConfig", "Stage", "noisy_pair"]
+__all__ = ["Arrays", "Batch", "Graph", "Method", "MethodConfig", "Padding", "Stage", "noisy_pair"]
 
 Arrays = dict[str, npt.NDArray[Any]]
 Batch = Mapping[str, Tensor]
+Padding: TypeAlias = Literal["least", "next", "centred"]
+"""Explained at ``darklift.image.Padding``; this room knows no pictures."""
 
 
 class MethodConfig(BaseModel):
@@ -91,6 +93,11 @@ class Method(Protocol):
     @property
     def size_multiple(self) -> int:
         """Sides of a picture or piece are multiples of it, in pixels."""
+        ...
+
+    @property
+    def padding(self) -> Padding:
+        """How a picture's sides become such multiples."""
         ...
 
     @property

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from darklift.data.crop import Crop
 from darklift.diffusion import SamplerPreset, add_noise, noise_image, random_generator
-from darklift.methods.base import Arrays, Batch, Graph, MethodConfig, Stage
+from darklift.methods.base import Arrays, Batch, Graph, MethodConfig, Padding, Stage
 from darklift.nets.compact import CompactNet, CompactNetConfig
 from darklift.nets.losses import ssim
 from darklift.overview import STATISTICS, THUMBNAIL, area_average, describe
@@ -77,6 +77,7 @@ class Compact:
             )
         )
         self.size_multiple = 2 ** len(config.fine_widths)
+        self.padding: Padding = "least"
         self.sees_whole, self.bytes_per_pixel, self.bytes_per_pixel_pair = False, 0.0, 0.0
         self.presets: Mapping[str, SamplerPreset] = MappingProxyType(
             {

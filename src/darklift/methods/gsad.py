@@ -16,6 +16,7 @@ from typing import ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 import torch
+from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
 from darklift.data.crop import Crop
@@ -28,7 +29,7 @@ from darklift.diffusion import (
     random_generator,
     x0_from_eps,
 )
-from darklift.methods.base import Arrays, Batch, Graph, MethodConfig, Stage, noisy_pair
+from darklift.methods.base import Arrays, Batch, Graph, MethodConfig, Padding, Stage, noisy_pair
 from darklift.nets.gsad import GsadNet, GsadNetConfig
 from darklift.nets.structure import cluster_patches, cluster_spectra, structure_term
 
@@ -42,24 +43,23 @@ PresetName = Literal["lolv1", "lolv2-real", "lolv2-synthetic", "unpaired"]
 class GsadConfig(MethodConfig):
     """The network's size, the training schedule, and the objectives' weights; defaults are the published ones."""
 
-    width: int = 64
-    multipliers: tuple[int, ...] = (1, 1, 2, 2, 4)
-    blocks: int = 2
-    attention_level: int = 3
+    width: int = Field(default=64, ge=32, multiple_of=32)
+    multipliers: tuple[PositiveInt, ...] = Field(default=(1, 1, 2, 2, 4), min_length=2)
+    blocks: int = Field(default=2, ge=1)
+    attention_level: int = Field(default=3, ge=0)
+    """The level (0 = full resolution) with attention after each block; beyond the last, only the middle has any."""
     preset: PresetName = "lolv1"
     """The way of sampling that these weights were made for."""
-    train_steps: int = 500
-    beta_start: float = 1e-4
-    beta_end: float = 2e-2
-    level_group: int = 8
-    """So many consecutive examples share the step t (a batch, as published); each draws its own c within the step."""
+    train_steps: int = Field(default=500, ge=1)
+    beta_start: float = Field(default=1e-4, gt=0, lt=1)
+    beta_end: float = Field(default=2e-2, gt=0, lt=1)
     uncertainty_weight: float = 2.0
     uncertainty_per_element: bool = True
     """Divide the term on mean(P) by the number of elements in the batch, as the release does."""
     pixel_weight: float = 10.0
     structure_weight: float = 1.0
-    clusters: int = 6
-    patch: int = 8
+    clusters: int = Field(default=6, ge=1)
+    patch: int = Field(default=8, ge=1)
     kappa_exponent: float = 4.0
     seed: int = 0
 
@@ -100,6 +100,7 @@ class Gsad:
                     nn.init.zeros_(module.bias)
         self.size_multiple = self.net.size_multiple
         self.sees_whole = True
+        self.padding: Padding = "centred"
         self.bytes_per_pixel, self.bytes_per_pixel_pair = self.net.memory
         self.presets = _presets(config.preset)
         self.stages = (
@@ -112,9 +113,11 @@ class Gsad:
 
     @staticmethod
     def _prepare(config: GsadConfig, crop: Crop) -> Arrays:
-        """The pair, its noise level and its noise: all from the example's own number."""
+        """The pair, its noise level and its noise: all from the example's own number. The examples of a batch share the
+        step t; each draws its own c within the step.
+        """
         abar = _levels(config)
-        shared = random_generator(config.seed, "step", crop.index // config.level_group)
+        shared = random_generator(config.seed, "step", crop.index // crop.batch)
         t = int(shared.integers(1, config.train_steps + 1))
         c = random_generator(config.seed, "level", crop.index).uniform(abar[t] ** 0.5, abar[t - 1] ** 0.5)
         return {

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from darklift.data.crop import Crop
 from darklift.diffusion import NoiseSchedule, SamplerPreset, add_noise, random_generator
 from darklift.errors import ModelError
-from darklift.methods.base import Arrays, Batch, Graph, MethodConfig, Stage, noisy_pair
+from darklift.methods.base import Arrays, Batch, Graph, MethodConfig, Padding, Stage, noisy_pair
 from darklift.nets.blocks import colour_map
 from darklift.nets.lldiffusion import LldiffusionNet, LldiffusionNetConfig
 
@@ -37,7 +37,7 @@ class LldiffusionConfig(MethodConfig):
     width: int = Field(default=64, ge=4)
     multipliers: tuple[int, ...] = Field(default=(1, 1, 2, 2, 4, 4), min_length=2)
     blocks: int = Field(default=2, ge=1)
-    attention_level: int = 2
+    attention_level: int = Field(default=2, ge=0)
     groups: int = Field(default=32, ge=1)
     """Of every group norm; all widths are multiples of it."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
@@ -56,9 +56,9 @@ class LldiffusionConfig(MethodConfig):
     """Ablation: false for a U-Net that does not see the colour map."""
     darkening_weight: float = Field(default=0.1, ge=0)
     """lambda, of the term on DGNET's output."""
-    train_steps: int = 1000
-    beta_start: float = 1e-4
-    beta_end: float = 2e-2
+    train_steps: int = Field(default=1000, ge=1)
+    beta_start: float = Field(default=1e-4, gt=0, lt=1)
+    beta_end: float = Field(default=2e-2, gt=0, lt=1)
     seed: int = 0
 
     @model_validator(mode="after")
@@ -129,6 +129,7 @@ class Lldiffusion:
         )
         self.size_multiple = self.net.unet.size_multiple
         self.sees_whole = True
+        self.padding: Padding = "next"
         self.bytes_per_pixel, self.bytes_per_pixel_pair = self.net.unet.memory
         self.presets = _presets(config)
         self.stages = (
@@ -141,7 +142,7 @@ class Lldiffusion:
     @staticmethod
     def _prepare(config: LldiffusionConfig, crop: Crop) -> Arrays:
         """The pair, its step and its noise: all from the example's own number."""
-        t = _draw_step(config, crop.index)
+        t = _draw_step(config, crop.index, crop.batch)
         return {
             **noisy_pair(config.seed, crop),
             "t": np.asarray(t, np.int64),
@@ -238,10 +239,14 @@ def _levels(config: LldiffusionConfig) -> npt.NDArray[np.float64]:
     return NoiseSchedule.linear(config.train_steps, config.beta_start, config.beta_end).alpha_bar
 
 
-def _draw_step(config: LldiffusionConfig, index: int) -> int:
-    """Uniform on 0 … T-1; of each two consecutive examples the second mirrors the first (antithetic sampling)."""
-    t = int(random_generator(config.seed, "step", index // 2).integers(config.train_steps))
-    return t if index % 2 == 0 else config.train_steps - 1 - t
+def _draw_step(config: LldiffusionConfig, index: int, batch: int) -> int:
+    """Antithetic in a batch of n: n//2 + 1 uniform draws from 0 … T-1, then as many of their mirror images T-1-t as are
+    wanted.
+    """
+    number, place = divmod(index, batch)
+    drawn = batch // 2 + 1
+    draws = random_generator(config.seed, "steps", number).integers(config.train_steps, size=drawn)
+    return int(draws[place]) if place < drawn else config.train_steps - 1 - int(draws[place - drawn])
 
 
 def _to_unit(signed: Tensor) -> Tensor:

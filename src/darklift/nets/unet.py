@@ -17,8 +17,10 @@ from torch import Tensor, nn
 __all__ = ["ChannelAttention", "ResidualBlock", "SelfAttention", "UNet", "UNetConfig", "wave_embedding"]
 
 
-_BYTES_PER_PIXEL = 56.0
-"""Peak memory of a step for each pixel and each channel of the first level, as measured on GSAD."""
+_WORKING_COPIES = 5.0
+"""How often a block's input is held at its peak, beside the skips: itself, normed, activated, convolved; with a margin.
+Measured on GSAD: 45 bytes for each pixel and each channel of the first level, for which this makes 57 of it.
+"""
 
 
 @dataclass(frozen=True)
@@ -137,23 +139,28 @@ class UNet(nn.Module):
         self.up = nn.ModuleList(nn.Conv2d(c, c, 3, padding=1) for c in reversed(widths[1:]))
         self.fuse = nn.ModuleList()
         before = widths[-1]
+        held = [(config.blocks + 1) * channels / 4**level for level, channels in enumerate(widths)]
+        inputs_up: list[float] = []
         for level in range(last, -1, -1):
             if level < last and last - level <= len(at_levels):
                 before += at_levels[last - level - 1]
                 self.fuse.append(ChannelAttention(before) if config.channel_attention else nn.Identity())
             blocks = nn.ModuleList()
             for _ in range(config.blocks + 1):
+                inputs_up.append((before + skips[-1]) / 4**level)
                 blocks.append(block(before + skips.pop(), widths[level], level))
                 before = widths[level]
             self.decoder.append(blocks)
         self.channels_out = width + sum(at_end)
+        features = [c / 4 ** (last - 1 - number) for number, c in enumerate(at_levels)] + list(at_end)
+        self._floats_per_pixel = sum(features) + sum(held) + _WORKING_COPIES * max(*inputs_up, self.channels_out)
 
     @property
     def memory(self) -> tuple[float, float]:
         """Bytes that a step needs at its peak for each pixel, and for each pair of pixels where attention is not
         fused: three matrices of float32 at the attention's resolution.
         """
-        return _BYTES_PER_PIXEL * self.config.width, 3 * 4 / 4 ** (2 * self.config.attention_level)
+        return 4 * self._floats_per_pixel, 3 * 4 / 4 ** (2 * self.config.attention_level)
 
     def make_head(self) -> nn.Sequential:
         """From the last feature map to a picture of three channels."""

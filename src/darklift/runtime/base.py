@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from darklift.diffusion import SamplerPreset
 from darklift.errors import ModelError, UsageError
+from darklift.image import Padding
 from darklift.overview import Overview
 from darklift.runtime.memory import free_memory
 
@@ -53,7 +54,8 @@ class ModelCard:
     used. files: sha256 of each file of an exported model.
     sees_whole: the network looks at all of its input at once (attention, normalisation), so a piece on its own comes
     out otherwise than in its picture. bytes_per_pixel, bytes_per_pixel_pair: the memory that such a network needs at
-    its peak for P pixels, as their product with P, and with P².
+    its peak for P pixels, as their product with P, and with P². padding: how sides become multiples, see
+    :data:`darklift.image.Padding`.
     """
 
     name: str
@@ -66,6 +68,7 @@ class ModelCard:
     sees_whole: bool = False
     bytes_per_pixel: float = 0.0
     bytes_per_pixel_pair: float = 0.0
+    padding: Padding = "least"
 
     def memory(self, pixels: int) -> float:
         """Bytes that a step needs at its peak for a piece of so many pixels, beside the picture itself."""
@@ -99,6 +102,8 @@ class ModelCard:
             memory = [values.get(name, 0) for name in ("bytes_per_pixel", "bytes_per_pixel_pair")]
             if not all(isinstance(number, int | float) and number >= 0 for number in memory):
                 raise ValueError(f"its memory is {memory}, not two numbers from 0")
+            if (padding := values.get("padding", "least")) not in get_args(Padding):
+                raise ValueError(f"its padding is {padding!r}, not one of {', '.join(get_args(Padding))}")
             return cls(presets=presets, **values)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ModelError(f"{source} is not a model card that this version of darklift reads ({error!r})") from error

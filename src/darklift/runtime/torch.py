@@ -43,6 +43,7 @@ def torch_model(method: Method, info: Mapping[str, Any], device: str = "auto", p
         backend="torch" if precision == "fp32" else f"torch {precision}",
         info=info,
         sees_whole=method.sees_whole,
+        padding=method.padding,
         bytes_per_pixel=method.bytes_per_pixel,  # torch's fused attention needs nothing for pairs of pixels
     )
     graphs = {name: _TorchGraph(g, where, _DTYPES[precision]) for name, g in method.graphs().items()}

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -26,7 +26,16 @@ from darklift.methods import Method, Stage
 from darklift.methods.base import Batch
 from darklift.train.config import TrainConfig
 
-__all__ = ["Examples", "StepReport", "TrainState", "example_batches", "learning_rate", "new_state", "train_steps"]
+__all__ = [
+    "Examples",
+    "StepReport",
+    "TrainState",
+    "example_batches",
+    "learning_rate",
+    "new_state",
+    "set_training",
+    "train_steps",
+]
 
 
 @dataclass(frozen=True)
@@ -73,9 +82,29 @@ def new_state(method: Method, stage: Stage, config: TrainConfig, accelerator: Ac
     )
     # Buffers are copied: averaged unit vectors, as spectral norm keeps, are none any more.
     ema = AveragedModel(method.net, multi_avg_fn=_ema_update(config.ema), use_buffers=False)
-    teacher = copy.deepcopy(method.net).eval().requires_grad_(False) if stage.teacher else None
+    teacher = _in_precision(copy.deepcopy(method.net), accelerator) if stage.teacher else None
     net, wrapped_optimizer = accelerator.prepare(method.net, optimizer)
     return TrainState(net, ema, wrapped_optimizer, teacher=teacher)
+
+
+def _in_precision(teacher: nn.Module, accelerator: Accelerator) -> nn.Module:
+    """The frozen network, which computes in the precision that the trained one computes in."""
+    forward = teacher.eval().requires_grad_(False).forward
+
+    def autocast(*arguments: Tensor) -> Any:
+        with accelerator.autocast():
+            return forward(*arguments)
+
+    teacher.forward = autocast
+    return teacher
+
+
+def set_training(net: nn.Module) -> None:
+    """Training mode, but for the parts of which nothing learns: spectral norm would go on iterating in these."""
+    net.train()
+    for part in net.children():
+        if not any(parameter.requires_grad for parameter in part.parameters()):
+            part.eval()
 
 
 def _ema_update(decay: float) -> Any:
@@ -111,6 +140,7 @@ class Examples(Dataset[Any]):
     def __getitem__(self, index: int) -> tuple[dict[str, Tensor], str]:
         size = self.config.crop_size(index // self.config.batch)
         crop = self.mixture.draw(index, size, random_generator(self.config.seed, "example", index))
+        crop = replace(crop, batch=self.config.batch)
         return {name: torch.as_tensor(array) for name, array in self.prepare(crop).items()}, crop.name
 
 
@@ -178,7 +208,7 @@ def train_steps(
     loss or gradient, with the weights as they were before that step.
     """
     trained = [parameter for parameter in method.net.parameters() if parameter.requires_grad]
-    state.net.train()
+    set_training(method.net)
     started = time.perf_counter()
     for batch, names in loader:
         # Dropout and the like, if a network has any, draw the same numbers after a resume.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import os
 import platform
 import signal
 import time
@@ -16,7 +15,6 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from filelock import FileLock, Timeout
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
@@ -28,11 +26,13 @@ from darklift.files import write_atomically
 from darklift.methods import Method, Stage
 from darklift.train.config import Recipe, TrainConfig, dump_recipe
 from darklift.train.data import build_mixture
+from darklift.train.folder import run_folder
 from darklift.train.loop import (
     Examples,
     StepReport,
     example_batches,
     new_state,
+    set_training,
     train_steps,
 )
 from darklift.train.precision import fastest_precision
@@ -41,7 +41,7 @@ from darklift.weights import find_model
 
 __all__ = ["Progress", "train"]
 
-_STATE, _RECIPE, _LOG, _LOCK = "state.pt", "recipe.toml", "log.jsonl", ".lock"
+_STATE, _RECIPE, _LOG = "state.pt", "recipe.toml", "log.jsonl"
 
 
 class Progress:
@@ -62,18 +62,8 @@ def train(recipe: Recipe, folder: Path, *, resume: bool = False, progress: Progr
     TrainingError, ConfigError, DataError.
     """
     progress = progress or Progress()
-    is_new = not folder.exists()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise TrainingError(f"cannot make the run folder {folder} ({error.strerror}): choose another") from error
-    with _locked(folder), _stop_signals() as stop:
-        try:
-            run = _Run(recipe, folder, resume, progress)
-        except BaseException:
-            if is_new:
-                _take_away(folder)
-            raise
+    with run_folder(folder), _stop_signals() as stop:
+        run = _Run(recipe, folder, resume, progress)
         try:
             return run.go(stop)
         finally:
@@ -204,7 +194,7 @@ class _Run:
             yield
         finally:
             self.method.net.load_state_dict(own)
-            self.method.net.train()
+            set_training(self.method.net)
 
     def _save_weights(self, name: str, scores: dict[str, float] | None = None) -> None:
         info: dict[str, Any] = {
@@ -360,32 +350,6 @@ def _check_crops(config: TrainConfig, method: Method) -> None:
                 f"train.crops has a side of {side} pixels, which this network cannot take: choose multiples of "
                 f"{method.size_multiple}"
             )
-
-
-def _take_away(folder: Path) -> None:
-    """A folder of our making in which nothing was begun; what somebody else put there stays."""
-    (folder / _LOCK).unlink(missing_ok=True)
-    with contextlib.suppress(OSError):  # it is not empty
-        folder.rmdir()
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """One run at a time in a folder; the system frees the lock when its holder dies."""
-    if int(os.environ.get("RANK", 0)):
-        yield
-        return
-    lock = FileLock(folder / _LOCK, timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise TrainingError(
-            f"another process is training in {folder}: wait for it, or choose another --run folder"
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 @contextlib.contextmanager

@@ -1,0 +1,43 @@
+"""A run's folder: made, locked against a second run, and taken away again where nothing was begun in it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from darklift.errors import TrainingError
+
+__all__ = ["run_folder"]
+
+_LOCK = ".lock"
+
+
+@contextlib.contextmanager
+def run_folder(folder: Path) -> Iterator[None]:
+    """One run at a time in a folder; the system frees the lock when its holder dies. Raises TrainingError."""
+    is_new = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TrainingError(f"cannot make the run folder {folder} ({error.strerror}): choose another") from error
+    if int(os.environ.get("RANK", 0)):  # of several processes, the first one holds it
+        yield
+        return
+    lock = FileLock(folder / _LOCK, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise TrainingError(
+            f"another process is training in {folder}: wait for it, or choose another --run folder"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+        if is_new and [path.name for path in folder.iterdir()] == [_LOCK]:
+            (folder / _LOCK).unlink()
+            folder.rmdir()
