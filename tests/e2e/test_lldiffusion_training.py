@@ -96,7 +96,7 @@ def test_sample_pictures_show_what_dgnet_makes_of_the_good_picture(paired_data: 
 @pytest.mark.parametrize("sigma", [0.0, 0.01, 0.04])
 def test_noise_is_told_from_edges(sigma: float) -> None:
     rows, columns = np.mgrid[0:120, 0:160]
-    scene = np.stack([rows / 200 + 0.2, columns / 200, 0.2 + 0.4 * (rows > columns)], axis=2)
+    scene = np.stack([rows / 200 + 0.2, columns / 200, 0.2 + 0.4 * (rows > 60)], axis=2)
     noisy = scene + sigma * np.random.default_rng(0).standard_normal(scene.shape)
     np.testing.assert_allclose(noise_level(noisy.astype(np.float32)), sigma, rtol=0.1, atol=0.003)
     assert noise_level(np.zeros((2, 5, 3), np.float32)).tolist() == [0, 0, 0]

@@ -81,7 +81,7 @@ def test_strength_mixes(strength):
 
 @pytest.mark.parametrize("name", ["a" * 300, "a\0b"])
 def test_a_model_name_that_no_file_can_have(name):
-    with pytest.raises(ModelError, match="there is no model"):
+    with pytest.raises(UsageError, match="there is no model"):
         find_model(name)
 
 
