@@ -86,7 +86,9 @@ class SelfAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         b, c, h, w = x.shape
-        q, k, v = self.qkv(self.norm(x)).flatten(2).transpose(1, 2).reshape(b, 1, h * w, 3, c).unbind(dim=3)
+        # contiguous: fused kernels want each token's channels side by side, and are passed over in silence otherwise
+        tokens = self.qkv(self.norm(x)).flatten(2).transpose(1, 2).contiguous()
+        q, k, v = tokens.reshape(b, 1, h * w, 3, c).unbind(dim=3)
         mixed = F.scaled_dot_product_attention(q, k, v)[:, 0].transpose(1, 2).reshape(b, c, h, w)
         result: Tensor = x + self.out(mixed)
         return result
