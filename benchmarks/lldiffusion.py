@@ -1,4 +1,4 @@
-"""LLDiffusion's speed and memory, with random weights: python benchmarks/lldiffusion.py [--width 64] [--repeat 3]
+"""LLDiffusion's speed and memory, with random weights: python benchmarks/lldiffusion.py [--width 64] [--rounds 3]
 
 A sampling step of a whole picture in float32, ours against the same network used literally: its encoder runs again at
 every step, and its attention builds the matrix of all pairs. Each runs in a process of its own, so that the peak memory

@@ -75,7 +75,7 @@ def pad_to_multiple(array: AnyArray, multiple: int, at_least: int = 1) -> tuple[
     height, width = array.shape[-2:]
     padded = array
     for axis, length in ((-2, height), (-1, width)):
-        wanted = -(-max(length, at_least) // multiple) * multiple
+        wanted = padded_length(max(length, at_least), multiple, "least")
         if wanted != length:
             padded = np.take(padded, _reflected_indices(length, wanted), axis=axis)
     return padded, (height, width)
