@@ -82,21 +82,11 @@ def new_state(method: Method, stage: Stage, config: TrainConfig, accelerator: Ac
     )
     # Buffers are copied: averaged unit vectors, as spectral norm keeps, are none any more.
     ema = AveragedModel(method.net, multi_avg_fn=_ema_update(config.ema), use_buffers=False)
-    teacher = _in_precision(copy.deepcopy(method.net), accelerator) if stage.teacher else None
+    teacher = copy.deepcopy(method.net).eval().requires_grad_(False) if stage.teacher else None
+    if teacher is not None:  # computes in the precision that the trained network computes in
+        teacher = accelerator.prepare_model(teacher, evaluation_mode=True)
     net, wrapped_optimizer = accelerator.prepare(method.net, optimizer)
     return TrainState(net, ema, wrapped_optimizer, teacher=teacher)
-
-
-def _in_precision(teacher: nn.Module, accelerator: Accelerator) -> nn.Module:
-    """The frozen network, which computes in the precision that the trained one computes in."""
-    forward = teacher.eval().requires_grad_(False).forward
-
-    def autocast(*arguments: Tensor) -> Any:
-        with accelerator.autocast():
-            return forward(*arguments)
-
-    teacher.forward = autocast
-    return teacher
 
 
 def set_training(net: nn.Module) -> None:
