@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import operator
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar, cast
@@ -15,39 +15,21 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from darklift.diffusion import Ladder, SamplerPreset, noise_field, sample
 from darklift.errors import ImageError, MissingExtraError, UsageError
-from darklift.image import (
-    Picture,
-    from_array,
-    from_pil,
-    pad_like,
-    pad_to_multiple,
-    padded_length,
-    read_image,
-    to_array,
-    to_pil,
-    to_unit,
-    write_image,
-)
+from darklift.image import Picture, from_array, from_pil, read_image, to_array, to_pil, write_image
 from darklift.overview import describe
+from darklift.restore import OnStep, Sampling, check_memory, restore
 from darklift.runtime import Model
-from darklift.runtime.memory import require_memory
-from darklift.tiling import Tile, map_tiles, plan_tiles, plan_windows
 from darklift.weights import find_model
-from darklift.windows import Window, memory_of_windows, predict_whole, predict_windows
+from darklift.windows import Window
 
 __all__ = ["RESULT_ENDING", "Enhanced", "Enhancer", "Exposure", "Window", "load_model"]
 
 ImageLike = TypeVar("ImageLike", Picture, Image.Image, npt.NDArray[Any], str, Path)
 FloatArray = npt.NDArray[np.float32]
-OnStep = Callable[[int, int], None]
 
 RESULT_ENDING = "_enhanced"
 """What the name of a result ends with (before the extension) where no other was asked for."""
-
-TILE_SIDE, TILE_OVERLAP = 1024, 64
-"""Pixels. A picture of up to TILE_SIDE² pixels is worked on in one piece."""
 
 _GAMMA = 2.2
 _MAX_STOPS = 10
@@ -122,22 +104,6 @@ class Enhanced:
     steps: int
     seconds: float
     uncertainty: FloatArray | None = None
-
-
-@dataclass(frozen=True)
-class _Sampling:
-    """How one picture is sampled."""
-
-    preset: SamplerPreset
-    ladder: Ladder
-    seed: int
-    window: Window | None
-    uncertainty: bool
-    on_step: OnStep | None
-
-    @property
-    def steps(self) -> int:
-        return len(self.ladder) - 1
 
 
 class Enhancer:
@@ -223,34 +189,99 @@ class Enhancer:
         """Like calling, for a Picture, with an account of what was done. uncertainty: ask the model for
         :attr:`Enhanced.uncertainty`, which not every one tells (UsageError).
         """
-        started = time.perf_counter()
+        (enhanced,) = self.run_batch(
+            (picture,),
+            preset=preset,
+            steps=steps,
+            exposure=exposure,
+            strength=strength,
+            seed=seed,
+            window=window,
+            uncertainty=uncertainty,
+            on_step=on_step,
+        )
+        return enhanced
+
+    def run_batch(
+        self,
+        pictures: Sequence[Picture],
+        *,
+        preset: str | None = None,
+        steps: int | None = None,
+        exposure: Exposure | float | str | None = None,
+        strength: float = 1.0,
+        seed: int = 0,
+        window: Window | int | None = None,
+        uncertainty: bool = False,
+        on_step: OnStep | None = None,
+    ) -> tuple[Enhanced, ...]:
+        """What :meth:`run` makes of each picture, in their order; all must be of one size (UsageError).
+
+        A network that sees all of its input at once (GSAD, LLDiffusion; without a window) takes them together, which is
+        faster on a GPU and needs the memory of all; others take one after the other. on_step counts over all.
+        """
         self._check(strength, exposure, uncertainty)
+        wish, sampling = Exposure.of(exposure), self._sampling(preset, steps, seed, window, uncertainty)
+        sizes = sorted({picture.size for picture in pictures})
+        if len(sizes) != 1:
+            shown = " and ".join(f"{width}x{height}" for height, width in sizes) or "none at all"
+            raise UsageError(f"a batch is pictures of one size, got {shown}: call once for each size")
+        if sampling.window is not None and max(sizes[0]) <= sampling.window.side:
+            sampling = replace(sampling, window=None)  # all of it lies in one window
+        together = len(pictures) if self.model.card.sees_whole and sampling.window is None else 1
+        groups = [pictures[start : start + together] for start in range(0, len(pictures), together)]
+        results: list[Enhanced] = []
+        for number, group in enumerate(groups):
+
+            def tell(step: int, of: int, number: int = number) -> None:
+                if on_step is not None:
+                    on_step(number * of + step, of * len(groups))
+
+            results.extend(self._enhance(group, wish, strength, replace(sampling, on_step=tell)))
+        return tuple(results)
+
+    def _enhance(
+        self, pictures: Sequence[Picture], wish: Exposure, strength: float, sampling: Sampling
+    ) -> Iterator[Enhanced]:
+        """Pictures that go through the network together."""
+        started = time.perf_counter()
+        lows = [_in_range(picture).transpose(2, 0, 1) for picture in pictures]  # views: large pictures are held once
+        check_memory(self.model, (len(lows), *lows[0].shape[1:]), sampling.window)
+        asked, conditions = [], []
+        for low in lows:
+            overview = describe(low)
+            predicted = self.model.predict_brightness(overview)
+            asked.append(None if predicted is None else wish.brightness(predicted))
+            conditions.append(self.model.condition(overview, asked[-1]))
+        condition = {name: np.concatenate([known[name] for known in conditions]) for name in conditions[0]}
+        restored = restore(self.model, np.stack(lows) if len(lows) > 1 else lows[0][None], condition, sampling)
+        for picture, low, brightness, planes in zip(pictures, lows, asked, restored, strict=True):
+            rgb = planes[:3]
+            if strength != 1:
+                rgb -= low  # in place: see above
+                rgb *= np.float32(strength)
+                rgb += low
+            yield Enhanced(
+                picture.with_pixels(rgb.transpose(1, 2, 0)),
+                brightness,
+                sampling.steps,
+                (time.perf_counter() - started) / len(pictures),
+                planes[3] if sampling.uncertainty else None,
+            )
+
+    def _sampling(
+        self, preset: str | None, steps: int | None, seed: int, window: Window | int | None, uncertainty: bool
+    ) -> Sampling:
         try:
             seed = operator.index(seed)
         except TypeError as error:
             raise UsageError(f"seed is {seed!r}, expected a whole number") from error
-        wish, preset_ = Exposure.of(exposure), self.model.card.preset(preset)
+        chosen = self.model.card.preset(preset)
         try:
-            ladder = preset_.ladder(steps)
+            ladder = chosen.ladder(steps)
         except ValueError as error:
             raise UsageError(f"steps: {error}") from error
-        fitting = Window.of(window, self.model.card)
-        if fitting is not None and max(picture.size) <= fitting.side:
-            fitting = None  # all of it lies in one window
-        how = _Sampling(preset_, ladder, seed, fitting, uncertainty, on_step)
-
-        low = _in_range(picture).transpose(2, 0, 1)  # views, here and below: large pictures are held only once
-        self._check_memory(low.shape[1:], how.window)
-        overview = describe(low)
-        predicted = self.model.predict_brightness(overview)
-        brightness = None if predicted is None else wish.brightness(predicted)
-        restored, map_ = self._restore(low, self.model.condition(overview, brightness), how)
-        if strength != 1:
-            restored -= low  # in place: see above
-            restored *= np.float32(strength)
-            restored += low
-        enhanced = picture.with_pixels(restored.transpose(1, 2, 0))
-        return Enhanced(enhanced, brightness, how.steps, time.perf_counter() - started, map_)
+        return Sampling(chosen, ladder, seed, Window.of(window, self.model.card), uncertainty)
 
     def _check(self, strength: float, exposure: object, uncertainty: bool) -> None:
         if not 0 <= _number(strength) <= 1:
@@ -260,84 +291,6 @@ class Enhancer:
             raise UsageError(f"model {name} has no exposure control: leave the exposure away")
         if uncertainty and not self.model.tells_uncertainty:
             raise UsageError(f"model {name} does not tell where it is unsure: GSAD's models do")
-
-    def _check_memory(self, size: tuple[int, ...], window: Window | None) -> None:
-        """Refuse what cannot fit before it takes the machine down. Raises ImageError."""
-        card = self.model.card
-        if not card.sees_whole:
-            return
-        height, width = (padded_length(length, card.size_multiple, card.padding) for length in size)
-        needed = card.memory(height * width) if window is None else memory_of_windows(card, window)
-        remedy = "give a --window, such as 512," if window is None else "give a smaller --window,"
-        require_memory(
-            needed,
-            self.model.free_memory(),
-            f"{size[1]}x{size[0]} pixels take {card.name}",
-            f"{remedy} or make the picture smaller",
-        )
-
-    def _restore(
-        self, low: FloatArray, condition: Mapping[str, FloatArray], how: _Sampling
-    ) -> tuple[FloatArray, FloatArray | None]:
-        """Sample the whole picture (3, H, W), tile by tile where it is large; and the uncertainty (H, W)."""
-        card = self.model.card
-        height, width = low.shape[1:]
-        if card.sees_whole:
-            tiles: tuple[Tile, ...] = (Tile(0, 0, height, width),)
-        else:
-            tiles = plan_tiles(height, width, side=TILE_SIDE, overlap=TILE_OVERLAP, multiple=card.size_multiple)
-        steps_before = {tile: number * how.steps for number, tile in enumerate(tiles)}
-
-        def restore(tile: Tile) -> FloatArray:
-            def tell(step: int, of: int) -> None:
-                if how.on_step is not None:
-                    how.on_step(steps_before[tile] + step, of * len(tiles))
-
-            return self._restore_tile(low, tile, condition, how, tell)
-
-        planes = map_tiles(tiles, (3 + how.uncertainty, height, width), restore, TILE_OVERLAP)
-        return planes[:3], planes[3] if how.uncertainty else None
-
-    def _restore_tile(
-        self, low: FloatArray, tile: Tile, condition: Mapping[str, FloatArray], how: _Sampling, tell: OnStep
-    ) -> FloatArray:
-        """Sample one tile: (3, h, w) unit, with the uncertainty as a fourth channel where that is asked for."""
-        if how.window is None:
-            card = self.model.card
-            padded, (top, left) = pad_like(low[:, *tile.window], card.size_multiple, card.padding)
-            edges = np.array([tile.top, tile.left, tile.top + padded.shape[1], tile.left + padded.shape[2]])
-            box = (edges / np.tile(low.shape[1:], 2)).astype(np.float32)
-            predict = predict_whole(self.model, padded, condition, box)
-        else:
-            padded, _ = pad_to_multiple(low, 1, at_least=how.window.side)
-            top, left = 0, 0
-            windows = plan_windows(*padded.shape[1:], side=how.window.side, stride=how.window.stride)
-            predict = predict_windows(self.model, padded, condition, windows)
-        rows, columns = padded.shape[1:]
-        uncertainty = np.zeros((1, rows, columns), dtype=np.float32)
-
-        def denoise(x: FloatArray, abar: float) -> FloatArray:
-            outputs = predict(x, abar)
-            if how.uncertainty:
-                uncertainty[:] += outputs["uncertainty"].mean(axis=1) / how.steps
-            return outputs[how.preset.predicts]
-
-        def noise(draw: int) -> FloatArray:
-            return noise_field(how.seed, draw, 3, (tile.top, tile.left, rows, columns))[None]
-
-        x0 = sample(
-            denoise,
-            noise(0),
-            how.ladder,
-            eta=how.preset.eta,
-            clip=how.preset.clip,
-            noise=noise,
-            predicts=how.preset.predicts,
-            on_step=tell,
-        )
-        unit: FloatArray = to_unit(x0)[0].clip(0, 1)
-        planes: FloatArray = np.concatenate([unit, uncertainty]) if how.uncertainty else unit
-        return planes[:, top : top + tile.height, left : left + tile.width]
 
 
 def _in_range(picture: Picture) -> FloatArray:

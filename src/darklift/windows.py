@@ -20,7 +20,7 @@ from darklift.tiling import Tile
 __all__ = ["Predict", "Window", "memory_of_windows", "predict_whole", "predict_windows"]
 
 Predict = Callable[[FloatArray, float], dict[str, FloatArray]]
-"""x (1, 3, H, W) signed, abar -> the network's outputs by name, each (1, C, H, W)."""
+"""x (B, 3, H, W) signed, abar -> the network's outputs by name, each (B, C, H, W)."""
 
 _BATCH_PIXELS = 2**18
 """Windows are put through the network together up to so many pixels."""
@@ -73,8 +73,8 @@ def memory_of_windows(card: ModelCard, window: Window) -> float:
 
 
 def predict_whole(model: Model, low: FloatArray, condition: Mapping[str, FloatArray], box: FloatArray) -> Predict:
-    """The network on one piece at a time. low: (3, h, w) unit. box: (4,), see :class:`Piece`."""
-    known = model.bind(Piece(np.ascontiguousarray(low[None]), box[None]), condition)
+    """The network on one piece of each picture. low: (B, 3, h, w) unit. box: (4,), see :class:`Piece`."""
+    known = model.bind(Piece(np.ascontiguousarray(low), np.tile(box, (len(low), 1))), condition)
     return lambda x, abar: model.predict(known, x, abar)
 
 

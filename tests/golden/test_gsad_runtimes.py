@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from darklift import Enhancer, Picture
+from darklift.errors import ImageError
 from darklift.export import export_method
 from darklift.methods.gsad import Gsad, GsadConfig
 from darklift.runtime.torch import torch_model
@@ -62,3 +63,32 @@ def test_windows_of_the_whole_are_the_whole_and_small_ones_are_not(method: Gsad)
     whole = enhancer.run(picture, steps=4).picture.pixels
     np.testing.assert_array_equal(enhancer.run(picture, steps=4, window=32).picture.pixels, whole)
     assert np.abs(enhancer.run(picture, steps=4, window=16).picture.pixels - whole).max() > 1e-3
+
+
+@pytest.mark.parametrize("backend", ["torch", "onnx"])
+@pytest.mark.parametrize("window", [None, 16])
+def test_a_picture_is_the_same_in_any_batch(method: Gsad, exported: Path, backend: str, window: int | None) -> None:
+    enhancer = Enhancer(torch_model(method, {}) if backend == "torch" else exported)
+    rng, told = np.random.default_rng(5), []
+    pictures = [Picture(rng.random((24, 40, 3), dtype=np.float32) * 0.2) for _ in range(3)]
+    batch = enhancer.run_batch(
+        pictures, steps=4, seed=2, strength=0.5, window=window, uncertainty=True, on_step=lambda *at: told.append(at)
+    )
+    total = 4 if window is None else 12
+    assert told == [(step, total) for step in range(1, total + 1)]
+    for picture, made in zip(pictures, batch, strict=True):
+        alone = enhancer.run(picture, steps=4, seed=2, strength=0.5, window=window, uncertainty=True)
+        np.testing.assert_allclose(made.picture.pixels, alone.picture.pixels, atol=1e-4)
+        assert made.uncertainty is not None
+        assert alone.uncertainty is not None
+        np.testing.assert_allclose(made.uncertainty, alone.uncertainty, atol=1e-4)
+
+
+def test_a_batch_needs_the_memory_of_all(method: Gsad) -> None:
+    model = torch_model(method, {})
+    enhancer, picture = Enhancer(model), dark(32, 32)
+    side = 32 + method.size_multiple  # padded as published: on to the next multiple
+    model.free_memory = lambda: int(2.5 * model.card.memory(side**2))  # type: ignore[method-assign]
+    enhancer.run(picture, steps=2)
+    with pytest.raises(ImageError, match=r"^3 pictures of 32x32 pixels take .*pass fewer at once"):
+        enhancer.run_batch([picture] * 3, steps=2)

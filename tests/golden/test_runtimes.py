@@ -15,8 +15,8 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from darklift import Enhancer, read_image, write_image
-from darklift import enhance as enhance_module
 from darklift import export as export_module
+from darklift import restore as restore_module
 from darklift.checkpoint import load_checkpoint, load_weights, save_checkpoint
 from darklift.enhance import Exposure
 from darklift.errors import DarkliftError, ImageError, ModelError, UsageError
@@ -136,8 +136,8 @@ def test_tiles_show_no_seams(
     whole = on_torch.run(picture, steps=steps).picture
     # This network sees 26 pixels around it, and the outer quarter of an overlap has no say. What a step sees of the
     # steps before lies further away, and its far tails are cut.
-    monkeypatch.setattr(enhance_module, "TILE_SIDE", 160)
-    monkeypatch.setattr(enhance_module, "TILE_OVERLAP", 112)
+    monkeypatch.setattr(restore_module, "TILE_SIDE", 160)
+    monkeypatch.setattr(restore_module, "TILE_OVERLAP", 112)
     tiled = on_torch.run(picture, steps=steps, on_step=lambda *done: told.append(done)).picture
     assert len(told) >= 2 * steps, "it was not tiled"
     assert difference(tiled, whole) < largest
@@ -145,8 +145,8 @@ def test_tiles_show_no_seams(
 
 
 def test_progress_is_told_over_all_tiles(on_torch: Enhancer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(enhance_module, "TILE_SIDE", 48)
-    monkeypatch.setattr(enhance_module, "TILE_OVERLAP", 16)
+    monkeypatch.setattr(restore_module, "TILE_SIDE", 48)
+    monkeypatch.setattr(restore_module, "TILE_OVERLAP", 16)
     told: list[tuple[int, int]] = []
     on_torch.run(dark(60, 100), steps=3, on_step=lambda *done: told.append(done))
     total = told[0][1]

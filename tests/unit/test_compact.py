@@ -14,7 +14,9 @@ from darklift.image import pad_to_multiple
 from darklift.methods.compact import Compact, CompactConfig
 from darklift.overview import STATISTICS, THUMBNAIL, area_average, describe
 
-TINY = CompactConfig(fine_widths=(8, 16), coarse_widths=(8, 16), blocks=1, maps=4, embedding=16, exposure_width=8)
+TINY = CompactConfig(
+    fine_widths=(8, 16), coarse_widths=(8, 16), blocks=1, maps=4, embedding=16, exposure_width=8, psnr_weight=0.01
+)
 WHOLE = torch.tensor([[0.0, 0, 1, 1]])
 
 
@@ -194,18 +196,21 @@ def test_the_objective_s_parts_agree_with_slow_arithmetic():
     brightness = torch.tensor([0.3, 0.6])
     parts = method.stages[0].objective(Fixed(x0_hat, coarse, brightness), batch)
 
-    l1, low_frequencies, stops = [], [], []
+    l1, low_frequencies, stops, decibels = [], [], [], 0.0
     for i, crop in enumerate(crops):
         x0, target = crop.high / 255, area_average(crop.photo_high)
         for picture, answer, errors in ((x0, x0_hat[i], l1), (target, coarse[i], low_frequencies)):
             for y, x in np.ndindex(picture.shape[1:]):
                 weight = crop.clipped_weight if picture[:, y, x].max() >= 250 / 255 - 1e-7 else 1.0
                 errors += [weight * abs(float(answer[c, y, x]) - picture[c, y, x]) for c in range(3)]
+            squares = np.square(errors[-picture.size :]).mean()
+            decibels += 10 * math.log10(squares / 1e-5 + 1) / 2 * (1 if errors is l1 else TINY.coarse_weight)
         stops.append(crop.exposure_weight * abs(math.log2(float(brightness[i]) / target.mean())))
     assert float(parts["l1"]) == pytest.approx(np.mean(l1), rel=1e-5)
     assert float(parts["coarse"]) == pytest.approx(TINY.coarse_weight * np.mean(low_frequencies), rel=1e-5)
     assert float(parts["exposure"]) == pytest.approx(TINY.exposure_weight * np.mean(stops), rel=1e-5)
-    assert set(parts) == {"l1", "ssim", "coarse", "exposure"}
+    assert float(parts["psnr"]) == pytest.approx(TINY.psnr_weight * decibels, rel=1e-4)
+    assert set(parts) == {"l1", "ssim", "psnr", "coarse", "exposure"}
     assert any((crop.high >= 250).any() for crop in crops), "nothing is clipped: the test tests less than it says"
 
 
@@ -216,7 +221,7 @@ def test_the_network_is_shown_the_noisy_target():
     abar = batch["abar"].view(-1, 1, 1, 1)
     expected = abar.sqrt() * (2 * batch["x0"] - 1) + (1 - abar).sqrt() * batch["eps"]
     torch.testing.assert_close(net.seen[0], expected, atol=1e-6, rtol=0)
-    for seen, name in zip(net.seen[1:], ("abar", "low", "box", "thumbnail", "statistics", "brightness"), strict=True):
+    for seen, name in zip(net.seen[1:], ("abar", "low", "box", "thumbnail", "statistics", "wanted"), strict=True):
         assert torch.equal(seen, batch[name])
 
 
@@ -224,6 +229,40 @@ def test_the_right_answer_costs_nothing():
     method, _, batch = example_batch()
     parts = method.stages[0].objective(Fixed(batch["x0"], batch["thumbnail_x0"], batch["brightness"]), batch)
     assert {name: float(part) for name, part in parts.items()} == pytest.approx(dict.fromkeys(parts, 0), abs=1e-5)
+
+
+@pytest.mark.parametrize("stops", [-0.3, 0.3])
+def test_a_picture_made_for_a_guessed_brightness_is_compared_at_the_ground_truth_s(stops):
+    method, _, batch = example_batch()
+    batch["wanted"] = batch["brightness"] * 2**stops
+    scale = (batch["wanted"] / batch["brightness"]).view(-1, 1, 1, 1)
+    net = Fixed(batch["x0"] * scale, batch["thumbnail_x0"] * scale, batch["brightness"])
+    parts = method.stages[0].objective(net, batch)
+    assert {name: float(part) for name, part in parts.items()} == pytest.approx(dict.fromkeys(parts, 0), abs=1e-4)
+    assert torch.equal(net.seen[-1], batch["wanted"])
+    noiseless = (net.seen[0] - (1 - batch["abar"]).sqrt().view(-1, 1, 1, 1) * batch["eps"]) / batch["abar"].sqrt().view(
+        -1, 1, 1, 1
+    )
+    torch.testing.assert_close(noiseless, 2 * (batch["x0"] * scale).clamp(0, 1) - 1, atol=1e-3, rtol=0)
+
+
+def test_white_that_stays_white_is_no_error():
+    method, _, batch = example_batch()
+    batch |= {"x0": torch.ones(2, 3, 32, 32), "clipped_weight": torch.ones(2), "wanted": batch["brightness"] * 0.8}
+    parts = method.stages[0].objective(Fixed(batch["x0"], batch["thumbnail_x0"] * 0.8, batch["brightness"]), batch)
+    assert float(parts["l1"]) == 0
+
+
+def test_a_guess_misses_as_the_configuration_says():
+    prepare = Compact(TINY.model_copy(update={"guess_share": 0.5, "guess_stops": 0.2})).stages[0].prepare
+    low = photo(44, 44)[:, :16, :16]
+    rows = [prepare(crop_of(low, bright(low), i, 0, 0, 16)) for i in range(2000)]
+    missed = np.array([math.log2(float(row["wanted"]) / float(row["brightness"])) for row in rows])
+    assert (missed == 0).mean() == pytest.approx(0.5, abs=0.04)
+    assert np.abs(missed).max() <= 0.4 + 1e-5
+    assert missed[missed != 0].std() == pytest.approx(0.2 * 0.95, abs=0.02)  # cut off at two standard deviations
+    exact = Compact(TINY).stages[0].prepare(crop_of(low, bright(low), 3, 0, 0, 16))
+    assert float(exact["wanted"]) == float(exact["brightness"])
 
 
 def test_a_source_without_weight_teaches_neither_highlights_nor_exposure():
@@ -238,7 +277,7 @@ def test_every_part_of_the_objective_is_finite_and_positive_on_a_real_network(ma
     method = make_compact()
     _, crops, _ = example_batch()
     for name, part in method.stages[0].objective(method.net, batch_of(method, *crops)).items():
-        assert 0 < part.item() < 10, name
+        assert 0 < part.item() < 10 or name == "psnr", name  # psnr has no weight by default
 
 
 def test_prepare_is_a_function_of_seed_and_number():

@@ -20,7 +20,8 @@ from darklift.sheet import MAX_ROWS, fitting_side, preview, write_sheet
 if TYPE_CHECKING:
     from PIL import Image
 
-    from darklift.enhance import Enhancer, Exposure, OnStep, Window
+    from darklift.enhance import Enhancer, Exposure, Window
+    from darklift.restore import OnStep
 
 __all__ = ["Batch", "Saving", "Wishes"]
 

@@ -45,6 +45,9 @@ class CompactConfig(MethodConfig):
     ssim_weight: float = Field(default=0.3, ge=0)
     coarse_weight: float = Field(default=0.5, ge=0)
     exposure_weight: float = Field(default=0.1, ge=0)
+    psnr_weight: float = Field(default=0.0, ge=0)
+    guess_share: float = Field(default=0.0, ge=0, le=1)
+    guess_stops: float = Field(default=0.25, ge=0, le=2)
     seed: int = 0
 
     @field_validator("fine_widths", "coarse_widths")
@@ -103,6 +106,8 @@ class Compact:
         Runs in data-loader workers, which have no need of the network.
         """
         overview, target = describe(crop.photo_low), area_average(crop.photo_high)
+        brightness = max(float(target.mean()), 0.5 / 255)
+        guess_error = _draw_guess_error(config, random_generator(config.seed, "guess", crop.index))
         return {
             "low": crop.low.astype(np.float32) / 255,
             "x0": crop.high.astype(np.float32) / 255,
@@ -110,7 +115,8 @@ class Compact:
             "thumbnail": overview.thumbnail,
             "statistics": overview.statistics,
             "thumbnail_x0": target,
-            "brightness": np.asarray(max(float(target.mean()), 0.5 / 255), np.float32),
+            "brightness": np.asarray(brightness, np.float32),
+            "wanted": np.asarray(min(brightness * 2**guess_error, 1), np.float32),
             "abar": np.asarray(_draw_level(config, random_generator(config.seed, "level", crop.index)), np.float32),
             "eps": noise_image(config.seed, crop.index, (3, *crop.high.shape[1:])),
             "exposure_weight": np.asarray(crop.exposure_weight, np.float32),
@@ -118,18 +124,28 @@ class Compact:
         }
 
     def _objective(self, net: nn.Module, batch: Batch, teacher: nn.Module | None = None) -> dict[str, Tensor]:
-        """L1 + w·(1 - SSIM) on the piece, L1 on the coarse picture, and the predicted brightness's error in stops."""
+        """L1 + w·(1 - SSIM) on the piece, L1 on the coarse picture, w·(50 dB - PSNR) of both, and the predicted
+        brightness's error in stops.
+
+        Pictures made for a brightness other than the ground truth's are compared as GT-mean scores them: brought back
+        to its mean by a gain.
+        """
         x0, weight = batch["x0"], _clipping_weight(batch["x0"], batch["clipped_weight"])
-        abar = batch["abar"].view(-1, 1, 1, 1)
-        x_signed = add_noise(2 * x0 - 1, batch["eps"], abar)
-        conditions = (batch[name] for name in ("abar", "low", "box", "thumbnail", "statistics", "brightness"))
-        x0_hat, coarse, brightness = (part.float() for part in net(x_signed, *conditions))
+        gain = batch["brightness"] / batch["wanted"]
+        x_signed = add_noise(
+            2 * (x0 / gain.view(-1, 1, 1, 1)).clamp(0, 1) - 1, batch["eps"], batch["abar"].view(-1, 1, 1, 1)
+        )
+        conditions = (batch[name] for name in ("abar", "low", "box", "thumbnail", "statistics", "wanted"))
+        x0_hat, coarse, predicted = (part.float() for part in net(x_signed, *conditions))
+        x0_hat, coarse = _aligned(x0_hat, gain, x0), _aligned(coarse, gain, batch["thumbnail_x0"])
         coarse_weight = _clipping_weight(batch["thumbnail_x0"], batch["clipped_weight"])
-        stops = (brightness / batch["brightness"]).log2().abs()
+        stops = (predicted / batch["brightness"]).log2().abs()
+        error, coarse_error = weight * (x0_hat - x0), coarse_weight * (coarse - batch["thumbnail_x0"])
         return {
-            "l1": (weight * (x0_hat - x0).abs()).mean(),
+            "l1": error.abs().mean(),
             "ssim": self.config.ssim_weight * (1 - ssim(x0_hat * weight, x0 * weight)),
-            "coarse": self.config.coarse_weight * (coarse_weight * (coarse - batch["thumbnail_x0"]).abs()).mean(),
+            "psnr": self.config.psnr_weight * (_decibels(error) + self.config.coarse_weight * _decibels(coarse_error)),
+            "coarse": self.config.coarse_weight * coarse_error.abs().mean(),
             "exposure": self.config.exposure_weight * (batch["exposure_weight"] * stops).mean(),
         }
 
@@ -197,6 +213,24 @@ def _draw_level(config: CompactConfig, rng: np.random.Generator) -> float:
     if rng.random() < config.noisy_share:
         return float(rng.uniform(0, config.noisy_abar))
     return float(math.cos(rng.uniform(0, math.pi / 2)) ** 2)
+
+
+def _draw_guess_error(config: CompactConfig, rng: np.random.Generator) -> float:
+    """Stops by which the brightness asked for misses the ground truth's: in use it is a guess, too. At most ±2σ."""
+    if rng.random() >= config.guess_share:
+        return 0.0
+    return float(np.clip(rng.normal(0, config.guess_stops), -2 * config.guess_stops, 2 * config.guess_stops))
+
+
+def _aligned(made: Tensor, gain: Tensor, x0: Tensor) -> Tensor:
+    """``made`` times ``gain`` (B,); where the ground truth is at the top, being brighter still is no error."""
+    made = made * gain.view(-1, 1, 1, 1)
+    return torch.where((x0 >= 1) & (gain.view(-1, 1, 1, 1) > 1), made.clamp(max=1), made)
+
+
+def _decibels(error: Tensor) -> Tensor:
+    """Mean over the batch of how far the PSNR of (B, C, H, W) is below 50 dB, where it ends: 0 for no error."""
+    return 10 * (error.square().mean(dim=(1, 2, 3)) / 1e-5 + 1).log10().mean()
 
 
 def _clipping_weight(x0: Tensor, clipped_weight: Tensor) -> Tensor:
