@@ -2,19 +2,22 @@
 
 Three tables, each measured in one run, the rows of a table in turn: seconds a sampling step at 600x400 by precision;
 seconds of the structure term of a training step (batch 8, crops of 96), ours against a literal version that clusters
-inside the step and takes each cluster's singular values by itself; and seconds of that whole training step with each.
+inside the step and takes each cluster's singular values by itself; and seconds of that whole training step, with a literal
+version that also keeps channels first and builds attention's matrix of all pairs.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from unittest import mock
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from darklift.data.crop import Crop
@@ -81,6 +84,11 @@ def literal_structure(x0: Tensor, x_next: Tensor, config: GsadConfig) -> Tensor:
     return torch.stack(terms).reshape(BATCH, -1).mean(dim=1)
 
 
+def literal_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Softmax over the whole matrix of pairs."""
+    return torch.softmax(q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5, dim=-1) @ v
+
+
 def _rows(gray: Tensor, patch: int) -> Tensor:
     return gray.unfold(0, patch, patch).unfold(1, patch, patch).reshape(-1, patch * patch)
 
@@ -103,24 +111,51 @@ def training_step(method: Gsad, repeat: int) -> None:
         "structure term, forward and backward",
         medians(10 * repeat, literal=lambda: literal().sum().backward(), ours=lambda: ours().sum().backward()),
     )
-    net = method.net.train().to(memory_format=torch.channels_last)
-    teacher = Gsad(config).net.eval().requires_grad_(False).to(memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(net.parameters(), fused=True)
+    print_table(
+        "training step, stage 2",
+        medians(
+            repeat,
+            **{
+                "literal": _Step(method, batch, torch.contiguous_format, attention=literal_attention, structure=True),
+                "ours with the literal structure term": _Step(method, batch, structure=True),
+                "ours": _Step(method, batch),
+            },
+        ),
+    )
 
-    def step() -> None:
-        torch.stack(list(stage.objective(net, batch, teacher).values())).sum().backward()
-        optimizer.step()
-        optimizer.zero_grad()
 
-    def literal_step() -> None:
-        with mock.patch.multiple(
-            "darklift.methods.gsad",
-            cluster_spectra=lambda x_next, *_: x_next,
-            structure_term=lambda _, x_next, __: literal_structure(batch["x0"], x_next, config),
+class _Step:
+    """A training step of stage 2 on networks of its own, with this or that part done literally."""
+
+    def __init__(
+        self,
+        method: Gsad,
+        batch: Mapping[str, Tensor],
+        memory_format: torch.memory_format = torch.channels_last,
+        *,
+        attention: Callable[[Tensor, Tensor, Tensor], Tensor] = F.scaled_dot_product_attention,
+        structure: bool = False,
+    ) -> None:
+        self.objective, self.batch = method.stages[1].objective, batch
+        self.net = copy.deepcopy(method.net).train().to(memory_format=memory_format)
+        self.teacher = copy.deepcopy(method.net).eval().requires_grad_(False).to(memory_format=memory_format)
+        self.optimizer = torch.optim.AdamW(self.net.parameters(), fused=True)
+        self.replaced: dict[str, Callable[..., object]] = {}
+        if structure:
+            self.replaced = {
+                "cluster_spectra": lambda x_next, *_: x_next,
+                "structure_term": lambda _, x_next, __: literal_structure(batch["x0"], x_next, method.config),
+            }
+        self.attention = attention
+
+    def __call__(self) -> None:
+        with (
+            mock.patch.multiple("darklift.methods.gsad", **self.replaced),
+            mock.patch.object(F, "scaled_dot_product_attention", self.attention),
         ):
-            step()
-
-    print_table("training step, stage 2", medians(repeat, literal=literal_step, ours=step))
+            torch.stack(list(self.objective(self.net, self.batch, self.teacher).values())).sum().backward()
+        self.optimizer.step()
+        self.optimizer.zero_grad()
 
 
 def main() -> None:
