@@ -2,8 +2,8 @@
 
 Three tables, each measured in one run, the rows of a table in turn: seconds a sampling step at 600x400 by precision;
 seconds of the structure term of a training step (batch 8, crops of 96), ours against a literal version that clusters
-inside the step and takes each cluster's singular values by itself; and seconds of that whole training step, with a literal
-version that also keeps channels first and builds attention's matrix of all pairs.
+inside the step and takes each cluster's singular values by itself; and seconds of that whole training step, where the
+literal version also keeps channels first and builds attention's matrix of all pairs.
 """
 
 from __future__ import annotations
