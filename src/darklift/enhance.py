@@ -19,7 +19,7 @@ from darklift.errors import ImageError, MissingExtraError, UsageError
 from darklift.image import Picture, from_array, from_pil, read_image, to_array, to_pil, write_image
 from darklift.overview import describe
 from darklift.restore import OnStep, Sampling, check_memory, restore
-from darklift.runtime import Model
+from darklift.runtime import Guess, Model
 from darklift.weights import find_model
 from darklift.windows import Window
 
@@ -70,10 +70,13 @@ class Exposure:
             return cls(stops=number)
         raise _no_exposure(repr(text))
 
-    def brightness(self, predicted: float) -> float:
-        """The mean coded value wanted, given what the model predicted; kept where a picture still is one."""
-        wanted = predicted * 2 ** (self.stops / _GAMMA) if self.mean is None else self.mean
-        return min(max(wanted, _MEAN_RANGE[0]), _MEAN_RANGE[1])
+    def of_guess(self, guess: Guess) -> Guess:
+        """What is wanted, given what the model would choose; kept where a picture still is one."""
+        if self.mean is None:
+            wanted = Guess(guess.brightness * 2 ** (self.stops / _GAMMA), guess.doubt)
+        else:
+            wanted = Guess(self.mean)
+        return replace(wanted, brightness=min(max(wanted.brightness, _MEAN_RANGE[0]), _MEAN_RANGE[1]))
 
 
 def _number(value: Any) -> float:
@@ -247,15 +250,16 @@ class Enhancer:
         started = time.perf_counter()
         lows = [_in_range(picture).transpose(2, 0, 1) for picture in pictures]  # views: large pictures are held once
         check_memory(self.model, (len(lows), *lows[0].shape[1:]), sampling.window)
-        asked, conditions = [], []
+        asked: list[Guess | None] = []
+        conditions = []
         for low in lows:
             overview = describe(low)
-            predicted = self.model.predict_brightness(overview)
-            asked.append(None if predicted is None else wish.brightness(predicted))
+            guess = self.model.guess_exposure(overview)
+            asked.append(None if guess is None else wish.of_guess(guess))
             conditions.append(self.model.condition(overview, asked[-1]))
         condition = {name: np.concatenate([known[name] for known in conditions]) for name in conditions[0]}
         restored = restore(self.model, np.stack(lows) if len(lows) > 1 else lows[0][None], condition, sampling)
-        for picture, low, brightness, planes in zip(pictures, lows, asked, restored, strict=True):
+        for picture, low, wanted, planes in zip(pictures, lows, asked, restored, strict=True):
             rgb = planes[:3]
             if strength != 1:
                 rgb -= low  # in place: see above
@@ -263,7 +267,7 @@ class Enhancer:
                 rgb += low
             yield Enhanced(
                 picture.with_pixels(rgb.transpose(1, 2, 0)),
-                brightness,
+                None if wanted is None else wanted.brightness,
                 sampling.steps,
                 (time.perf_counter() - started) / len(pictures),
                 planes[3] if sampling.uncertainty else None,

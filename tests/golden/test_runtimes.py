@@ -27,7 +27,7 @@ from darklift.methods import Compact
 from darklift.methods.compact import CompactConfig
 from darklift.methods.gsad import Gsad, GsadConfig
 from darklift.overview import describe
-from darklift.runtime import Model, ModelCard
+from darklift.runtime import Guess, Model, ModelCard
 from darklift.runtime.onnx import load_onnx_model
 from darklift.runtime.torch import torch_model
 from darklift.weights import find_model
@@ -97,12 +97,15 @@ def test_black_and_white_pictures_come_out_as_pictures(
 def test_the_exported_model_predicts_the_same_brightness_and_maps(method: Compact, exported_compact: Path) -> None:
     overview = describe(dark(50, 70).pixels.transpose(2, 0, 1))
     models = (torch_model(method, {}), load_onnx_model(exported_compact))
-    one, other = (model.condition(overview, 0.4) for model in models)
+    one, other = (model.condition(overview, Guess(0.4, 0.3)) for model in models)
     assert one.keys() == other.keys() >= {"coarse", "maps", "photo", "brightness", "statistics", "thumbnail"}
     for name, array in one.items():
         np.testing.assert_allclose(array, other[name], atol=1e-5, err_msg=name)
-    predictions = [model.predict_brightness(overview) for model in models]
-    assert predictions[0] == pytest.approx(predictions[1], abs=1e-6)
+    one_guess, other_guess = (model.guess_exposure(overview) for model in models)
+    assert one_guess is not None
+    assert other_guess is not None
+    assert one_guess.brightness == pytest.approx(other_guess.brightness, abs=1e-6)
+    assert one_guess.doubt == pytest.approx(method.config.doubt_stops) == pytest.approx(other_guess.doubt)
 
 
 def test_bf16_on_torch_is_close(method: Compact, on_torch: Enhancer) -> None:

@@ -331,7 +331,7 @@ def test_graphs_run_on_their_own_examples_and_feed_each_other(make_compact):
     graphs = method.graphs()
     assert list(graphs) == ["exposure", "condition", "step"]
     outputs = {name for graph in graphs.values() for name in graph.outputs}
-    photo_inputs = {"x", "abar", "low", "box", "thumbnail", "statistics", "brightness"}
+    photo_inputs = {"x", "abar", "low", "box", "thumbnail", "statistics", "brightness", "doubt"}
     for name, graph in graphs.items():
         assert set(graph.inputs) == set(graph.example)
         assert set(graph.inputs) <= photo_inputs | outputs, name
@@ -342,6 +342,29 @@ def test_graphs_run_on_their_own_examples_and_feed_each_other(make_compact):
         for output, result in zip(graph.outputs, results, strict=True):
             if output in graphs["step"].example:
                 assert result.shape == graphs["step"].example[output].shape, output
+
+
+@torch.no_grad()
+def test_a_doubtful_brightness_is_averaged_over_what_it_may_be(make_compact):
+    method = make_compact()
+    overview = describe(photo(50, 70))
+    thumbnail, statistics = (torch.from_numpy(a)[None] for a in (overview.thumbnail, overview.statistics))
+    condition = method.graphs()["condition"].module
+
+    def asked(brightness, doubt=0.0):
+        return condition(thumbnail, statistics, torch.tensor([brightness]), torch.tensor([doubt]))
+
+    for one, other in zip(asked(0.4), method.net.coarse(thumbnail, statistics, torch.tensor([0.4])), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=0)
+    alone = [method.net.coarse(thumbnail, statistics, torch.tensor([b])) for b in (0.4 * 2**-0.5, 0.4, 0.4 * 2**0.5)]
+    coarse, maps, vector = asked(0.4, 0.5)
+    scaled = [picture * 2**stops for (picture, _, _), stops in zip(alone, (0.5, 0, -0.5), strict=True)]
+    torch.testing.assert_close(coarse, torch.stack(scaled).mean(dim=0), atol=1e-5, rtol=0)
+    for averaged, parts in ((maps, [one[1] for one in alone]), (vector, [one[2] for one in alone])):
+        torch.testing.assert_close(averaged, torch.stack(parts).mean(dim=0), atol=1e-5, rtol=0)
+        assert not torch.allclose(averaged, parts[1], atol=1e-5), "an average of equals would pass as well"
+    bright = torch.stack([method.net.coarse(thumbnail, statistics, torch.tensor([b]))[1] for b in (0.45, 0.9, 1.0)])
+    torch.testing.assert_close(asked(0.9, 1.0)[1], bright.mean(dim=0), atol=1e-5, rtol=0)
 
 
 def test_the_step_graph_is_denoise_in_the_signed_range(make_compact):

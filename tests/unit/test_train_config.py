@@ -58,7 +58,7 @@ def test_every_shipped_recipe_parses_and_builds_its_network(path):
     assert recipe.train.warmup + recipe.train.decay <= recipe.train.steps
 
 
-@pytest.mark.parametrize("name", ["compact", "compact_finish"])
+@pytest.mark.parametrize("name", ["compact", "compact_finish", "compact_guess"])
 def test_the_bundled_model_s_recipes_do_not_train_on_what_they_validate_on(name):
     data = load_recipe(Path(darklift.__file__).parent / "recipes" / f"{name}.toml").data
     held_out = {source.path: source.leave_out for source in data.sources}

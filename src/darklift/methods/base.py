@@ -34,8 +34,8 @@ class Graph:
     names.
 
     Names of inputs: ``x`` (B, 3, H, W) signed, ``abar`` (1,), ``low`` (B, 3, H, W) unit, ``box`` (B, 4), ``thumbnail``
-    (1, 3, S, S) unit, ``statistics`` (1, n), ``brightness`` (1,), and the outputs of earlier graphs.
-    ``example``: inputs of a typical size, for tracing. ``spatial``: the inputs whose height and width are free.
+    (1, 3, S, S) unit, ``statistics`` (1, n), ``brightness`` (1,), ``doubt`` (1,) stops, and the outputs of earlier
+    graphs. ``example``: inputs of a typical size, for tracing. ``spatial``: the inputs whose height and width are free.
     """
 
     module: nn.Module

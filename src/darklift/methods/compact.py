@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from darklift.data.crop import Crop
 from darklift.diffusion import SamplerPreset, add_noise, noise_image, random_generator
 from darklift.methods.base import Arrays, Batch, Graph, MethodConfig, Padding, Stage
-from darklift.nets.compact import CompactNet, CompactNetConfig
+from darklift.nets.compact import CoarseNet, CompactNet, CompactNetConfig, ExposureNet
 from darklift.nets.losses import ssim
 from darklift.overview import STATISTICS, THUMBNAIL, area_average, describe
 
@@ -48,6 +48,7 @@ class CompactConfig(MethodConfig):
     psnr_weight: float = Field(default=0.0, ge=0)
     guess_share: float = Field(default=0.0, ge=0, le=1)
     guess_stops: float = Field(default=0.25, ge=0, le=2)
+    doubt_stops: float = Field(default=0.4, ge=0, le=2)
     seed: int = 0
 
     @field_validator("fine_widths", "coarse_widths")
@@ -156,13 +157,14 @@ class Compact:
     # --- inference ----------------------------------------------------------------------------------------------------
 
     def graphs(self) -> Mapping[str, Graph]:
-        """exposure: overview -> brightness; condition: overview, brightness -> maps; step: a piece, its maps, x ->
-        x0.
+        """exposure: overview -> brightness and how far that may be off; condition: overview and these -> maps; step:
+        a piece, its maps, x -> x0.
         """
         photo = {
             "thumbnail": np.full((1, 3, THUMBNAIL, THUMBNAIL), 0.1, np.float32),
             "statistics": np.full((1, STATISTICS), 0.3, np.float32),
             "brightness": np.full(1, 0.4, np.float32),
+            "doubt": np.full(1, 0.4, np.float32),
         }
         side = 4 * self.size_multiple
         piece = {
@@ -179,10 +181,49 @@ class Compact:
         overview = {name: photo[name] for name in ("thumbnail", "statistics")}
         step = {**piece, "statistics": photo["statistics"], "brightness": photo["brightness"], **condition}
         return {
-            "exposure": Graph(self.net.exposure, tuple(overview), ("brightness",), overview),
-            "condition": Graph(self.net.coarse, tuple(photo), tuple(condition), photo),
+            "exposure": Graph(
+                _Exposure(self.net.exposure, self.config.doubt_stops),
+                tuple(overview),
+                ("brightness", "doubt"),
+                overview,
+            ),
+            "condition": Graph(_Condition(self.net.coarse), tuple(photo), tuple(condition), photo),
             "step": Graph(_Step(self.net), tuple(step), ("x0",), step, spatial=("x", "low")),
         }
+
+
+class _Exposure(nn.Module):
+    """The brightness predicted, and how many stops of coded value that may be off either way."""
+
+    def __init__(self, net: ExposureNet, doubt_stops: float) -> None:
+        super().__init__()
+        self.net = net
+        self.doubt_stops = doubt_stops
+
+    def forward(self, thumbnail: Tensor, statistics: Tensor) -> tuple[Tensor, Tensor]:
+        brightness = self.net(thumbnail, statistics)
+        return brightness, 0 * brightness + self.doubt_stops
+
+
+class _Condition(nn.Module):
+    """What the coarse net makes of one photo: the mean of the brightness wanted and those ``doubt`` stops away from it.
+
+    A photo that should be brighter has another tone curve, not only a gain; where the brightness is a guess, the mean
+    over what it may be, each brought back to the guess by a gain, is nearer to the truth than the guess's own.
+    """
+
+    def __init__(self, net: CoarseNet) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(
+        self, thumbnail: Tensor, statistics: Tensor, brightness: Tensor, doubt: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        wanted = (brightness * torch.cat([-doubt, 0 * doubt, doubt]).exp2()).clamp(max=1)
+        coarse, maps, photo = self.net(thumbnail.expand(3, -1, -1, -1), statistics.expand(3, -1), wanted)
+        coarse = coarse * (brightness / wanted)[:, None, None, None]
+        mean_coarse, mean_maps, mean_photo = (part.mean(dim=0, keepdim=True) for part in (coarse, maps, photo))
+        return mean_coarse, mean_maps, mean_photo
 
 
 class _Step(nn.Module):

@@ -2,6 +2,6 @@
 are used.
 """
 
-from darklift.runtime.base import GraphRunner, Model, ModelCard, Piece
+from darklift.runtime.base import GraphRunner, Guess, Model, ModelCard, Piece
 
-__all__ = ["GraphRunner", "Model", "ModelCard", "Piece"]
+__all__ = ["GraphRunner", "Guess", "Model", "ModelCard", "Piece"]

@@ -1,8 +1,8 @@
 """A model as the rest of darklift sees it: a card, and graphs with named inputs and outputs that some backend runs.
 
 The graphs are ``step`` (always), ``condition`` (what is computed once per photo, or once per piece where it looks at
-the piece's pixels) and ``exposure`` (the brightness that a good version of the photo would have). Their inputs are
-fed by name.
+the piece's pixels) and ``exposure`` (the brightness that a good version of the photo would have, and how far that may
+be off). Their inputs are fed by name.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from darklift.image import Padding
 from darklift.overview import Overview
 from darklift.runtime.memory import free_memory
 
-__all__ = ["CARD_FORMAT", "FloatArray", "GraphRunner", "Model", "ModelCard", "Piece"]
+__all__ = ["CARD_FORMAT", "FloatArray", "GraphRunner", "Guess", "Model", "ModelCard", "Piece"]
 
 FloatArray = npt.NDArray[np.float32]
 CARD_FORMAT = "darklift-model-1"
@@ -110,6 +110,16 @@ class ModelCard:
 
 
 @dataclass(frozen=True)
+class Guess:
+    """The mean coded value that a result shall have, in (0, 1), and how many stops of it that may be off either way: 0
+    where it was asked for.
+    """
+
+    brightness: float
+    doubt: float = 0.0
+
+
+@dataclass(frozen=True)
 class Piece:
     """Parts of a photo at full resolution, all of one size. low: (B, 3, h, w) unit. box: (B, 4) fractions of the photo:
     top, left, bottom, right.
@@ -147,18 +157,21 @@ class Model:
         """Whether the network also says where it is unsure."""
         return "uncertainty" in self._graphs["step"].outputs
 
-    def predict_brightness(self, overview: Overview) -> float | None:
-        """Mean coded value, in (0, 1), that a good version of this photo would have; None where the model does not
-        say.
-        """
+    def guess_exposure(self, overview: Overview) -> Guess | None:
+        """How bright a good version of this photo would be; None where the model does not say."""
         graph = self._graphs.get("exposure")
-        return None if graph is None else float(_run(graph, _describe(overview))["brightness"][0])
+        if graph is None:
+            return None
+        outputs = _run(graph, _describe(overview))
+        doubt = float(outputs["doubt"][0]) if "doubt" in outputs else 0.0
+        return Guess(float(outputs["brightness"][0]), doubt)
 
-    def condition(self, overview: Overview, brightness: float | None) -> dict[str, FloatArray]:
+    def condition(self, overview: Overview, wanted: Guess | None) -> dict[str, FloatArray]:
         """All that is known of the photo before any piece of it is worked on; computed once per photo."""
         known = _describe(overview)
-        if brightness is not None:
-            known["brightness"] = np.full(1, brightness, np.float32)
+        if wanted is not None:
+            known["brightness"] = np.full(1, wanted.brightness, np.float32)
+            known["doubt"] = np.full(1, wanted.doubt, np.float32)
         graph = self._graphs.get("condition")
         if graph is not None and "low" not in graph.inputs:
             known |= _run(graph, known)
