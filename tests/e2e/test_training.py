@@ -121,7 +121,7 @@ def test_a_run_leaves_all_that_is_promised(tiny_recipe: MakeRecipe, tmp_path: Pa
     assert [line["step"] for line in lines if "loss" in line] == [3, 6, 9]
     validations = [line for line in lines if "validation/psnr" in line]
     assert [line["step"] for line in validations] == [4, 8, 10]
-    parts = ["loss/l1", "loss/ssim", "loss/coarse", "loss/exposure"]
+    parts = ["loss/l1", "loss/ssim", "loss/psnr", "loss/coarse", "loss/exposure"]
     assert sum(lines[0][part] for part in parts) == pytest.approx(lines[0]["loss"], abs=1e-5)
     assert lines[0].keys() == {"step", "loss", *parts, "lr", "grad_norm", "seconds"}
     names = ("psnr", "ssim", "psnr_gt_mean", "ssim_gt_mean", "exposure_error", "choice")
