@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -207,7 +207,7 @@ class Enhancer:
 
     def run_batch(
         self,
-        pictures: Sequence[Picture],
+        pictures: Iterable[Picture],
         *,
         preset: str | None = None,
         steps: int | None = None,
@@ -225,6 +225,13 @@ class Enhancer:
         """
         self._check(strength, exposure, uncertainty)
         wish, sampling = Exposure.of(exposure), self._sampling(preset, steps, seed, window, uncertainty)
+        pictures = tuple(pictures) if isinstance(pictures, Iterable) else (pictures,)
+        for picture in pictures:
+            if not isinstance(picture, Picture):
+                raise UsageError(
+                    f"expected pictures as read_image makes them, got a {type(picture).__name__}: call the Enhancer "
+                    "itself for paths, PIL images and arrays"
+                )
         sizes = sorted({picture.size for picture in pictures})
         if len(sizes) != 1:
             shown = " and ".join(f"{width}x{height}" for height, width in sizes) or "none at all"
@@ -259,6 +266,7 @@ class Enhancer:
             conditions.append(self.model.condition(overview, asked[-1]))
         condition = {name: np.concatenate([known[name] for known in conditions]) for name in conditions[0]}
         restored = restore(self.model, np.stack(lows) if len(lows) > 1 else lows[0][None], condition, sampling)
+        seconds = (time.perf_counter() - started) / len(pictures)
         for picture, low, wanted, planes in zip(pictures, lows, asked, restored, strict=True):
             rgb = planes[:3]
             if strength != 1:
@@ -269,7 +277,7 @@ class Enhancer:
                 picture.with_pixels(rgb.transpose(1, 2, 0)),
                 None if wanted is None else wanted.brightness,
                 sampling.steps,
-                (time.perf_counter() - started) / len(pictures),
+                seconds,
                 planes[3] if sampling.uncertainty else None,
             )
 

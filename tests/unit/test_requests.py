@@ -129,3 +129,26 @@ def test_what_is_asked_for_leaves_no_doubt():
     assert Exposure(stops=2.2).of_guess(guess) == Guess(0.8, 0.3)
     assert Exposure(mean=0.5).of_guess(guess) == Guess(0.5, 0)
     assert Exposure(stops=10).of_guess(guess).brightness == 0.95
+
+
+@pytest.mark.parametrize("wrong", ["a.jpg", [np.zeros((4, 4, 3), np.float32)], None, [picture(0.1), "a.jpg"]], ids=str)
+def test_a_batch_is_of_pictures(wrong):
+    with pytest.raises(UsageError, match="expected pictures as read_image makes them, got a"):
+        Enhancer(Model(CARD, {"step": _Step()})).run_batch(wrong)
+
+
+def test_a_batch_is_of_one_size():
+    enhancer = Enhancer(Model(CARD, {"step": _Step()}))
+    with pytest.raises(UsageError, match="a batch is pictures of one size, got 6x5 and 3x9: call once for each size"):
+        enhancer.run_batch([picture(0.1), Picture(np.zeros((9, 3, 3), np.float32))])
+    with pytest.raises(UsageError, match="got none at all"):
+        enhancer.run_batch([])
+
+
+def test_pictures_that_go_alone_are_told_of_together():
+    told = []
+    batch = Enhancer(Model(CARD, {"step": _Step()})).run_batch(
+        (picture(value) for value in (0.1, 0.2)), steps=2, on_step=lambda *at: told.append(at)
+    )
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert len(batch) == 2

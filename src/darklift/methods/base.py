@@ -134,5 +134,7 @@ class Method(Protocol):
         ...
 
     def graphs(self) -> Mapping[str, Graph]:
-        """ "step" always; "condition" for what is computed once per photo or piece; "exposure" predicts brightness."""
+        """ "step" always; "condition" for what is computed once per photo or piece; "exposure" predicts brightness
+        and doubt.
+        """
         ...

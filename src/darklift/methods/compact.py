@@ -209,7 +209,8 @@ class _Condition(nn.Module):
     """What the coarse net makes of one photo: the mean of the brightness wanted and those ``doubt`` stops away from it.
 
     A photo that should be brighter has another tone curve, not only a gain; where the brightness is a guess, the mean
-    over what it may be, each brought back to the guess by a gain, is nearer to the truth than the guess's own.
+    over what it may be, each at most 1 and brought back to the guess by a gain, is nearer to the truth than
+    the guess's own.
     """
 
     def __init__(self, net: CoarseNet) -> None:
@@ -257,7 +258,7 @@ def _draw_level(config: CompactConfig, rng: np.random.Generator) -> float:
 
 
 def _draw_guess_error(config: CompactConfig, rng: np.random.Generator) -> float:
-    """Stops by which the brightness asked for misses the ground truth's: in use it is a guess, too. At most ±2σ."""
+    """Stops by which the brightness asked for misses the ground truth's: in use it is a guess, too. Held within ±2σ."""
     if rng.random() >= config.guess_share:
         return 0.0
     return float(np.clip(rng.normal(0, config.guess_stops), -2 * config.guess_stops, 2 * config.guess_stops))

@@ -112,7 +112,7 @@ class ModelCard:
 @dataclass(frozen=True)
 class Guess:
     """The mean coded value that a result shall have, in (0, 1), and how many stops of it that may be off either way: 0
-    where it was asked for.
+    where the mean itself was asked for.
     """
 
     brightness: float
