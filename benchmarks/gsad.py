@@ -18,6 +18,7 @@ from unittest import mock
 import numpy as np
 import torch
 import torch.nn.functional as F
+from literal import literal_attention
 from torch import Tensor
 
 from darklift.data.crop import Crop
@@ -84,11 +85,6 @@ def literal_structure(x0: Tensor, x_next: Tensor, config: GsadConfig) -> Tensor:
     return torch.stack(terms).reshape(BATCH, -1).mean(dim=1)
 
 
-def literal_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Softmax over the whole matrix of pairs."""
-    return torch.softmax(q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5, dim=-1) @ v
-
-
 def _rows(gray: Tensor, patch: int) -> Tensor:
     return gray.unfold(0, patch, patch).unfold(1, patch, patch).reshape(-1, patch * patch)
 
@@ -140,9 +136,12 @@ class _Step:
         self.net = copy.deepcopy(method.net).train().to(memory_format=memory_format)
         self.teacher = copy.deepcopy(method.net).eval().requires_grad_(False).to(memory_format=memory_format)
         self.optimizer = torch.optim.AdamW(self.net.parameters(), fused=True)
-        self.replaced: dict[str, Callable[..., object]] = {}
+        self.structure: dict[str, Callable[..., object]] = {
+            "cluster_spectra": cluster_spectra,
+            "structure_term": structure_term,
+        }
         if structure:
-            self.replaced = {
+            self.structure = {
                 "cluster_spectra": lambda x_next, *_: x_next,
                 "structure_term": lambda _, x_next, __: literal_structure(batch["x0"], x_next, method.config),
             }
@@ -150,7 +149,7 @@ class _Step:
 
     def __call__(self) -> None:
         with (
-            mock.patch.multiple("darklift.methods.gsad", **self.replaced),
+            mock.patch.multiple("darklift.methods.gsad", **self.structure),
             mock.patch.object(F, "scaled_dot_product_attention", self.attention),
         ):
             torch.stack(list(self.objective(self.net, self.batch, self.teacher).values())).sum().backward()

@@ -18,14 +18,9 @@ from unittest import mock
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from literal import literal_attention
 
 from darklift.methods.lldiffusion import Lldiffusion, LldiffusionConfig
-
-
-def literal_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Softmax over the whole matrix of pairs."""
-    return torch.softmax(q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5, dim=-1) @ v
 
 
 @torch.inference_mode()

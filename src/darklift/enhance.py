@@ -18,7 +18,7 @@ from PIL import Image
 from darklift.errors import ImageError, MissingExtraError, UsageError
 from darklift.image import Picture, from_array, from_pil, read_image, to_array, to_pil, write_image
 from darklift.overview import describe
-from darklift.restore import OnStep, Sampling, check_memory, restore
+from darklift.restore import OnStep, Sampling, check_memory, restore, tell_of_part
 from darklift.runtime import Guess, Model
 from darklift.weights import find_model
 from darklift.windows import Window
@@ -242,11 +242,7 @@ class Enhancer:
         groups = [pictures[start : start + together] for start in range(0, len(pictures), together)]
         results: list[Enhanced] = []
         for number, group in enumerate(groups):
-
-            def tell(step: int, of: int, number: int = number) -> None:
-                if on_step is not None:
-                    on_step(number * of + step, of * len(groups))
-
+            tell = tell_of_part(on_step, number, len(groups))
             results.extend(self._enhance(group, wish, strength, replace(sampling, on_step=tell)))
         return tuple(results)
 

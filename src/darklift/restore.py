@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from darklift.runtime.memory import require_memory
 from darklift.tiling import Tile, map_tiles, plan_tiles, plan_windows
 from darklift.windows import Window, memory_of_windows, predict_whole, predict_windows
 
-__all__ = ["OnStep", "Sampling", "check_memory", "restore"]
+__all__ = ["OnStep", "Sampling", "check_memory", "restore", "tell_of_part"]
 
 OnStep = Callable[[int, int], None]
 """Told (steps done, steps in all)."""
@@ -39,6 +39,13 @@ class Sampling:
     def steps(self) -> int:
         """Rungs walked."""
         return len(self.ladder) - 1
+
+
+def tell_of_part(on_step: OnStep | None, number: int, count: int) -> OnStep | None:
+    """What part ``number`` of ``count`` tells of its steps, all parts having as many: ``on_step`` hears of them all."""
+    if on_step is None:
+        return None
+    return lambda step, of: on_step(number * of + step, of * count)
 
 
 def check_memory(model: Model, size: tuple[int, ...], window: Window | None) -> None:
@@ -67,30 +74,21 @@ def restore(model: Model, low: FloatArray, condition: Mapping[str, FloatArray], 
     there is no window.
     """
     if model.card.sees_whole:
-        return _restore_tile(model, low, Tile(0, 0, *low.shape[2:]), condition, how, how.on_step)
+        return _restore_tile(model, low, Tile(0, 0, *low.shape[2:]), condition, how)
     (planes,) = low
     multiple = model.card.size_multiple
     tiles = plan_tiles(*planes.shape[1:], side=TILE_SIDE, overlap=TILE_OVERLAP, multiple=multiple)
-    steps_before = {tile: number * how.steps for number, tile in enumerate(tiles)}
 
     def work(tile: Tile) -> FloatArray:
-        def tell(step: int, of: int) -> None:
-            if how.on_step is not None:
-                how.on_step(steps_before[tile] + step, of * len(tiles))
-
-        made: FloatArray = _restore_tile(model, low, tile, condition, how, tell)[0]
+        tell = tell_of_part(how.on_step, tiles.index(tile), len(tiles))
+        made: FloatArray = _restore_tile(model, low, tile, condition, replace(how, on_step=tell))[0]
         return made
 
     return map_tiles(tiles, (3 + how.uncertainty, *planes.shape[1:]), work, TILE_OVERLAP)[None]
 
 
 def _restore_tile(
-    model: Model,
-    low: FloatArray,
-    tile: Tile,
-    condition: Mapping[str, FloatArray],
-    how: Sampling,
-    on_step: OnStep | None,
+    model: Model, low: FloatArray, tile: Tile, condition: Mapping[str, FloatArray], how: Sampling
 ) -> FloatArray:
     """Sample one tile of each picture: (B, 3, h, w) unit, with the uncertainty as a fourth channel where asked for."""
     if how.window is None:
@@ -124,7 +122,7 @@ def _restore_tile(
         clip=how.preset.clip,
         noise=noise,
         predicts=how.preset.predicts,
-        on_step=on_step,
+        on_step=how.on_step,
     )
     unit: FloatArray = to_unit(x0).clip(0, 1)
     planes_: FloatArray = np.concatenate([unit, uncertainty], axis=1) if how.uncertainty else unit
