@@ -2,12 +2,13 @@
 
 --exposures: scenes of several exposures each (DIR/NNN/target.jpg, low*.jpg): PSNR of the model, the target's mean
 given, beside the best single gamma for all of them. --photos: good photographs, which should come back nearly
-unchanged: PSNR to the input, and the means before and after. Every n-th is taken, as the recipes hold them out.
+unchanged: how many do (30 dB to the input), and which do not. Every n-th is taken, as the recipes hold them out.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import statistics
 from pathlib import Path
 
@@ -15,11 +16,13 @@ import numpy as np
 
 from darklift import Enhancer, read_image
 from darklift.data import exposure_pairs
-from darklift.enhance import Exposure
+from darklift.exposure import Exposure
 from darklift.image import is_image_path
 from darklift.metrics import psnr
 
 GAMMAS = (0.3, 0.4, 0.5, 0.6, 0.7)
+NEARLY_UNCHANGED = 30
+"""dB."""
 
 
 def exposures(enhancer: Enhancer, folder: Path, every: int) -> None:
@@ -49,11 +52,15 @@ def photos(enhancer: Enhancer, folder: Path, every: int) -> None:
         scores.append(psnr(result.pixels, photo.pixels))
         before.append(photo.pixels.mean())
         after.append(result.pixels.mean())
+    near, same = sum(score >= NEARLY_UNCHANGED for score in scores), sum(map(math.isinf, scores))
     print(
-        f"{len(scores)} good photos: {statistics.mean(scores):.2f} dB to the input, worst {min(scores):.2f} dB;",
+        f"{near} of {len(scores)} good photos at {NEARLY_UNCHANGED} dB or more to the input, {same} of them unchanged;",
         end=" ",
     )
-    print(f"mean brightness {np.mean(before):.3f} -> {np.mean(after):.3f}")
+    print(f"worst {min(scores):.2f} dB; mean brightness {np.mean(before):.3f} -> {np.mean(after):.3f}")
+    for score, path, mean, lit in sorted(zip(scores, paths, before, after, strict=True)):
+        if score < NEARLY_UNCHANGED:
+            print(f"  {path.name}: {score:.2f} dB, mean brightness {mean:.3f} -> {lit:.3f}")
 
 
 def main() -> None:

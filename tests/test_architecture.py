@@ -21,7 +21,7 @@ ANYTHING = "*"
 
 # What each room may import besides itself. A deeper name has a row of its own where it is held to more than its room.
 MAY_IMPORT = {
-    "__init__": "enhance image errors",
+    "__init__": "enhance exposure image errors",
     "errors": "",
     "files": "",
     "diffusion": "",
@@ -44,10 +44,11 @@ MAY_IMPORT = {
     "runtime.onnx": "weights diffusion overview image errors",
     "windows": "runtime tiling errors",
     "restore": "windows runtime tiling image diffusion errors",
-    "enhance": "restore windows runtime overview image weights errors",
+    "exposure": "runtime errors",
+    "enhance": "exposure restore windows runtime overview image weights errors",
     "exported": "runtime methods errors",
     "export": "exported checkpoint methods runtime weights nets files errors",
-    "evaluate": "enhance metrics data image errors",
+    "evaluate": "enhance exposure metrics data image errors",
     "train": "evaluate exported checkpoint methods nets diffusion data metrics enhance runtime weights image overview "
     "files errors",
     "cli": ANYTHING,

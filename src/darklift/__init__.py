@@ -7,8 +7,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from darklift.enhance import Enhancer, Exposure
+    from darklift.enhance import Enhancer
     from darklift.errors import DarkliftError
+    from darklift.exposure import Exposure
     from darklift.image import Picture, read_image, write_image
 
 __all__ = ["DarkliftError", "Enhancer", "Exposure", "Picture", "__version__", "read_image", "write_image"]
@@ -18,7 +19,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "DarkliftError": "darklift.errors",
     "Enhancer": "darklift.enhance",
-    "Exposure": "darklift.enhance",
+    "Exposure": "darklift.exposure",
     "Picture": "darklift.image",
     "read_image": "darklift.image",
     "write_image": "darklift.image",

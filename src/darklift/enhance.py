@@ -9,21 +9,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Self, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from darklift.errors import ImageError, MissingExtraError, UsageError
+from darklift.exposure import Aim, Exposure
 from darklift.image import Picture, from_array, from_pil, read_image, to_array, to_pil, write_image
 from darklift.overview import describe
 from darklift.restore import OnStep, Sampling, check_memory, restore, tell_of_part
-from darklift.runtime import Guess, Model
+from darklift.runtime import Model
 from darklift.weights import find_model
 from darklift.windows import Window
 
-__all__ = ["RESULT_ENDING", "Enhanced", "Enhancer", "Exposure", "Window", "load_model"]
+__all__ = ["RESULT_ENDING", "Enhanced", "Enhancer", "Window", "load_model"]
 
 ImageLike = TypeVar("ImageLike", Picture, Image.Image, npt.NDArray[Any], str, Path)
 FloatArray = npt.NDArray[np.float32]
@@ -31,73 +32,13 @@ FloatArray = npt.NDArray[np.float32]
 RESULT_ENDING = "_enhanced"
 """What the name of a result ends with (before the extension) where no other was asked for."""
 
-_GAMMA = 2.2
-_MAX_STOPS = 10
-_MEAN_RANGE = (0.02, 0.95)
-
-
-@dataclass(frozen=True)
-class Exposure:
-    """How bright the result should be: ``stops`` from what the model would choose, or a ``mean`` of the coded values.
-
-    A stop is a factor of two in light, as on a camera; light is taken as coded value to the power of 2.2. Raises
-    UsageError for more than 10 stops and for a mean outside [0, 1].
-    """
-
-    stops: float = 0.0
-    mean: float | None = None
-
-    def __post_init__(self) -> None:
-        if not abs(_number(self.stops)) <= _MAX_STOPS or not (self.mean is None or 0 <= _number(self.mean) <= 1):
-            raise _no_exposure(f"stops={self.stops!r}, mean={self.mean!r}")
-
-    def __str__(self) -> str:
-        return f"{self.stops:+g}" if self.mean is None else f"mean={self.mean:g}"
-
-    @classmethod
-    def of(cls, wish: Exposure | float | str | None) -> Self:
-        """From None, stops as a number ("+0.5"), or "mean=0.4". Raises UsageError."""
-        if wish is None:
-            return cls()
-        if isinstance(wish, Exposure):
-            return cls(wish.stops, wish.mean)
-        text = str(wish).strip()
-        key, equals, value = text.partition("=")
-        number = _number(value if equals else text)
-        if equals and key.strip() == "mean" and 0 < number < 1:
-            return cls(mean=number)
-        if not equals and abs(number) <= _MAX_STOPS:
-            return cls(stops=number)
-        raise _no_exposure(repr(text))
-
-    def of_guess(self, guess: Guess) -> Guess:
-        """What is wanted, given what the model would choose; kept where a picture still is one."""
-        if self.mean is None:
-            wanted = Guess(guess.brightness * 2 ** (self.stops / _GAMMA), guess.doubt)
-        else:
-            wanted = Guess(self.mean)
-        return replace(wanted, brightness=min(max(wanted.brightness, _MEAN_RANGE[0]), _MEAN_RANGE[1]))
-
-
-def _number(value: Any) -> float:
-    """NaN for what is none."""
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return math.nan
-
-
-def _no_exposure(got: str) -> UsageError:
-    return UsageError(
-        f"exposure {got} is neither stops from -{_MAX_STOPS} to {_MAX_STOPS} (such as +0.5) nor mean=V with V between "
-        "0 and 1"
-    )
-
 
 @dataclass(frozen=True)
 class Enhanced:
     """A result, and how: brightness asked of the model (None: it takes none), steps, seconds without files.
 
+    share: of what the model made in the picture, before ``strength``; the rest is the input. Less than 1 where a photo
+    was hardly too dark, 0 where it was good as it is.
     uncertainty: float32 (H, W), where it was asked for: the model's own word on where it is unsure, in units of its
     own, the mean over steps and channels; larger is less sure.
     """
@@ -106,6 +47,7 @@ class Enhanced:
     brightness: float | None
     steps: int
     seconds: float
+    share: float = 1.0
     uncertainty: FloatArray | None = None
 
 
@@ -144,7 +86,8 @@ class Enhancer:
 
         A path in gives a path out: ``night.jpg`` is read, ``night_enhanced.jpg`` written beside it (never over an
         existing file). preset: one of the model's ways of sampling, None for its default. steps: of sampling, None for
-        the preset's. exposure: see :class:`Exposure`.
+        the preset's. exposure: see :class:`~darklift.exposure.Exposure`; without one, a photo that is good as it is
+        comes back as it is.
         strength: 0 = the input, 1 = fully enhanced. seed: of the sampler's noise. window: for models that see their
         input at once (GSAD, LLDiffusion): work in overlapping windows of this side in pixels, see
         :class:`Window`; None works on the whole picture. on_step: told (steps done, steps in all). Raises ImageError
@@ -253,27 +196,29 @@ class Enhancer:
         started = time.perf_counter()
         lows = [_in_range(picture).transpose(2, 0, 1) for picture in pictures]  # views: large pictures are held once
         check_memory(self.model, (len(lows), *lows[0].shape[1:]), sampling.window)
-        asked: list[Guess | None] = []
+        aims: list[Aim | None] = []
         conditions = []
         for low in lows:
             overview = describe(low)
             guess = self.model.guess_exposure(overview)
-            asked.append(None if guess is None else wish.of_guess(guess))
-            conditions.append(self.model.condition(overview, asked[-1]))
+            aim = None if guess is None else wish.aim(guess, overview.brightness)
+            aims.append(aim)
+            conditions.append(self.model.condition(overview, aim and aim.wanted))
         condition = {name: np.concatenate([known[name] for known in conditions]) for name in conditions[0]}
         restored = restore(self.model, np.stack(lows) if len(lows) > 1 else lows[0][None], condition, sampling)
         seconds = (time.perf_counter() - started) / len(pictures)
-        for picture, low, wanted, planes in zip(pictures, lows, asked, restored, strict=True):
-            rgb = planes[:3]
-            if strength != 1:
+        for picture, low, aim, planes in zip(pictures, lows, aims, restored, strict=True):
+            rgb, share = planes[:3], 1.0 if aim is None else aim.share
+            if strength * share != 1:
                 rgb -= low  # in place: see above
-                rgb *= np.float32(strength)
+                rgb *= np.float32(strength * share)
                 rgb += low
             yield Enhanced(
                 picture.with_pixels(rgb.transpose(1, 2, 0)),
-                None if wanted is None else wanted.brightness,
+                None if aim is None else aim.wanted.brightness,
                 sampling.steps,
                 seconds,
+                share,
                 planes[3] if sampling.uncertainty else None,
             )
 
@@ -292,7 +237,11 @@ class Enhancer:
         return Sampling(chosen, ladder, seed, Window.of(window, self.model.card), uncertainty)
 
     def _check(self, strength: float, exposure: object, uncertainty: bool) -> None:
-        if not 0 <= _number(strength) <= 1:
+        try:
+            is_share = 0 <= float(strength) <= 1
+        except (TypeError, ValueError):
+            is_share = False
+        if not is_share:
             raise UsageError(f"strength is {strength!r}, expected 0 (the input) to 1 (fully enhanced)")
         name = self.model.card.name
         if exposure is not None and not self.model.controls_exposure:

@@ -9,8 +9,9 @@ from statistics import median
 from typing import Any
 
 from darklift.data import Pair
-from darklift.enhance import Enhanced, Enhancer, Exposure, Window
+from darklift.enhance import Enhanced, Enhancer, Window
 from darklift.errors import DataError
+from darklift.exposure import Exposure
 from darklift.image import Picture, read_image
 from darklift.metrics import Scores, mean_scores, score_pair
 

@@ -18,10 +18,10 @@ from darklift import Enhancer, read_image, write_image
 from darklift import export as export_module
 from darklift import restore as restore_module
 from darklift.checkpoint import load_checkpoint, load_weights, save_checkpoint
-from darklift.enhance import Exposure
 from darklift.errors import DarkliftError, ImageError, ModelError, UsageError
 from darklift.export import export_method, export_model
 from darklift.exported import exported_weights
+from darklift.exposure import Exposure
 from darklift.image import Picture
 from darklift.methods import Compact
 from darklift.methods.compact import CompactConfig

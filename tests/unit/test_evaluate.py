@@ -11,9 +11,9 @@ from PIL import Image
 from darklift import Enhancer
 from darklift.data import Pair
 from darklift.diffusion import SamplerPreset
-from darklift.enhance import Exposure
 from darklift.errors import DataError, ImageError, UsageError
 from darklift.evaluate import evaluate
+from darklift.exposure import Exposure
 from darklift.metrics import PSNR_CEILING
 from darklift.report import evaluation_table, per_image_table
 from darklift.runtime import Model, ModelCard

@@ -9,10 +9,10 @@ from pydantic import ValidationError
 from darklift import Enhancer, Picture
 from darklift.cli._paths import Found, plan_jobs
 from darklift.diffusion import SamplerPreset
-from darklift.enhance import Exposure
 from darklift.errors import ImageError, ModelError, UsageError
+from darklift.exposure import Exposure
 from darklift.methods.compact import CompactConfig
-from darklift.runtime import Guess, Model, ModelCard
+from darklift.runtime import Model, ModelCard
 from darklift.weights import find_model
 
 PRESET = SamplerPreset(1, "cosine", 100, spacing="trailing", predicts="x0", max_steps=8)
@@ -121,14 +121,6 @@ def test_a_pattern_with_a_width(tmp_path, field):
 def test_a_network_that_cannot_be(config):
     with pytest.raises(ValidationError):
         CompactConfig(**config)
-
-
-def test_what_is_asked_for_leaves_no_doubt():
-    guess = Guess(0.4, 0.3)
-    assert Exposure().of_guess(guess) == guess
-    assert Exposure(stops=2.2).of_guess(guess) == Guess(0.8, 0.3)
-    assert Exposure(mean=0.5).of_guess(guess) == Guess(0.5, 0)
-    assert Exposure(stops=10).of_guess(guess).brightness == 0.95
 
 
 @pytest.mark.parametrize("wrong", ["a.jpg", [np.zeros((4, 4, 3), np.float32)], None, [picture(0.1), "a.jpg"]], ids=str)

@@ -20,7 +20,8 @@ from darklift.sheet import MAX_ROWS, fitting_side, preview, write_sheet
 if TYPE_CHECKING:
     from PIL import Image
 
-    from darklift.enhance import Enhancer, Exposure, Window
+    from darklift.enhance import Enhancer, Window
+    from darklift.exposure import Exposure
     from darklift.restore import OnStep
 
 __all__ = ["Batch", "Saving", "Wishes"]
@@ -115,6 +116,7 @@ class Batch:
             width=width,
             height=height,
             brightness=None if result.brightness is None else round(result.brightness, 4),
+            share=round(result.share, 3),
             steps=result.steps,
             seconds=round(result.seconds, 3),
             **({} if job.map is None else {"uncertainty": str(job.map)}),
@@ -124,6 +126,9 @@ class Batch:
         if not self._quiet:
             steps = "1 step" if result.steps == 1 else f"{result.steps} steps"
             say(f"{job.source} -> {job.target} ({width}x{height}, {steps}, {result.seconds:.1f} s)")
+            if result.share < 1:
+                done = f"{result.share:.0%} enhanced" if result.share else "left as it is"
+                say(f"{job.source}: hardly too dark, {done}: --exposure +0.5 makes it brighter all the same")
             for note in picture.metadata.notes:
                 say(f"{job.source}: not kept: {note}")
 

@@ -135,7 +135,8 @@ def enhance(
     """
     from darklift.cli._batch import Batch, Saving, Wishes
     from darklift.cli._paths import with_maps
-    from darklift.enhance import Enhancer, Exposure
+    from darklift.enhance import Enhancer
+    from darklift.exposure import Exposure
 
     wishes = Wishes(
         preset, steps, None if exposure is None else Exposure.of(exposure), strength, seed, window_of(window, stride)

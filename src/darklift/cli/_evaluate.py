@@ -88,8 +88,9 @@ def evaluate(
       darklift evaluate --low low --high high --model runs/b/best.safetensors
     """
     from darklift.data import match_pairs, read_names, select, strip_role_prefix
-    from darklift.enhance import Enhancer, Exposure
+    from darklift.enhance import Enhancer
     from darklift.evaluate import evaluate as score
+    from darklift.exposure import Exposure
     from darklift.report import evaluation_table, per_image_table
 
     if exposure is not None and ground_truth_mean:

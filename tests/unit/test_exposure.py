@@ -1,0 +1,59 @@
+"""What a wish for brightness means for one photo."""
+
+import math
+
+import numpy as np
+import pytest
+
+from darklift.exposure import Exposure
+from darklift.runtime import Guess
+
+GUESS = Guess(0.4, 0.3)
+
+
+def test_a_dark_photo_gets_what_the_model_would_choose():
+    aim = Exposure().aim(GUESS, 0.1)
+    assert (aim.wanted.brightness, aim.wanted.doubt, aim.share) == (pytest.approx(0.4), 0.3, 1)
+
+
+def test_stops_from_there_are_of_light():
+    assert Exposure(stops=2.2).aim(GUESS, 0.1).wanted.brightness == pytest.approx(0.8)
+
+
+def test_a_mean_is_no_guess_and_gets_all_of_the_result():
+    aim = Exposure(mean=0.5).aim(GUESS, 0.5)
+    assert (aim.wanted, aim.share) == (Guess(0.5, 0), 1)
+
+
+@pytest.mark.parametrize(("stops", "limit"), [(10, 0.95), (-10, 0.02)])
+def test_a_picture_stays_one(stops, limit):
+    assert Exposure(stops=stops).aim(GUESS, 0.1).wanted.brightness == limit
+
+
+@pytest.mark.parametrize("brightness", [0.36, 0.4, 0.45])
+def test_a_good_photo_is_left_as_it_is(brightness):
+    aim = Exposure().aim(GUESS, brightness)
+    assert (aim.wanted.brightness, aim.share) == (pytest.approx(brightness), 0)
+
+
+def test_between_good_and_dark_nothing_jumps():
+    lifts = np.linspace(-1, 1, 2001)
+    aims = [Exposure().aim(GUESS, 0.4 * 2**-lift) for lift in lifts]
+    made = [lift * aim.share for lift, aim in zip(lifts, aims, strict=True)]
+    assert np.abs(np.diff([aim.share for aim in aims])).max() < 0.01
+    assert np.diff(made).min() >= 0
+
+
+@pytest.mark.parametrize("brightness", [0.02, 0.15, 0.29, 0.34, 0.4, 0.5])
+def test_more_stops_are_never_darker(brightness):
+    """Over ±2 stops, what is taken of the result grows with what was asked for, for dark photos as for good ones."""
+    aims = [Exposure(stops=stops).aim(GUESS, brightness) for stops in np.linspace(-2, 2, 401)]
+    made = [brightness + aim.share * (aim.wanted.brightness - brightness) for aim in aims]
+    assert np.diff(made).min() > -1e-9
+    assert made[-1] > 2 * made[0]
+
+
+def test_a_black_photo_has_a_brightness_to_aim_at():
+    aim = Exposure().aim(GUESS, 0.0)
+    assert math.isclose(aim.wanted.brightness, 0.4)
+    assert aim.share == 1
