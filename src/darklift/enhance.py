@@ -203,7 +203,7 @@ class Enhancer:
             guess = self.model.guess_exposure(overview)
             aim = None if guess is None else wish.aim(guess, overview.brightness)
             aims.append(aim)
-            conditions.append(self.model.condition(overview, aim and aim.wanted))
+            conditions.append(self.model.condition(overview, None if aim is None else aim.wanted))
         condition = {name: np.concatenate([known[name] for known in conditions]) for name in conditions[0]}
         restored = restore(self.model, np.stack(lows) if len(lows) > 1 else lows[0][None], condition, sampling)
         seconds = (time.perf_counter() - started) / len(pictures)
