@@ -1,7 +1,8 @@
 """Training curves as a picture: python benchmarks/curves.py -o CURVES.png NAME=RUN [NAME=RUN,RUN …]
 
 RUN: a run's folder, or several that follow one another (stages), joined by commas. Upper row: each part of the loss
-that any run has, smoothed; lower row: validation. Against hours of training, from the logs. Needs matplotlib.
+that any run has, smoothed; lower row: validation, if any run was validated. Against hours of training, from the logs.
+Needs matplotlib.
 """
 
 from __future__ import annotations
@@ -68,10 +69,10 @@ def main() -> None:
         runs[name or folders] = read([Path(folder) for folder in folders.split(",")])
     losses = sorted({name for curves in runs.values() for name in curves if name.startswith("loss/")})
     scores = [f"validation/{s}" for s in SCORES if any(f"validation/{s}" in curves for curves in runs.values())]
-    figure, axes = plt.subplots(
-        2, max(len(losses), len(scores)), figsize=(4 * max(len(losses), len(scores)), 6), squeeze=False
-    )
-    for row, names in zip(axes, (losses, scores), strict=True):
+    rows = [names for names in (losses, scores) if names]
+    columns = max(len(names) for names in rows)
+    figure, axes = plt.subplots(len(rows), columns, figsize=(4 * columns, 3 * len(rows)), squeeze=False)
+    for row, names in zip(axes, rows, strict=True):
         for axis, name in zip(row, names, strict=False):
             for run, curves in runs.items():
                 if name in curves:

@@ -1,6 +1,6 @@
 """GSAD's speed, with random weights: python benchmarks/gsad.py [--width 64] [--repeat 5] [--only sampling|training]
 
-Three tables, each measured in one run, the rows of a table in turn: seconds a sampling step at 600x400 by precision;
+Three tables, each measured in one run, the rows of a table in turn: seconds a sampling step by precision;
 seconds of the structure term of a training step (batch 8, crops of 96), ours against a literal version that clusters
 inside the step and takes each cluster's singular values by itself; and seconds of that whole training step, where the
 literal version also keeps channels first and builds attention's matrix of all pairs.
@@ -12,7 +12,7 @@ import argparse
 import copy
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from unittest import mock
 
 import numpy as np
@@ -47,8 +47,8 @@ def print_table(title: str, seconds: dict[str, float]) -> None:
         print(f"| {name} | {value:.4g} | {first / value:.2f}x |", flush=True)
 
 
-def sampling_steps(method: Gsad, repeat: int) -> dict[str, float]:
-    x, low = torch.randn(1, 3, 400, 608), torch.rand(1, 3, 400, 608)
+def sampling_steps(method: Gsad, repeat: int, size: tuple[int, int], precisions: Sequence[str]) -> dict[str, float]:
+    x, low = torch.randn(1, 3, *size), torch.rand(1, 3, *size)
     step = method.graphs()["step"].module.eval()
 
     @torch.inference_mode()
@@ -56,7 +56,8 @@ def sampling_steps(method: Gsad, repeat: int) -> dict[str, float]:
         with torch.autocast("cpu", dtype, enabled=dtype is not None):
             step(x, torch.full((1,), 0.5), low)
 
-    return medians(repeat, fp32=lambda: run(None), bf16=lambda: run(torch.bfloat16))
+    works = {"fp32": lambda: run(None), "bf16": lambda: run(torch.bfloat16)}
+    return medians(repeat, **{name: works[name] for name in precisions})
 
 
 def examples() -> list[Crop]:
@@ -162,12 +163,20 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=64)
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--only", choices=("sampling", "training"))
+    parser.add_argument(
+        "--size", type=int, nargs=2, default=(400, 608), metavar=("ROWS", "COLUMNS"), help="of sampling"
+    )
+    parser.add_argument(
+        "--precisions", nargs="+", choices=("fp32", "bf16"), default=("fp32", "bf16"), help="of sampling"
+    )
     arguments = parser.parse_args()
     torch.manual_seed(0)
     method = Gsad(GsadConfig(width=arguments.width))
     print(f"width {arguments.width}, torch {torch.__version__}, {torch.get_num_threads()} threads")
     if arguments.only != "training":
-        print_table("sampling step, 600x400", sampling_steps(method, arguments.repeat))
+        rows, columns = arguments.size
+        seconds = sampling_steps(method, arguments.repeat, (rows, columns), arguments.precisions)
+        print_table(f"sampling step, {columns}x{rows}", seconds)
     if arguments.only != "sampling":
         training_step(method, arguments.repeat)
 

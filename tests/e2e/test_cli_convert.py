@@ -31,3 +31,18 @@ def test_options_and_files_that_do_not_fit_are_told(
     assert message in result.stderr
     assert "Traceback" not in result.output
     assert not (tmp_path / "out.safetensors").exists()
+
+
+@pytest.mark.parametrize("release", ["gsad", "lldiffusion"])
+@pytest.mark.parametrize(
+    ("target", "message"), [("folder", "folder is a folder"), ("released.pth", "is the released file itself")]
+)
+def test_a_target_that_cannot_be_is_told_before_anything_is_read(
+    darklift: "Callable[..., Result]", tmp_path: Path, release: str, target: str, message: str
+) -> None:
+    (tmp_path / "released.pth").write_bytes(b"no checkpoint")
+    (tmp_path / "folder").mkdir()
+    result = darklift("convert", release, "released.pth", "-o", target, "--overwrite")
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert (tmp_path / "released.pth").read_bytes() == b"no checkpoint"

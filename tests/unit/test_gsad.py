@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy.cluster import hierarchy
 from torch import nn
 
 from darklift.checkpoint import build_method
@@ -144,6 +145,24 @@ def test_clusters_are_wards() -> None:
     # patches row by row: 0.1, 0.5, 0.9, 0.1, 0.5, 0.9
     assert numbers[:3] == numbers[3:]
     assert len(set(numbers)) == 3
+
+
+def test_merges_of_equal_cost_are_made_in_their_order() -> None:
+    """Three greys make many patches alike; what is left is what the first N - K merges of the tree make, one by one."""
+    greys = np.random.default_rng(1).integers(0, 3, (12, 12)) * 100 / 255
+    gray = np.kron(greys, np.ones((8, 8)))
+    numbers = cluster_patches(gray, 8, 6)
+    members = {leaf: {leaf} for leaf in range(144)}
+    for merge, row in enumerate(hierarchy.linkage(patches(gray), method="ward")[: 144 - 6]):
+        members[144 + merge] = members.pop(int(row[0])) | members.pop(int(row[1]))
+    assert {frozenset(np.flatnonzero(numbers == k)) for k in range(6)} == {frozenset(m) for m in members.values()}
+
+
+def test_a_network_that_has_diverged_is_told_by_the_loss(method: Gsad) -> None:
+    batch = batch_of(method, 1)
+    nowhere = Fixed(torch.full_like(batch["x0"], torch.nan), torch.zeros_like(batch["x0"]))
+    parts = method.stages[1].objective(nowhere, batch, nowhere)
+    assert torch.isnan(sum(parts.values()))
 
 
 def test_a_batch_shares_the_step_and_each_example_has_its_level(method: Gsad) -> None:

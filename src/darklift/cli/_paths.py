@@ -202,7 +202,10 @@ def _check_pattern(pattern: str, extension: str | None, option: str) -> None:
 def _check_file_name(name: str, extension: str | None, option: str) -> None:
     suffix = Path(name).suffix
     if not is_image_path(name):
-        hint = f"end it with {extension or '.jpg'} for a file, or with a slash for a folder"
+        folder = (
+            "with a slash for a folder" if option == "-o" else "name files in a folder by a pattern: maps/{stem}.png"
+        )
+        hint = f"end it with {extension or '.jpg'} for a file, or {folder}"
         got = f"the extension {suffix}" if suffix else "no extension"
         raise UsageError(f"{option} {name} has {got}: {hint}; known are {_extensions()}")
     suffix = suffix.lower()
@@ -230,9 +233,10 @@ def _refuse_among_sources(outputs: Iterable[tuple[Job, Path]]) -> None:
     for job, path in outputs:
         lost = sources.get(_identity(path))
         if lost is not None:
+            what, option = ("map", "--uncertainty") if path == job.map else ("result", "-o")
+            remedy = " (to replace a single picture, name it: -o FILE --overwrite)" if option == "-o" else ""
             raise UsageError(
-                f"the result of {job.source} would be written over the picture {lost}: choose another -o (to replace a "
-                "single picture, name it: -o FILE --overwrite)"
+                f"the {what} of {job.source} would be written over the picture {lost}: choose another {option}{remedy}"
             )
 
 

@@ -8,16 +8,20 @@ from typing import Any
 
 import torch
 
-from darklift.checkpoint import load_weights
+from darklift.checkpoint import load_weights, save_checkpoint
 from darklift.errors import ModelError, UsageError
 from darklift.foreign._reader import ReleasedFile, StoredTensor
 from darklift.methods import Method
 
-__all__ = ["check_target", "load_released", "named_tensors"]
+__all__ = ["check_target", "load_released", "named_tensors", "write_converted"]
 
 
-def check_target(target: Path, overwrite: bool) -> None:
+def check_target(source: Path, target: Path, overwrite: bool) -> None:
     """Raise UsageError where something would be overwritten that may not be."""
+    if target.is_dir():
+        raise UsageError(f"{target} is a folder, expected a file to write: name one in it, such as model.safetensors")
+    if target.exists() and source.exists() and target.samefile(source):
+        raise UsageError(f"{target} is the released file itself: choose another name")
     if target.exists() and not overwrite:
         raise UsageError(f"{target} exists already: choose another name, or allow it to be overwritten")
 
@@ -62,6 +66,16 @@ def load_released(
     tensors = file.load({theirs: released[theirs] for theirs in wanted})
     joined = {ours: torch.cat([tensors.pop(theirs) for theirs in parts]) for ours, parts in names.items()}
     load_weights(method, joined, str(file.source))
+
+
+def write_converted(target: Path, method: Method, info: Mapping[str, Any]) -> None:
+    """Write the method's network as our checkpoint. Raises ModelError where that cannot be written."""
+    try:
+        save_checkpoint(target, method, method.net.state_dict(), info)
+    except OSError as error:
+        raise ModelError(
+            f"cannot write {target} ({error.strerror or error}): choose a folder that can be written to"
+        ) from error
 
 
 def _list(what: str, keys: list[str]) -> str:

@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import get_args
 
-from darklift.checkpoint import save_checkpoint
 from darklift.errors import ModelError, UsageError
 from darklift.foreign._reader import ReleasedFile, StoredTensor
-from darklift.foreign._release import check_target, load_released, named_tensors
+from darklift.foreign._release import check_target, load_released, named_tensors, write_converted
 from darklift.methods.gsad import Gsad, GsadConfig, PresetName
 
 __all__ = ["convert_gsad", "gsad_names"]
@@ -32,6 +31,8 @@ _SCHEDULE_BUFFERS = frozenset(
 )
 """What a released file holds besides the network: recomputed from the config, or not needed at all."""
 
+_WIDTHS = range(32, 1025, 32)
+
 
 def convert_gsad(source: Path, target: Path, *, preset: str = "lolv1", overwrite: bool = False) -> None:
     """Convert a released ``*_gen.pth`` to our checkpoint, which then works wherever checkpoints do.
@@ -42,7 +43,7 @@ def convert_gsad(source: Path, target: Path, *, preset: str = "lolv1", overwrite
     presets = get_args(PresetName)
     if preset not in presets:
         raise UsageError(f"GSAD has no preset {preset!r}: choose from {', '.join(presets)}")
-    check_target(target, overwrite)
+    check_target(source, target, overwrite)
     with ReleasedFile(source) as file:
         released = _without_schedule(named_tensors(file.content, source))
         method = Gsad(GsadConfig(width=_width(released, source), preset=preset))  # type: ignore[arg-type]
@@ -53,7 +54,7 @@ def convert_gsad(source: Path, target: Path, *, preset: str = "lolv1", overwrite
             names[name] = (f"{modules[module]}.{leaf}",)
         load_released(method, file, released, names, left_out=lambda name: ".mlp." in name)
     info = {"weights": "as released", "source": source.name, "unused": "mlp of each block left out"}
-    save_checkpoint(target, method, method.net.state_dict(), info)
+    write_converted(target, method, info)
 
 
 def gsad_names(config: GsadConfig) -> dict[str, str]:
@@ -103,6 +104,10 @@ def _without_schedule(tensors: Mapping[str, StoredTensor]) -> dict[str, StoredTe
 
 def _width(released: Mapping[str, StoredTensor], source: Path) -> int:
     stem = released.get("downs.0.weight")
-    if stem is None or len(stem.shape) != 4 or stem.shape[0] % 32:
-        raise ModelError(f"{source} is no gsad checkpoint: expected a first convolution 'downs.0.weight'")
+    if stem is None or len(stem.shape) != 4 or stem.shape[0] not in _WIDTHS:
+        got = "none" if stem is None else f"one of shape {stem.shape}"
+        raise ModelError(
+            f"{source} is no gsad checkpoint: expected a first convolution 'downs.0.weight' of shape (64, 6, 3, 3), "
+            f"got {got}"
+        )
     return int(stem.shape[0])

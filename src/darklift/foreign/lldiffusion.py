@@ -7,10 +7,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from darklift.checkpoint import save_checkpoint
 from darklift.errors import ModelError, UsageError
 from darklift.foreign._reader import ReleasedFile, StoredTensor
-from darklift.foreign._release import check_target, load_released, named_tensors
+from darklift.foreign._release import check_target, load_released, named_tensors, write_converted
 from darklift.methods.lldiffusion import LOL_V2, Lldiffusion, LldiffusionConfig
 
 __all__ = ["Weights", "convert_lldiffusion", "lldiffusion_names"]
@@ -35,7 +34,7 @@ def convert_lldiffusion(
     """
     if weights not in ("raw", "ema"):
         raise UsageError(f"unknown weights {weights!r}: choose raw or ema")
-    check_target(target, overwrite)
+    check_target(source, target, overwrite)
     with ReleasedFile(source) as file:
         released = _choose(file.content, weights, source)
         config = _configuration(released, source)
@@ -52,7 +51,7 @@ def convert_lldiffusion(
         "source": source.name,
         "unused": "channel attention of the other levels and temb_proj of the middle left out",
     }
-    save_checkpoint(target, method, method.net.state_dict(), info)
+    write_converted(target, method, info)
 
 
 def _choose(content: Any, weights: Weights, source: Path) -> dict[str, StoredTensor]:

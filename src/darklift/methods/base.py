@@ -51,7 +51,8 @@ class Stage:
 
     prepare: an example's crop -> the arrays of one batch row (runs in data-loader workers). objective: (network,
     batch, teacher) -> named loss parts, whose sum is minimised. trains: prefixes of the parameters that learn ("" =
-    all). teacher: whether the objective wants a frozen copy of the network as it was when the stage began.
+    all). teacher: whether the objective wants a frozen copy of the network as it was when the stage began. least_crop:
+    the smallest side of crops, in pixels, that the objective can work on.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Stage:
     objective: Callable[[nn.Module, Batch, nn.Module | None], dict[str, Tensor]]
     trains: tuple[str, ...] = ("",)
     teacher: bool = False
+    least_crop: int = 1
 
 
 def noisy_pair(seed: int, crop: Crop) -> Arrays:

@@ -105,7 +105,13 @@ class Gsad:
         self.presets = _presets(config.preset)
         self.stages = (
             Stage("uncertainty", partial(self._prepare, config), self._uncertainty_objective),
-            Stage("structure", partial(self._prepare_with_clusters, config), self._structure_objective, teacher=True),
+            Stage(
+                "structure",
+                partial(self._prepare_with_clusters, config),
+                self._structure_objective,
+                teacher=True,
+                least_crop=config.patch,
+            ),
             Stage("plain", partial(self._prepare, config), self._plain_objective),
         )
 
@@ -169,7 +175,8 @@ class Gsad:
         now, after = (level.view(-1, 1, 1, 1) for level in batch["abar"].unbind(dim=1))
         mean, deviation = posterior(x, x0_hat, now, after)
         x_next = (mean + deviation * batch["z"]).float()
-        spectra = cluster_spectra(x_next, batch["clusters"], self.config.clusters, self.config.patch)
+        # NaN, of which no singular values can be taken, is in the pixel term too: training ends by that.
+        spectra = cluster_spectra(x_next.nan_to_num(), batch["clusters"], self.config.clusters, self.config.patch)
         structure = structure_term(batch["spectra"], spectra, batch["clusters"])
         kappa = batch["c"] ** self.config.kappa_exponent
         return {

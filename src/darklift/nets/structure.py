@@ -24,9 +24,18 @@ def cluster_patches(gray_unit: npt.NDArray[np.floating], patch: int, clusters: i
     rows = _patch_rows(torch.as_tensor(gray_unit, dtype=torch.float64)[None], patch)[0].numpy()
     if len(rows) <= clusters:
         return np.arange(len(rows))
-    tree = hierarchy.linkage(rows, method="ward")
-    numbers: npt.NDArray[np.int64] = hierarchy.cut_tree(tree, n_clusters=clusters)[:, 0].astype(np.int64)
-    return numbers
+    return _cut(hierarchy.linkage(rows, method="ward"), clusters)
+
+
+def _cut(tree: npt.NDArray[np.float64], clusters: int) -> npt.NDArray[np.int64]:
+    """Cluster numbers after the first merges of ``tree`` in their order: scipy's ``cut_tree`` takes equal heights
+    otherwise.
+    """
+    count = len(tree) + 1
+    top = np.arange(2 * count - clusters)  # leaves, then what each merge made
+    for merge, (one, other) in reversed(list(enumerate(tree[: count - clusters, :2].astype(int)))):
+        top[one] = top[other] = top[count + merge]
+    return np.unique(top[:count], return_inverse=True)[1]
 
 
 def cluster_spectra(pictures: Tensor, clusters: Tensor, count: int, patch: int) -> Tensor:

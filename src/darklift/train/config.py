@@ -78,8 +78,9 @@ class TrainConfig(_Settings):
     stage: str | None = None
     """Which of the method's stages; None is its first."""
     initial: str | None = None
-    """Whose weights training begins from: a checkpoint of ours, or an exported model, by its folder or its name
-    ("compact" is the bundled one). A stage with a teacher holds them frozen, too.
+    """Whose weights training begins from: a checkpoint of ours, or an exported compact model, by its folder or its name
+    ("compact" is the bundled one; GSAD's and LLDiffusion's exports fold some weights into others). A stage with a
+    teacher holds them frozen, too.
     """
     steps: int = Field(gt=0)
     batch: int = Field(default=8, gt=0, le=65536)

@@ -83,7 +83,7 @@ class _Run:
         torch.manual_seed(recipe.train.seed)
         self.method: Method = _build(recipe)
         self.stage = _choose_stage(self.method, recipe.train)
-        _check_crops(recipe.train, self.method)
+        _check_crops(recipe.train, self.method, self.stage)
         if saved is None and recipe.train.initial is not None:
             load_weights(self.method, _initial_weights(self.method, recipe.train.initial), recipe.train.initial)
         self.state = new_state(self.method, self.stage, recipe.train, self.accelerator)
@@ -343,12 +343,17 @@ def _choose_stage(method: Method, config: TrainConfig) -> Stage:
     return stages[name]
 
 
-def _check_crops(config: TrainConfig, method: Method) -> None:
+def _check_crops(config: TrainConfig, method: Method, stage: Stage) -> None:
     for _, side in config.crops:
         if side % method.size_multiple:
             raise ConfigError(
                 f"train.crops has a side of {side} pixels, which this network cannot take: choose multiples of "
                 f"{method.size_multiple}"
+            )
+        if side < stage.least_crop:
+            raise ConfigError(
+                f"train.crops has a side of {side} pixels, and stage {stage.name} of this model takes "
+                f"{stage.least_crop} at least: choose larger crops"
             )
 
 
