@@ -158,12 +158,12 @@ def _export_graph(graph: Graph, storage: Storage) -> bytes:
 
 
 def _free_shapes(graph: Graph) -> tuple[Any, ...]:
-    """The free axes of every input, those that go into a ``*parameter`` as one tuple at the end."""
+    """The free axes of every input, those that go into a ``*parameter``, if any do, as one tuple at the end."""
     axes = tuple(_free_axes(graph, name) for name in graph.inputs)
     kinds = [parameter.kind for parameter in inspect.signature(graph.module.forward).parameters.values()]
-    if inspect.Parameter.VAR_POSITIONAL not in kinds:
-        return axes
     named = len(kinds) - 1
+    if inspect.Parameter.VAR_POSITIONAL not in kinds or len(axes) == named:
+        return axes
     return (*axes[:named], axes[named:])
 
 

@@ -74,6 +74,34 @@ def test_nothing_is_overwritten_unasked(darklift: Darklift, photos: Path) -> Non
     assert written(Path("pairs")) != {name: before[name] for name in written(Path("pairs"))}
 
 
+@pytest.mark.parametrize(
+    ("photos_of_the_second", "options", "code"),
+    [
+        ("photos", ["--min-stops", "5", "--max-stops", "2"], 2),
+        ("broken.png", [], 1),
+        ("pairs/high", [], 2),
+    ],
+)
+def test_pairs_give_way_only_to_new_ones(
+    darklift: Darklift, photos: Path, photos_of_the_second: str, options: list[str], code: int
+) -> None:
+    assert darklift("synth", photos, "pairs").exit_code == 0
+    before = written(Path("pairs"))
+    Path("broken.png").write_bytes(b"no picture")
+    assert darklift("synth", photos_of_the_second, "pairs", "--overwrite", *options).exit_code == code
+    assert written(Path("pairs")) == before
+
+
+@pytest.mark.parametrize("account", ['{"pairs": 5}', '{"pairs": [1, 2]}', "[]", "no json"])
+def test_an_account_that_is_none_is_told(darklift: Darklift, photos: Path, account: str) -> None:
+    assert darklift("synth", photos, "pairs").exit_code == 0
+    Path("pairs/cameras.json").write_text(account)
+    result = darklift("synth", photos, "pairs", "--overwrite")
+    assert result.exit_code == 1
+    assert "is no account of an earlier run" in result.stderr
+    assert "Traceback" not in result.output
+
+
 def test_a_broken_photo_is_told_and_the_rest_go_on(darklift: Darklift, photos: Path) -> None:
     (photos / "1.png").write_bytes(b"no picture")
     result = darklift("synth", photos, "pairs")

@@ -251,8 +251,9 @@ def test_reflection_is_torch_s_and_numpy_s(amount: int) -> None:
             assert torch.equal(reflect(x, amount), F.pad(x, (amount,) * 4, mode="reflect"))
 
 
-def test_an_exported_model_gives_what_torch_gives(tmp_path: Path) -> None:
-    method = make(multipliers=(1, 2), attention_level=1, feature_widths=(8, 8))
+@pytest.mark.parametrize("changes", [{}, {"degradation": False, "colour_map": False}], ids=["whole", "neither"])
+def test_an_exported_model_gives_what_torch_gives(tmp_path: Path, changes: dict[str, Any]) -> None:
+    method = make(multipliers=(1, 2), attention_level=1, feature_widths=(8, 8), **changes)
     method.net.eval()
     enhance = Enhancer(torch_model(method, {}))
     exported = Enhancer(export_method(method, tmp_path / "model", name="tiny", info={}))

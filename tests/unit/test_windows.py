@@ -216,3 +216,11 @@ def test_windows_need_the_memory_of_a_batch_of_them(monkeypatch):
     monkeypatch.setattr(windows, "_BATCH_PIXELS", 8 * 64)
     with pytest.raises(ImageError, match="smaller --window"):
         enhancer.run(photo(200, 200), window=8)
+
+
+@pytest.mark.parametrize(("side", "seen"), [(16, 16), (20, 20), (32, 20)])
+def test_a_picture_goes_in_whole_only_where_padded_it_fits_in_a_window(side, seen):
+    """A whole picture of 16 is padded to 20 here, the next multiple, and a window not at all."""
+    enhancer, step, _ = make(dataclasses.replace(CARD, size_multiple=4, padding="next"))
+    enhancer.run(photo(16, 16), window=side)
+    assert {shape[2:] for shape in step.seen} == {(seen, seen)}

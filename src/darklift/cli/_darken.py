@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -58,8 +59,9 @@ def synth(
     from darklift.image import read_image
 
     found = [picture.path for picture in find_pictures(photos, recursive=recursive, output=str(output))]
-    _make_room(output, overwrite)
-    cameras, failed = {}, 0
+    earlier = _check_room(output, overwrite, found)
+    cameras: dict[str, Any] = {}
+    failed = 0
     try:
         with progress_bar() as bar:
             for number, path in enumerate(found):
@@ -68,6 +70,8 @@ def synth(
                     photo = read_image(path)
                     for version in range(count):
                         shot = shoot_dark(photo, seed, number * count + version, stops=(min_stops, max_stops))
+                        if not cameras:
+                            _make_room(output, earlier)
                         name = f"{number + 1:05}_{path.stem}" + (f"_{version + 1}" if count > 1 else "")
                         _write_pair(output, name, photo, shot.picture)
                         cameras[name] = {"photo": str(path), **shot.to_dict()}
@@ -85,22 +89,32 @@ def synth(
         raise typer.Exit(1)
 
 
-def _make_room(output: Path, overwrite: bool) -> None:
-    """Both folders, empty but for what is none of ours; ``overwrite`` takes an earlier run's pairs away."""
+def _check_room(output: Path, overwrite: bool, found: Sequence[Path]) -> list[Path]:
+    """What of an earlier run gives way to the first pair of this one, where ``overwrite`` allows it."""
     check_new_file("OUT", output / _MANIFEST, overwrite)
-    for half in _HALVES:
-        make_folder(output / half)
-        if not overwrite and any((output / half).iterdir()):
-            raise UsageError(f"OUT {output / half} holds files already: choose another folder, or add --overwrite")
+    halves = [output / half for half in _HALVES]
+    for half in halves:
+        if not overwrite and half.is_dir() and any(half.iterdir()):
+            raise UsageError(f"OUT {half} holds files already: choose another folder, or add --overwrite")
+    inside = [path for path in found if path.resolve().parent in {half.resolve() for half in halves}]
+    if inside:
+        raise UsageError(f"{inside[0]} lies where OUT's pairs go, and would be replaced: choose another OUT")
     try:
         earlier = json.loads((output / _MANIFEST).read_bytes())["pairs"]
+        if not isinstance(earlier, dict):
+            raise TypeError("its pairs have no names")
     except FileNotFoundError:
-        return
+        return []
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{output / _MANIFEST} is no account of an earlier run ({error!r}): move it away") from error
-    for name in earlier:
-        for half in _HALVES:
-            (output / half / f"{Path(name).name}.png").unlink(missing_ok=True)
+    return [half / f"{Path(name).name}.png" for name in earlier for half in halves] + [output / _MANIFEST]
+
+
+def _make_room(output: Path, earlier: Iterable[Path]) -> None:
+    for half in _HALVES:
+        make_folder(output / half)
+    for path in earlier:
+        path.unlink(missing_ok=True)
 
 
 def _write_pair(output: Path, name: str, photo: Picture, dark: Picture) -> None:

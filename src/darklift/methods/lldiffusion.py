@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
-from pydantic import Field, model_validator
+from pydantic import Field, PositiveInt, model_validator
 from torch import Tensor, nn
 
 from darklift.data.crop import Crop
@@ -35,7 +35,7 @@ class LldiffusionConfig(MethodConfig):
     """The networks' sizes, the training schedule, and the objective's weight; defaults are those published for LOL."""
 
     width: int = Field(default=64, ge=4)
-    multipliers: tuple[int, ...] = Field(default=(1, 1, 2, 2, 4, 4), min_length=2)
+    multipliers: tuple[PositiveInt, ...] = Field(default=(1, 1, 2, 2, 4, 4), min_length=2)
     blocks: int = Field(default=2, ge=1)
     attention_level: int = Field(default=2, ge=0)
     groups: int = Field(default=32, ge=1)
@@ -44,7 +44,7 @@ class LldiffusionConfig(MethodConfig):
     fusion: Literal["attention", "concat"] = "attention"
     """How features are joined in: concatenated, and with channel attention on the result, or without."""
     encoder_width: int = Field(default=16, ge=1)
-    feature_widths: tuple[int, ...] = (512, 512, 256)
+    feature_widths: tuple[PositiveInt, ...] = (512, 512, 256)
     """Channels of the encoder's features, one for each level of the U-Net's way up but the deepest, as many as are
     wanted, and at most one more, which is joined in at the end.
     """
