@@ -244,7 +244,7 @@ class Enhancer:
     def _check(self, strength: float, exposure: object, uncertainty: bool) -> None:
         try:
             is_share = 0 <= float(strength) <= 1
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             is_share = False
         if not is_share:
             raise UsageError(f"strength is {strength!r}, expected 0 (the input) to 1 (fully enhanced)")

@@ -29,21 +29,23 @@ class Aim:
 
 @dataclass(frozen=True)
 class Exposure:
-    """How bright the result should be: ``stops`` from what the model would choose, or a ``mean`` of the coded values.
+    """How bright the result should be: ``stops`` from what the model would choose, or a ``mean`` of the coded values;
+    with neither it is the model's choice, and whether there is anything to do.
 
     A stop is a factor of two in light, as on a camera; light is taken as coded value to the power of 2.2. Raises
     UsageError for more than 10 stops and for a mean outside [0, 1].
     """
 
-    stops: float = 0.0
+    stops: float | None = None
     mean: float | None = None
 
     def __post_init__(self) -> None:
-        if not abs(_number(self.stops)) <= _MAX_STOPS or not (self.mean is None or 0 <= _number(self.mean) <= 1):
+        stops_fit = self.stops is None or abs(_number(self.stops)) <= _MAX_STOPS
+        if not stops_fit or not (self.mean is None or 0 <= _number(self.mean) <= 1):
             raise _no_exposure(f"stops={self.stops!r}, mean={self.mean!r}")
 
     def __str__(self) -> str:
-        return f"{self.stops:+g}" if self.mean is None else f"mean={self.mean:g}"
+        return f"{self.stops or 0.0:+g}" if self.mean is None else f"mean={self.mean:g}"
 
     @classmethod
     def of(cls, wish: Exposure | float | str | None) -> Self:
@@ -64,23 +66,21 @@ class Exposure:
     def aim(self, guess: Guess, brightness: float) -> Aim:
         """What is wanted of a photo of this mean brightness for which the model would choose ``guess``.
 
-        A photo that the model would hardly change is right as it is: it keeps its brightness, and all that it shows, as
-        long as no other exposure was asked for.
+        Where no exposure was asked for, a photo that the model would hardly change is good as it is, and left so.
         """
         if self.mean is not None:
             return Aim(_kept_in_range(Guess(self.mean)), 1.0)
-        brightness = max(brightness, _MEAN_RANGE[0])
-        lift = math.log2(guess.brightness / brightness)
-        need = _rise(abs(lift), *_LEFT_ALONE)
-        wanted = brightness * 2 ** (need * lift + self.stops / _GAMMA)
-        return Aim(_kept_in_range(Guess(wanted, guess.doubt)), max(need, min(abs(self.stops), 1.0)))
+        if self.stops is not None:
+            return Aim(_kept_in_range(replace(guess, brightness=guess.brightness * 2 ** (self.stops / _GAMMA))), 1.0)
+        change = math.log2(guess.brightness / max(brightness, _MEAN_RANGE[0]))
+        return Aim(_kept_in_range(guess), _rise(abs(change), *_LEFT_ALONE))
 
 
 def _number(value: Any) -> float:
     """NaN for what is none."""
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return math.nan
 
 

@@ -232,6 +232,7 @@ class TestJson:
             "width": 26,
             "height": 18,
             "brightness": 0.4,
+            "share": 1.0,
             "steps": 2,
             "notes": [],
         }

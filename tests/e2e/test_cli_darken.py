@@ -3,13 +3,14 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from darklift import Picture, read_image
+from darklift.cli._options import write_json
 from darklift.darken import darken_like, shoot_dark
 from darklift.data import find_pairs
 from darklift.errors import ModelError, UsageError
@@ -90,6 +91,36 @@ def test_pairs_give_way_only_to_new_ones(
     Path("broken.png").write_bytes(b"no picture")
     assert darklift("synth", photos_of_the_second, "pairs", "--overwrite", *options).exit_code == code
     assert written(Path("pairs")) == before
+
+
+def test_a_strangers_file_in_the_way_is_told_before_anything_is_lost(darklift: Darklift, photos: Path) -> None:
+    assert darklift("synth", photos / "0.png", "pairs").exit_code == 0
+    Path("pairs/high/00002_2.png").write_bytes(b"somebody's")
+    before = written(Path("pairs"))
+    result = darklift("synth", photos / "1.png", photos / "2.png", "pairs", "--overwrite")
+    assert result.exit_code == 2
+    assert "is none of an earlier run's, and in the way" in result.stderr
+    assert written(Path("pairs")) == before
+
+
+def test_what_a_killed_run_has_left_can_be_replaced(
+    darklift: Darklift, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def write_and_die(path: Path, content: Any) -> None:
+        if "unfinished" not in content:
+            raise Killed
+        write_json(path, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("darklift.cli._darken.write_json", write_and_die)
+        with pytest.raises(Killed):
+            darklift("synth", photos, "pairs")
+    assert len(find_pairs(Path("pairs"))) == 3
+    assert darklift("synth", photos, "pairs", "--overwrite", "--seed", 5).exit_code == 0
+    assert "seed" in json.loads(Path("pairs/cameras.json").read_text())
 
 
 @pytest.mark.parametrize("account", ['{"pairs": 5}', '{"pairs": [1, 2]}', "[]", "no json"])

@@ -3,6 +3,7 @@ weights.
 """
 
 import argparse
+import datetime
 import os
 import pickle
 import sys
@@ -67,7 +68,9 @@ def foreign_objects() -> Iterator[dict[str, Any]]:
     program.Options = type("Options", (), {"__module__": program.__name__})
     sys.modules[program.__name__] = program
     options = program.Options()
-    options.model = argparse.Namespace(ch=64, ch_mult=[1, 1, 2, 2, 4, 4])
+    options.model = types.SimpleNamespace(
+        made=datetime.datetime(2025, 1, 2, tzinfo=datetime.UTC), ch=64, ch_mult=[1, 1, 2, 2, 4, 4]
+    )
     yield {"config": argparse.Namespace(data="LOL"), "params": options}
     del sys.modules[program.__name__]
 

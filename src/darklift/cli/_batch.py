@@ -126,9 +126,9 @@ class Batch:
         if not self._quiet:
             steps = "1 step" if result.steps == 1 else f"{result.steps} steps"
             say(f"{job.source} -> {job.target} ({width}x{height}, {steps}, {result.seconds:.1f} s)")
-            if result.share < 1:
-                done = f"{result.share:.0%} enhanced" if result.share else "left as it is"
-                say(f"{job.source}: hardly too dark, {done}: --exposure +0.5 makes it brighter all the same")
+            if result.share < 0.995 and wishes.strength:
+                done = f"only {result.share:.0%} enhanced" if result.share >= 0.005 else "left so"
+                say(f"{job.source}: nearly good as it is, {done}: --exposure +0 enhances it all the same")
             for note in picture.metadata.notes:
                 say(f"{job.source}: not kept: {note}")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -59,7 +59,9 @@ def synth(
     from darklift.image import read_image
 
     found = [picture.path for picture in find_pictures(photos, recursive=recursive, output=str(output))]
-    earlier = _check_room(output, overwrite, found)
+    versions = [f"_{version + 1}" for version in range(count)] if count > 1 else [""]
+    names = [[f"{number + 1:05}_{path.stem}{end}" for end in versions] for number, path in enumerate(found)]
+    earlier = _check_room(output, overwrite, found, {name for each in names for name in each})
     cameras: dict[str, Any] = {}
     failed = 0
     try:
@@ -68,11 +70,10 @@ def synth(
                 bar.update(number, len(found), path.name)
                 try:
                     photo = read_image(path)
-                    for version in range(count):
+                    for version, name in enumerate(names[number]):
                         shot = shoot_dark(photo, seed, number * count + version, stops=(min_stops, max_stops))
                         if not cameras:
-                            _make_room(output, earlier)
-                        name = f"{number + 1:05}_{path.stem}" + (f"_{version + 1}" if count > 1 else "")
+                            _make_room(output, earlier, names)
                         _write_pair(output, name, photo, shot.picture)
                         cameras[name] = {"photo": str(path), **shot.to_dict()}
                 except UsageError:
@@ -89,14 +90,15 @@ def synth(
         raise typer.Exit(1)
 
 
-def _check_room(output: Path, overwrite: bool, found: Sequence[Path]) -> list[Path]:
+def _check_room(output: Path, overwrite: bool, found: Sequence[Path], names: Collection[str]) -> list[Path]:
     """What of an earlier run gives way to the first pair of this one, where ``overwrite`` allows it."""
     check_new_file("OUT", output / _MANIFEST, overwrite)
     halves = [output / half for half in _HALVES]
     for half in halves:
         if not overwrite and half.is_dir() and any(half.iterdir()):
             raise UsageError(f"OUT {half} holds files already: choose another folder, or add --overwrite")
-    inside = [path for path in found if path.resolve().parent in {half.resolve() for half in halves}]
+    places = {half.resolve() for half in halves}
+    inside = [path for path in found if places & {path.resolve().parent, path.parent.resolve()}]
     if inside:
         raise UsageError(f"{inside[0]} lies where OUT's pairs go, and would be replaced: choose another OUT")
     try:
@@ -104,15 +106,24 @@ def _check_room(output: Path, overwrite: bool, found: Sequence[Path]) -> list[Pa
         if not isinstance(earlier, dict):
             raise TypeError("its pairs have no names")
     except FileNotFoundError:
-        return []
+        earlier = {}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{output / _MANIFEST} is no account of an earlier run ({error!r}): move it away") from error
-    return [half / f"{Path(name).name}.png" for name in earlier for half in halves] + [output / _MANIFEST]
+    giving_way = [half / f"{Path(name).name}.png" for name in earlier for half in halves]
+    foreign = [half / f"{name}.png" for name in sorted(names) for half in halves]
+    in_the_way = [path for path in foreign if path.exists() and path not in giving_way]
+    if in_the_way:
+        raise UsageError(f"{in_the_way[0]} is none of an earlier run's, and in the way: move it, or choose another OUT")
+    return giving_way
 
 
-def _make_room(output: Path, earlier: Iterable[Path]) -> None:
+def _make_room(output: Path, earlier: Iterable[Path], names: Iterable[Iterable[str]]) -> None:
+    """Both folders, without the earlier pairs; the account names those to come, so that a later run can replace what
+    one that was killed has left.
+    """
     for half in _HALVES:
         make_folder(output / half)
+    write_json(output / _MANIFEST, {"unfinished": True, "pairs": {name: None for each in names for name in each}})
     for path in earlier:
         path.unlink(missing_ok=True)
 

@@ -92,7 +92,8 @@ ExposureOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
         metavar="STOPS",
-        help="Brighter or darker than the model would choose: stops such as +0.5 or -1, or a brightness: mean=0.45.",
+        help="Brighter or darker than the model would choose: stops such as +0.5 or -1, or a brightness: mean=0.45. "
+        "With any, also photos that are good as they are get enhanced.",
         show_default="the model's choice",
     ),
 ]

@@ -109,6 +109,8 @@ _HARMLESS = frozenset(
         ("copyreg", "_reconstructor"),
         ("copy_reg", "_reconstructor"),
         ("_codecs", "encode"),
+        ("types", "SimpleNamespace"),
+        *(("datetime", name) for name in ("date", "datetime", "time", "timedelta", "timezone")),
         *(("collections", name) for name in ("OrderedDict", "defaultdict", "deque", "Counter")),
         *(("pathlib", name) for name in ("Path", "PosixPath", "PurePosixPath", "PureWindowsPath", "WindowsPath")),
         *(
