@@ -601,3 +601,17 @@ def test_weights_too_large_for_half_precision_are_refused() -> None:
     graph = onnx.helper.make_graph([node], "g", values[:1], values[1:], [onnx.numpy_helper.from_array(weights, "w")])
     with pytest.raises(ModelError, match="weight w is too large"):
         export_module._store_in_half(onnx.helper.make_model(graph))
+
+
+def test_the_bundled_model_leaves_a_good_photo_as_it_is_unless_asked() -> None:
+    rows, columns = np.mgrid[0:80, 0:120]
+    waves = [0.5 + 0.4 * np.sin(rows / (9 + channel) + columns / 13) for channel in range(3)]
+    good = Picture(np.stack(waves, axis=2).astype(np.float32))
+    enhancer = Enhancer()
+    left = enhancer.run(good)
+    assert left.share == 0
+    np.testing.assert_array_equal(left.picture.pixels, good.pixels)
+    assert enhancer.run(Picture(good.pixels / 10)).share == 1
+    asked = enhancer.run(good, exposure=-1)
+    assert asked.share == 1
+    assert asked.picture.pixels.mean() < 0.9 * good.pixels.mean()
