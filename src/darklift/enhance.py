@@ -17,7 +17,7 @@ from PIL import Image
 
 from darklift.errors import ImageError, MissingExtraError, UsageError
 from darklift.exposure import Aim, Exposure
-from darklift.image import Picture, from_array, from_pil, padded_length, read_image, to_array, to_pil, write_image
+from darklift.image import Picture, from_array, from_pil, read_image, to_array, to_pil, write_image
 from darklift.overview import describe
 from darklift.restore import OnStep, Sampling, check_memory, restore, tell_of_part
 from darklift.runtime import Model
@@ -179,8 +179,8 @@ class Enhancer:
         if len(sizes) != 1:
             shown = " and ".join(f"{width}x{height}" for height, width in sizes) or "none at all"
             raise UsageError(f"a batch is pictures of one size, got {shown}: call once for each size")
-        if sampling.window is not None and self._fits(sizes[0], sampling.window):
-            sampling = replace(sampling, window=None)
+        if sampling.window is not None and max(self.model.card.padded(sizes[0])) <= sampling.window.side:
+            sampling = replace(sampling, window=None)  # all of it lies in one window, also as the network pads it
         together = len(pictures) if self.model.card.sees_whole and sampling.window is None else 1
         groups = [pictures[start : start + together] for start in range(0, len(pictures), together)]
         results: list[Enhanced] = []
@@ -188,11 +188,6 @@ class Enhancer:
             tell = tell_of_part(on_step, number, len(groups))
             results.extend(self._enhance(group, wish, strength, replace(sampling, on_step=tell)))
         return tuple(results)
-
-    def _fits(self, size: tuple[int, int], window: Window) -> bool:
-        """Whether a picture, padded as the network wants it, lies in one window: then it is worked on as it is."""
-        card = self.model.card
-        return all(padded_length(length, card.size_multiple, card.padding) <= window.side for length in size)
 
     def _enhance(
         self, pictures: Sequence[Picture], wish: Exposure, strength: float, sampling: Sampling

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from darklift.diffusion import Ladder, SamplerPreset, noise_field, sample
-from darklift.image import pad_like, pad_to_multiple, padded_length, to_unit
+from darklift.image import pad_like, pad_to_multiple, to_unit
 from darklift.runtime import Model
 from darklift.runtime.base import FloatArray
 from darklift.runtime.memory import require_memory
@@ -54,7 +54,7 @@ def check_memory(model: Model, size: tuple[int, ...], window: Window | None) -> 
     if not card.sees_whole:
         return
     count, rows, columns = size
-    height, width = (padded_length(length, card.size_multiple, card.padding) for length in (rows, columns))
+    height, width = card.padded((rows, columns))
     needed = count * card.memory(height * width) if window is None else memory_of_windows(card, window)
     many = "" if count == 1 else f"{count} pictures of "
     remedy = "give a --window, such as 512," if window is None else "give a smaller --window,"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -60,8 +60,8 @@ def synth(
 
     found = [picture.path for picture in find_pictures(photos, recursive=recursive, output=str(output))]
     versions = [f"_{version + 1}" for version in range(count)] if count > 1 else [""]
-    names = [[f"{number + 1:05}_{path.stem}{end}" for end in versions] for number, path in enumerate(found)]
-    earlier = _check_room(output, overwrite, found, {name for each in names for name in each})
+    names = [f"{number + 1:05}_{path.stem}{end}" for number, path in enumerate(found) for end in versions]
+    earlier = _check_room(output, overwrite, found, names)
     cameras: dict[str, Any] = {}
     failed = 0
     try:
@@ -70,8 +70,9 @@ def synth(
                 bar.update(number, len(found), path.name)
                 try:
                     photo = read_image(path)
-                    for version, name in enumerate(names[number]):
-                        shot = shoot_dark(photo, seed, number * count + version, stops=(min_stops, max_stops))
+                    for place in range(number * count, (number + 1) * count):
+                        name = names[place]
+                        shot = shoot_dark(photo, seed, place, stops=(min_stops, max_stops))
                         if not cameras:
                             _make_room(output, earlier, names)
                         _write_pair(output, name, photo, shot.picture)
@@ -90,7 +91,7 @@ def synth(
         raise typer.Exit(1)
 
 
-def _check_room(output: Path, overwrite: bool, found: Sequence[Path], names: Collection[str]) -> list[Path]:
+def _check_room(output: Path, overwrite: bool, found: Sequence[Path], names: Iterable[str]) -> set[Path]:
     """What of an earlier run gives way to the first pair of this one, where ``overwrite`` allows it."""
     check_new_file("OUT", output / _MANIFEST, overwrite)
     halves = [output / half for half in _HALVES]
@@ -109,21 +110,21 @@ def _check_room(output: Path, overwrite: bool, found: Sequence[Path], names: Col
         earlier = {}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{output / _MANIFEST} is no account of an earlier run ({error!r}): move it away") from error
-    giving_way = [half / f"{Path(name).name}.png" for name in earlier for half in halves]
-    foreign = [half / f"{name}.png" for name in sorted(names) for half in halves]
-    in_the_way = [path for path in foreign if path.exists() and path not in giving_way]
+    giving_way = {half / f"{Path(name).name}.png" for name in earlier for half in halves}
+    coming = [half / f"{name}.png" for name in names for half in halves]
+    in_the_way = [path for path in coming if path not in giving_way and path.exists()]
     if in_the_way:
         raise UsageError(f"{in_the_way[0]} is none of an earlier run's, and in the way: move it, or choose another OUT")
     return giving_way
 
 
-def _make_room(output: Path, earlier: Iterable[Path], names: Iterable[Iterable[str]]) -> None:
+def _make_room(output: Path, earlier: Iterable[Path], names: Iterable[str]) -> None:
     """Both folders, without the earlier pairs; the account names those to come, so that a later run can replace what
     one that was killed has left.
     """
     for half in _HALVES:
         make_folder(output / half)
-    write_json(output / _MANIFEST, {"unfinished": True, "pairs": {name: None for each in names for name in each}})
+    write_json(output / _MANIFEST, {"unfinished": True, "pairs": dict.fromkeys(names)})
     for path in earlier:
         path.unlink(missing_ok=True)
 

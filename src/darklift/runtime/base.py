@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from darklift.diffusion import SamplerPreset
 from darklift.errors import ModelError, UsageError
-from darklift.image import Padding
+from darklift.image import Padding, padded_length
 from darklift.overview import Overview
 from darklift.runtime.memory import free_memory
 
@@ -73,6 +73,11 @@ class ModelCard:
     def memory(self, pixels: int) -> float:
         """Bytes that a step needs at its peak for a piece of so many pixels, beside the picture itself."""
         return self.bytes_per_pixel * pixels + self.bytes_per_pixel_pair * pixels**2
+
+    def padded(self, size: tuple[int, int]) -> tuple[int, int]:
+        """What (rows, columns) become for the network."""
+        rows, columns = (padded_length(length, self.size_multiple, self.padding) for length in size)
+        return rows, columns
 
     def preset(self, name: str | None = None) -> SamplerPreset:
         """The preset called ``name``, or the default one. Raises UsageError."""
