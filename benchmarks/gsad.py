@@ -2,8 +2,8 @@
 
 Three tables, each measured in one run, the rows of a table in turn: seconds a sampling step by precision;
 seconds of the structure term of a training step (batch 8, crops of 96), ours against a literal version that clusters
-inside the step and takes each cluster's singular values by itself; and seconds of that whole training step, where the
-literal version also keeps channels first and builds attention's matrix of all pairs.
+inside the step and takes each cluster's singular values by itself; and seconds of that whole training step by
+precision, where the literal version also keeps channels first and builds attention's matrix of all pairs.
 """
 
 from __future__ import annotations
@@ -113,47 +113,45 @@ def training_step(method: Gsad, repeat: int) -> None:
         medians(
             repeat,
             **{
-                "literal": _Step(method, batch, torch.contiguous_format, attention=literal_attention, structure=True),
-                "ours with the literal structure term": _Step(method, batch, structure=True),
-                "ours": _Step(method, batch),
+                "literal, fp32": _Step(method, batch, literal=True),
+                "ours, fp32": _Step(method, batch),
+                "literal, bf16": _Step(method, batch, literal=True, dtype=torch.bfloat16),
+                "ours, bf16": _Step(method, batch, dtype=torch.bfloat16),
             },
         ),
     )
 
 
 class _Step:
-    """A training step of stage 2 on networks of its own, with this or that part done literally."""
+    """A training step of stage 2 on networks of its own. dtype: of autocast, None for float32 throughout."""
 
     def __init__(
-        self,
-        method: Gsad,
-        batch: Mapping[str, Tensor],
-        memory_format: torch.memory_format = torch.channels_last,
-        *,
-        attention: Callable[[Tensor, Tensor, Tensor], Tensor] = F.scaled_dot_product_attention,
-        structure: bool = False,
+        self, method: Gsad, batch: Mapping[str, Tensor], *, literal: bool = False, dtype: torch.dtype | None = None
     ) -> None:
-        self.objective, self.batch = method.stages[1].objective, batch
+        self.objective, self.batch, self.dtype = method.stages[1].objective, batch, dtype
+        memory_format = torch.contiguous_format if literal else torch.channels_last
         self.net = copy.deepcopy(method.net).train().to(memory_format=memory_format)
         self.teacher = copy.deepcopy(method.net).eval().requires_grad_(False).to(memory_format=memory_format)
         self.optimizer = torch.optim.AdamW(self.net.parameters(), fused=True)
+        self.attention = literal_attention if literal else F.scaled_dot_product_attention
         self.structure: dict[str, Callable[..., object]] = {
             "cluster_spectra": cluster_spectra,
             "structure_term": structure_term,
         }
-        if structure:
+        if literal:
             self.structure = {
                 "cluster_spectra": lambda x_next, *_: x_next,
                 "structure_term": lambda _, x_next, __: literal_structure(batch["x0"], x_next, method.config),
             }
-        self.attention = attention
 
     def __call__(self) -> None:
         with (
             mock.patch.multiple("darklift.methods.gsad", **self.structure),
             mock.patch.object(F, "scaled_dot_product_attention", self.attention),
         ):
-            torch.stack(list(self.objective(self.net, self.batch, self.teacher).values())).sum().backward()
+            with torch.autocast("cpu", self.dtype, enabled=self.dtype is not None):
+                losses = list(self.objective(self.net, self.batch, self.teacher).values())
+            torch.stack(losses).sum().backward()
         self.optimizer.step()
         self.optimizer.zero_grad()
 

@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from darklift.nets.norm import GroupNorm
+
 __all__ = ["ChannelAttention", "ResidualBlock", "SelfAttention", "UNet", "UNetConfig", "wave_embedding"]
 
 
@@ -57,10 +59,10 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, channels_in: int, channels: int, config: UNetConfig, *, embedded: bool, attention: bool) -> None:
         super().__init__()
-        self.norm1 = nn.GroupNorm(config.groups, channels_in, config.norm_eps)
+        self.norm1 = GroupNorm(config.groups, channels_in, config.norm_eps)
         self.conv1 = nn.Conv2d(channels_in, channels, 3, padding=1)
         self.level = nn.Linear(config.embedding, channels) if embedded else None
-        self.norm2 = nn.GroupNorm(config.groups, channels, config.norm_eps)
+        self.norm2 = GroupNorm(config.groups, channels, config.norm_eps)
         self.dropout = nn.Dropout(config.dropout)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
         self.shortcut = nn.Conv2d(channels_in, channels, 1) if channels_in != channels else nn.Identity()
@@ -80,7 +82,7 @@ class SelfAttention(nn.Module):
 
     def __init__(self, channels: int, config: UNetConfig) -> None:
         super().__init__()
-        self.norm = nn.GroupNorm(config.groups, channels, config.norm_eps)
+        self.norm = GroupNorm(config.groups, channels, config.norm_eps)
         self.qkv = nn.Conv2d(channels, 3 * channels, 1, bias=config.attention_bias)
         self.out = nn.Conv2d(channels, channels, 1)
 
@@ -166,7 +168,7 @@ class UNet(nn.Module):
 
     def make_head(self) -> nn.Sequential:
         """From the last feature map to a picture of three channels."""
-        norm = nn.GroupNorm(self.config.groups, self.channels_out, self.config.norm_eps)
+        norm = GroupNorm(self.config.groups, self.channels_out, self.config.norm_eps)
         return nn.Sequential(norm, nn.SiLU(), nn.Conv2d(self.channels_out, 3, 3, padding=1))
 
     def last_features(self, x: Tensor, level: Tensor | None = None, fused: Sequence[Tensor] = ()) -> Tensor:
