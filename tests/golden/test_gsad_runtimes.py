@@ -10,6 +10,7 @@ import torch
 from darklift import Enhancer, Picture
 from darklift.errors import ImageError
 from darklift.export import export_method
+from darklift.methods.compact import Compact, CompactConfig
 from darklift.methods.gsad import Gsad, GsadConfig
 from darklift.runtime.torch import torch_model
 
@@ -40,7 +41,7 @@ def test_onnx_and_torch_agree(
 ) -> None:
     one, other = (
         enhancer.run(dark(*size), preset=preset, steps=4, seed=3, window=window, uncertainty=True)
-        for enhancer in (Enhancer(torch_model(method, {})), Enhancer(exported))
+        for enhancer in (Enhancer(torch_model(method, {}, precision="fp32")), Enhancer(exported))
     )
     assert one.picture.size == size
     np.testing.assert_allclose(one.picture.pixels, other.picture.pixels, atol=1e-4)
@@ -55,11 +56,11 @@ def test_the_card_says_what_it_takes(method: Gsad, exported: Path) -> None:
     assert card["sees_whole"] is True
     assert card["bytes_per_pixel"] == method.bytes_per_pixel > 0
     assert card["bytes_per_pixel_pair"] == method.bytes_per_pixel_pair > 0
-    assert torch_model(method, {}).card.bytes_per_pixel_pair == 0, "torch's attention is fused"
+    assert torch_model(method, {}, precision="fp32").card.bytes_per_pixel_pair == 0, "torch's attention is fused"
 
 
 def test_windows_of_the_whole_are_the_whole_and_small_ones_are_not(method: Gsad) -> None:
-    enhancer, picture = Enhancer(torch_model(method, {})), dark(32, 32)
+    enhancer, picture = Enhancer(torch_model(method, {}, precision="fp32")), dark(32, 32)
     whole = enhancer.run(picture, steps=4).picture.pixels
     np.testing.assert_array_equal(enhancer.run(picture, steps=4, window=40).picture.pixels, whole)
     assert np.abs(enhancer.run(picture, steps=4, window=16).picture.pixels - whole).max() > 1e-3
@@ -68,7 +69,7 @@ def test_windows_of_the_whole_are_the_whole_and_small_ones_are_not(method: Gsad)
 @pytest.mark.parametrize("backend", ["torch", "onnx"])
 @pytest.mark.parametrize("window", [None, 16])
 def test_a_picture_is_the_same_in_any_batch(method: Gsad, exported: Path, backend: str, window: int | None) -> None:
-    enhancer = Enhancer(torch_model(method, {}) if backend == "torch" else exported)
+    enhancer = Enhancer(torch_model(method, {}, precision="fp32") if backend == "torch" else exported)
     rng, told = np.random.default_rng(5), []
     pictures = [Picture(rng.random((24, 40, 3), dtype=np.float32) * 0.2) for _ in range(3)]
     batch = enhancer.run_batch(
@@ -84,8 +85,26 @@ def test_a_picture_is_the_same_in_any_batch(method: Gsad, exported: Path, backen
         np.testing.assert_allclose(made.uncertainty, alone.uncertainty, atol=1e-4)
 
 
+@pytest.mark.parametrize(("has_bf16", "backend"), [(True, "torch bf16"), (False, "torch")])
+def test_what_predicts_noise_is_computed_in_bf16_where_the_processor_has_it(
+    method: Gsad, monkeypatch: pytest.MonkeyPatch, has_bf16: bool, backend: str
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": has_bf16})
+    assert torch_model(method, {}, "cpu").card.backend == backend
+    assert torch_model(method, {}, "cpu", "fp32").card.backend == "torch"
+    assert torch_model(Compact(CompactConfig()), {}, "cpu").card.backend == "torch", "it predicts the picture itself"
+
+
+def test_bf16_makes_nearly_the_picture_that_float32_makes(method: Gsad) -> None:
+    one, other = (
+        Enhancer(torch_model(method, {}, "cpu", precision)).run(dark(24, 40), steps=4).picture.pixels
+        for precision in ("bf16", "fp32")
+    )
+    assert 0 < np.abs(one - other).mean() < 0.01
+
+
 def test_a_batch_needs_the_memory_of_all(method: Gsad) -> None:
-    model = torch_model(method, {})
+    model = torch_model(method, {}, precision="fp32")
     enhancer, picture = Enhancer(model), dark(32, 32)
     side = 32 + method.size_multiple  # padded as published: on to the next multiple
     model.free_memory = lambda: int(2.5 * model.card.memory(side**2))  # type: ignore[method-assign]

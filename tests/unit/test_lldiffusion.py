@@ -205,7 +205,7 @@ def dark_picture(height: int, width: int) -> np.ndarray:
 def test_a_picture_of_any_size_is_enhanced(changes: dict[str, Any]) -> None:
     method = make(**changes)
     method.net.eval()
-    enhance = Enhancer(torch_model(method, {}))
+    enhance = Enhancer(torch_model(method, {}, precision="fp32"))
     for height, width in ((1, 1), (37, 53), (4, 8)):
         dark = dark_picture(height, width)
         bright = enhance(dark, steps=2)
@@ -214,7 +214,7 @@ def test_a_picture_of_any_size_is_enhanced(changes: dict[str, Any]) -> None:
 
 
 def test_the_same_seed_gives_the_same_picture(tiny: Lldiffusion) -> None:
-    enhance, dark = Enhancer(torch_model(tiny, {})), dark_picture(20, 24)
+    enhance, dark = Enhancer(torch_model(tiny, {}, precision="fp32")), dark_picture(20, 24)
     assert np.array_equal(enhance(dark, steps=3, seed=5), enhance(dark, steps=3, seed=5))
     assert not np.array_equal(enhance(dark, steps=3, seed=5), enhance(dark, steps=3, seed=6))
 
@@ -255,7 +255,7 @@ def test_reflection_is_torch_s_and_numpy_s(amount: int) -> None:
 def test_an_exported_model_gives_what_torch_gives(tmp_path: Path, changes: dict[str, Any]) -> None:
     method = make(multipliers=(1, 2), attention_level=1, feature_widths=(8, 8), **changes)
     method.net.eval()
-    enhance = Enhancer(torch_model(method, {}))
+    enhance = Enhancer(torch_model(method, {}, precision="fp32"))
     exported = Enhancer(export_method(method, tmp_path / "model", name="tiny", info={}))
     for height, width in ((1, 1), (37, 53), (24, 16)):
         dark = dark_picture(height, width)

@@ -75,7 +75,7 @@ def evaluate(
     stride: StrideOption = None,
     backend: BackendOption = Backend.AUTO,
     device: DeviceOption = "auto",
-    precision: PrecisionOption = Precision.AUTO,
+    precision: PrecisionOption = Precision.FP32,
 ) -> None:
     """Score a model: PSNR and SSIM over pairs, plain and GT-mean side by side.
 

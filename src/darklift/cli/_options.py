@@ -129,7 +129,12 @@ DeviceOption: TypeAlias = Annotated[
     typer.Option(metavar="NAME", help="cpu, cuda, coreml, directml, or as torch names it.", rich_help_panel=_RUNNING),
 ]
 PrecisionOption: TypeAlias = Annotated[
-    Precision, typer.Option(help="Of checkpoints on torch; auto is fp32.", rich_help_panel=_RUNNING)
+    Precision,
+    typer.Option(
+        help="Of checkpoints on torch. auto: bf16 where this device computes in it and the network predicts noise, "
+        "else fp32.",
+        rich_help_panel=_RUNNING,
+    ),
 ]
 OverwriteOption: TypeAlias = Annotated[bool, typer.Option("--overwrite", help="Replace files that are there already.")]
 

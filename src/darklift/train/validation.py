@@ -33,7 +33,7 @@ class Validator:
 
         Plain PSNR mostly tells how the photographer's exposure was guessed, so it does not choose.
         """
-        enhancer = Enhancer(torch_model(method, {"model": f"step {step}"}))
+        enhancer = Enhancer(torch_model(method, {"model": f"step {step}"}, precision="fp32"))
         mean = evaluate(enhancer, self.pairs).mean
         self._save_samples(enhancer, method, step)
         scores = {
