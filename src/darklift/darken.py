@@ -55,9 +55,9 @@ def darken_like(photo: Picture, like: Picture, checkpoint: Path, *, seed: int = 
     size; so pictures of alike composition do best. It was taught by an L1 term, to which noise is nothing to be learnt,
     and makes none: Gaussian noise as strong as that of ``like`` (:func:`noise_level`), times ``noise``, is drawn from
     ``seed``. Alpha and metadata stay. Raises ModelError for a checkpoint without DGNET, ImageError where there is too
-    little memory, UsageError for a ``noise`` below 0.
+    little memory, UsageError for a ``noise`` below 0 or infinite.
     """
-    if not noise >= 0:
+    if not 0 <= noise < np.inf:
         raise UsageError(f"noise is {noise!r}, expected 0 (none) or more, 1 being as noisy as the dark picture")
     import torch
     from PIL import Image

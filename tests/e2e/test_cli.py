@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from darklift.enhance import Enhancer
+from darklift.errors import ImageError
 
 if TYPE_CHECKING:
     from typer.testing import Result
@@ -102,6 +103,17 @@ class TestOneResult:
             unsure, bright = np.asarray(drawn)[:18, :26], np.asarray(night).mean(axis=2)
         assert np.corrcoef(unsure[..., 1].ravel(), bright.ravel())[0, 1] > 0.8, "green rises through the colours"
         assert files_below(tmp_path) == ["maps/night.png", "night.png", "night_enhanced.png"]
+
+    def test_a_map_that_cannot_be_written_leaves_no_picture(
+        self, darklift: Darklift, make_photos: MakePhotos, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        def refuse(*_: object) -> None:
+            raise ImageError("cannot write the map")
+
+        make_photos(["night.png"])
+        monkeypatch.setattr("darklift.cli._batch.draw_heatmap", refuse)
+        assert darklift("enhance", "night.png", "--uncertainty", "map.png").exit_code == 1
+        assert files_below(tmp_path) == ["night.png"]
 
     def test_windows(self, darklift: Darklift, make_photos: MakePhotos) -> None:
         make_photos(["night.png"])

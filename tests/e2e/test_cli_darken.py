@@ -202,6 +202,13 @@ def test_a_photo_is_darkened_by_dgnet_at_its_own_size(darklift: Darklift, photos
     assert "exists already" in again.stderr
 
 
+@pytest.mark.parametrize("noise", [-1.0, float("inf"), float("nan")])
+def test_noise_that_cannot_be(photos: Path, checkpoint: Path, noise: float) -> None:
+    photo = read_image(photos / "0.png")
+    with pytest.raises(UsageError, match=r"noise is .*, expected 0 \(none\) or more"):
+        darken_like(photo, photo, checkpoint, noise=noise)
+
+
 def test_models_that_cannot_darken_are_refused(photos: Path, tmp_path: Path) -> None:
     photo = read_image(photos / "0.png")
     bare = save_tiny(tmp_path / "bare.safetensors", dgnet_width=0)

@@ -61,7 +61,8 @@ def test_both_stages_train_and_the_second_resumes_with_its_teacher(
     with pytest.raises(KeyboardInterrupt):
         train(second, tmp_path / "stopped", progress=stopped)
     weights.unlink()  # the teacher is in the saved state
-    train(second, tmp_path / "stopped", resume=True, progress=resumed)
+    without = settings(recipe_file, paired_data, "train.stage=structure")
+    train(without, tmp_path / "stopped", resume=True, progress=resumed)
     assert {**stopped.losses, **resumed.losses} == straight.losses
 
     model = tmp_path / "stopped" / "last.safetensors"

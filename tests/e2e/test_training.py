@@ -3,6 +3,7 @@
 Losses are compared with ``==``: a run that goes on must do the very same arithmetic.
 """
 
+import errno
 import json
 import multiprocessing
 import os
@@ -24,6 +25,7 @@ from accelerate.state import AcceleratorState
 from darklift import Enhancer, read_image
 from darklift.checkpoint import build_method, load_checkpoint
 from darklift.errors import ConfigError, TrainingError
+from darklift.files import write_atomically
 from darklift.methods import Stage
 from darklift.methods.compact import Compact
 from darklift.train import Recipe, load_recipe, train
@@ -263,6 +265,23 @@ def test_the_second_signal_stops_at_once(tiny_recipe: MakeRecipe, tmp_path: Path
         run(recipe, tmp_path, step3=twice)
     assert not (tmp_path / "state.pt").exists()
     assert list(run(recipe, tmp_path).losses) == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_full_disk_is_told_and_keeps_what_was_saved_before(
+    tiny_recipe: MakeRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(tiny_recipe("train.steps=1", NO_VALIDATION), tmp_path)
+    before = (tmp_path / "state.pt").read_bytes()
+
+    def fill_up(path: Path, data: bytes) -> None:
+        if path.name == "state.pt":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write_atomically(path, data)
+
+    monkeypatch.setattr("darklift.train.run.write_atomically", fill_up)
+    with pytest.raises(TrainingError, match=r"cannot write in .*No space left.*make room.*--resume"):
+        run(tiny_recipe("train.steps=2", NO_VALIDATION), tmp_path, resume=True)
+    assert (tmp_path / "state.pt").read_bytes() == before
 
 
 def test_training_works_in_a_thread(tiny_recipe: MakeRecipe, tmp_path: Path) -> None:

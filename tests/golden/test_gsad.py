@@ -113,7 +113,7 @@ def test_a_converted_file_enhances_pictures(converted: Path) -> None:
     assert np.isfinite(bright).all()
 
 
-@pytest.mark.parametrize("change", ["missing", "surplus", "misshapen"])
+@pytest.mark.parametrize("change", ["missing", "surplus", "misshapen", "NaN"])
 def test_a_file_that_does_not_fit_is_refused_with_what_does_not(released: Path, tmp_path: Path, change: str) -> None:
     content = torch.load(released, weights_only=True)
     key = "module.denoise_fn.mid.0.attn.out.bias"
@@ -121,8 +121,10 @@ def test_a_file_that_does_not_fit_is_refused_with_what_does_not(released: Path, 
         del content[key]
     elif change == "surplus":
         content["module.denoise_fn.extra.weight"] = torch.zeros(3)
-    else:
+    elif change == "misshapen":
         content[key] = torch.zeros(3)
+    else:
+        content[key][1] = torch.nan
     path = tmp_path / "other.pth"
     torch.save(content, path)
     named = "extra.weight" if change == "surplus" else "middle.0.attention.out.bias|mid.0.attn.out.bias"

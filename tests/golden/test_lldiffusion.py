@@ -406,6 +406,50 @@ def test_a_whole_file_with_something_harmful_in_it_is_refused(
     assert not (tmp_path / "out.safetensors").exists()
 
 
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("torch", "load"),
+        ("torch.hub", "load"),
+        ("torch.serialization", "os.system"),
+        ("torch.serialization", "os.PathLike"),
+        ("torch.nn.functional", "os.system"),
+        ("numpy", "load"),
+        ("numpy.testing._private.utils", "runstring"),
+        ("numpy._core.multiarray", "fromfile"),
+    ],
+)
+def test_functions_of_libraries_that_a_checkpoint_has_no_use_for_are_refused(
+    tmp_path: Path, module: str, name: str
+) -> None:
+    data = b"\x80\x04" + b"".join(b"\x8c" + bytes([len(text)]) + text.encode() for text in (module, name)) + b"\x93)R."
+    with zipfile.ZipFile(tmp_path / "bad.pth", "w") as file:
+        file.writestr("archive/data.pkl", data)
+    with pytest.raises(ModelError, match=rf"it names {module}\.{name}, which no checkpoint needs"):
+        convert_lldiffusion(tmp_path / "bad.pth", tmp_path / "out.safetensors")
+
+
+def test_what_training_programs_keep_beside_the_weights_is_no_harm(
+    weights: OrderedDict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    net = torch.nn.Conv2d(1, 1, 1)
+    beside = {
+        "optimizer": torch.optim.Adam(net.parameters()),
+        "net": net,
+        "numbers": (np.float32(1), np.zeros(3), np.random.default_rng(0), np.random.RandomState(0)),
+        "formats": (torch.float16, torch.device("cpu"), torch.Size([1]), np.dtype("f4")),
+        "activation": torch.nn.functional.relu,
+        "spectrum": torch.zeros(2, dtype=torch.complex64),
+        "sparse": torch.eye(2).to_sparse(),
+        "tiny": torch.zeros(2, dtype=torch.float8_e5m2),
+    }
+    torch.save({"state_dict": weights, **beside}, tmp_path / "best.pth")
+    with ReleasedFile(tmp_path / "best.pth") as file:
+        assert set(file.content["state_dict"]) == set(weights)
+        with pytest.raises(ModelError, match="format that darklift does not read"):
+            file.load({"spectrum": file.content["spectrum"]})
+
+
 def test_tensors_that_reach_beyond_their_storage_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "bad.pth"
     torch.save({"a": torch.zeros(4)}, path)

@@ -102,14 +102,14 @@ class Batch:
             uncertainty=job.map is not None,
             on_step=on_step,
         )
+        if job.map is not None and result.uncertainty is not None:  # first: a picture that is there is done in full
+            make_folder(job.map.parent)
+            heatmap = draw_heatmap(result.uncertainty, "sure", "unsure")
+            write_image(heatmap, job.map, overwrite=saving.overwrite)
         make_folder(job.target.parent)
         write_image(
             result.picture, job.target, quality=saving.quality, lossless=saving.lossless, overwrite=saving.overwrite
         )
-        if job.map is not None and result.uncertainty is not None:
-            make_folder(job.map.parent)
-            heatmap = draw_heatmap(result.uncertainty, "sure", "unsure")
-            write_image(heatmap, job.map, overwrite=saving.overwrite)
         height, width = picture.size
         self._account(
             job,

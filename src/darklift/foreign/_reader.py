@@ -2,13 +2,14 @@
 
 Released files hold objects of the programs that wrote them. To rebuild such an object, a pickle calls whatever it
 names; here every name but a handful stands for :class:`Inert`, so that nothing is imported and nothing is called. A
-name of Python's own library that no checkpoint has use for, ``os.system`` say, is a sign of malice: such a file is
-refused.
+name of Python's own library, torch or numpy that no checkpoint has use for, ``os.system`` or ``torch.load`` say, is a
+sign of malice: such a file is refused.
 """
 
 from __future__ import annotations
 
 import pickle
+import re
 import sys
 import zipfile
 from collections.abc import Mapping
@@ -65,8 +66,10 @@ class _Dict(dict[Any, Any]):
 
 
 class _Storage(NamedTuple):
+    """dtype: None for numbers of a kind that no network of ours has."""
+
     name: str
-    dtype: torch.dtype
+    dtype: torch.dtype | None
 
 
 class StoredTensor(Inert):
@@ -124,20 +127,36 @@ _HARMLESS = frozenset(
     }
 )
 """What checkpoints hold of Python's own library."""
+_PYTHONS_OWN = {*sys.stdlib_module_names, "__builtin__", "copy_reg"}
+_HARMLESS_FUNCTIONS = re.compile(
+    r"torch\.(device|(_utils\._rebuild|storage\._load_from_bytes|serialization\._get_layout|nn\.functional\.)\w*)"
+    r"|numpy\.(dtype|ndarray|random\.\w+\.__\w+|_?core\.multiarray\.(scalar|_reconstruct))"
+)
+"""What checkpoints hold of torch and numpy besides classes and number formats."""
+
+
+def _may_be_named(module: str, name: str) -> bool:
+    library = module.partition(".")[0]
+    if library in _PYTHONS_OWN:
+        return (module, name) in _HARMLESS
+    if library not in ("torch", "numpy"):
+        return True  # of a program that is not here
+    is_class = all(part.lstrip("_")[:1].isupper() for part in name.split("."))
+    is_format = module == "torch" and isinstance(getattr(torch, name, None), torch.dtype)
+    return is_class or is_format or _HARMLESS_FUNCTIONS.fullmatch(f"{module}.{name}") is not None
 
 
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        is_pythons_own = module.partition(".")[0] in {*sys.stdlib_module_names, "__builtin__", "copy_reg"}
-        if is_pythons_own and (module, name) not in _HARMLESS:
+        if not _may_be_named(module, name):
             raise pickle.UnpicklingError(f"it names {module}.{name}, which no checkpoint needs: it may be malicious")
         return _KNOWN.get((module, name), Inert)
 
     def persistent_load(self, identity: Any) -> _Storage:
         kind, dtype, name, *_ = identity
-        if kind != "storage" or not isinstance(dtype, torch.dtype):
+        if kind != "storage":
             raise pickle.UnpicklingError(f"an unknown kind of storage, {kind!r}")
-        return _Storage(name, dtype)
+        return _Storage(name, dtype if isinstance(dtype, torch.dtype) else None)
 
 
 class ReleasedFile:
@@ -178,10 +197,11 @@ class ReleasedFile:
             raise self._unreadable(error) from error
 
     def _load(self, stored: StoredTensor) -> Tensor:
-        data = bytearray(self._archive.read(f"{self._root}data/{stored.storage.name}"))
-        flat = (
-            torch.frombuffer(data, dtype=stored.storage.dtype) if data else torch.empty(0, dtype=stored.storage.dtype)
-        )
+        name, dtype = stored.storage
+        if dtype is None:
+            raise ValueError("the numbers of a tensor are in a format that darklift does not read")
+        data = bytearray(self._archive.read(f"{self._root}data/{name}"))
+        flat = torch.frombuffer(data, dtype=dtype) if data else torch.empty(0, dtype=dtype)
         tensor = flat.as_strided(stored.shape, stored.strides, stored.offset)
         return tensor.float() if tensor.is_floating_point() else tensor
 

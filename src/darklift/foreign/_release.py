@@ -45,7 +45,8 @@ def load_released(
     """Put the released tensors into the method's network.
 
     names: ours -> theirs, several of which make one of ours, one after another along the first axis. left_out: whether
-    a released tensor has no place in ours. Raises ModelError, which names what is missing, too many or misshapen.
+    a released tensor has no place in ours. Raises ModelError, which names what is missing, too many, misshapen or not
+    finite.
     """
     expected = method.net.state_dict()
     wanted = {theirs: ours for ours, parts in names.items() for theirs in parts}
@@ -64,6 +65,11 @@ def load_released(
         told = "; ".join(_list(what, keys) for what, keys in problems.items() if keys)
         raise ModelError(f"{file.source} is no {method.name} checkpoint: {told}")
     tensors = file.load({theirs: released[theirs] for theirs in wanted})
+    broken = [theirs for theirs, tensor in tensors.items() if not tensor.isfinite().all()]
+    if broken:
+        raise ModelError(
+            f"{file.source} holds NaN or infinite weights ({broken[0]}): its training went wrong, or download it again"
+        )
     joined = {ours: torch.cat([tensors.pop(theirs) for theirs in parts]) for ours, parts in names.items()}
     load_weights(method, joined, str(file.source))
 

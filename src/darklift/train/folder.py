@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,14 +19,17 @@ _LOCK = ".lock"
 
 @contextlib.contextmanager
 def run_folder(folder: Path) -> Iterator[None]:
-    """One run at a time in a folder; the system frees the lock when its holder dies. Raises TrainingError."""
+    """One run at a time in a folder; the system frees the lock when its holder dies. Raises TrainingError, also where
+    what is done inside finds the disk full.
+    """
     is_new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise TrainingError(f"cannot make the run folder {folder} ({error.strerror}): choose another") from error
     if int(os.environ.get("RANK", 0)):  # of several processes, the first one holds it
-        yield
+        with _told_of_a_full_disk(folder):
+            yield
         return
     lock = FileLock(folder / _LOCK, timeout=0)
     try:
@@ -35,9 +39,23 @@ def run_folder(folder: Path) -> Iterator[None]:
             f"another process is training in {folder}: wait for it, or choose another --run folder"
         ) from None
     try:
-        yield
+        with _told_of_a_full_disk(folder):
+            yield
     finally:
         lock.release()
         if is_new and [path.name for path in folder.iterdir()] == [_LOCK]:
             (folder / _LOCK).unlink()
             folder.rmdir()
+
+
+@contextlib.contextmanager
+def _told_of_a_full_disk(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise TrainingError(
+            f"cannot write in {folder} ({error.strerror}): make room; what was saved before is whole: go on with "
+            "--resume"
+        ) from error

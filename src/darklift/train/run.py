@@ -82,7 +82,7 @@ class _Run:
         self.accelerator = Accelerator(mixed_precision=recipe.train.precision, cpu=not torch.cuda.is_available())
         torch.manual_seed(recipe.train.seed)
         self.method: Method = _build(recipe)
-        self.stage = _choose_stage(self.method, recipe.train)
+        self.stage = _choose_stage(self.method, recipe.train, resumed=saved is not None)
         _check_crops(recipe.train, self.method, self.stage)
         if saved is None and recipe.train.initial is not None:
             load_weights(self.method, _initial_weights(self.method, recipe.train.initial), recipe.train.initial)
@@ -330,12 +330,12 @@ def _read_state(folder: Path) -> dict[str, Any]:
     return state
 
 
-def _choose_stage(method: Method, config: TrainConfig) -> Stage:
+def _choose_stage(method: Method, config: TrainConfig, *, resumed: bool) -> Stage:
     stages = {stage.name: stage for stage in method.stages}
     name = config.stage or method.stages[0].name
     if name not in stages:
         raise ConfigError(f"train.stage is {name!r}: method {method.name} has the stages {', '.join(stages)}")
-    if stages[name].teacher and config.initial is None:
+    if stages[name].teacher and config.initial is None and not resumed:  # a resumed run has its teacher with it
         raise ConfigError(
             f"stage {name} goes on from another stage's weights: give its checkpoint as train.initial, such as "
             "runs/first/best.safetensors"
