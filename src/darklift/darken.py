@@ -55,10 +55,10 @@ def darken_like(photo: Picture, like: Picture, checkpoint: Path, *, seed: int = 
     size; so pictures of alike composition do best. It was taught by an L1 term, to which noise is nothing to be learnt,
     and makes none: Gaussian noise as strong as that of ``like`` (:func:`noise_level`), times ``noise``, is drawn from
     ``seed``. Alpha and metadata stay. Raises ModelError for a checkpoint without DGNET, ImageError where there is too
-    little memory, UsageError for a ``noise`` below 0 or infinite.
+    little memory, UsageError for a ``noise`` that is not from 0 to 100.
     """
-    if not 0 <= noise < np.inf:
-        raise UsageError(f"noise is {noise!r}, expected 0 (none) or more, 1 being as noisy as the dark picture")
+    if not 0 <= noise <= 100:
+        raise UsageError(f"noise is {noise!r}, expected 0 (none) to 100, 1 being as noisy as the dark picture")
     import torch
     from PIL import Image
 

@@ -46,3 +46,11 @@ def test_a_target_that_cannot_be_is_told_before_anything_is_read(
     assert result.exit_code == 2
     assert message in result.stderr
     assert (tmp_path / "released.pth").read_bytes() == b"no checkpoint"
+
+
+def test_without_a_name_the_result_stands_beside_the_release(darklift: "Callable[..., Result]", tmp_path: Path) -> None:
+    for name in ("released.pth", "released.safetensors"):
+        (tmp_path / name).write_bytes(b"no checkpoint")
+    result = darklift("convert", "gsad", "released.pth")
+    assert result.exit_code == 2
+    assert "released.safetensors exists already" in result.stderr

@@ -123,6 +123,21 @@ def test_what_a_killed_run_has_left_can_be_replaced(
     assert "seed" in json.loads(Path("pairs/cameras.json").read_text())
 
 
+def test_earlier_pairs_stay_known_while_they_are_taken_away(
+    darklift: Darklift, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert darklift("synth", photos, "pairs").exit_code == 0
+
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", stop)
+        darklift("synth", photos / "1.png", "pairs", "--overwrite")
+    assert darklift("synth", photos / "1.png", "pairs", "--overwrite").exit_code == 0
+    assert len(find_pairs(Path("pairs"))) == 1
+
+
 @pytest.mark.parametrize("account", ['{"pairs": 5}', '{"pairs": [1, 2]}', "[]", "no json"])
 def test_an_account_that_is_none_is_told(darklift: Darklift, photos: Path, account: str) -> None:
     assert darklift("synth", photos, "pairs").exit_code == 0
@@ -202,10 +217,10 @@ def test_a_photo_is_darkened_by_dgnet_at_its_own_size(darklift: Darklift, photos
     assert "exists already" in again.stderr
 
 
-@pytest.mark.parametrize("noise", [-1.0, float("inf"), float("nan")])
+@pytest.mark.parametrize("noise", [-1.0, 101.0, float("inf"), float("nan")])
 def test_noise_that_cannot_be(photos: Path, checkpoint: Path, noise: float) -> None:
     photo = read_image(photos / "0.png")
-    with pytest.raises(UsageError, match=r"noise is .*, expected 0 \(none\) or more"):
+    with pytest.raises(UsageError, match=r"noise is .*, expected 0 \(none\) to 100"):
         darken_like(photo, photo, checkpoint, noise=noise)
 
 

@@ -10,6 +10,7 @@ from darklift import Enhancer, read_image
 from darklift.checkpoint import load_checkpoint
 from darklift.darken import darken_like, noise_level
 from darklift.data import find_pairs
+from darklift.errors import ConfigError
 from darklift.train import Recipe, load_recipe, train
 from training import Watch, interrupt
 
@@ -73,6 +74,13 @@ def test_both_stages_train_and_a_stopped_run_goes_on_as_if_it_had_not(paired_dat
 
     dark = np.full((20, 30, 3), 20, np.uint8)
     assert Enhancer(model)(dark, steps=2).shape == dark.shape
+
+
+def test_the_frozen_stage_wants_the_first_stages_weights(paired_data: Path, tmp_path: Path) -> None:
+    recipe_file = tmp_path / "lldiffusion.toml"
+    recipe_file.write_text(RECIPE)
+    with pytest.raises(ConfigError, match=r"stage frozen goes on from another stage's weights.*train\.initial"):
+        train(settings(recipe_file, paired_data, "train.stage=frozen"), tmp_path / "run")
 
 
 def test_sample_pictures_show_what_dgnet_makes_of_the_good_picture(paired_data: Path, tmp_path: Path) -> None:

@@ -279,7 +279,7 @@ def test_a_full_disk_is_told_and_keeps_what_was_saved_before(
         write_atomically(path, data)
 
     monkeypatch.setattr("darklift.train.run.write_atomically", fill_up)
-    with pytest.raises(TrainingError, match=r"cannot write in .*No space left.*make room.*--resume"):
+    with pytest.raises(TrainingError, match=r"cannot write .*No space left.*make room.*--resume"):
         run(tiny_recipe("train.steps=2", NO_VALIDATION), tmp_path, resume=True)
     assert (tmp_path / "state.pt").read_bytes() == before
 

@@ -85,14 +85,17 @@ def test_a_picture_is_the_same_in_any_batch(method: Gsad, exported: Path, backen
         np.testing.assert_allclose(made.uncertainty, alone.uncertainty, atol=1e-4)
 
 
-@pytest.mark.parametrize(("has_bf16", "backend"), [(True, "torch bf16"), (False, "torch")])
-def test_what_predicts_noise_is_computed_in_bf16_where_the_processor_has_it(
-    method: Gsad, monkeypatch: pytest.MonkeyPatch, has_bf16: bool, backend: str
-) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": has_bf16})
-    assert torch_model(method, {}, "cpu").card.backend == backend
-    assert torch_model(method, {}, "cpu", "fp32").card.backend == "torch"
-    assert torch_model(Compact(CompactConfig()), {}, "cpu").card.backend == "torch", "it predicts the picture itself"
+def test_on_a_cpu_the_precision_is_the_exports_unless_asked_for(method: Gsad) -> None:
+    assert torch_model(method, {}, "cpu").card.backend == "torch"
+    assert torch_model(method, {}, "cpu", "bf16").card.backend == "torch bf16"
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_on_a_gpu_what_predicts_noise_is_computed_in_bf16(method: Gsad) -> None:
+    expected = "torch bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "torch"
+    assert torch_model(method, {}, "cuda").card.backend == expected
+    assert torch_model(Compact(CompactConfig()), {}, "cuda").card.backend == "torch", "it predicts the picture itself"
+    torch_model(method, {}, "cpu")
 
 
 def test_bf16_makes_nearly_the_picture_that_float32_makes(method: Gsad) -> None:

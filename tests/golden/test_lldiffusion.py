@@ -4,6 +4,7 @@ weights.
 
 import argparse
 import datetime
+import functools
 import os
 import pickle
 import sys
@@ -438,7 +439,9 @@ def test_what_training_programs_keep_beside_the_weights_is_no_harm(
         "net": net,
         "numbers": (np.float32(1), np.zeros(3), np.random.default_rng(0), np.random.RandomState(0)),
         "formats": (torch.float16, torch.device("cpu"), torch.Size([1]), np.dtype("f4")),
-        "activation": torch.nn.functional.relu,
+        "activations": (torch.nn.functional.relu, torch.nn.functional.gelu, torch.nn.init.zeros_),
+        "kinds": (np.float32, functools.partial(dict, a=1)),
+        "scaler": torch.amp.GradScaler("cpu"),
         "spectrum": torch.zeros(2, dtype=torch.complex64),
         "sparse": torch.eye(2).to_sparse(),
         "tiny": torch.zeros(2, dtype=torch.float8_e5m2),

@@ -241,6 +241,14 @@ def test_dgnet_darkens_with_the_features_of_the_low_light_picture(tiny: Lldiffus
         make(dgnet_width=0).darken(good, low)
 
 
+def test_both_networks_can_take_the_least_picture() -> None:
+    method = make(
+        multipliers=(1, 1, 2), width=16, groups=8, dgnet_width=8
+    )  # DGNET's groups have one channel at the end
+    picture = torch.rand(1, 3, method.size_multiple, method.size_multiple)
+    assert method.darken(picture, picture).shape == picture.shape
+
+
 @pytest.mark.parametrize("amount", [1, 3])
 def test_reflection_is_torch_s_and_numpy_s(amount: int) -> None:
     for height, width in ((4, 7), (1, 2), (3, 1), (2, 2)):

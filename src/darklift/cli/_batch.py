@@ -107,9 +107,14 @@ class Batch:
             heatmap = draw_heatmap(result.uncertainty, "sure", "unsure")
             write_image(heatmap, job.map, overwrite=saving.overwrite)
         make_folder(job.target.parent)
-        write_image(
-            result.picture, job.target, quality=saving.quality, lossless=saving.lossless, overwrite=saving.overwrite
-        )
+        try:
+            write_image(
+                result.picture, job.target, quality=saving.quality, lossless=saving.lossless, overwrite=saving.overwrite
+            )
+        except BaseException:
+            if job.map is not None and not saving.overwrite:
+                job.map.unlink(missing_ok=True)
+            raise
         height, width = picture.size
         self._account(
             job,

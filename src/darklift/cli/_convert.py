@@ -32,7 +32,12 @@ class ReleasedWeights(StrEnum):
 def convert(
     release: Annotated[Release, typer.Argument(help="The method that the file was released for.")],
     source: Annotated[Path, typer.Argument(metavar="FILE", help="The released file, such as lolv1_gen.pth.")],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The .safetensors file to write.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="The file to write.", show_default="FILE with .safetensors instead"
+        ),
+    ] = None,
     preset: Annotated[
         str | None,
         typer.Option(
@@ -70,6 +75,7 @@ def convert(
         raise UsageError(f"{given[0]} is not for {release} checkpoints: leave it away")
     from darklift.foreign import convert_gsad, convert_lldiffusion
 
+    output = output or source.with_suffix(".safetensors")
     if release is Release.GSAD:
         convert_gsad(source, output, preset=preset or "lolv1", overwrite=overwrite)
     else:

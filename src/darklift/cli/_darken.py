@@ -119,12 +119,13 @@ def _check_room(output: Path, overwrite: bool, found: Sequence[Path], names: Ite
 
 
 def _make_room(output: Path, earlier: Iterable[Path], names: Iterable[str]) -> None:
-    """Both folders, without the earlier pairs; the account names those to come, so that a later run can replace what
-    one that was killed has left.
+    """Both folders, without the earlier pairs; until all is done the account names these and those to come, so that a
+    later run can replace what one that was killed has left.
     """
     for half in _HALVES:
         make_folder(output / half)
-    write_json(output / _MANIFEST, {"unfinished": True, "pairs": dict.fromkeys(names)})
+    known = dict.fromkeys([*names, *(path.stem for path in earlier)])
+    write_json(output / _MANIFEST, {"unfinished": True, "pairs": known})
     for path in earlier:
         path.unlink(missing_ok=True)
 
@@ -153,7 +154,7 @@ def darken(
         typer.Option("--output", "-o", metavar="FILE", help="The file to write.", show_default="PHOTO_dark"),
     ] = None,
     noise: Annotated[
-        float, typer.Option(min=0, metavar="X", help="How noisy: 1 as the dark picture is, 0 not at all.")
+        float, typer.Option(min=0, max=100, metavar="X", help="How noisy: 1 as the dark picture is, 0 not at all.")
     ] = 1.0,
     seed: SeedOption = 0,
     overwrite: OverwriteOption = False,

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -113,6 +114,10 @@ _HARMLESS = frozenset(
         ("copy_reg", "_reconstructor"),
         ("_codecs", "encode"),
         ("types", "SimpleNamespace"),
+        ("functools", "partial"),
+        ("decimal", "Decimal"),
+        ("random", "Random"),
+        ("uuid", "UUID"),
         *(("datetime", name) for name in ("date", "datetime", "time", "timedelta", "timezone")),
         *(("collections", name) for name in ("OrderedDict", "defaultdict", "deque", "Counter")),
         *(("pathlib", name) for name in ("Path", "PosixPath", "PurePosixPath", "PureWindowsPath", "WindowsPath")),
@@ -129,8 +134,9 @@ _HARMLESS = frozenset(
 """What checkpoints hold of Python's own library."""
 _PYTHONS_OWN = {*sys.stdlib_module_names, "__builtin__", "copy_reg"}
 _HARMLESS_FUNCTIONS = re.compile(
-    r"torch\.(device|(_utils\._rebuild|storage\._load_from_bytes|serialization\._get_layout|nn\.functional\.)\w*)"
-    r"|numpy\.(dtype|ndarray|random\.\w+\.__\w+|_?core\.multiarray\.(scalar|_reconstruct))"
+    r"torch\.(device|(_utils\._rebuild|storage\._load_from_bytes|serialization\._get_layout|amp\.grad_scaler\._|"
+    r"nn\.functional\.|nn\.init\.|_C\._nn\.)\w*)"
+    r"|numpy\.(dtype|ndarray|random\.\w+\.__\w+|_?core\.(multiarray\.(scalar|_reconstruct)|numeric\._frombuffer))"
 )
 """What checkpoints hold of torch and numpy besides classes and number formats."""
 
@@ -140,10 +146,11 @@ def _may_be_named(module: str, name: str) -> bool:
     if library in _PYTHONS_OWN:
         return (module, name) in _HARMLESS
     if library not in ("torch", "numpy"):
-        return True  # of a program that is not here
+        return True  # foreign objects, as releases hold them
     is_class = all(part.lstrip("_")[:1].isupper() for part in name.split("."))
-    is_format = module == "torch" and isinstance(getattr(torch, name, None), torch.dtype)
-    return is_class or is_format or _HARMLESS_FUNCTIONS.fullmatch(f"{module}.{name}") is not None
+    is_format = module == "torch" and isinstance(vars(torch).get(name), torch.dtype)  # getattr would import
+    is_number = module == "numpy" and isinstance(kind := vars(np).get(name), type) and issubclass(kind, np.generic)
+    return is_class or is_format or is_number or _HARMLESS_FUNCTIONS.fullmatch(f"{module}.{name}") is not None
 
 
 class _Unpickler(pickle.Unpickler):

@@ -51,14 +51,16 @@ class Stage:
 
     prepare: an example's crop -> the arrays of one batch row (runs in data-loader workers). objective: (network,
     batch, teacher) -> named loss parts, whose sum is minimised. trains: prefixes of the parameters that learn ("" =
-    all). teacher: whether the objective wants a frozen copy of the network as it was when the stage began. least_crop:
-    the smallest side of crops, in pixels, that the objective can work on.
+    all). goes_on: whether it begins from another stage's weights. teacher: whether the objective wants a frozen copy of
+    the network as it was when the stage began. least_crop: the smallest side of crops, in pixels, that the objective
+    can work on.
     """
 
     name: str
     prepare: Callable[[Crop], Arrays]
     objective: Callable[[nn.Module, Batch, nn.Module | None], dict[str, Tensor]]
     trains: tuple[str, ...] = ("",)
+    goes_on: bool = False
     teacher: bool = False
     least_crop: int = 1
 

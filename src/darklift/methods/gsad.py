@@ -109,6 +109,7 @@ class Gsad:
                 "structure",
                 partial(self._prepare_with_clusters, config),
                 self._structure_objective,
+                goes_on=True,
                 teacher=True,
                 least_crop=config.patch,
             ),

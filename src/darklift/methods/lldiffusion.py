@@ -34,7 +34,7 @@ __all__ = ["LOL_V2", "Lldiffusion", "LldiffusionConfig"]
 class LldiffusionConfig(MethodConfig):
     """The networks' sizes, the training schedule, and the objective's weight; defaults are those published for LOL."""
 
-    width: int = Field(default=64, ge=4)
+    width: int = Field(default=64, ge=4, multiple_of=2)
     multipliers: tuple[PositiveInt, ...] = Field(default=(1, 1, 2, 2, 4, 4), min_length=2)
     blocks: int = Field(default=2, ge=1)
     attention_level: int = Field(default=2, ge=0)
@@ -127,14 +127,14 @@ class Lldiffusion:
                 dgnet_width=config.dgnet_width if config.degradation else 0,
             )
         )
-        self.size_multiple = self.net.unet.size_multiple
+        self.size_multiple = self.net.size_multiple
         self.sees_whole = True
         self.padding: Padding = "next"
         self.bytes_per_pixel, self.bytes_per_pixel_pair = self.net.unet.memory
         self.presets = _presets(config)
         self.stages = (
             Stage("joint", partial(self._prepare, config), self._joint_objective),
-            Stage("frozen", partial(self._prepare, config), self._frozen_objective, trains=("unet.",)),
+            Stage("frozen", partial(self._prepare, config), self._frozen_objective, trains=("unet.",), goes_on=True),
         )
 
     # --- training -----------------------------------------------------------------------------------------------------

@@ -106,6 +106,12 @@ class LldiffusionNet(nn.Module):
             Dgnet(replace(noise, channels_in=3, width=config.dgnet_width, embedding=0)) if config.dgnet_width else None
         )
 
+    @property
+    def size_multiple(self) -> int:
+        """Sides are multiples of it, in pixels."""
+        least: int = max(self.unet.size_multiple, 1 if self.dgnet is None else self.dgnet.size_multiple)
+        return least
+
     def features(self, low: Tensor) -> tuple[Tensor, ...]:
         """low (B, 3, H, W) signed -> the encoder's features."""
         return () if self.encoder is None else tuple(self.encoder(low))

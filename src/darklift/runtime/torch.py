@@ -28,8 +28,9 @@ def load_torch_model(path: Path, device: str = "auto", precision: str = "auto") 
 def torch_model(method: Method, info: Mapping[str, Any], device: str = "auto", precision: str = "auto") -> Model:
     """A method in memory as a model. device: auto, or as torch names them.
 
-    precision: fp32, bf16, fp16, or auto: bf16 where the device has arithmetic for it and the network predicts noise,
-    else fp32. A network that predicts the picture itself would round it to bf16's 8 bits.
+    precision: fp32, bf16, fp16, or auto: bf16 on a GPU that computes in it, if the network predicts noise (one that
+    predicts the picture itself would round it to bf16's 8 bits); else fp32, so that on CPUs a checkpoint gives the
+    picture that its export gives.
     """
     if precision not in ("auto", *_DTYPES):
         raise UsageError(f"unknown precision {precision!r}: choose auto, {', '.join(_DTYPES)}")
@@ -40,7 +41,8 @@ def torch_model(method: Method, info: Mapping[str, Any], device: str = "auto", p
         raise UsageError(f"device {device!r} cannot be used by this torch: {str(error).splitlines()[0]}") from error
     if precision == "auto":
         predicts_noise = all(preset.predicts == "eps" for preset in method.presets.values())
-        precision = "bf16" if predicts_noise and _computes_in_bf16(where) else "fp32"
+        has_bf16 = where.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        precision = "bf16" if predicts_noise and has_bf16 else "fp32"
     card = ModelCard(
         name=str(info.get("model", method.name)),
         method=method.name,
@@ -56,16 +58,6 @@ def torch_model(method: Method, info: Mapping[str, Any], device: str = "auto", p
     if where.type == "cuda":
         return Model(card, graphs, lambda: int(torch.cuda.mem_get_info(where)[0]))
     return Model(card, graphs)
-
-
-def _computes_in_bf16(device: torch.device) -> bool:
-    """Whether there is arithmetic for it: where it is emulated, it is slower than float32, on CPUs a hundred times."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    if device.type != "cpu" or not hasattr(torch.cpu, "get_capabilities"):  # older torch does not tell
-        return False
-    capabilities = torch.cpu.get_capabilities()
-    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
 class _TorchGraph:

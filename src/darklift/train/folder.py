@@ -12,8 +12,10 @@ from filelock import FileLock, Timeout
 
 from darklift.errors import TrainingError
 
-__all__ = ["run_folder"]
+__all__ = ["STATE", "run_folder"]
 
+STATE = "state.pt"
+"""The file in it that a run is resumed from."""
 _LOCK = ".lock"
 
 
@@ -55,7 +57,7 @@ def _told_of_a_full_disk(folder: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        raise TrainingError(
-            f"cannot write in {folder} ({error.strerror}): make room; what was saved before is whole: go on with "
-            "--resume"
-        ) from error
+        saved = (folder / STATE).exists()
+        hint = "what was saved before is whole: go on from it with --resume" if saved else "nothing was saved yet"
+        place = error.filename or folder
+        raise TrainingError(f"cannot write {place} ({error.strerror}): make room; {hint}") from error

@@ -26,7 +26,7 @@ from darklift.files import write_atomically
 from darklift.methods import Method, Stage
 from darklift.train.config import Recipe, TrainConfig, dump_recipe
 from darklift.train.data import build_mixture
-from darklift.train.folder import run_folder
+from darklift.train.folder import STATE, run_folder
 from darklift.train.loop import (
     Examples,
     StepReport,
@@ -41,7 +41,7 @@ from darklift.weights import find_model
 
 __all__ = ["Progress", "train"]
 
-_STATE, _RECIPE, _LOG = "state.pt", "recipe.toml", "log.jsonl"
+_RECIPE, _LOG = "recipe.toml", "log.jsonl"
 
 
 class Progress:
@@ -73,7 +73,7 @@ def train(recipe: Recipe, folder: Path, *, resume: bool = False, progress: Progr
 class _Run:
     def __init__(self, recipe: Recipe, folder: Path, resume: bool, progress: Progress) -> None:
         saved = _read_state(folder) if resume else None
-        if not resume and (folder / _STATE).exists():
+        if not resume and (folder / STATE).exists():
             raise TrainingError(
                 f"{folder} holds a run already: add --resume to go on with it, or choose another --run folder"
             )
@@ -229,7 +229,7 @@ class _Run:
             },
             buffer,
         )
-        write_atomically(self.folder / _STATE, buffer.getvalue())
+        write_atomically(self.folder / STATE, buffer.getvalue())
 
     def _clear_up_after_a_kill(self) -> None:
         """Take away half-written files, and what was logged after the last save: those steps are done again."""
@@ -317,9 +317,9 @@ def _settle_precision(recipe: Recipe, saved: dict[str, Any] | None) -> Recipe:
 
 
 def _read_state(folder: Path) -> dict[str, Any]:
-    path = folder / _STATE
+    path = folder / STATE
     if not path.exists():
-        raise TrainingError(f"there is nothing to resume in {folder} (no {_STATE}): leave --resume away to begin")
+        raise TrainingError(f"there is nothing to resume in {folder} (no {STATE}): leave --resume away to begin")
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # damaged files make torch raise nearly anything
@@ -335,7 +335,7 @@ def _choose_stage(method: Method, config: TrainConfig, *, resumed: bool) -> Stag
     name = config.stage or method.stages[0].name
     if name not in stages:
         raise ConfigError(f"train.stage is {name!r}: method {method.name} has the stages {', '.join(stages)}")
-    if stages[name].teacher and config.initial is None and not resumed:  # a resumed run has its teacher with it
+    if stages[name].goes_on and config.initial is None and not resumed:
         raise ConfigError(
             f"stage {name} goes on from another stage's weights: give its checkpoint as train.initial, such as "
             "runs/first/best.safetensors"
