@@ -95,7 +95,7 @@ def test_on_a_gpu_what_predicts_noise_is_computed_in_bf16(method: Gsad) -> None:
     expected = "torch bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "torch"
     assert torch_model(method, {}, "cuda").card.backend == expected
     assert torch_model(Compact(CompactConfig()), {}, "cuda").card.backend == "torch", "it predicts the picture itself"
-    torch_model(method, {}, "cpu")
+    torch_model(method, {}, "cpu")  # the network back to where the other tests have it
 
 
 def test_bf16_makes_nearly_the_picture_that_float32_makes(method: Gsad) -> None:
