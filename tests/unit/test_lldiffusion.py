@@ -242,9 +242,7 @@ def test_dgnet_darkens_with_the_features_of_the_low_light_picture(tiny: Lldiffus
 
 
 def test_both_networks_can_take_the_least_picture() -> None:
-    method = make(
-        multipliers=(1, 1, 2), width=16, groups=8, dgnet_width=8
-    )  # DGNET's groups have one channel at the end
+    method = make(multipliers=(1, 1, 2), width=16, groups=8, dgnet_width=8)  # DGNET ends with groups of one channel
     picture = torch.rand(1, 3, method.size_multiple, method.size_multiple)
     assert method.darken(picture, picture).shape == picture.shape
 
