@@ -1,7 +1,7 @@
 """The bundled model on several backends, in turn: python benchmarks/backends.py [--repeat 5] [--sizes 600x400]
 
 Seconds a picture (one step, dark noise, no files), and how far the picture is from ONNX Runtime's. OpenVINO is measured
-where it is installed (pip install openvino); it runs the very files that ONNX Runtime runs, torch the same weights.
+where it is installed; it runs the very files that ONNX Runtime runs, torch the same weights.
 """
 
 from __future__ import annotations
@@ -10,18 +10,14 @@ import argparse
 import importlib.util
 import statistics
 import time
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator
 
 import numpy as np
-import onnx
 
 from darklift import Enhancer
 from darklift.exported import exported_weights
 from darklift.methods.compact import Compact, CompactConfig
-from darklift.runtime import Model
 from darklift.runtime.base import FloatArray
-from darklift.runtime.onnx import load_card
 from darklift.runtime.torch import torch_model
 from darklift.weights import find_model
 
@@ -30,30 +26,13 @@ def backends() -> Iterator[tuple[str, Enhancer]]:
     folder = find_model("default")
     yield "ONNX Runtime", Enhancer("default")
     if importlib.util.find_spec("openvino"):
-        for name, number_format in (("OpenVINO, fp32", "f32"), ("OpenVINO, bf16", "bf16")):
-            card = load_card(folder)
-            graphs = {Path(file).stem: _OpenVinoGraph(folder / file, number_format) for file in card.files}
-            yield name, Enhancer(Model(card, graphs))
+        for precision in ("fp32", "bf16"):
+            yield f"OpenVINO, {precision}", Enhancer("default", backend="openvino", precision=precision)
     for precision in ("fp32", "bf16"):
         method = Compact(CompactConfig())
         method.net.load_state_dict(exported_weights(method, folder))
         method.net.eval()
         yield f"torch, {precision}", Enhancer(torch_model(method, {}, "cpu", precision))
-
-
-class _OpenVinoGraph:
-    def __init__(self, file: Path, number_format: str) -> None:
-        import openvino
-
-        hints = {"INFERENCE_PRECISION_HINT": number_format, "PERFORMANCE_HINT": "LATENCY"}
-        self._compiled = openvino.Core().compile_model(str(file), "CPU", hints)
-        graph = onnx.load(file).graph  # OpenVINO may call an output by the name of what it is made of
-        self.inputs = tuple(each.name for each in graph.input)
-        self.outputs = tuple(each.name for each in graph.output)
-
-    def __call__(self, feeds: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
-        results = self._compiled(dict(feeds))
-        return {name: np.array(results[number]) for number, name in enumerate(self.outputs)}
 
 
 def main() -> None:

@@ -42,6 +42,7 @@ MAY_IMPORT = {
     "runtime": "weights checkpoint methods diffusion overview image errors",
     "runtime.base": "weights diffusion overview image errors",
     "runtime.onnx": "weights diffusion overview image errors",
+    "runtime.openvino": "weights diffusion overview image errors",
     "windows": "runtime tiling errors",
     "restore": "windows runtime tiling image diffusion errors",
     "exposure": "runtime errors",
@@ -62,6 +63,7 @@ NEVER_REACHED = {
     "diffusion": ("torch",),
     "runtime.base": ("torch", "darklift.checkpoint", "darklift.methods"),
     "runtime.onnx": ("torch", "darklift.checkpoint", "darklift.methods"),
+    "runtime.openvino": ("torch", "darklift.checkpoint", "darklift.methods"),
 }
 # These, and so all that they import, must work where only the core is installed.
 LIGHT_MODULES = (

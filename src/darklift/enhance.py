@@ -55,8 +55,8 @@ class Enhancer:
     """A loaded model, to be used for any number of pictures.
 
     model: a name that ``darklift info`` lists, a folder that ``darklift export`` wrote, a .safetensors checkpoint, or a
-    :class:`darklift.runtime.Model`. backend: auto, onnx or torch. device: auto, cpu, cuda, …. precision: auto, fp32,
-    bf16, fp16 (torch only). Raises ModelError, UsageError, MissingExtraError.
+    :class:`darklift.runtime.Model`. backend: auto, onnx, openvino or torch. device: auto, cpu, cuda, …. precision:
+    auto, fp32, bf16, fp16 (torch and openvino). Raises ModelError, UsageError, MissingExtraError.
     """
 
     def __init__(
@@ -260,24 +260,31 @@ def _in_range(picture: Picture) -> FloatArray:
 
 def load_model(model: str | Path, backend: str = "auto", device: str = "auto", precision: str = "auto") -> Model:
     """A model by name or path, on the backend that fits its files. See :class:`Enhancer`."""
-    if backend not in ("auto", "onnx", "torch"):
-        raise UsageError(f"unknown backend {backend!r}: choose auto, onnx or torch")
+    if backend not in ("auto", "onnx", "openvino", "torch"):
+        raise UsageError(f"unknown backend {backend!r}: choose auto, onnx, openvino or torch")
     path = find_model(str(model))
     if path.is_dir():
         if backend == "torch":
             raise UsageError(
-                f"{model} is an exported model, which runs on ONNX only: pass its .safetensors checkpoint for torch"
+                f"{model} is an exported model, which runs on ONNX Runtime or OpenVINO: pass its .safetensors "
+                "checkpoint for torch"
             )
+        if backend == "openvino":
+            try:
+                from darklift.runtime.openvino import load_openvino_model
+            except ModuleNotFoundError as error:
+                raise MissingExtraError(error.name or "openvino", "openvino", "the backend openvino") from error
+            return load_openvino_model(path, device, precision)
         if precision not in ("auto", "fp32"):
             raise UsageError(
-                f"precision {precision} is for the torch backend: exported models run as they were exported"
+                f"precision {precision} is for the backends torch and openvino: ONNX Runtime runs models as exported"
             )
         from darklift.runtime.onnx import load_onnx_model
 
         return load_onnx_model(path, device)
-    if backend == "onnx":
+    if backend in ("onnx", "openvino"):
         raise UsageError(
-            f"{path} is a checkpoint, which runs on torch: run  darklift export {path} -o FOLDER  for ONNX"
+            f"{path} is a checkpoint, which runs on torch: run  darklift export {path} -o FOLDER  for {backend}"
         )
     try:
         from darklift.runtime.torch import load_torch_model

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["STATISTICS", "THUMBNAIL", "Overview", "area_average", "describe"]
+__all__ = ["CUES", "STATISTICS", "THUMBNAIL", "Overview", "area_average", "describe"]
 
 THUMBNAIL = 40
 """Side of the square thumbnail; photos of any aspect are squeezed onto it."""
@@ -19,6 +19,11 @@ THUMBNAIL = 40
 _QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 STATISTICS = 7 + len(_QUANTILES)
 """Length of :attr:`Overview.statistics`."""
+
+_HIGHLIGHTS = (0.999, 0.9999)
+_CONTRAST_SCALES, _CONTRAST_SIDE = 5, 640
+CUES = len(_HIGHLIGHTS) + _CONTRAST_SCALES
+"""Length of :attr:`Overview.cues`."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +33,14 @@ class Overview:
     thumbnail: float32 (3, 40, 40) unit, area-averaged. statistics: float32 (14,), each in [0, 1]: the square roots
     (so that dark photos differ too) of the mean, the channel means, and quantiles of max(R, G, B); its spread; the
     shares of pixels at the top (>= 250/255) and at the bottom (<= 2/255).
+    cues: float32 (7,), what else tells how much light was lost: the square roots of the .999 and .9999 quantiles of
+    max(R, G, B), so how far the brightest is from white; and the contrast between neighbours, in stops of coded value,
+    at 1, 2, 4, 8 and 16 pixels of a photo brought to sides of at most 640.
     """
 
     thumbnail: npt.NDArray[np.float32]
     statistics: npt.NDArray[np.float32]
+    cues: npt.NDArray[np.float32]
 
     @property
     def brightness(self) -> float:
@@ -72,9 +81,29 @@ def describe(planes: npt.NDArray[Any]) -> Overview:
     cumulative = np.cumsum(share)
     values = np.arange(256) / 255.0
     mean = float(share @ values)
-    quantiles = np.searchsorted(cumulative, np.array(_QUANTILES) - 1e-9) / 255.0
+    quantiles, highlights = (
+        np.searchsorted(cumulative, np.array(shares) - 1e-9) / 255.0 for shares in (_QUANTILES, _HIGHLIGHTS)
+    )
     spread = float(share @ (values - mean) ** 2) ** 0.5
     channels = thumbnail.mean(axis=(1, 2))
     rooted = np.sqrt(np.concatenate([[channels.mean()], channels, quantiles]))
     statistics = np.concatenate([rooted, [spread, share[250:].sum(), share[:3].sum()]]).astype(np.float32)
-    return Overview(thumbnail, statistics)
+    cues = np.concatenate([np.sqrt(highlights), _contrast(planes)]).astype(np.float32)
+    return Overview(thumbnail, statistics, cues)
+
+
+def _contrast(planes: npt.NDArray[Any]) -> list[float]:
+    """Mean difference of neighbours in log2 of the coded value plus one, at doubling scales; 0 without neighbours."""
+    rows, columns = planes.shape[1:]
+    factor = -(-max(rows, columns) // _CONTRAST_SIDE)
+    if factor > 1:
+        planes = area_average(planes, (max(rows // factor, 1), max(columns // factor, 1)))
+    codes = planes.mean(axis=0, dtype=np.float32)
+    levels = np.log2((codes if planes.dtype == np.uint8 else 255 * codes) + 1)
+    found = []
+    for _ in range(_CONTRAST_SCALES):
+        steps = [np.abs(np.diff(levels, axis=axis)) for axis in (0, 1)]
+        found.append(float(np.mean([step.mean() if step.size else 0.0 for step in steps])))
+        rows, columns = (max(side // 2, 1) for side in levels.shape)
+        levels = area_average(levels[None], (rows, columns))[0]
+    return found

@@ -387,8 +387,8 @@ def test_a_checkpoint_runs_on_torch(checkpoint: Path, on_torch: Enhancer) -> Non
 
 def test_requests_that_do_not_fit_the_files_are_refused(exported_compact: Path, checkpoint: Path) -> None:
     wrong: list[tuple[Path | str, dict[str, str], str]] = [
-        (exported_compact, {"backend": "torch"}, "runs on ONNX only"),
-        (exported_compact, {"precision": "bf16"}, "for the torch backend"),
+        (exported_compact, {"backend": "torch"}, "runs on ONNX Runtime or OpenVINO"),
+        (exported_compact, {"precision": "bf16"}, "for the backends torch and openvino"),
         (exported_compact, {"device": "abacus"}, "unknown device 'abacus'"),
         (exported_compact, {"device": "directml"}, "DmlExecutionProvider"),
         (exported_compact, {"backend": "tensorflow"}, "unknown backend"),

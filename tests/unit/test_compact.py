@@ -104,13 +104,52 @@ def test_pictures_of_a_batch_do_not_see_each_other(make_compact):
     method = make_compact()
     lows = [photo(48, 56, seed) for seed in range(3)]
     batch = batch_of(method, *(crop_of(low, bright(low), index, top=index) for index, low in enumerate(lows)))
-    names = ("eps", "abar", "low", "box", "thumbnail", "statistics", "brightness")
+    overview, piece = ("thumbnail", "statistics", "cues"), ("eps", "abar", "low", "box", "brightness")
+
+    def answers(chosen):
+        return method.net(*(batch[name][chosen] for name in overview), tuple(batch[name][chosen] for name in piece))
+
     with torch.no_grad():
-        together = method.net(*(batch[name] for name in names))
+        together = answers(slice(None))
         for i in range(3):
-            alone = method.net(*(batch[name][i : i + 1] for name in names))
+            alone = answers(slice(i, i + 1))
             for part, expected in zip(together, alone, strict=True):
                 torch.testing.assert_close(part[i : i + 1], expected, atol=1e-5, rtol=0)
+
+
+def test_the_exposure_stage_trains_only_what_corrects_the_exposure():
+    method = Compact(TINY.model_copy(update={"cues": True}))
+    stage = method.stages[1]
+    low = photo(48, 56, 1)
+    rows = [stage.prepare(crop_of(low, bright(low), 0))]
+    batch = {name: torch.stack([torch.as_tensor(row[name]) for row in rows]) for name in rows[0]}
+    before = stage.objective(method.net, batch)["exposure"]
+    assert before.item() == pytest.approx(abs(math.log2(float(predicted(method, batch)) / float(batch["brightness"]))))
+    before.backward()
+    learning = {name for name, parameter in method.net.named_parameters() if parameter.grad is not None}
+    assert {name for name in learning if name.startswith(stage.trains)} == {
+        name for name, _ in method.net.named_parameters() if name.startswith("exposure.correction.")
+    }
+    assert all(name.startswith("exposure.") for name in learning)
+
+
+def test_the_correction_begins_as_none_and_sees_the_cues():
+    plain, corrected = Compact(TINY), Compact(TINY.model_copy(update={"cues": True}))
+    corrected.net.load_state_dict(plain.net.state_dict(), strict=False)
+    low = photo(48, 56, 1)
+    batch = batch_of(plain, crop_of(low, bright(low), 0))
+    assert torch.equal(predicted(corrected, batch), predicted(plain, batch))
+    torch.nn.init.normal_(corrected.net.exposure.correction[-1].weight)
+    other = batch | {"cues": batch["cues"] + 0.3}
+    assert not torch.equal(predicted(corrected, batch), predicted(corrected, other))
+    assert torch.equal(predicted(plain, batch), predicted(plain, other))
+    assert corrected.graphs()["exposure"].inputs == ("thumbnail", "statistics", "cues")
+    assert plain.graphs()["exposure"].inputs == ("thumbnail", "statistics")
+
+
+def predicted(method, batch):
+    with torch.no_grad():
+        return method.net.exposure(batch["thumbnail"], batch["statistics"], batch["cues"])
 
 
 def test_a_fresh_network_starts_from_the_coarse_picture():
@@ -177,8 +216,8 @@ class Fixed(nn.Module):
         super().__init__()
         self.answers = answers
 
-    def forward(self, x_signed, *conditions):
-        self.seen = (x_signed, *conditions)
+    def forward(self, *overview_and_piece):
+        *self.overview, self.seen = overview_and_piece
         return self.answers
 
 
@@ -221,7 +260,9 @@ def test_the_network_is_shown_the_noisy_target():
     abar = batch["abar"].view(-1, 1, 1, 1)
     expected = abar.sqrt() * (2 * batch["x0"] - 1) + (1 - abar).sqrt() * batch["eps"]
     torch.testing.assert_close(net.seen[0], expected, atol=1e-6, rtol=0)
-    for seen, name in zip(net.seen[1:], ("abar", "low", "box", "thumbnail", "statistics", "wanted"), strict=True):
+    for seen, name in zip(net.seen[1:], ("abar", "low", "box", "wanted"), strict=True):
+        assert torch.equal(seen, batch[name])
+    for seen, name in zip(net.overview, ("thumbnail", "statistics", "cues"), strict=True):
         assert torch.equal(seen, batch[name])
 
 

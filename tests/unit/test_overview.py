@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from darklift.overview import STATISTICS, THUMBNAIL, Overview, area_average, describe
+from darklift.overview import CUES, STATISTICS, THUMBNAIL, Overview, area_average, describe
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 sides = st.integers(1, 130)
@@ -162,6 +162,37 @@ MOVES = {
     "three quarters": lambda planes: np.rot90(planes, 3, axes=(1, 2)),
     "transposed": lambda planes: planes.transpose(0, 2, 1),
 }
+
+
+@given(byte_photos)
+@settings(max_examples=30, deadline=None)
+def test_the_cues_are_what_they_are_said_to_be(planes):
+    found, top = describe(planes).cues, planes.max(axis=0)
+    assert found.shape == (CUES,) == (7,)
+    assert found.dtype == np.float32
+    for share, cue in zip((0.999, 0.9999), found, strict=False):
+        level = round(float(cue) ** 2 * 255)
+        assert (top <= level).mean() >= share - 1e-9
+        assert level == 0 or (top <= level - 1).mean() < share
+    levels = np.log2(planes.astype(np.float64).mean(axis=0) + 1)
+    expected = (np.abs(np.diff(levels, axis=0)).mean() + np.abs(np.diff(levels, axis=1)).mean()) / 2
+    np.testing.assert_allclose(found[2], expected, rtol=1e-5)
+
+
+def test_a_checkerboard_has_contrast_up_to_the_size_of_its_squares():
+    rows, columns = np.mgrid[0:64, 0:64]
+    board = np.where((rows // 4 + columns // 4) % 2, 255, 0).astype(np.uint8)
+    cues = describe(np.stack([board] * 3)).cues
+    np.testing.assert_allclose(cues[:2], 1)
+    np.testing.assert_allclose(cues[2:], [8 * 15 / 63, 8 * 15 / 31, 8, 0, 0], atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (700, 2), (1300, 1290)])
+def test_cues_of_bytes_and_of_floats_are_alike_at_any_size(size):
+    planes = np.random.default_rng(0).integers(0, 90, (3, *size), dtype=np.uint8)
+    of_bytes, of_floats = describe(planes).cues, describe(planes.astype(np.float32) / 255).cues
+    assert np.isfinite(of_bytes).all()
+    np.testing.assert_allclose(of_floats, of_bytes, atol=1e-4)
 
 
 def assert_same(found: Overview, thumbnail: np.ndarray, statistics: np.ndarray) -> None:

@@ -43,11 +43,12 @@ class Backend(StrEnum):
 
     AUTO = "auto"
     ONNX = "onnx"
+    OPENVINO = "openvino"
     TORCH = "torch"
 
 
 class Precision(StrEnum):
-    """What torch computes in."""
+    """What torch and OpenVINO compute in."""
 
     AUTO = "auto"
     FP32 = "fp32"

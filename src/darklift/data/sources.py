@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from darklift.data.crop import Crop, Planes, cut
-from darklift.data.synthesis import darken, draw_camera, expose, jitter_exposure, recompress
+from darklift.data.synthesis import darken, draw_camera, draw_quality, expose, jitter_exposure, recompress
 from darklift.errors import DataError
 from darklift.image import read_image
 
@@ -88,7 +88,7 @@ class Mixture:
             if source.jitter:
                 photo_low = jitter_exposure(photo_low, float(rng.uniform(-source.jitter, source.jitter)))
             if rng.random() < source.recompressed:
-                photo_low = recompress(photo_low, int(rng.integers(60, 96)))
+                photo_low = recompress(photo_low, draw_quality(rng))
         exposure_weight = source.exposure_weight
         if source.re_exposed and rng.random() < 0.5:
             photo_high = expose(photo_high, float(rng.uniform(-source.re_exposed, source.re_exposed)))

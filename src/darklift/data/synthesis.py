@@ -15,7 +15,7 @@ from PIL import Image
 
 from darklift.data.crop import Planes
 
-__all__ = ["MAX_EXPOSE", "Camera", "darken", "draw_camera", "expose", "jitter_exposure", "recompress"]
+__all__ = ["MAX_EXPOSE", "Camera", "darken", "draw_camera", "draw_quality", "expose", "jitter_exposure", "recompress"]
 
 MAX_EXPOSE = 0.4
 """Stops of coded value (about one stop of light) by which :func:`expose` can brighten without turning tones round."""
@@ -49,7 +49,7 @@ class Camera:
 
 
 def draw_camera(rng: np.random.Generator, max_stops: float = 7.0, min_stops: float = 0.0) -> Camera:
-    """A random camera and exposure; noise levels log-uniform, a JPEG one time in three."""
+    """A random camera and exposure; noise levels log-uniform, a JPEG every other time."""
     gains = np.exp(rng.normal(0, 0.08, 3))
     return Camera(
         stops=float(rng.uniform(min_stops, max_stops)),
@@ -58,7 +58,7 @@ def draw_camera(rng: np.random.Generator, max_stops: float = 7.0, min_stops: flo
         read=float(10 ** rng.uniform(-4.3, -2.7)),
         correlated=float(rng.uniform(0, 1)) if rng.random() < 0.5 else 0.0,
         black=float(rng.uniform(0, 0.002)) if rng.random() < 0.25 else 0.0,
-        jpeg=int(rng.integers(60, 96)) if rng.random() < 0.33 else None,
+        jpeg=draw_quality(rng) if rng.random() < 0.5 else None,
     )
 
 
@@ -106,6 +106,11 @@ def _look_up(planes: Planes, curve: npt.NDArray[np.float64]) -> Planes:
     # bytes.translate is six times as fast as indexing the table with the array
     translated = np.ascontiguousarray(planes).tobytes().translate(table.tobytes())
     return np.frombuffer(translated, dtype=np.uint8).reshape(planes.shape)
+
+
+def draw_quality(rng: np.random.Generator) -> int:
+    """Of a JPEG file as phones and web pages make them."""
+    return int(rng.integers(40, 96))
 
 
 def recompress(planes: Planes, quality: int) -> Planes:

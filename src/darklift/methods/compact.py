@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import ClassVar
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from pydantic import Field, ValidationInfo, field_validator
 from torch import Tensor, nn
@@ -23,7 +24,7 @@ from darklift.diffusion import SamplerPreset, add_noise, noise_image, random_gen
 from darklift.methods.base import Arrays, Batch, Graph, MethodConfig, Padding, Stage
 from darklift.nets.compact import CoarseNet, CompactNet, CompactNetConfig, ExposureNet
 from darklift.nets.losses import ssim
-from darklift.overview import STATISTICS, THUMBNAIL, area_average, describe
+from darklift.overview import CUES, STATISTICS, THUMBNAIL, area_average, describe
 
 __all__ = ["Compact", "CompactConfig"]
 
@@ -36,9 +37,13 @@ class CompactConfig(MethodConfig):
     fine_widths: tuple[int, ...] = (32, 64, 128, 192)
     coarse_widths: tuple[int, ...] = (24, 48, 96)
     blocks: int = Field(default=2, ge=1)
+    fine_blocks: int | None = Field(default=None, ge=1)
+    """Of the fine net's levels; None is as many as ``blocks``."""
     maps: int = Field(default=12, ge=1)
     embedding: int = Field(default=128, ge=1)
     exposure_width: int = Field(default=32, ge=1)
+    cues: bool = False
+    """Whether the exposure net sees :attr:`darklift.overview.Overview.cues`, too."""
     train_steps: int = Field(default=1000, ge=8)
     noisy_share: float = Field(default=0.6, ge=0, le=1)
     noisy_abar: float = Field(default=0.01, ge=0, le=1)
@@ -77,7 +82,9 @@ class Compact:
                 coarse_widths=config.coarse_widths,
                 fine_widths=config.fine_widths,
                 blocks=config.blocks,
+                fine_blocks=config.fine_blocks or config.blocks,
                 exposure_width=config.exposure_width,
+                cues=CUES if config.cues else 0,
             )
         )
         self.size_multiple = 2 ** len(config.fine_widths)
@@ -96,7 +103,16 @@ class Compact:
                 )
             }
         )
-        self.stages = (Stage("train", partial(self._prepare, config), self._objective),)
+        self.stages = (
+            Stage("train", partial(self._prepare, config), self._objective),
+            Stage(
+                "exposure",
+                self._prepare_overview,
+                self._exposure_objective,
+                trains=("exposure.correction." if config.cues else "exposure.",),
+                goes_on=True,
+            ),
+        )
 
     # --- training -----------------------------------------------------------------------------------------------------
 
@@ -106,22 +122,30 @@ class Compact:
 
         Runs in data-loader workers, which have no need of the network.
         """
-        overview, target = describe(crop.photo_low), area_average(crop.photo_high)
-        brightness = max(float(target.mean()), 0.5 / 255)
+        known = Compact._prepare_overview(crop)
+        brightness = float(known["brightness"])
         guess_error = _draw_guess_error(config, random_generator(config.seed, "guess", crop.index))
-        return {
+        return known | {
             "low": crop.low.astype(np.float32) / 255,
             "x0": crop.high.astype(np.float32) / 255,
             "box": crop.box,
-            "thumbnail": overview.thumbnail,
-            "statistics": overview.statistics,
-            "thumbnail_x0": target,
-            "brightness": np.asarray(brightness, np.float32),
             "wanted": np.asarray(min(brightness * 2**guess_error, 1), np.float32),
             "abar": np.asarray(_draw_level(config, random_generator(config.seed, "level", crop.index)), np.float32),
             "eps": noise_image(config.seed, crop.index, (3, *crop.high.shape[1:])),
-            "exposure_weight": np.asarray(crop.exposure_weight, np.float32),
             "clipped_weight": np.asarray(crop.clipped_weight, np.float32),
+        }
+
+    @staticmethod
+    def _prepare_overview(crop: Crop) -> dict[str, npt.NDArray[np.float32]]:
+        """What is known of the photo, and what it should come to at that size."""
+        overview, target = describe(crop.photo_low), area_average(crop.photo_high)
+        return {
+            "thumbnail": overview.thumbnail,
+            "statistics": overview.statistics,
+            "cues": overview.cues,
+            "thumbnail_x0": target,
+            "brightness": np.asarray(max(float(target.mean()), 0.5 / 255), np.float32),
+            "exposure_weight": np.asarray(crop.exposure_weight, np.float32),
         }
 
     def _objective(self, net: nn.Module, batch: Batch, teacher: nn.Module | None = None) -> dict[str, Tensor]:
@@ -136,19 +160,23 @@ class Compact:
         x_signed = add_noise(
             2 * (x0 / gain.view(-1, 1, 1, 1)).clamp(0, 1) - 1, batch["eps"], batch["abar"].view(-1, 1, 1, 1)
         )
-        conditions = (batch[name] for name in ("abar", "low", "box", "thumbnail", "statistics", "wanted"))
-        x0_hat, coarse, predicted = (part.float() for part in net(x_signed, *conditions))
+        piece = (x_signed, *(batch[name] for name in ("abar", "low", "box", "wanted")))
+        x0_hat, coarse, predicted = (part.float() for part in net(*_overview(batch), piece))
         x0_hat, coarse = _aligned(x0_hat, gain, x0), _aligned(coarse, gain, batch["thumbnail_x0"])
         coarse_weight = _clipping_weight(batch["thumbnail_x0"], batch["clipped_weight"])
-        stops = (predicted / batch["brightness"]).log2().abs()
         error, coarse_error = weight * (x0_hat - x0), coarse_weight * (coarse - batch["thumbnail_x0"])
         return {
             "l1": error.abs().mean(),
             "ssim": self.config.ssim_weight * (1 - ssim(x0_hat * weight, x0 * weight)),
             "psnr": self.config.psnr_weight * (_decibels(error) + self.config.coarse_weight * _decibels(coarse_error)),
             "coarse": self.config.coarse_weight * coarse_error.abs().mean(),
-            "exposure": self.config.exposure_weight * (batch["exposure_weight"] * stops).mean(),
+            "exposure": self.config.exposure_weight * _exposure_error(predicted, batch),
         }
+
+    def _exposure_objective(self, net: nn.Module, batch: Batch, teacher: nn.Module | None = None) -> dict[str, Tensor]:
+        """The predicted brightness's error in stops, alone."""
+        _, _, predicted = net(*_overview(batch))
+        return {"exposure": _exposure_error(predicted.float(), batch)}
 
     def further_samples(self, low_unit: Tensor, high_unit: Tensor) -> Sequence[Tensor]:
         """None."""
@@ -163,6 +191,7 @@ class Compact:
         photo = {
             "thumbnail": np.full((1, 3, THUMBNAIL, THUMBNAIL), 0.1, np.float32),
             "statistics": np.full((1, STATISTICS), 0.3, np.float32),
+            "cues": np.full((1, CUES), 0.3, np.float32),
             "brightness": np.full(1, 0.4, np.float32),
             "doubt": np.full(1, 0.4, np.float32),
         }
@@ -178,7 +207,8 @@ class Compact:
             "maps": np.zeros((1, self.config.maps, THUMBNAIL, THUMBNAIL), np.float32),
             "photo": np.zeros((1, self.config.embedding), np.float32),
         }
-        overview = {name: photo[name] for name in ("thumbnail", "statistics")}
+        overview = {name: photo[name] for name in ("thumbnail", "statistics", "cues")[: 3 if self.config.cues else 2]}
+        known = {name: photo[name] for name in ("thumbnail", "statistics", "brightness", "doubt")}
         step = {**piece, "statistics": photo["statistics"], "brightness": photo["brightness"], **condition}
         return {
             "exposure": Graph(
@@ -187,7 +217,7 @@ class Compact:
                 ("brightness", "doubt"),
                 overview,
             ),
-            "condition": Graph(_Condition(self.net.coarse), tuple(photo), tuple(condition), photo),
+            "condition": Graph(_Condition(self.net.coarse), tuple(known), tuple(condition), known),
             "step": Graph(_Step(self.net), tuple(step), ("x0",), step, spatial=("x", "low")),
         }
 
@@ -200,8 +230,8 @@ class _Exposure(nn.Module):
         self.net = net
         self.doubt_stops = doubt_stops
 
-    def forward(self, thumbnail: Tensor, statistics: Tensor) -> tuple[Tensor, Tensor]:
-        brightness = self.net(thumbnail, statistics)
+    def forward(self, thumbnail: Tensor, statistics: Tensor, cues: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        brightness = self.net(thumbnail, statistics, cues)
         return brightness, 0 * brightness + self.doubt_stops
 
 
@@ -248,6 +278,15 @@ class _Step(nn.Module):
     ) -> Tensor:
         condition = (coarse, maps, photo)
         return 2 * self.net.denoise(x, abar, low, box, statistics, brightness, condition) - 1
+
+
+def _overview(batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    return batch["thumbnail"], batch["statistics"], batch["cues"]
+
+
+def _exposure_error(predicted: Tensor, batch: Batch) -> Tensor:
+    """In stops of coded value, weighted."""
+    return (batch["exposure_weight"] * (predicted / batch["brightness"]).log2().abs()).mean()
 
 
 def _draw_level(config: CompactConfig, rng: np.random.Generator) -> float:

@@ -7,6 +7,7 @@ end in ``_signed``. The fine net predicts x0 (not eps), as a correction to the c
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -23,7 +24,9 @@ _LEVEL_FEATURES = 13
 
 @dataclass(frozen=True)
 class CompactNetConfig:
-    """Sizes of the three parts."""
+    """Sizes of the three parts. blocks: in each level of the coarse net; fine_blocks: of the fine net. cues: how many
+    the exposure net sees beside the statistics.
+    """
 
     statistics: int = 14
     embedding: int = 128
@@ -31,11 +34,18 @@ class CompactNetConfig:
     coarse_widths: tuple[int, ...] = (24, 48, 96)
     fine_widths: tuple[int, ...] = (32, 64, 128, 192)
     blocks: int = 2
+    fine_blocks: int = 2
     exposure_width: int = 32
+    cues: int = 0
 
 
 class ExposureNet(nn.Module):
-    """The mean brightness that a good version of this photo has: (B, 3, S, S), (B, statistics) -> (B,) in (0, 1)."""
+    """The mean brightness that a good version of this photo has: (B, 3, S, S), (B, statistics), (B, cues) -> (B,) in
+    (0, 1).
+
+    The cues only correct what thumbnail and statistics tell, by a net that does not see the thumbnail: one that did
+    would know the scenes that it was trained on by heart.
+    """
 
     def __init__(self, config: CompactNetConfig) -> None:
         super().__init__()
@@ -51,11 +61,25 @@ class ExposureNet(nn.Module):
             nn.Flatten(),
         )
         self.head = nn.Sequential(nn.Linear(2 * width + config.statistics, width), nn.ReLU(), nn.Linear(width, 1))
+        self.correction: nn.Sequential | None = None
+        if config.cues:
+            hidden = 3 * width // 2
+            self.correction = nn.Sequential(
+                nn.Linear(config.statistics + config.cues + 1, hidden),
+                nn.ReLU(),
+                nn.Linear(hidden, hidden),
+                nn.ReLU(),
+                nn.Linear(hidden, 1),
+            )
+            zero_(self.correction[-1])
 
-    def forward(self, thumbnail: Tensor, statistics: Tensor) -> Tensor:
+    def forward(self, thumbnail: Tensor, statistics: Tensor, cues: Tensor | None = None) -> Tensor:
         seen = torch.cat([thumbnail.sqrt(), colour_map(thumbnail)], dim=1)
-        result: Tensor = self.head(torch.cat([self.features(seen), statistics], dim=1)).sigmoid()[:, 0]
-        return result
+        logit: Tensor = self.head(torch.cat([self.features(seen), statistics], dim=1))
+        if self.correction is not None and cues is not None:
+            stops = F.logsigmoid(logit) / math.log(2)
+            logit = logit + self.correction(torch.cat([statistics, stops, cues], dim=1))
+        return logit.sigmoid()[:, 0]
 
 
 class _Attention(nn.Module):
@@ -170,7 +194,7 @@ class FineNet(nn.Module):
             nn.SiLU(),
         )
         self.stem = nn.Conv2d(4 * 12 + 3 + config.maps, widths[0], 3, padding=1)
-        self.unet = _UNet(widths, config.blocks, config.embedding, attention=False, padding="zeros")
+        self.unet = _UNet(widths, config.fine_blocks, config.embedding, attention=False, padding="zeros")
         self.head = nn.Conv2d(widths[0], 12, 3, padding=1)
         zero_(self.head)
 
@@ -225,16 +249,15 @@ class CompactNet(nn.Module):
         return result
 
     def forward(
-        self,
-        x_signed: Tensor,
-        abar: Tensor,
-        low: Tensor,
-        box: Tensor,
-        thumbnail: Tensor,
-        statistics: Tensor,
-        brightness: Tensor,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """What training needs: x0 (B, 3, H, W), the coarse picture (B, 3, S, S), predicted brightness (B,)."""
+        self, thumbnail: Tensor, statistics: Tensor, cues: Tensor, piece: tuple[Tensor, ...] | None = None
+    ) -> tuple[Tensor | None, Tensor | None, Tensor]:
+        """What training needs: of a piece, if there is one, x0 (B, 3, H, W) and the coarse picture (B, 3, S, S); and
+        the brightness predicted (B,). piece: x_signed, abar, low, box as for :meth:`denoise`, the brightness wanted.
+        """
+        predicted = self.exposure(thumbnail, statistics, cues)
+        if piece is None:
+            return None, None, predicted
+        x_signed, abar, low, box, brightness = piece
         condition = self.coarse(thumbnail, statistics, brightness)
         x0 = self.denoise(x_signed, abar, low, box, statistics, brightness, condition)
-        return x0, condition[0], self.exposure(thumbnail, statistics)
+        return x0, condition[0], predicted

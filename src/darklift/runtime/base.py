@@ -200,7 +200,7 @@ class Model:
 
 
 def _describe(overview: Overview) -> dict[str, FloatArray]:
-    return {"thumbnail": overview.thumbnail[None], "statistics": overview.statistics[None]}
+    return {name: getattr(overview, name)[None] for name in ("thumbnail", "statistics", "cues")}
 
 
 def _run(graph: GraphRunner, known: Mapping[str, FloatArray]) -> dict[str, FloatArray]:

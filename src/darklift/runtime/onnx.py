@@ -14,7 +14,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort
 from darklift.errors import ModelError, UsageError
 from darklift.runtime.base import FloatArray, Model, ModelCard
 
-__all__ = ["CARD_FILE", "load_card", "load_onnx_model", "providers"]
+__all__ = ["CARD_FILE", "load_card", "load_onnx_model", "providers", "read_graph"]
 
 CARD_FILE = "model.json"
 _ORT_ERRORS: tuple[type[Exception], ...] = (
@@ -62,6 +62,19 @@ def load_card(folder: Path) -> ModelCard:
     return ModelCard.from_json(text, str(folder / CARD_FILE))
 
 
+def read_graph(path: Path, digest: str) -> bytes:
+    """A graph's file, if it is the one that the card means (sha256). Raises ModelError."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelError(
+            f"cannot read {path} ({error.strerror}): the model is incomplete, export or install it again"
+        ) from error
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise ModelError(f"{path} is damaged (its sha256 is not the one in {CARD_FILE}): export or install it again")
+    return data
+
+
 def _providers_for(device: str) -> list[str]:
     if device == "auto":
         device = "cuda" if "CUDAExecutionProvider" in providers() else "cpu"
@@ -78,16 +91,7 @@ def _providers_for(device: str) -> list[str]:
 
 class _OnnxGraph:
     def __init__(self, path: Path, digest: str, chosen: list[str]) -> None:
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise ModelError(
-                f"cannot read {path} ({error.strerror}): the model is incomplete, export or install it again"
-            ) from error
-        if hashlib.sha256(data).hexdigest() != digest:
-            raise ModelError(
-                f"{path} is damaged (its sha256 is not the one in {CARD_FILE}): export or install it again"
-            )
+        data = read_graph(path, digest)
         try:
             self._session = onnxruntime.InferenceSession(data, _session_options(), providers=chosen)
         except _ORT_ERRORS as error:

@@ -1,0 +1,99 @@
+"""Exported models on OpenVINO: the picture that ONNX Runtime makes, from the same files."""
+
+import hashlib
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from darklift import Enhancer
+from darklift.errors import DarkliftError, MissingExtraError, ModelError, UsageError
+from darklift.image import Picture
+
+
+def dark(height: int, width: int) -> Picture:
+    rng = np.random.default_rng(height * width)
+    return Picture(rng.uniform(0, 0.2, (height, width, 3)).astype(np.float32))
+
+
+def difference(one: Enhancer, other: Enhancer, picture: Picture, **request: object) -> float:
+    first, second = (each.run(picture, **request).picture.pixels for each in (one, other))
+    assert first.shape == second.shape == picture.pixels.shape
+    return float(np.abs(first - second).max())
+
+
+@pytest.fixture(scope="module")
+def on_onnx(exported_compact: Path) -> Enhancer:
+    return Enhancer(exported_compact)
+
+
+@pytest.fixture(scope="module")
+def on_openvino(exported_compact: Path) -> Enhancer:
+    return Enhancer(exported_compact, backend="openvino")
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7, 1), (31, 33), (101, 75)], ids=str)
+@pytest.mark.parametrize(("steps", "exposure"), [(1, None), (3, "mean=0.3")])
+def test_it_makes_the_picture_that_onnx_runtime_makes(
+    on_onnx: Enhancer, on_openvino: Enhancer, size: tuple[int, int], steps: int, exposure: str | None
+) -> None:
+    assert difference(on_onnx, on_openvino, dark(*size), steps=steps, exposure=exposure, seed=3) < 1e-5
+
+
+def test_the_bundled_model_runs_on_it() -> None:
+    picture = dark(48, 70)
+    assert difference(Enhancer(), Enhancer(backend="openvino"), picture) < 1e-3
+    # A processor without bf16 computes in float32; single pixels of pure noise may be some levels away.
+    exact, rounded = (
+        Enhancer(backend="openvino", precision=precision).run(picture).picture.pixels for precision in ("fp32", "bf16")
+    )
+    assert np.abs(rounded - exact).mean() < 0.01
+
+
+def test_tiles_and_pictures_of_other_sizes_after_one_another(on_openvino: Enhancer, exported_compact: Path) -> None:
+    first = on_openvino.run(dark(20, 30)).picture.pixels
+    on_openvino.run(dark(90, 50), steps=2)
+    np.testing.assert_array_equal(on_openvino.run(dark(20, 30)).picture.pixels, first)
+
+
+def test_the_card_says_what_runs_it(exported_compact: Path, on_onnx: Enhancer, on_openvino: Enhancer) -> None:
+    assert on_openvino.model.card.backend == "openvino"
+    assert Enhancer(exported_compact, backend="openvino", precision="bf16").model.card.backend == "openvino bf16"
+    assert on_onnx.model.card.backend == "onnx"  # not by itself, also where it is installed
+
+
+def test_what_it_cannot_do_is_told_in_one_line(exported_compact: Path, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "some.safetensors"
+    checkpoint.touch()
+    wrong: list[tuple[Path, dict[str, str], type[DarkliftError], str]] = [
+        (exported_compact, {"device": "abacus"}, UsageError, "no device 'abacus' on this machine: choose auto, cpu"),
+        (exported_compact, {"precision": "fp8"}, UsageError, "unknown precision 'fp8' for OpenVINO"),
+        (checkpoint, {}, UsageError, "darklift export .* for openvino"),
+        (tmp_path, {}, ModelError, "expected a folder that darklift export wrote"),
+    ]
+    for model, request_, error, message in wrong:
+        with pytest.raises(error, match=message) as caught:
+            Enhancer(model, backend="openvino", **request_)
+        assert "\n" not in str(caught.value)
+
+
+def test_damaged_and_foreign_files_are_told_from_whole_ones(exported_compact: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(exported_compact, tmp_path / "model")
+    file, card = folder / "step.onnx", folder / "model.json"
+    whole = hashlib.sha256(file.read_bytes()).hexdigest()
+    file.write_bytes(b"not a graph")
+    with pytest.raises(ModelError, match="is damaged"):
+        Enhancer(folder, backend="openvino")
+    card.write_text(card.read_text().replace(whole, hashlib.sha256(b"not a graph").hexdigest()))
+    with pytest.raises(ModelError, match=r"OpenVINO cannot load .*step\.onnx") as caught:
+        Enhancer(folder, backend="openvino")
+    assert "\n" not in str(caught.value)
+
+
+def test_without_the_extra_it_says_how_to_install_it(exported_compact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "darklift.runtime.openvino", raising=False)
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'darklift\[openvino\]'"):
+        Enhancer(exported_compact, backend="openvino")
