@@ -29,7 +29,7 @@ def backends() -> Iterator[tuple[str, Enhancer]]:
         for precision in ("fp32", "bf16"):
             yield f"OpenVINO, {precision}", Enhancer("default", backend="openvino", precision=precision)
     for precision in ("fp32", "bf16"):
-        method = Compact(CompactConfig())
+        method = Compact(CompactConfig(fine_blocks=3, cues=True))
         method.net.load_state_dict(exported_weights(method, folder))
         method.net.eval()
         yield f"torch, {precision}", Enhancer(torch_model(method, {}, "cpu", precision))

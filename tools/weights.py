@@ -1,72 +1,89 @@
-"""What the bundled model's weights went through between its trainings: means of weights, and more blocks.
+"""What the bundled model's weights went through between its trainings: means of weights, and networks with more parts.
 
-python tools/weights.py mean OUT.safetensors A B [--shares .5 .5] [--exposure-of C]
-python tools/weights.py grow A OUT.safetensors model.fine_blocks=3 model.cues=true
+python tools/weights.py mean A B -o OUT.safetensors [--shares .5 .5] [--take coarse.=C ...]
+python tools/weights.py grow A -o OUT.safetensors fine_blocks=3 cues=true
 
-A, B, C: checkpoints of compact, or folders of models exported with the default sizes.
+A, B, C: checkpoints of compact, or folders of models that were exported with its default sizes.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import tomllib
 from pathlib import Path
 
-from torch import Tensor
-
 from darklift.checkpoint import Checkpoint, build_method, load_checkpoint, load_weights, save_checkpoint
+from darklift.errors import DarkliftError, UsageError
 from darklift.exported import exported_weights
+from darklift.methods import Method
 
 
-def load(path: Path) -> Checkpoint:
-    """A checkpoint, or an exported model as one."""
+def load(path: Path) -> Method:
+    """Of a checkpoint, or of an exported model."""
     if not path.is_dir():
-        return load_checkpoint(path)
+        return load_checkpoint(path).method
     method = build_method("compact", {})
     load_weights(method, exported_weights(method, path), str(path))
-    return Checkpoint(method, {})
+    return method
 
 
-def mean(paths: list[Path], shares: list[float], exposure_of: Path | None) -> tuple[Checkpoint, dict[str, Tensor]]:
-    """The weights' mean; the exposure net, whose error is told by few examples, may be taken from one alone."""
-    checkpoints = [load(path) for path in paths]
-    states = [checkpoint.method.net.state_dict() for checkpoint in checkpoints]
-    mixed = {name: sum(s * state[name] for s, state in zip(shares, states, strict=True)) for name in states[0]}
-    if exposure_of:
-        chosen = load(exposure_of).method.net.state_dict()
-        mixed.update({name: value for name, value in chosen.items() if name.startswith("exposure.")})
-    return checkpoints[0], mixed
+def mean(paths: list[Path], shares: list[float], taken: dict[str, Path]) -> Checkpoint:
+    """The weights' mean, but what begins with a key of ``taken`` from one checkpoint alone."""
+    made = load(paths[0])
+    states = {path: load(path).net.state_dict() for path in (*paths, *taken.values())}
+    for path, state in states.items():
+        load_weights(made, state, str(path))  # refuses one of another shape
+    names = made.net.state_dict()
+    mixed = {name: sum(share * states[path][name] for share, path in zip(shares, paths, strict=True)) for name in names}
+    for prefix, path in taken.items():
+        chosen = {name: value for name, value in states[path].items() if name.startswith(prefix)}
+        if not chosen:
+            raise UsageError(f"no weight begins with {prefix!r}: such as coarse., fine., exposure.")
+        mixed |= chosen
+    load_weights(made, mixed, "the mean")
+    return Checkpoint(made, {})
 
 
-def grow(path: Path, changes: list[str]) -> tuple[Checkpoint, dict[str, Tensor]]:
+def grow(path: Path, changes: str) -> Checkpoint:
     """The same function with more parts, which begin as nothing: blocks of a level, or what corrects the exposure."""
+    try:
+        changed = tomllib.loads(changes)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"changes are KEY=VALUE of the method's config, got {changes!r} ({error})") from error
     before = load(path)
-    config = before.method.config.model_dump() | tomllib.loads("\n".join(changes)).get("model", {})
-    method = build_method(before.method.name, config)
-    return Checkpoint(method, {}), method.net.state_dict() | before.method.net.state_dict()
+    after = build_method(before.name, before.config.model_dump() | changed)
+    load_weights(after, after.net.state_dict() | before.net.state_dict(), f"{path}, grown,")
+    return Checkpoint(after, {})
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     averaging = commands.add_parser("mean")
-    averaging.add_argument("out", type=Path)
     averaging.add_argument("inputs", type=Path, nargs="+")
     averaging.add_argument("--shares", type=float, nargs="+", help="of each input; alike by default")
-    averaging.add_argument("--exposure-of", type=Path)
+    averaging.add_argument("--take", nargs="+", default=[], metavar="PREFIX=PATH")
     growing = commands.add_parser("grow")
     growing.add_argument("input", type=Path)
-    growing.add_argument("out", type=Path)
-    growing.add_argument("changes", nargs="+", metavar="model.KEY=VALUE")
-    a = parser.parse_args()
-    if a.command == "mean":
-        shares = a.shares or [1 / len(a.inputs)] * len(a.inputs)
-        if len(shares) != len(a.inputs) or abs(sum(shares) - 1) > 1e-6:
-            parser.error(f"expected {len(a.inputs)} shares that sum to 1, got {shares}")
-        checkpoint, weights = mean(a.inputs, shares, a.exposure_of)
-    else:
-        checkpoint, weights = grow(a.input, a.changes)
-    save_checkpoint(a.out, checkpoint.method, weights, {"made_by": f"tools/weights.py {a.command}"})
+    growing.add_argument("changes", nargs="+", metavar="KEY=VALUE")
+    for command in (averaging, growing):
+        command.add_argument("-o", "--output", type=Path, required=True)
+    arguments = parser.parse_args()
+    try:
+        if arguments.command == "mean":
+            shares = arguments.shares or [1 / len(arguments.inputs)] * len(arguments.inputs)
+            if len(shares) != len(arguments.inputs) or not abs(sum(shares) - 1) < 1e-6:
+                raise UsageError(f"expected {len(arguments.inputs)} shares that sum to 1, got {shares}")
+            taken = dict(taking.partition("=")[::2] for taking in arguments.take)
+            made = mean(arguments.inputs, shares, {prefix: Path(path) for prefix, path in taken.items()})
+        else:
+            made = grow(arguments.input, "\n".join(arguments.changes))
+        info = {"made_by": f"tools/weights.py {arguments.command}"}
+        save_checkpoint(arguments.output, made.method, made.method.net.state_dict(), info)
+    except DarkliftError as error:
+        print(f"weights: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":

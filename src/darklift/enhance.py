@@ -272,7 +272,7 @@ def load_model(model: str | Path, backend: str = "auto", device: str = "auto", p
         if backend == "openvino":
             try:
                 from darklift.runtime.openvino import load_openvino_model
-            except ModuleNotFoundError as error:
+            except ImportError as error:
                 raise MissingExtraError(error.name or "openvino", "openvino", "the backend openvino") from error
             return load_openvino_model(path, device, precision)
         if precision not in ("auto", "fp32"):

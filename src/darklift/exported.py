@@ -25,7 +25,8 @@ HALF, TRANSPOSED = ".half", ".T"
 def exported_weights(method: Method, folder: Path) -> dict[str, Tensor]:
     """All of ``method.net``'s weights, in float32, from an exported model of the same method and sizes.
 
-    What was stored in half precision comes back rounded so. Raises ModelError for a model of another kind.
+    What was stored in half precision comes back rounded so. Raises ModelError for a model of another kind or with
+    more parts.
     """
     card = load_card(folder)
     if card.method != method.name:
@@ -33,8 +34,14 @@ def exported_weights(method: Method, folder: Path) -> dict[str, Tensor]:
     weights: dict[str, Tensor] = {}
     names = {id(tensor): name for name, tensor in _tensors(method.net).items()}
     for graph_name, graph in method.graphs().items():
-        stored = _stored(folder / f"{graph_name}.onnx")
-        for name, tensor in _tensors(graph.module).items():
+        stored, tensors = _stored(folder / f"{graph_name}.onnx"), _tensors(graph.module)
+        surplus = [name for name in stored if name.endswith((".weight", ".bias")) and name not in tensors]
+        if surplus:
+            raise ModelError(
+                f"{folder} holds {surplus[0]} ({len(surplus)} such), which a network of these sizes lacks: give the "
+                "sizes that it was exported with, such as model.fine_blocks"
+            )
+        for name, tensor in tensors.items():
             if name in stored and id(tensor) in names:
                 weights[names[id(tensor)]] = stored[name]
     return weights

@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -52,15 +53,26 @@ def test_the_bundled_model_runs_on_it() -> None:
     assert np.abs(rounded - exact).mean() < 0.01
 
 
-def test_tiles_and_pictures_of_other_sizes_after_one_another(on_openvino: Enhancer, exported_compact: Path) -> None:
+def test_pictures_of_other_sizes_after_one_another(on_openvino: Enhancer) -> None:
     first = on_openvino.run(dark(20, 30)).picture.pixels
     on_openvino.run(dark(90, 50), steps=2)
     np.testing.assert_array_equal(on_openvino.run(dark(20, 30)).picture.pixels, first)
 
 
+def test_threads_may_share_a_model(on_openvino: Enhancer) -> None:
+    pictures = [dark(64, 64), Picture(dark(64, 64).pixels[::-1].copy())]
+    alone = [on_openvino.run(picture).picture.pixels for picture in pictures]
+    with ThreadPoolExecutor(4) as pool:
+        for number, made in enumerate(pool.map(lambda n: on_openvino.run(pictures[n % 2]).picture.pixels, range(24))):
+            np.testing.assert_array_equal(made, alone[number % 2])
+
+
 def test_the_card_says_what_runs_it(exported_compact: Path, on_onnx: Enhancer, on_openvino: Enhancer) -> None:
     assert on_openvino.model.card.backend == "openvino"
-    assert Enhancer(exported_compact, backend="openvino", precision="bf16").model.card.backend == "openvino bf16"
+    # What it computes in, not what was asked for: a processor may have neither.
+    for precision in ("bf16", "fp16"):
+        card = Enhancer(exported_compact, backend="openvino", precision=precision).model.card
+        assert card.backend in ("openvino", "openvino bf16", "openvino f16")
     assert on_onnx.model.card.backend == "onnx"  # not by itself, also where it is installed
 
 
@@ -68,6 +80,7 @@ def test_what_it_cannot_do_is_told_in_one_line(exported_compact: Path, tmp_path:
     checkpoint = tmp_path / "some.safetensors"
     checkpoint.touch()
     wrong: list[tuple[Path, dict[str, str], type[DarkliftError], str]] = [
+        (exported_compact, {"device": "cpu.7"}, UsageError, r"no device 'cpu\.7' on this machine"),
         (exported_compact, {"device": "abacus"}, UsageError, "no device 'abacus' on this machine: choose auto, cpu"),
         (exported_compact, {"precision": "fp8"}, UsageError, "unknown precision 'fp8' for OpenVINO"),
         (checkpoint, {}, UsageError, "darklift export .* for openvino"),

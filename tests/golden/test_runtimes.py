@@ -445,7 +445,9 @@ def test_weights_come_back_from_an_exported_model(method: Compact, exported_comp
 
 
 def test_weights_come_back_from_the_bundled_model_and_make_its_picture() -> None:
-    bundled = Compact(CompactConfig())
+    with pytest.raises(ModelError, match="which a network of these sizes lacks"):
+        exported_weights(Compact(CompactConfig()), find_model("default"))
+    bundled = Compact(CompactConfig(fine_blocks=3, cues=True))
     load_weights(bundled, exported_weights(bundled, find_model("default")), "the bundled model")
     one = Enhancer(torch_model(bundled, {})).run(dark(40, 52))
     assert difference(one.picture, Enhancer().run(dark(40, 52)).picture) < 1e-5

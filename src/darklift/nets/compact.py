@@ -76,7 +76,8 @@ class ExposureNet(nn.Module):
     def forward(self, thumbnail: Tensor, statistics: Tensor, cues: Tensor | None = None) -> Tensor:
         seen = torch.cat([thumbnail.sqrt(), colour_map(thumbnail)], dim=1)
         logit: Tensor = self.head(torch.cat([self.features(seen), statistics], dim=1))
-        if self.correction is not None and cues is not None:
+        if self.correction is not None:
+            assert cues is not None
             stops = F.logsigmoid(logit) / math.log(2)
             # All lie around .3: brought to unit size, they are learnt from in half the steps.
             logit = logit + self.correction(5 * (torch.cat([statistics, stops, cues], dim=1) - 0.3))

@@ -14,7 +14,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort
 from darklift.errors import ModelError, UsageError
 from darklift.runtime.base import FloatArray, Model, ModelCard
 
-__all__ = ["CARD_FILE", "load_card", "load_onnx_model", "providers", "read_graph"]
+__all__ = ["CARD_FILE", "load_card", "load_onnx_model", "providers", "read_graph", "thread_count"]
 
 CARD_FILE = "model.json"
 _ORT_ERRORS: tuple[type[Exception], ...] = (
@@ -122,9 +122,13 @@ def _reason(error: Exception) -> str:
 def _session_options() -> Any:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # nothing: errors are raised, its warnings are about its own optimiser
-    threads = os.environ.get("OMP_NUM_THREADS", "")
-    if threads.isdigit():
-        options.intra_op_num_threads = int(threads)
-    elif hasattr(os, "sched_getaffinity"):  # the cores that we may use, not those that the machine has
-        options.intra_op_num_threads = len(os.sched_getaffinity(0))
+    options.intra_op_num_threads = thread_count()
     return options
+
+
+def thread_count() -> int:
+    """As OMP_NUM_THREADS says, or the cores that we may use, not those that the machine has; 0 leaves it open."""
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    if wanted.isdecimal() and len(wanted) < 5:
+        return int(wanted)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0

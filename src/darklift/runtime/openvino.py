@@ -1,10 +1,9 @@
-"""Exported models on OpenVINO: the files that ONNX Runtime runs, faster on Intel's and AMD's processors, and on those
-that compute in bf16 twice as fast again (docs/benchmarks.md).
+"""Exported models on OpenVINO: the files that ONNX Runtime runs, faster on CPUs, most of all on those that compute in
+bf16 (docs/benchmarks.md).
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ import openvino
 
 from darklift.errors import ModelError, UsageError
 from darklift.runtime.base import FloatArray, Model
-from darklift.runtime.onnx import load_card, read_graph
+from darklift.runtime.onnx import load_card, read_graph, thread_count
 
 __all__ = ["load_openvino_model"]
 
@@ -25,26 +24,25 @@ def load_openvino_model(folder: Path, device: str = "auto", precision: str = "au
 
     device: auto (the CPU), or as OpenVINO names them: cpu, gpu, npu. precision: what the device may compute in; auto is
     fp32, so that the picture is ONNX Runtime's. Where the device does not compute in the one asked for, OpenVINO
-    computes in one that it has.
+    takes one that it has; the card says which.
     """
     if precision not in _PRECISIONS:
         raise UsageError(f"unknown precision {precision!r} for OpenVINO: choose {', '.join(_PRECISIONS)}")
     core = openvino.Core()
     name = "CPU" if device == "auto" else device.upper()
-    if name.split(".")[0] not in {known.split(".")[0] for known in core.available_devices}:
+    if name not in {known for device in core.available_devices for known in (device, device.split(".")[0])}:
         found = ", ".join(known.lower() for known in core.available_devices)
         raise UsageError(f"OpenVINO finds no device {device!r} on this machine: choose auto, {found}")
     card = load_card(folder)
     settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": _PRECISIONS[precision]}
-    threads = os.environ.get("OMP_NUM_THREADS", "")
-    if name == "CPU" and threads.isdigit() and int(threads):
-        settings["INFERENCE_NUM_THREADS"] = threads
+    if name == "CPU" and (threads := thread_count()):
+        settings["INFERENCE_NUM_THREADS"] = str(threads)
     graphs = {
         Path(file).stem: _OpenVinoGraph(core, folder / file, digest, name, settings)
         for file, digest in card.files.items()
     }
-    backend = "openvino" if precision in ("auto", "fp32") else f"openvino {precision}"
-    return Model(replace(card, backend=backend), graphs)
+    taken = {graph.precision for graph in graphs.values()} - {"f32"}
+    return Model(replace(card, backend=" ".join(["openvino", *sorted(taken)])), graphs)
 
 
 class _OpenVinoGraph:
@@ -56,8 +54,11 @@ class _OpenVinoGraph:
                 tuple(port.get_any_name() for port in ports) for ports in (graph.inputs, graph.outputs)
             )
             self._compiled = core.compile_model(graph, device, dict(settings))
+            self.precision = str(self._compiled.get_property("INFERENCE_PRECISION_HINT").to_string())
         except RuntimeError as error:
             raise ModelError(f"OpenVINO cannot load {path} ({_reason(error)}): use --backend onnx") from error
+        if not (self._inputs and self._outputs):
+            raise ModelError(f"{path} is no graph of a model (it has no inputs or outputs): export the model again")
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -69,11 +70,12 @@ class _OpenVinoGraph:
 
     def __call__(self, feeds: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
         try:
-            results = self._compiled(dict(feeds))
+            # A request of its own for each call: threads may share a model.
+            results = self._compiled.create_infer_request().infer(dict(feeds))
         except RuntimeError as error:
             raise ModelError(f"OpenVINO could not run the model ({_reason(error)}): use --backend onnx") from error
-        # By place: compiled, an output may be called by what it is made of. Copied: the next run reuses the memory.
-        return {name: results[place].copy() for place, name in enumerate(self._outputs)}
+        # By place: compiled, an output may be called by what it is made of.
+        return {name: results[place] for place, name in enumerate(self._outputs)}
 
 
 def _reason(error: Exception) -> str:

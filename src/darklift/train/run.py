@@ -258,7 +258,8 @@ class _Run:
                 "to go on"
             )
         changed = _changes(
-            {"method": saved["method"], **_model_settings(saved["config"])},
+            # A run of an earlier version lacks what came since, which then had its default.
+            {"method": saved["method"], **_model_settings(_defaults(self.method) | saved["config"])},
             {"method": self.method.name, **_model_settings(self.method.config.model_dump(mode="json"))},
         )
         if changed:
@@ -284,6 +285,10 @@ class _Run:
 
 def _model_settings(config: dict[str, Any]) -> dict[str, Any]:
     return {f"model.{key}": value for key, value in config.items()}
+
+
+def _defaults(method: Method) -> dict[str, Any]:
+    return type(method.config)().model_dump(mode="json")
 
 
 def _order_of_examples(config: TrainConfig) -> dict[str, Any]:

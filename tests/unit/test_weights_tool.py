@@ -1,0 +1,76 @@
+"""tools/weights.py: what the bundled weights went through between trainings."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from darklift.checkpoint import load_checkpoint, save_checkpoint
+
+TOOL = Path(__file__).parents[2] / "tools" / "weights.py"
+
+
+@pytest.fixture(scope="module")
+def checkpoints(make_compact, tmp_path_factory):
+    """Two networks of the same sizes: A's weights, and twice these."""
+    method, folder = make_compact(), tmp_path_factory.mktemp("weights")
+    weights = method.net.state_dict()
+    save_checkpoint(folder / "A", method, weights, {})
+    save_checkpoint(folder / "B", method, {name: 2 * value for name, value in weights.items()}, {})
+    return folder
+
+
+def run(*arguments, cwd=None):
+    command = [sys.executable, TOOL, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
+
+
+def weights_of(path):
+    return load_checkpoint(path).method.net.state_dict()
+
+
+def test_a_mean_and_a_part_from_one_alone(checkpoints, tmp_path):
+    a, b, out = checkpoints / "A", checkpoints / "B", tmp_path / "out"
+    done = run("mean", a, b, "-o", out, "--shares", "0.75", "0.25", "--take", f"exposure.={b}")
+    assert done.returncode == 0, done.stderr
+    for name, value in weights_of(out).items():
+        torch.testing.assert_close(value, weights_of(a)[name] * (2 if name.startswith("exposure.") else 1.25))
+
+
+def test_a_grown_network_does_what_it_did(checkpoints, tmp_path):
+    grown = tmp_path / "grown"
+    done = run("grow", checkpoints / "A", "-o", grown, "fine_blocks=3", "cues=true")
+    assert done.returncode == 0, done.stderr
+    before, after = (load_checkpoint(path).method for path in (checkpoints / "A", grown))
+    assert after.config.fine_blocks == 3
+    assert len(after.net.state_dict()) > len(before.net.state_dict())
+    generator = torch.Generator().manual_seed(0)
+    low = torch.rand(1, 3, 32, 32, generator=generator) / 4
+    overview = (torch.rand(1, 3, 40, 40, generator=generator) / 4, torch.full((1, 14), 0.4), torch.full((1, 7), 0.5))
+    piece = (2 * low - 1, torch.tensor([0.3]), low, torch.tensor([[0.0, 0.0, 1.0, 1.0]]), torch.tensor([0.4]))
+    with torch.no_grad():
+        for one, other in zip(before.net(*overview, piece), after.net(*overview, piece), strict=True):
+            assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("mean", "A", "B", "--shares", "0.5", "nan"), 2, "expected 2 shares that sum to 1"),
+        (("mean", "A", "B", "--take", "colour.=A"), 2, "no weight begins with 'colour.'"),
+        (("mean", "A", "nowhere"), 1, "nowhere"),
+        (("grow", "A", "fine_blocks"), 2, "KEY=VALUE"),
+        (("grow", "A", "fine_blocs=3"), 1, "fine_blocs"),
+        (("grow", "A", "maps=8"), 1, "instead of"),
+        (("grow", "A", "blocks=0"), 1, "blocks"),
+    ],
+    ids=str,
+)
+def test_wrong_requests_are_told_in_one_line_and_leave_no_file(checkpoints, tmp_path, arguments, code, message):
+    done = run(*arguments, "-o", tmp_path / "out", cwd=checkpoints)
+    assert done.returncode == code, done.stderr
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "out").exists()
