@@ -24,9 +24,13 @@ demo: $(DEMO_READY) ## Enhance a dark photo without PyTorch; IMAGE=photo.jpg for
 	$(DEMO_VENV)/bin/darklift enhance "$$IMAGE" -o demo --overwrite --sheet "$$sheet" || exit 1; \
 	echo "Done: the enhanced photo is in demo/, before and after side by side in $$sheet"
 
+# Training with PyTorch in a process that has used OpenVINO was seen to crash (Linux, OpenVINO 2026.4.1).
+OPENVINO_TESTS := tests/golden/test_openvino.py
+
 # Workers of one thread each: PyTorch's own threads would only fight with the workers over the cores.
 test: lint ## Run the linters, the type checker and all tests
-	OMP_NUM_THREADS=1 $(TEST_VENV)/bin/python -m pytest -n 2 $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(TEST_VENV)/bin/python -m pytest -n 2 --ignore=$(OPENVINO_TESTS) $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(TEST_VENV)/bin/python -m pytest $(OPENVINO_TESTS) $(PYTEST_ARGS) || test $$? = 5 # none chosen
 
 lint: $(TEST_READY) ## Check style, format and types
 	$(TEST_VENV)/bin/python -m ruff check

@@ -57,12 +57,13 @@ def make_compact() -> "Callable[..., Compact]":
     return perturbed_compact
 
 
-def perturbed_compact(seed: int = 0, amount: float = 0.05) -> "Compact":
+def perturbed_compact(seed: int = 0, amount: float = 0.05, cues: bool = False) -> "Compact":
     import torch
 
     from darklift.methods.compact import Compact, CompactConfig
 
-    config = CompactConfig(fine_widths=(8, 16), coarse_widths=(8, 16), blocks=1, maps=4, embedding=16, exposure_width=8)
+    sizes = {"fine_widths": (8, 16), "coarse_widths": (8, 16), "blocks": 1, "maps": 4, "embedding": 16}
+    config = CompactConfig(**sizes, exposure_width=8, cues=cues)
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(seed)
         method = Compact(config)

@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,7 +12,10 @@ import pytest
 
 from darklift import Enhancer
 from darklift.errors import DarkliftError, MissingExtraError, ModelError, UsageError
+from darklift.export import export_method
 from darklift.image import Picture
+from darklift.methods import Compact
+from darklift.runtime.torch import torch_model
 
 
 def dark(height: int, width: int) -> Picture:
@@ -41,6 +45,16 @@ def test_it_makes_the_picture_that_onnx_runtime_makes(
     on_onnx: Enhancer, on_openvino: Enhancer, size: tuple[int, int], steps: int, exposure: str | None
 ) -> None:
     assert difference(on_onnx, on_openvino, dark(*size), steps=steps, exposure=exposure, seed=3) < 1e-5
+
+
+def test_a_model_that_sees_cues_is_the_same_on_all_three(make_compact: Callable[..., Compact], tmp_path: Path) -> None:
+    method = make_compact(cues=True)
+    export_method(method, tmp_path / "model", name="cues", info={})
+    on_torch, picture = Enhancer(torch_model(method, {})), dark(31, 33)
+    for backend in ("onnx", "openvino"):
+        assert difference(on_torch, Enhancer(tmp_path / "model", backend=backend), picture) < 1e-5
+    method.net.exposure.correction[-1].bias.data += 1
+    assert on_torch.run(picture).brightness != Enhancer(tmp_path / "model").run(picture).brightness
 
 
 def test_the_bundled_model_runs_on_it() -> None:
