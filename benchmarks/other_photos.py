@@ -41,8 +41,8 @@ def exposures(enhancer: Enhancer, folder: Path, every: int) -> None:
     held_out = sorted({pair.high.parent for pair in pairs})[every - 1 :: every]
     lightest, others = [], []
     for scene in held_out:
-        target = read_image(scene / "target.jpg").pixels
-        frames = [read_image(pair.low).pixels for pair in pairs if pair.high.parent == scene]
+        of_scene = [pair for pair in pairs if pair.high.parent == scene]
+        target, frames = read_image(of_scene[0].high).pixels, [read_image(pair.low).pixels for pair in of_scene]
         mean = float(target.mean())
         scores = [
             (psnr(enhancer(f, exposure=Exposure(mean=mean)), target), psnr(_lifted(f, mean), target)) for f in frames

@@ -207,7 +207,8 @@ class Compact:
             "maps": np.zeros((1, self.config.maps, THUMBNAIL, THUMBNAIL), np.float32),
             "photo": np.zeros((1, self.config.embedding), np.float32),
         }
-        overview = {name: photo[name] for name in ("thumbnail", "statistics", "cues")[: 3 if self.config.cues else 2]}
+        seen = ("thumbnail", "statistics", "cues") if self.config.cues else ("thumbnail", "statistics")
+        overview = {name: photo[name] for name in seen}
         known = {name: photo[name] for name in ("thumbnail", "statistics", "brightness", "doubt")}
         step = {**piece, "statistics": photo["statistics"], "brightness": photo["brightness"], **condition}
         return {

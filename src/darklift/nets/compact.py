@@ -79,7 +79,7 @@ class ExposureNet(nn.Module):
         if self.correction is not None:
             assert cues is not None
             stops = F.logsigmoid(logit) / math.log(2)
-            # All lie around .3: brought to unit size, they are learnt from in half the steps.
+            # All but the stops lie around .3: brought to about unit size.
             logit = logit + self.correction(5 * (torch.cat([statistics, stops, cues], dim=1) - 0.3))
         return logit.sigmoid()[:, 0]
 
