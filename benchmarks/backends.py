@@ -15,8 +15,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from darklift import Enhancer
-from darklift.exported import exported_weights
-from darklift.methods.compact import Compact, CompactConfig
+from darklift.exported import exported_method
 from darklift.runtime.base import FloatArray
 from darklift.runtime.torch import torch_model
 from darklift.weights import find_model
@@ -29,8 +28,7 @@ def backends() -> Iterator[tuple[str, Enhancer]]:
         for precision in ("fp32", "bf16"):
             yield f"OpenVINO, {precision}", Enhancer("default", backend="openvino", precision=precision)
     for precision in ("fp32", "bf16"):
-        method = Compact(CompactConfig(fine_blocks=3, cues=True))
-        method.net.load_state_dict(exported_weights(method, folder))
+        method = exported_method(folder)
         method.net.eval()
         yield f"torch, {precision}", Enhancer(torch_model(method, {}, "cpu", precision))
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -57,13 +57,13 @@ def make_compact() -> "Callable[..., Compact]":
     return perturbed_compact
 
 
-def perturbed_compact(seed: int = 0, amount: float = 0.05, cues: bool = False) -> "Compact":
+def perturbed_compact(seed: int = 0, amount: float = 0.05, **settings: Any) -> "Compact":
     import torch
 
     from darklift.methods.compact import Compact, CompactConfig
 
     sizes = {"fine_widths": (8, 16), "coarse_widths": (8, 16), "blocks": 1, "maps": 4, "embedding": 16}
-    config = CompactConfig(**sizes, exposure_width=8, cues=cues)
+    config = CompactConfig(**{**sizes, "exposure_width": 8, **settings})
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(seed)
         method = Compact(config)

@@ -47,7 +47,7 @@ MAY_IMPORT = {
     "restore": "windows runtime tiling image diffusion errors",
     "exposure": "runtime errors",
     "enhance": "exposure restore windows runtime overview image weights errors",
-    "exported": "runtime methods errors",
+    "exported": "checkpoint runtime methods errors",
     "export": "exported checkpoint methods runtime weights nets files errors",
     "evaluate": "enhance exposure metrics data image errors",
     "train": "evaluate exported checkpoint methods nets diffusion data metrics enhance runtime weights image overview "

@@ -3,7 +3,7 @@
 python tools/weights.py mean A B -o OUT.safetensors [--shares .5 .5] [--take coarse.=C ...]
 python tools/weights.py grow A -o OUT.safetensors fine_blocks=3 cues=true
 
-A, B, C: checkpoints of compact, or folders of models that were exported with its default sizes.
+A, B, C: checkpoints, or folders of exported models. What is taken from C alone need not be alike elsewhere.
 """
 
 from __future__ import annotations
@@ -13,29 +13,28 @@ import sys
 import tomllib
 from pathlib import Path
 
+import torch
+
 from darklift.checkpoint import Checkpoint, build_method, load_checkpoint, load_weights, save_checkpoint
 from darklift.errors import DarkliftError, UsageError
-from darklift.exported import exported_weights
+from darklift.exported import exported_method
 from darklift.methods import Method
 
 
 def load(path: Path) -> Method:
     """Of a checkpoint, or of an exported model."""
-    if not path.is_dir():
-        return load_checkpoint(path).method
-    method = build_method("compact", {})
-    load_weights(method, exported_weights(method, path), str(path))
-    return method
+    return exported_method(path) if path.is_dir() else load_checkpoint(path).method
 
 
 def mean(paths: list[Path], shares: list[float], taken: dict[str, Path]) -> Checkpoint:
     """The weights' mean, but what begins with a key of ``taken`` from one checkpoint alone."""
-    made = load(paths[0])
-    states = {path: load(path).net.state_dict() for path in (*paths, *taken.values())}
-    for path, state in states.items():
-        load_weights(made, state, str(path))  # refuses one of another shape
-    names = made.net.state_dict()
-    mixed = {name: sum(share * states[path][name] for share, path in zip(shares, paths, strict=True)) for name in names}
+    methods = {path: load(path) for path in (*paths, *taken.values())}
+    states = {path: method.net.state_dict() for path, method in methods.items()}
+    made = methods[paths[0]]
+    mixed = {name: torch.zeros_like(value) for name, value in states[paths[0]].items()}
+    for share, path in zip(shares, paths, strict=True):
+        load_weights(build_method(made.name, made.config.model_dump()), states[path], str(path))  # refuses other shapes
+        mixed = {name: value + share * states[path][name] for name, value in mixed.items()}
     for prefix, path in taken.items():
         chosen = {name: value for name, value in states[path].items() if name.startswith(prefix)}
         if not chosen:

@@ -12,7 +12,7 @@ import shutil
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import onnx
@@ -21,7 +21,7 @@ from onnx import helper, numpy_helper
 
 from darklift.checkpoint import load_checkpoint
 from darklift.errors import ModelError, UsageError
-from darklift.exported import HALF, TRANSPOSED
+from darklift.exported import BYTES, HALF, STEP, TRANSPOSED
 from darklift.files import write_atomically
 from darklift.methods import Graph, Method
 from darklift.runtime import ModelCard
@@ -29,7 +29,7 @@ from darklift.runtime.onnx import CARD_FILE
 
 __all__ = ["Storage", "export_method", "export_model"]
 
-Storage = Literal["fp32", "fp16"]
+Storage = Literal["fp32", "fp16", "int8"]
 _OPSET = 18
 _SMALL = 64
 """Tensors with fewer numbers stay float32: shapes, scales and tables."""
@@ -57,12 +57,13 @@ def export_method(
 ) -> Path:
     """Write ``exposure.onnx``, ``condition.onnx``, ``step.onnx`` (those that the method has) and ``model.json``.
 
-    Batch, height and width are free. storage fp16 halves the files: weights are stored in half precision and computed
-    with in float32. The folder appears at once or not at all. Raises UsageError where it exists already and
-    ``overwrite`` is not set, or where it holds anything else than an exported model.
+    Batch, height and width are free. storage: how weights are stored; they are computed with in float32 all the same.
+    fp16 halves the files. int8 halves them again: each output channel of a convolution or matrix as whole numbers of a
+    step of its own, the rest as in fp16. The folder appears at once or not at all. Raises UsageError where it exists
+    already and ``overwrite`` is not set, or where it holds anything else than an exported model.
     """
-    if storage not in ("fp32", "fp16"):
-        raise UsageError(f"unknown storage {storage!r}: choose fp32 or fp16")
+    if storage not in get_args(Storage):
+        raise UsageError(f"unknown storage {storage!r}: choose {' or '.join(get_args(Storage))}")
     _check_free(folder, overwrite)
     method.net.eval().cpu()
     temporary = _beside(folder, "tmp")
@@ -84,6 +85,7 @@ def export_method(
             padding=method.padding,
             bytes_per_pixel=method.bytes_per_pixel,
             bytes_per_pixel_pair=method.bytes_per_pixel_pair,
+            config=method.config.model_dump(mode="json"),
         )
         write_atomically(temporary / CARD_FILE, card.to_json().encode())
         _put_in_place(temporary, folder)
@@ -147,7 +149,9 @@ def _export_graph(graph: Graph, storage: Storage) -> bytes:
     assert program is not None
     model = program.model_proto
     _name_folded(model, graph.module)
-    if storage == "fp16":
+    if storage == "int8":
+        _store_in_bytes(model)
+    if storage != "fp32":
         _store_in_half(model)
     for node in model.graph.node:
         del node.metadata_props[:]  # stack traces of the exporting machine
@@ -199,18 +203,38 @@ def _rename(model: onnx.ModelProto, before: str, after: str) -> None:
 
 def _store_in_half(model: onnx.ModelProto) -> None:
     """Float32 weights become float16 with a cast behind them, which ONNX Runtime folds away when it loads the model."""
-    casts = []
-    for tensor in model.graph.initializer:
-        if tensor.data_type != onnx.TensorProto.FLOAT or np.prod(tensor.dims) < _SMALL:
-            continue
+    for tensor in _large_weights(model):
         name, values = tensor.name, numpy_helper.to_array(tensor)
         if np.abs(values).max() > np.finfo(np.float16).max:
             raise ModelError(f"weight {name} is too large for half precision: export with storage fp32")
-        half = numpy_helper.from_array(values.astype(np.float16), name + HALF)
-        tensor.CopyFrom(half)
-        casts.append(helper.make_node("Cast", [name + HALF], [name], to=onnx.TensorProto.FLOAT))
-    for node in reversed(casts):
-        model.graph.node.insert(0, node)
+        tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), name + HALF))
+        model.graph.node.insert(0, helper.make_node("Cast", [name + HALF], [name], to=onnx.TensorProto.FLOAT))
+
+
+def _store_in_bytes(model: onnx.ModelProto) -> None:
+    """Float32 matrices and kernels become int8 times a step for each output channel; both are folded away, too.
+
+    Not as a quantised operator: that would round what flows through the network as well.
+    """
+    for tensor in _large_weights(model):
+        name, values = tensor.name, numpy_helper.to_array(tensor)
+        if values.ndim < 2:
+            continue
+        others = tuple(range(values.ndim - 1)) if name.endswith(TRANSPOSED) else tuple(range(1, values.ndim))
+        step = np.maximum(np.abs(values).max(axis=others, keepdims=True), np.finfo(np.float32).tiny) / np.float32(127)
+        tensor.CopyFrom(numpy_helper.from_array(np.rint(values / step).astype(np.int8), name + BYTES))
+        model.graph.initializer.append(numpy_helper.from_array(step, name + STEP))
+        whole = name + ".whole"
+        model.graph.node.insert(0, helper.make_node("Mul", [whole, name + STEP], [name]))
+        model.graph.node.insert(0, helper.make_node("Cast", [name + BYTES], [whole], to=onnx.TensorProto.FLOAT))
+
+
+def _large_weights(model: onnx.ModelProto) -> list[onnx.TensorProto]:
+    return [
+        tensor
+        for tensor in model.graph.initializer
+        if tensor.data_type == onnx.TensorProto.FLOAT and np.prod(tensor.dims) >= _SMALL and STEP not in tensor.name
+    ]
 
 
 @contextlib.contextmanager

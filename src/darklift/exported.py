@@ -1,4 +1,4 @@
-"""The weights of an exported model, for training on from it: the way back from ONNX to a network's tensors."""
+"""The way back from an exported model to a network's tensors, for training on from it."""
 
 from __future__ import annotations
 
@@ -12,21 +12,32 @@ from google.protobuf.message import DecodeError
 from onnx import numpy_helper
 from torch import Tensor
 
+from darklift.checkpoint import build_method, load_weights
 from darklift.errors import ModelError
 from darklift.methods import Method
 from darklift.runtime.onnx import load_card
 
-__all__ = ["HALF", "TRANSPOSED", "exported_weights"]
+__all__ = ["BYTES", "HALF", "STEP", "TRANSPOSED", "exported_method", "exported_weights"]
 
-HALF, TRANSPOSED = ".half", ".T"
-"""How the name of a weight ends that is stored in half precision, or with its rows and columns exchanged, or both."""
+HALF, BYTES, STEP, TRANSPOSED = ".half", ".int8", ".step", ".T"
+"""How the name of a weight ends that is stored in half precision; as whole numbers, and the step that they count; with
+its rows and columns exchanged, before which of these it may be.
+"""
+
+
+def exported_method(folder: Path) -> Method:
+    """The method with the sizes and the weights that it was exported with. Raises ModelError."""
+    card = load_card(folder)
+    method = build_method(card.method, card.config)
+    load_weights(method, exported_weights(method, folder), str(folder))
+    return method
 
 
 def exported_weights(method: Method, folder: Path) -> dict[str, Tensor]:
     """All of ``method.net``'s weights, in float32, from an exported model of the same method and sizes.
 
-    What was stored in half precision comes back rounded so. Raises ModelError for a model of another kind or with
-    more parts.
+    What was stored in half precision or as whole numbers comes back rounded so. Raises ModelError for a model of
+    another kind or with more parts.
     """
     card = load_card(folder)
     if card.method != method.name:
@@ -57,10 +68,12 @@ def _stored(path: Path) -> Mapping[str, Tensor]:
         model = onnx.load(path)
     except (OSError, DecodeError) as error:
         raise ModelError(f"cannot read {path} ({error}): export or install the model again") from error
+    arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     stored = {}
-    for tensor in model.graph.initializer:
-        values = numpy_helper.to_array(tensor)
-        name = tensor.name.removesuffix(HALF)
+    for stored_name, values in arrays.items():
+        name = stored_name.removesuffix(HALF).removesuffix(BYTES)
+        if stored_name.endswith(BYTES):
+            values = values * arrays[name + STEP]
         if name.endswith(TRANSPOSED):
             name, values = name.removesuffix(TRANSPOSED), values.T
         stored[name] = torch.from_numpy(np.array(values, dtype=np.float32, order="C"))  # a copy that can be written to

@@ -33,14 +33,14 @@ class Overview:
     thumbnail: float32 (3, 40, 40) unit, area-averaged. statistics: float32 (14,), each in [0, 1]: the square roots
     (so that dark photos differ too) of the mean, the channel means, and quantiles of max(R, G, B); its spread; the
     shares of pixels at the top (>= 250/255) and at the bottom (<= 2/255).
-    cues: float32 (7,), what else tells how much light was lost: the square roots of the .999 and .9999 quantiles of
-    max(R, G, B), so how far the brightest is from white; and the contrast between neighbours, in stops of coded value,
-    at 1, 2, 4, 8 and 16 pixels of a photo brought to sides of at most 640.
+    cues: None, or float32 (7,), what else tells how much light was lost: the square roots of the .999 and .9999
+    quantiles of max(R, G, B), so how far the brightest is from white; and the contrast between neighbours, in stops of
+    coded value, at 1, 2, 4, 8 and 16 pixels of a photo brought to sides of at most 640.
     """
 
     thumbnail: npt.NDArray[np.float32]
     statistics: npt.NDArray[np.float32]
-    cues: npt.NDArray[np.float32]
+    cues: npt.NDArray[np.float32] | None
 
     @property
     def brightness(self) -> float:
@@ -71,8 +71,10 @@ def _average_plane(plane: npt.NDArray[Any], size: tuple[int, int]) -> npt.NDArra
     return result
 
 
-def describe(planes: npt.NDArray[Any]) -> Overview:
-    """The overview of a photo: (3, H, W), uint8 or unit float."""
+def describe(planes: npt.NDArray[Any], *, cues: bool = True) -> Overview:
+    """The overview of a photo: (3, H, W), uint8 or unit float; with the cues, which take as long as all else, or
+    without.
+    """
     thumbnail = area_average(planes)
     top = np.maximum(np.maximum(planes[0], planes[1]), planes[2])
     if top.dtype != np.uint8:
@@ -88,8 +90,9 @@ def describe(planes: npt.NDArray[Any]) -> Overview:
     channels = thumbnail.mean(axis=(1, 2))
     rooted = np.sqrt(np.concatenate([[channels.mean()], channels, quantiles]))
     statistics = np.concatenate([rooted, [spread, share[250:].sum(), share[:3].sum()]]).astype(np.float32)
-    cues = np.concatenate([np.sqrt(highlights), _contrast(planes)]).astype(np.float32)
-    return Overview(thumbnail, statistics, cues)
+    if not cues:
+        return Overview(thumbnail, statistics, None)
+    return Overview(thumbnail, statistics, np.concatenate([np.sqrt(highlights), _contrast(planes)]).astype(np.float32))
 
 
 def _contrast(planes: npt.NDArray[Any]) -> list[float]:

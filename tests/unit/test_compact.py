@@ -12,6 +12,7 @@ from darklift.data.crop import Crop
 from darklift.errors import ModelError
 from darklift.image import pad_to_multiple
 from darklift.methods.compact import Compact, CompactConfig
+from darklift.nets.compact import ToneNet
 from darklift.overview import STATISTICS, THUMBNAIL, area_average, describe
 
 TINY = CompactConfig(
@@ -53,7 +54,7 @@ def conditioned(method, planes, brightness=0.4):
     overview = describe(planes)
     thumbnail, statistics = (torch.from_numpy(a)[None] for a in (overview.thumbnail, overview.statistics))
     wanted = torch.tensor([brightness])
-    return statistics, wanted, method.net.coarse(thumbnail, statistics, wanted)
+    return statistics, wanted, method.net.coarse.condition(thumbnail, statistics, wanted)
 
 
 @torch.no_grad()
@@ -104,10 +105,15 @@ def test_pictures_of_a_batch_do_not_see_each_other(make_compact):
     method = make_compact()
     lows = [photo(48, 56, seed) for seed in range(3)]
     batch = batch_of(method, *(crop_of(low, bright(low), index, top=index) for index, low in enumerate(lows)))
-    overview, piece = ("thumbnail", "statistics", "cues"), ("eps", "abar", "low", "box", "brightness")
 
     def answers(chosen):
-        return method.net(*(batch[name][chosen] for name in overview), tuple(batch[name][chosen] for name in piece))
+        rows = {name: values[chosen] for name, values in batch.items()}
+        piece = tuple(rows[name] for name in ("eps", "abar", "low", "box"))
+        doubt = torch.full_like(rows["brightness"], 0.3)
+        x0, (coarse,), predicted = method.net(
+            rows["thumbnail"], rows["statistics"], None, rows["brightness"], doubt, piece
+        )
+        return x0, coarse, predicted
 
     with torch.no_grad():
         together = answers(slice(None))
@@ -117,9 +123,85 @@ def test_pictures_of_a_batch_do_not_see_each_other(make_compact):
                 torch.testing.assert_close(part[i : i + 1], expected, atol=1e-5, rtol=0)
 
 
+def stage_of(method, name):
+    return next(stage for stage in method.stages if stage.name == name)
+
+
+def rows_of(stage, *crops):
+    prepared = [stage.prepare(crop) for crop in crops]
+    return {name: torch.stack([torch.as_tensor(row[name]) for row in prepared]) for name in prepared[0]}
+
+
+def test_the_fine_stage_trains_only_the_fine_net_and_on_guesses_as_they_are_used(make_compact):
+    method = make_compact(cues=True, guess_share=1.0, voters=("tone", "picture"))
+    stage = stage_of(method, "fine")
+    assert stage.goes_on
+    low = photo(48, 56, 1)
+    batch = rows_of(stage, crop_of(low, bright(low), 0))
+    assert "cues" not in batch
+    parts = stage.objective(method.net, batch)
+    assert set(parts) == {"l1", "ssim", "psnr", "coarse"}
+    for name, parameter in method.net.named_parameters():
+        parameter.requires_grad_(name.startswith(stage.trains))
+    sum(stage.objective(method.net, batch).values()).backward()
+    learning = {name for name, parameter in method.net.named_parameters() if parameter.grad is not None}
+    assert learning == {name for name, _ in method.net.named_parameters() if name.startswith("fine.")}
+    net = Fixed(batch["x0"], batch["thumbnail_x0"], None)
+    stage.objective(net, batch)
+    assert torch.equal(net.doubt, torch.tensor([method.config.doubt_stops]))
+
+
+def test_the_coarse_stage_trains_each_voter_as_if_it_were_alone(make_compact):
+    method = make_compact(voters=("tone", "picture"))
+    stage = stage_of(method, "coarse")
+    low = photo(48, 56, 1)
+    batch = rows_of(stage, crop_of(low, bright(low), 0), crop_of(low, bright(low), 1))
+    assert "eps" not in batch, "no piece is worked on"
+
+    def gradients():
+        method.net.zero_grad()
+        sum(stage.objective(method.net, batch).values()).backward()
+        return {name: p.grad.clone() for name, p in method.net.named_parameters() if p.grad is not None}
+
+    before = gradients()
+    parts = {"coarse.stem", "coarse.head", "coarse.voters.0", "coarse.voters.1"}
+    assert {part for part in parts if any(name.startswith(part) for name in before)} == parts
+    assert all(name.startswith(stage.trains) for name in before if "exposure" not in name)
+    with torch.no_grad():
+        for parameter in method.net.coarse.voters[1].parameters():
+            parameter.mul_(1.5)
+    for name, gradient in gradients().items():
+        assert torch.equal(gradient, before[name]) is not name.startswith("coarse.voters.1"), name
+
+
+@torch.no_grad()
+def test_the_coarse_picture_is_the_mean_over_the_voters(make_compact):
+    coarse = make_compact(voters=("tone", "picture")).net.coarse
+    overview = describe(photo(50, 70))
+    known = (*(torch.from_numpy(a)[None] for a in (overview.thumbnail, overview.statistics)), torch.tensor([0.4]))
+    pictures = coarse.pictures(*known)
+    assert len(pictures) == 3
+    assert all(not torch.allclose(pictures[i], pictures[j], atol=1e-3) for i, j in ((0, 1), (0, 2), (1, 2)))
+    torch.testing.assert_close(coarse.condition(*known)[0], pictures.mean(dim=0), atol=1e-6, rtol=0)
+
+
+@torch.no_grad()
+def test_a_tone_net_moves_tones_along_a_curve():
+    net, overview = ToneNet(STATISTICS), describe(photo(50, 70))
+    thumbnail, statistics = (torch.from_numpy(a)[None] for a in (overview.thumbnail, overview.statistics))
+    scaled = (thumbnail * 0.3 / overview.brightness).clamp(0, 1)
+    wanted = torch.tensor([0.3])
+    torch.testing.assert_close(net(thumbnail, statistics, wanted), scaled, atol=1e-4, rtol=0)
+    heights = net.head[-1].bias[: 3 * 16].view(3, 16)
+    heights[1] = torch.arange(16.0)  # of green: .3 times the place, so 4.5 times the square root of the value
+    made = net(thumbnail, statistics, wanted)
+    torch.testing.assert_close(made[:, [0, 2]], scaled[:, [0, 2]], atol=1e-4, rtol=0)
+    torch.testing.assert_close(made[:, 1], scaled[:, 1] + 4.5 * scaled[:, 1].sqrt(), atol=0.01, rtol=0)
+
+
 def test_the_exposure_stage_trains_only_what_corrects_the_exposure():
     method = Compact(TINY.model_copy(update={"cues": True}))
-    stage = method.stages[1]
+    stage = stage_of(method, "exposure")
     low = photo(48, 56, 1)
     rows = [stage.prepare(crop_of(low, bright(low), 0))]
     batch = {name: torch.stack([torch.as_tensor(row[name]) for row in rows]) for name in rows[0]}
@@ -137,7 +219,7 @@ def test_the_correction_begins_as_none_and_sees_the_cues():
     plain, corrected = Compact(TINY), Compact(TINY.model_copy(update={"cues": True}))
     corrected.net.load_state_dict(plain.net.state_dict(), strict=False)
     low = photo(48, 56, 1)
-    batch = batch_of(plain, crop_of(low, bright(low), 0))
+    batch = batch_of(corrected, crop_of(low, bright(low), 0))
     assert torch.equal(predicted(corrected, batch), predicted(plain, batch))
     torch.nn.init.normal_(corrected.net.exposure.correction[-1].weight)
     other = batch | {"cues": batch["cues"] + 0.3}
@@ -210,14 +292,14 @@ def test_sides_are_multiples_of_the_size_multiple(make_compact, height, width):
 
 
 class Fixed(nn.Module):
-    """Answers with what it was given, and remembers what it saw."""
+    """Answers with what it was given (x0, coarse picture, brightness), and remembers what it saw."""
 
-    def __init__(self, *answers):
+    def __init__(self, x0, coarse, brightness):
         super().__init__()
-        self.answers = answers
+        self.answers = x0, coarse[None], brightness
 
-    def forward(self, *overview_and_piece):
-        *self.overview, self.seen = overview_and_piece
+    def forward(self, thumbnail, statistics, cues, wanted, doubt, piece):
+        self.overview, self.wanted, self.doubt, self.seen = (thumbnail, statistics, cues), wanted, doubt, piece
         return self.answers
 
 
@@ -260,10 +342,12 @@ def test_the_network_is_shown_the_noisy_target():
     abar = batch["abar"].view(-1, 1, 1, 1)
     expected = abar.sqrt() * (2 * batch["x0"] - 1) + (1 - abar).sqrt() * batch["eps"]
     torch.testing.assert_close(net.seen[0], expected, atol=1e-6, rtol=0)
-    for seen, name in zip(net.seen[1:], ("abar", "low", "box", "wanted"), strict=True):
+    for seen, name in zip((*net.seen[1:], net.wanted), ("abar", "low", "box", "wanted"), strict=True):
         assert torch.equal(seen, batch[name])
-    for seen, name in zip(net.overview, ("thumbnail", "statistics", "cues"), strict=True):
+    for seen, name in zip(net.overview[:2], ("thumbnail", "statistics"), strict=True):
         assert torch.equal(seen, batch[name])
+    assert net.doubt is None
+    assert net.overview[2] is None, "cues take time, and this network has no use for them"
 
 
 def test_the_right_answer_costs_nothing():
@@ -280,7 +364,7 @@ def test_a_picture_made_for_a_guessed_brightness_is_compared_at_the_ground_truth
     net = Fixed(batch["x0"] * scale, batch["thumbnail_x0"] * scale, batch["brightness"])
     parts = method.stages[0].objective(net, batch)
     assert {name: float(part) for name, part in parts.items()} == pytest.approx(dict.fromkeys(parts, 0), abs=1e-4)
-    assert torch.equal(net.seen[-1], batch["wanted"])
+    assert torch.equal(net.wanted, batch["wanted"])
     noiseless = (net.seen[0] - (1 - batch["abar"]).sqrt().view(-1, 1, 1, 1) * batch["eps"]) / batch["abar"].sqrt().view(
         -1, 1, 1, 1
     )
@@ -300,6 +384,9 @@ def test_a_guess_misses_as_the_configuration_says():
     rows = [prepare(crop_of(low, bright(low), i, 0, 0, 16)) for i in range(2000)]
     missed = np.array([math.log2(float(row["wanted"]) / float(row["brightness"])) for row in rows])
     assert (missed == 0).mean() == pytest.approx(0.5, abs=0.04)
+    doubts = np.array([float(row["doubt"]) for row in rows])
+    assert ((doubts == 0) == (missed == 0)).all()
+    assert set(doubts) == {0.0, np.float32(TINY.doubt_stops)}
     assert np.abs(missed).max() <= 0.4 + 1e-5
     assert missed[missed != 0].std() == pytest.approx(0.2 * 0.95, abs=0.02)  # cut off at two standard deviations
     exact = Compact(TINY).stages[0].prepare(crop_of(low, bright(low), 3, 0, 0, 16))
@@ -395,16 +482,23 @@ def test_a_doubtful_brightness_is_averaged_over_what_it_may_be(make_compact):
     def asked(brightness, doubt=0.0):
         return condition(thumbnail, statistics, torch.tensor([brightness]), torch.tensor([doubt]))
 
-    for one, other in zip(asked(0.4), method.net.coarse(thumbnail, statistics, torch.tensor([0.4])), strict=True):
+    for one, other in zip(
+        asked(0.4), method.net.coarse.condition(thumbnail, statistics, torch.tensor([0.4])), strict=True
+    ):
         torch.testing.assert_close(one, other, atol=1e-5, rtol=0)
-    alone = [method.net.coarse(thumbnail, statistics, torch.tensor([b])) for b in (0.4 * 2**-0.5, 0.4, 0.4 * 2**0.5)]
+    alone = [
+        method.net.coarse.condition(thumbnail, statistics, torch.tensor([b]))
+        for b in (0.4 * 2**-0.5, 0.4, 0.4 * 2**0.5)
+    ]
     coarse, maps, vector = asked(0.4, 0.5)
     scaled = [picture * 2**stops for (picture, _, _), stops in zip(alone, (0.5, 0, -0.5), strict=True)]
     torch.testing.assert_close(coarse, torch.stack(scaled).mean(dim=0), atol=1e-5, rtol=0)
     for averaged, parts in ((maps, [one[1] for one in alone]), (vector, [one[2] for one in alone])):
         torch.testing.assert_close(averaged, torch.stack(parts).mean(dim=0), atol=1e-5, rtol=0)
         assert not torch.allclose(averaged, parts[1], atol=1e-5), "an average of equals would pass as well"
-    bright = torch.stack([method.net.coarse(thumbnail, statistics, torch.tensor([b]))[1] for b in (0.45, 0.9, 1.0)])
+    bright = torch.stack(
+        [method.net.coarse.condition(thumbnail, statistics, torch.tensor([b]))[1] for b in (0.45, 0.9, 1.0)]
+    )
     torch.testing.assert_close(asked(0.9, 1.0)[1], bright.mean(dim=0), atol=1e-5, rtol=0)
 
 

@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +44,8 @@ class CompactConfig(MethodConfig):
     exposure_width: int = Field(default=32, ge=1)
     cues: bool = False
     """Whether the exposure net sees :attr:`darklift.overview.Overview.cues`, too."""
+    voters: tuple[Literal["tone", "picture"], ...] = ()
+    """More nets whose coarse pictures are averaged with the coarse net's own; see CoarseNet of nets.compact."""
     train_steps: int = Field(default=1000, ge=8)
     noisy_share: float = Field(default=0.6, ge=0, le=1)
     noisy_abar: float = Field(default=0.01, ge=0, le=1)
@@ -85,6 +87,7 @@ class Compact:
                 fine_blocks=config.fine_blocks or config.blocks,
                 exposure_width=config.exposure_width,
                 cues=CUES if config.cues else 0,
+                voters=config.voters,
             )
         )
         self.size_multiple = 2 ** len(config.fine_widths)
@@ -106,8 +109,21 @@ class Compact:
         self.stages = (
             Stage("train", partial(self._prepare, config), self._objective),
             Stage(
+                "coarse",
+                partial(self._prepare_coarse, config.model_copy(update={"cues": False})),
+                self._coarse_objective,
+                trains=("coarse.",),
+            ),
+            Stage(
+                "fine",
+                partial(self._prepare, config.model_copy(update={"cues": False})),
+                self._fine_objective,
+                trains=("fine.",),
+                goes_on=True,
+            ),
+            Stage(
                 "exposure",
-                self._prepare_overview,
+                partial(self._prepare_overview, config),
                 self._exposure_objective,
                 trains=("exposure.correction." if config.cues else "exposure.",),
                 goes_on=True,
@@ -122,55 +138,82 @@ class Compact:
 
         Runs in data-loader workers, which have no need of the network.
         """
-        known = Compact._prepare_overview(crop)
-        brightness = float(known["brightness"])
-        guess_error = _draw_guess_error(config, random_generator(config.seed, "guess", crop.index))
-        return known | {
+        return Compact._prepare_coarse(config, crop) | {
             "low": crop.low.astype(np.float32) / 255,
             "x0": crop.high.astype(np.float32) / 255,
             "box": crop.box,
-            "wanted": np.asarray(min(brightness * 2**guess_error, 1), np.float32),
             "abar": np.asarray(_draw_level(config, random_generator(config.seed, "level", crop.index)), np.float32),
             "eps": noise_image(config.seed, crop.index, (3, *crop.high.shape[1:])),
+        }
+
+    @staticmethod
+    def _prepare_coarse(config: CompactConfig, crop: Crop) -> Arrays:
+        """The photo's overview and its target, and the brightness asked for."""
+        known = Compact._prepare_overview(config, crop)
+        guess_error = _draw_guess_error(config, random_generator(config.seed, "guess", crop.index))
+        return known | {
+            "wanted": np.asarray(min(float(known["brightness"]) * 2 ** (guess_error or 0), 1), np.float32),
+            "doubt": np.asarray(0 if guess_error is None else config.doubt_stops, np.float32),
             "clipped_weight": np.asarray(crop.clipped_weight, np.float32),
         }
 
     @staticmethod
-    def _prepare_overview(crop: Crop) -> dict[str, npt.NDArray[np.float32]]:
+    def _prepare_overview(config: CompactConfig, crop: Crop) -> dict[str, npt.NDArray[np.float32]]:
         """What is known of the photo, and what it should come to at that size."""
-        overview, target = describe(crop.photo_low), area_average(crop.photo_high)
-        return {
+        overview, target = describe(crop.photo_low, cues=config.cues), area_average(crop.photo_high)
+        known = {
             "thumbnail": overview.thumbnail,
             "statistics": overview.statistics,
-            "cues": overview.cues,
             "thumbnail_x0": target,
             "brightness": np.asarray(max(float(target.mean()), 0.5 / 255), np.float32),
             "exposure_weight": np.asarray(crop.exposure_weight, np.float32),
         }
+        return known if overview.cues is None else known | {"cues": overview.cues}
 
     def _objective(self, net: nn.Module, batch: Batch, teacher: nn.Module | None = None) -> dict[str, Tensor]:
-        """L1 + w·(1 - SSIM) on the piece, L1 on the coarse picture, w·(50 dB - PSNR) of both, and the predicted
-        brightness's error in stops.
+        """What :meth:`_fine_objective` asks, and the predicted brightness's error in stops."""
+        parts, predicted = self._picture_objective(net, batch)
+        assert predicted is not None
+        return parts | {"exposure": self.config.exposure_weight * _exposure_error(predicted.float(), batch)}
+
+    def _fine_objective(self, net: nn.Module, batch: Batch, teacher: nn.Module | None = None) -> dict[str, Tensor]:
+        """L1 + w·(1 - SSIM) on the piece, L1 on the coarse picture, w·(50 dB - PSNR) of both.
 
         Pictures made for a brightness other than the ground truth's are compared as GT-mean scores them: brought back
         to its mean by a gain.
         """
+        return self._picture_objective(net, batch)[0]
+
+    def _picture_objective(self, net: nn.Module, batch: Batch) -> tuple[dict[str, Tensor], Tensor | None]:
+        """The picture's losses, and the brightness predicted, if it is."""
         x0, weight = batch["x0"], _clipping_weight(batch["x0"], batch["clipped_weight"])
         gain = batch["brightness"] / batch["wanted"]
         x_signed = add_noise(
             2 * (x0 / gain.view(-1, 1, 1, 1)).clamp(0, 1) - 1, batch["eps"], batch["abar"].view(-1, 1, 1, 1)
         )
-        piece = (x_signed, *(batch[name] for name in ("abar", "low", "box", "wanted")))
-        x0_hat, coarse, predicted = (part.float() for part in net(*_overview(batch), piece))
-        x0_hat, coarse = _aligned(x0_hat, gain, x0), _aligned(coarse, gain, batch["thumbnail_x0"])
-        coarse_weight = _clipping_weight(batch["thumbnail_x0"], batch["clipped_weight"])
-        error, coarse_error = weight * (x0_hat - x0), coarse_weight * (coarse - batch["thumbnail_x0"])
-        return {
+        doubt = batch["doubt"] if self.config.guess_share else None
+        piece = (x_signed, batch["abar"], batch["low"], batch["box"])
+        x0_hat, (coarse,), predicted = net(*_overview(batch), batch["wanted"], doubt, piece)
+        x0_hat = _aligned(x0_hat.float(), gain, x0)
+        error, coarse_error = weight * (x0_hat - x0), _coarse_error(coarse, gain, batch)
+        parts = {
             "l1": error.abs().mean(),
             "ssim": self.config.ssim_weight * (1 - ssim(x0_hat * weight, x0 * weight)),
             "psnr": self.config.psnr_weight * (_decibels(error) + self.config.coarse_weight * _decibels(coarse_error)),
             "coarse": self.config.coarse_weight * coarse_error.abs().mean(),
-            "exposure": self.config.exposure_weight * _exposure_error(predicted, batch),
+        }
+        return parts, predicted
+
+    def _coarse_objective(self, net: nn.Module, batch: Batch, teacher: nn.Module | None = None) -> dict[str, Tensor]:
+        """L1 and w·(50 dB - PSNR) of each voter's coarse picture, as if it were alone."""
+        gain = batch["brightness"] / batch["wanted"]
+        _, pictures, _ = net(*_overview(batch), batch["wanted"])
+        errors = [_coarse_error(picture, gain, batch) for picture in pictures]
+        return {
+            "coarse": self.config.coarse_weight * torch.stack([error.abs().mean() for error in errors]).sum(),
+            "psnr": self.config.coarse_weight
+            * self.config.psnr_weight
+            * torch.stack([_decibels(error) for error in errors]).sum(),
         }
 
     def _exposure_objective(self, net: nn.Module, batch: Batch, teacher: nn.Module | None = None) -> dict[str, Tensor]:
@@ -237,12 +280,7 @@ class _Exposure(nn.Module):
 
 
 class _Condition(nn.Module):
-    """What the coarse net makes of one photo: the mean of the brightness wanted and those ``doubt`` stops away from it.
-
-    A photo that should be brighter has another tone curve, not only a gain; where the brightness is a guess, the mean
-    over what it may be, each at most 1 and brought back to the guess by a gain, is nearer to the truth than
-    the guess's own.
-    """
+    """What the coarse net makes of one photo whose brightness may be a guess."""
 
     def __init__(self, net: CoarseNet) -> None:
         super().__init__()
@@ -251,11 +289,7 @@ class _Condition(nn.Module):
     def forward(
         self, thumbnail: Tensor, statistics: Tensor, brightness: Tensor, doubt: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        wanted = (brightness * torch.cat([-doubt, 0 * doubt, doubt]).exp2()).clamp(max=1)
-        coarse, maps, photo = self.net(thumbnail.expand(3, -1, -1, -1), statistics.expand(3, -1), wanted)
-        coarse = coarse * (brightness / wanted)[:, None, None, None]
-        mean_coarse, mean_maps, mean_photo = (part.mean(dim=0, keepdim=True) for part in (coarse, maps, photo))
-        return mean_coarse, mean_maps, mean_photo
+        return self.net.averaged(thumbnail, statistics, brightness, doubt)
 
 
 class _Step(nn.Module):
@@ -281,8 +315,8 @@ class _Step(nn.Module):
         return 2 * self.net.denoise(x, abar, low, box, statistics, brightness, condition) - 1
 
 
-def _overview(batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-    return batch["thumbnail"], batch["statistics"], batch["cues"]
+def _overview(batch: Batch) -> tuple[Tensor, Tensor, Tensor | None]:
+    return batch["thumbnail"], batch["statistics"], batch.get("cues")
 
 
 def _exposure_error(predicted: Tensor, batch: Batch) -> Tensor:
@@ -297,10 +331,12 @@ def _draw_level(config: CompactConfig, rng: np.random.Generator) -> float:
     return float(math.cos(rng.uniform(0, math.pi / 2)) ** 2)
 
 
-def _draw_guess_error(config: CompactConfig, rng: np.random.Generator) -> float:
-    """Stops by which the brightness asked for misses the ground truth's: in use it is a guess, too. Held within ±2σ."""
+def _draw_guess_error(config: CompactConfig, rng: np.random.Generator) -> float | None:
+    """Stops by which the brightness asked for misses the ground truth's: in use it is a guess, too. Held within ±2σ.
+    None where it is no guess.
+    """
     if rng.random() >= config.guess_share:
-        return 0.0
+        return None
     return float(np.clip(rng.normal(0, config.guess_stops), -2 * config.guess_stops, 2 * config.guess_stops))
 
 
@@ -308,6 +344,12 @@ def _aligned(made: Tensor, gain: Tensor, x0: Tensor) -> Tensor:
     """``made`` times ``gain`` (B,); where the ground truth is at the top, being brighter still is no error."""
     made = made * gain.view(-1, 1, 1, 1)
     return torch.where((x0 >= 1) & (gain.view(-1, 1, 1, 1) > 1), made.clamp(max=1), made)
+
+
+def _coarse_error(coarse: Tensor, gain: Tensor, batch: Batch) -> Tensor:
+    """Of a coarse picture, brought back by ``gain``; weighted."""
+    target = batch["thumbnail_x0"]
+    return _clipping_weight(target, batch["clipped_weight"]) * (_aligned(coarse.float(), gain, target) - target)
 
 
 def _decibels(error: Tensor) -> Tensor:

@@ -8,8 +8,10 @@ end in ``_signed``. The fine net predicts x0 (not eps), as a correction to the c
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -20,12 +22,14 @@ from darklift.nets.blocks import ModulatedBlock, Padding, colour_map, level_feat
 __all__ = ["CoarseNet", "CompactNet", "CompactNetConfig", "ExposureNet", "FineNet"]
 
 _LEVEL_FEATURES = 13
+_KNOTS = 16
+"""Of a tone curve."""
 
 
 @dataclass(frozen=True)
 class CompactNetConfig:
     """Sizes of the three parts. blocks: in each level of the coarse net; fine_blocks: of the fine net. cues: how many
-    the exposure net sees beside the statistics.
+    the exposure net sees beside the statistics. voters: of the coarse net, by kind.
     """
 
     statistics: int = 14
@@ -37,6 +41,7 @@ class CompactNetConfig:
     fine_blocks: int = 2
     exposure_width: int = 32
     cues: int = 0
+    voters: tuple[Literal["tone", "picture"], ...] = ()
 
 
 class ExposureNet(nn.Module):
@@ -147,14 +152,19 @@ def _run(blocks: nn.Module, x: Tensor, embedding: Tensor) -> Tensor:
     return x
 
 
+def _wanted(brightness: Tensor, gain: Tensor) -> Tensor:
+    """What a net is told of the mean wanted (B,): (B, 3)."""
+    return torch.stack([brightness, brightness.log2() / 4, gain.log2() / 4], dim=1)
+
+
 def _scaled(low: Tensor, gain: Tensor) -> Tensor:
     return (low * gain[:, None, None, None]).clamp(0, 1)
 
 
-class CoarseNet(nn.Module):
-    """Whole photo, small: a coarse picture and feature maps for the fine net, and a vector that describes it."""
+class PictureNet(nn.Module):
+    """Whole photo, small: a coarse picture, by convolutions and attention."""
 
-    def __init__(self, config: CompactNetConfig) -> None:
+    def __init__(self, config: CompactNetConfig, maps: int = 0) -> None:
         super().__init__()
         self.embed = nn.Sequential(
             nn.Linear(config.statistics + 3, config.embedding), nn.SiLU(), nn.Linear(config.embedding, config.embedding)
@@ -163,24 +173,109 @@ class CoarseNet(nn.Module):
         # Zeros beyond the border would tell the net where a photo ends: smooth skies then came with a lighter frame.
         self.stem = nn.Conv2d(9, widths[0], 3, padding=1, padding_mode="replicate")
         self.unet = _UNet(widths, config.blocks, config.embedding, attention=True, padding="replicate")
-        self.head = nn.Conv2d(widths[0], 3 + config.maps, 3, padding=1, padding_mode="replicate")
-        self.summary = nn.Linear(widths[-1], config.embedding)
+        self.head = nn.Conv2d(widths[0], 3 + maps, 3, padding=1, padding_mode="replicate")
 
-    def forward(self, thumbnail: Tensor, statistics: Tensor, brightness: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Thumbnail (B, 3, S, S), statistics (B, 14), the mean wanted (B,).
+    def forward(self, thumbnail: Tensor, statistics: Tensor, brightness: Tensor) -> Tensor:
+        """Thumbnail (B, 3, S, S), statistics (B, 14), the mean wanted (B,). Returns the picture (B, 3, S, S)."""
+        picture, *_ = self.work(thumbnail, statistics, brightness)
+        return picture
 
-        Returns the coarse picture (B, 3, S, S), maps (B, M, S, S), and the photo's vector (B, E).
-        """
+    def work(self, thumbnail: Tensor, statistics: Tensor, brightness: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The picture, the maps (B, M, S, S), the embedding (B, E) and the features at the bottom."""
         gain = brightness / _mean(statistics)
-        wanted = torch.stack([brightness, brightness.log2() / 4, gain.log2() / 4], dim=1)
-        embedding = self.embed(torch.cat([statistics, wanted], dim=1))
         scaled = _scaled(thumbnail, gain)
+        embedding = self.embed(torch.cat([statistics, _wanted(brightness, gain)], dim=1))
         features, bottom = self.unet(
             self.stem(torch.cat([thumbnail.sqrt(), scaled, colour_map(thumbnail)], dim=1)), F.silu(embedding)
         )
         output = self.head(features)
+        return scaled + output[:, :3], output[:, 3:], embedding, bottom
+
+
+class ToneNet(nn.Module):
+    """Whole photo, small: a coarse picture by a colour matrix and one tone curve for each channel, alike everywhere."""
+
+    def __init__(self, statistics: int, width: int = 32, hidden: int = 128) -> None:
+        super().__init__()
+
+        def halved(before: int, after: int) -> nn.Conv2d:
+            return nn.Conv2d(before, after, 3, stride=2, padding=1, padding_mode="replicate")
+
+        self.features = nn.Sequential(
+            halved(6, width), nn.ReLU(), halved(width, 2 * width), nn.ReLU(), halved(2 * width, 3 * width), nn.ReLU()
+        )
+        self.head = nn.Sequential(
+            nn.Linear(3 * width + statistics + 3, hidden),
+            nn.SiLU(),
+            nn.Linear(hidden, hidden),
+            nn.SiLU(),
+            nn.Linear(hidden, 3 * _KNOTS + 9),
+        )
+        zero_(self.head[-1])
+
+    def forward(self, thumbnail: Tensor, statistics: Tensor, brightness: Tensor) -> Tensor:
+        """See :class:`PictureNet`."""
+        gain = brightness / _mean(statistics)
+        scaled = _scaled(thumbnail, gain)
+        seen = self.features(torch.cat([thumbnail.sqrt(), scaled], dim=1)).mean(dim=(2, 3))
+        known = torch.cat([seen, statistics, _wanted(brightness, gain)], dim=1)
+        heights, matrix = (0.3 * self.head(known)).split([3 * _KNOTS, 9], dim=1)
+        matrix = matrix.unflatten(1, (3, 3)) + torch.eye(3, device=matrix.device)
+        mixed = (matrix @ scaled.flatten(2)).clamp(0, 1)
+        # A curve is piecewise linear over the square root of the value, which has more of its knots in the shadows.
+        places = mixed.clamp(min=1e-6).sqrt() * (_KNOTS - 1)
+        knots = torch.arange(_KNOTS, device=places.device, dtype=places.dtype)[:, None]
+        shares = (1 - (places[:, :, None] - knots).abs()).clamp(min=0)
+        change = (heights.unflatten(1, (3, 1, _KNOTS)) @ shares).squeeze(2)
+        result: Tensor = (mixed + change).unflatten(2, thumbnail.shape[2:])
+        return result
+
+
+class CoarseNet(PictureNet):
+    """Whole photo, small: a coarse picture and feature maps for the fine net, and a vector that describes it.
+
+    The picture is the mean of this net's own and those of its voters, which learn apart from it: what the tone curve
+    of a scene never seen should be, no net knows, and each errs in its own way (Breiman 1996, Machine Learning 24).
+    """
+
+    def __init__(self, config: CompactNetConfig) -> None:
+        super().__init__(config, config.maps)
+        self.summary = nn.Linear(config.coarse_widths[-1], config.embedding)
+        self.voters = nn.ModuleList(
+            ToneNet(config.statistics) if kind == "tone" else PictureNet(config) for kind in config.voters
+        )
+
+    def condition(self, thumbnail: Tensor, statistics: Tensor, brightness: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Thumbnail (B, 3, S, S), statistics (B, 14), the mean wanted (B,).
+
+        Returns the coarse picture (B, 3, S, S), maps (B, M, S, S), and the photo's vector (B, E).
+        """
+        own, maps, embedding, bottom = self.work(thumbnail, statistics, brightness)
         photo = F.silu(embedding + self.summary(bottom.mean(dim=(2, 3))))
-        return scaled + output[:, :3], output[:, 3:], photo
+        picture = own + sum(voter(thumbnail, statistics, brightness) for voter in self.voters)
+        return picture / (1 + len(self.voters)), maps, photo
+
+    def pictures(self, thumbnail: Tensor, statistics: Tensor, brightness: Tensor) -> Tensor:
+        """Its own picture and each voter's: (K, B, 3, S, S)."""
+        known = (thumbnail, statistics, brightness)
+        return torch.stack([self(*known), *(voter(*known) for voter in self.voters)])
+
+    def averaged(
+        self, thumbnail: Tensor, statistics: Tensor, brightness: Tensor, doubt: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """:meth:`condition` as the mean of three: for the mean wanted (B,), and for those ``doubt`` (B,) stops away.
+
+        A photo that should be brighter has another tone curve, not only a gain; where the brightness is a guess, the
+        mean over what it may be, each at most 1 and brought back to the guess by a gain, is nearer to the truth than
+        the guess's own.
+        """
+        offsets = torch.stack([-doubt, 0 * doubt, doubt], dim=1)
+        wanted = (brightness[:, None] * offsets.exp2()).clamp(max=1).flatten()
+        parts = self.condition(thumbnail.repeat_interleave(3, 0), statistics.repeat_interleave(3, 0), wanted)
+        gain = brightness.repeat_interleave(3, 0) / wanted
+        parts = (parts[0] * gain[:, None, None, None], *parts[1:])
+        coarse, maps, photo = (part.unflatten(0, (-1, 3)).mean(dim=1) for part in parts)
+        return coarse, maps, photo
 
 
 class FineNet(nn.Module):
@@ -251,15 +346,32 @@ class CompactNet(nn.Module):
         return result
 
     def forward(
-        self, thumbnail: Tensor, statistics: Tensor, cues: Tensor, piece: tuple[Tensor, ...] | None = None
-    ) -> tuple[Tensor | None, Tensor | None, Tensor]:
-        """What training needs: of a piece, if there is one, x0 (B, 3, H, W) and the coarse picture (B, 3, S, S); and
-        the brightness predicted (B,). piece: x_signed, abar, low, box as for :meth:`denoise`, the brightness wanted.
+        self,
+        thumbnail: Tensor,
+        statistics: Tensor,
+        cues: Tensor | None,
+        wanted: Tensor | None = None,
+        doubt: Tensor | None = None,
+        piece: Sequence[Tensor] | None = None,
+    ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        """What training needs.
+
+        Returns x0 (B, 3, H, W) of a piece: x_signed, abar, low, box as for :meth:`denoise`, if there is one; the
+        coarse picture (1, B, 3, S, S) for the mean wanted (B,), which may be a guess in doubt (B,), or, without a
+        piece, those of all voters (K, B, 3, S, S); and the brightness predicted (B,), if all that it is predicted from
+        is there.
         """
-        predicted = self.exposure(thumbnail, statistics, cues)
-        if piece is None:
+        predicted = None
+        if cues is not None or not self.config.cues:
+            predicted = self.exposure(thumbnail, statistics, cues)
+        if wanted is None:
             return None, None, predicted
-        x_signed, abar, low, box, brightness = piece
-        condition = self.coarse(thumbnail, statistics, brightness)
-        x0 = self.denoise(x_signed, abar, low, box, statistics, brightness, condition)
-        return x0, condition[0], predicted
+        if piece is None:
+            return None, self.coarse.pictures(thumbnail, statistics, wanted), predicted
+        if doubt is None:
+            condition = self.coarse.condition(thumbnail, statistics, wanted)
+        else:
+            condition = self.coarse.averaged(thumbnail, statistics, wanted, doubt)
+        x_signed, abar, low, box = piece
+        x0 = self.denoise(x_signed, abar, low, box, statistics, wanted, condition)
+        return x0, condition[0][None], predicted

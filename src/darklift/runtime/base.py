@@ -51,7 +51,7 @@ class ModelCard:
 
     size_multiple: sides of a piece are multiples of it. presets: ways of sampling by name; the first is the default.
     backend: what runs it. info: plain values on where it comes from (licence, data, recipe, numbers), shown, never
-    used. files: sha256 of each file of an exported model.
+    used. files: sha256 of each file of an exported model. config: the method's, for training on from exported weights.
     sees_whole: the network looks at all of its input at once (attention, normalisation), so a piece on its own comes
     out otherwise than in its picture. bytes_per_pixel, bytes_per_pixel_pair: the memory that such a network needs at
     its peak for P pixels, as their product with P, and with P². padding: how sides become multiples, see
@@ -69,6 +69,7 @@ class ModelCard:
     bytes_per_pixel: float = 0.0
     bytes_per_pixel_pair: float = 0.0
     padding: Padding = "least"
+    config: Mapping[str, Any] = field(default_factory=dict)
 
     def memory(self, pixels: int) -> float:
         """Bytes that a step needs at its peak for a piece of so many pixels, beside the picture itself."""
@@ -100,8 +101,8 @@ class ModelCard:
             if values.pop("format") != CARD_FORMAT:
                 raise ValueError(f"its format is not {CARD_FORMAT}")
             presets = {name: SamplerPreset.from_dict(preset) for name, preset in values.pop("presets").items()}
-            if not presets or not all(isinstance(values.get(name, {}), dict) for name in ("info", "files")):
-                raise ValueError("it has no presets, or info or files of another kind")
+            if not presets or not all(isinstance(values.get(name, {}), dict) for name in ("info", "files", "config")):
+                raise ValueError("it has no presets, or info, files or config of another kind")
             if not isinstance(multiple := values.get("size_multiple"), int) or multiple < 1:
                 raise ValueError(f"its size_multiple is {multiple!r}, not a whole number from 1")
             memory = [values.get(name, 0) for name in ("bytes_per_pixel", "bytes_per_pixel_pair")]
@@ -200,7 +201,8 @@ class Model:
 
 
 def _describe(overview: Overview) -> dict[str, FloatArray]:
-    return {name: getattr(overview, name)[None] for name in ("thumbnail", "statistics", "cues")}
+    known = {"thumbnail": overview.thumbnail, "statistics": overview.statistics, "cues": overview.cues}
+    return {name: values[None] for name, values in known.items() if values is not None}
 
 
 def _run(graph: GraphRunner, known: Mapping[str, FloatArray]) -> dict[str, FloatArray]:

@@ -1,0 +1,66 @@
+"""The models that come with the package: what their cards promise."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from darklift import Enhancer
+from darklift.data import match_pairs, read_names, select
+from darklift.errors import ModelError
+from darklift.evaluate import evaluate
+from darklift.exported import exported_method, exported_weights
+from darklift.image import Picture
+from darklift.methods.compact import Compact, CompactConfig
+from darklift.runtime.torch import torch_model
+from darklift.weights import CATALOGUE
+from parity import SHARED
+
+LOL = SHARED / "data" / "lolv1"
+models = pytest.mark.parametrize("name", CATALOGUE)
+
+
+def size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.iterdir())
+
+
+def waves(peak: float) -> Picture:
+    rows, columns = np.mgrid[0:80, 0:120]
+    channels = [0.5 + 0.4 * np.sin(rows / (9 + channel) + columns / 13) for channel in range(3)]
+    return Picture((np.stack(channels, axis=2) * peak).astype(np.float32))
+
+
+def test_the_package_stays_small() -> None:
+    assert size(CATALOGUE["nano"].folder) < 2e6
+    assert sum(size(model.folder) for model in CATALOGUE.values()) < 20e6
+
+
+@pytest.mark.skipif(not LOL.exists(), reason=f"the LOL-v1 pairs are not at {LOL}: set DARKLIFT_SHARED to data's parent")
+@pytest.mark.parametrize(("name", "psnr", "ssim"), [("compact", 29.0, 0.918), ("nano", 29.3, 0.918)])
+def test_scenes_never_trained_on_come_out_as_the_card_says(name: str, psnr: float, ssim: float) -> None:
+    """Every tenth validation pair; the limits lie .3 dB and .005 below what these six gave."""
+    pairs = select(match_pairs(LOL / "our485/low", LOL / "our485/high"), read_names(LOL / "val.txt")[::10])
+    mean = evaluate(Enhancer(name), pairs).mean
+    assert mean.psnr_gt_mean > psnr
+    assert mean.ssim_gt_mean > ssim
+
+
+@models
+def test_a_bundled_model_s_weights_come_back_and_make_its_picture(name: str) -> None:
+    dark = waves(0.1)
+    one = Enhancer(torch_model(exported_method(CATALOGUE[name].folder), {})).run(dark).picture
+    np.testing.assert_allclose(one.pixels, Enhancer(name).run(dark).picture.pixels, atol=1e-5)
+    with pytest.raises(ModelError, match="which a network of these sizes lacks"):
+        exported_weights(Compact(CompactConfig()), CATALOGUE[name].folder)
+
+
+@models
+def test_a_bundled_model_leaves_a_good_photo_as_it_is_unless_asked(name: str) -> None:
+    good, enhancer = waves(1), Enhancer(name)
+    left = enhancer.run(good)
+    assert left.share == 0
+    np.testing.assert_array_equal(left.picture.pixels, good.pixels)
+    assert enhancer.run(Picture(good.pixels / 10)).share == 1
+    asked = enhancer.run(good, exposure=-1)
+    assert asked.share == 1
+    assert asked.picture.pixels.mean() < 0.9 * good.pixels.mean()
