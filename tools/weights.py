@@ -3,7 +3,7 @@
 python tools/weights.py mean A B -o OUT.safetensors [--shares .5 .5] [--take coarse.=C ...]
 python tools/weights.py grow A -o OUT.safetensors fine_blocks=3 cues=true
 
-A, B, C: checkpoints, or folders of exported models. What is taken from C alone need not be alike elsewhere.
+A, B, C: checkpoints, or folders of exported compact models. What is taken from C alone need not be alike elsewhere.
 """
 
 from __future__ import annotations
@@ -45,12 +45,16 @@ def mean(paths: list[Path], shares: list[float], taken: dict[str, Path]) -> Chec
 
 
 def grow(path: Path, changes: str) -> Checkpoint:
-    """The same function with more parts, which begin as nothing: blocks of a level, or what corrects the exposure."""
+    """The same function with more parts, which begin as nothing: blocks of a level, or what corrects the exposure.
+
+    Voters begin untrained, and the mean with them is another function.
+    """
     try:
         changed = tomllib.loads(changes)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"changes are KEY=VALUE of the method's config, got {changes!r} ({error})") from error
     before = load(path)
+    torch.manual_seed(0)
     after = build_method(before.name, before.config.model_dump() | changed)
     load_weights(after, after.net.state_dict() | before.net.state_dict(), f"{path}, grown,")
     return Checkpoint(after, {})
@@ -74,6 +78,8 @@ def main() -> None:
             shares = arguments.shares or [1 / len(arguments.inputs)] * len(arguments.inputs)
             if len(shares) != len(arguments.inputs) or not abs(sum(shares) - 1) < 1e-6:
                 raise UsageError(f"expected {len(arguments.inputs)} shares that sum to 1, got {shares}")
+            if not all(prefix and path for prefix, _, path in (taking.partition("=") for taking in arguments.take)):
+                raise UsageError(f"--take wants PREFIX=PATH, got {' '.join(arguments.take)}")
             taken = dict(taking.partition("=")[::2] for taking in arguments.take)
             made = mean(arguments.inputs, shares, {prefix: Path(path) for prefix, path in taken.items()})
         else:

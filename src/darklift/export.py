@@ -60,11 +60,15 @@ def export_method(
     Batch, height and width are free. storage: how weights are stored; they are computed with in float32 all the same.
     fp16 halves the files. int8 halves them again: each output channel of a convolution or matrix as whole numbers of a
     step of its own, the rest as in fp16. The folder appears at once or not at all. Raises UsageError where it exists
-    already and ``overwrite`` is not set, or where it holds anything else than an exported model.
+    already and ``overwrite`` is not set, or where it holds anything else than an exported model, ModelError for weights
+    that are not finite.
     """
     if storage not in get_args(Storage):
         raise UsageError(f"unknown storage {storage!r}: choose {' or '.join(get_args(Storage))}")
     _check_free(folder, overwrite)
+    broken = [key for key, weight in method.net.state_dict().items() if not torch.isfinite(weight).all()]
+    if broken:
+        raise ModelError(f"weight {broken[0]} holds NaN or infinite values: export an earlier checkpoint of that run")
     method.net.eval().cpu()
     temporary = _beside(folder, "tmp")
     try:
@@ -218,9 +222,10 @@ def _store_in_bytes(model: onnx.ModelProto) -> None:
     """
     for tensor in _large_weights(model):
         name, values = tensor.name, numpy_helper.to_array(tensor)
-        if values.ndim < 2:
+        channel = values.ndim - 1 if name.endswith(TRANSPOSED) else 0
+        if values.size == values.shape[channel]:  # one number a channel, as biases are
             continue
-        others = tuple(range(values.ndim - 1)) if name.endswith(TRANSPOSED) else tuple(range(1, values.ndim))
+        others = tuple(axis for axis in range(values.ndim) if axis != channel)
         step = np.maximum(np.abs(values).max(axis=others, keepdims=True), np.finfo(np.float32).tiny) / np.float32(127)
         tensor.CopyFrom(numpy_helper.from_array(np.rint(values / step).astype(np.int8), name + BYTES))
         model.graph.initializer.append(numpy_helper.from_array(step, name + STEP))
@@ -233,7 +238,9 @@ def _large_weights(model: onnx.ModelProto) -> list[onnx.TensorProto]:
     return [
         tensor
         for tensor in model.graph.initializer
-        if tensor.data_type == onnx.TensorProto.FLOAT and np.prod(tensor.dims) >= _SMALL and STEP not in tensor.name
+        if tensor.data_type == onnx.TensorProto.FLOAT
+        and np.prod(tensor.dims) >= _SMALL
+        and not tensor.name.endswith(STEP)
     ]
 
 

@@ -26,9 +26,19 @@ its rows and columns exchanged, before which of these it may be.
 
 
 def exported_method(folder: Path) -> Method:
-    """The method with the sizes and the weights that it was exported with. Raises ModelError."""
+    """compact with the sizes and the weights that it was exported with.
+
+    Raises ModelError, also for exports of the other methods, which fold some weights into others, and of versions
+    that did not write the sizes down.
+    """
     card = load_card(folder)
-    method = build_method(card.method, card.config)
+    if card.method != "compact" or not card.config:
+        problem = f"is of {card.method}, not compact" if card.method != "compact" else "does not tell its sizes"
+        raise ModelError(f"the export in {folder} {problem}: pass the checkpoint that it was made from")
+    try:
+        method = build_method(card.method, card.config)
+    except ModelError as error:
+        raise ModelError(f"{folder}: {error}") from error
     load_weights(method, exported_weights(method, folder), str(folder))
     return method
 

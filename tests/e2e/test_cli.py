@@ -470,7 +470,7 @@ class TestInfo:
     def test_in_words(self, darklift: Darklift) -> None:
         result = darklift("info")
         assert result.exit_code == 0
-        for part in ("darklift ", "onnxruntime ", "compact: ", "licence: ", "Extras"):
+        for part in ("darklift ", "onnxruntime ", "openvino ", "compact: ", "nano: ", "licence: ", "Extras"):
             assert part in result.stdout
 
     def test_a_missing_extra_comes_with_its_pip_line(self, darklift: Darklift, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,6 +61,7 @@ def test_a_grown_network_does_what_it_did(checkpoints, tmp_path):
     [
         (("mean", "A", "B", "--shares", "0.5", "nan"), 2, "expected 2 shares that sum to 1"),
         (("mean", "A", "B", "--take", "colour.=A"), 2, "no weight begins with 'colour.'"),
+        (("mean", "A", "B", "--take", "fine."), 2, "PREFIX=PATH, got fine."),
         (("mean", "A", "nowhere"), 1, "nowhere"),
         (("grow", "A", "fine_blocks"), 2, "KEY=VALUE"),
         (("grow", "A", "fine_blocs=3"), 1, "fine_blocs"),

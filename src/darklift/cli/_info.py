@@ -15,6 +15,7 @@ from darklift.cli._console import put_out
 __all__ = ["info"]
 
 _NOT_FOR_USERS = ("test", "dev")
+_PACKAGES = ("numpy", "pillow", "onnxruntime", "openvino", "psutil", "torch")
 
 
 def info(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False) -> None:
@@ -40,7 +41,7 @@ def _collect() -> dict[str, Any]:
         "darklift": __version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "packages": {name: _version(name) for name in ("numpy", "pillow", "onnxruntime", "psutil", "torch")},
+        "packages": {name: _version(name) for name in _PACKAGES},
         "providers": providers(),
         "models": _models(),
         "extras": _extras(),

@@ -46,6 +46,9 @@ class CompactConfig(MethodConfig):
     """Whether the exposure net sees :attr:`darklift.overview.Overview.cues`, too."""
     voters: tuple[Literal["tone", "picture"], ...] = ()
     """More nets whose coarse pictures are averaged with the coarse net's own; see CoarseNet of nets.compact."""
+    voter_widths: tuple[int, ...] = (24, 48, 96)
+    voter_embedding: int = Field(default=128, ge=1)
+    """Sizes of the voters of kind picture."""
     train_steps: int = Field(default=1000, ge=8)
     noisy_share: float = Field(default=0.6, ge=0, le=1)
     noisy_abar: float = Field(default=0.01, ge=0, le=1)
@@ -58,12 +61,12 @@ class CompactConfig(MethodConfig):
     doubt_stops: float = Field(default=0.4, ge=0, le=2)
     seed: int = 0
 
-    @field_validator("fine_widths", "coarse_widths")
+    @field_validator("fine_widths", "coarse_widths", "voter_widths")
     @classmethod
     def _check_widths(cls, widths: tuple[int, ...], field: ValidationInfo) -> tuple[int, ...]:
         if not widths or min(widths) < 1:
             raise ValueError(f"expected at least one level of at least 1 channel, got {widths}")
-        if field.field_name == "coarse_widths" and (THUMBNAIL % 2 ** (len(widths) - 1) or widths[-1] % 4):
+        if field.field_name != "fine_widths" and (THUMBNAIL % 2 ** (len(widths) - 1) or widths[-1] % 4):
             raise ValueError(f"expected at most 4 levels, the last of a multiple of 4 channels, got {widths}")
         return widths
 
@@ -88,6 +91,8 @@ class Compact:
                 exposure_width=config.exposure_width,
                 cues=CUES if config.cues else 0,
                 voters=config.voters,
+                voter_widths=config.voter_widths,
+                voter_embedding=config.voter_embedding,
             )
         )
         self.size_multiple = 2 ** len(config.fine_widths)
@@ -112,13 +117,13 @@ class Compact:
                 "coarse",
                 partial(self._prepare_coarse, config.model_copy(update={"cues": False})),
                 self._coarse_objective,
-                trains=("coarse.",),
+                trains=tuple(f"coarse.{part}." for part in ("embed", "stem", "unet", "head", "voters")),
             ),
             Stage(
-                "fine",
+                "joint",
                 partial(self._prepare, config.model_copy(update={"cues": False})),
-                self._fine_objective,
-                trains=("fine.",),
+                self._joint_objective,
+                trains=("fine.", *(f"coarse.{part}." for part in ("embed", "stem", "unet", "head", "summary"))),
                 goes_on=True,
             ),
             Stage(
@@ -171,12 +176,12 @@ class Compact:
         return known if overview.cues is None else known | {"cues": overview.cues}
 
     def _objective(self, net: nn.Module, batch: Batch, teacher: nn.Module | None = None) -> dict[str, Tensor]:
-        """What :meth:`_fine_objective` asks, and the predicted brightness's error in stops."""
+        """What :meth:`_joint_objective` asks, and the predicted brightness's error in stops."""
         parts, predicted = self._picture_objective(net, batch)
         assert predicted is not None
         return parts | {"exposure": self.config.exposure_weight * _exposure_error(predicted.float(), batch)}
 
-    def _fine_objective(self, net: nn.Module, batch: Batch, teacher: nn.Module | None = None) -> dict[str, Tensor]:
+    def _joint_objective(self, net: nn.Module, batch: Batch, teacher: nn.Module | None = None) -> dict[str, Tensor]:
         """L1 + w·(1 - SSIM) on the piece, L1 on the coarse picture, w·(50 dB - PSNR) of both.
 
         Pictures made for a brightness other than the ground truth's are compared as GT-mean scores them: brought back

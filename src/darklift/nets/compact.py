@@ -29,7 +29,7 @@ _KNOTS = 16
 @dataclass(frozen=True)
 class CompactNetConfig:
     """Sizes of the three parts. blocks: in each level of the coarse net; fine_blocks: of the fine net. cues: how many
-    the exposure net sees beside the statistics. voters: of the coarse net, by kind.
+    the exposure net sees beside the statistics. voters: of the coarse net, by kind; the sizes of those of kind picture.
     """
 
     statistics: int = 14
@@ -42,6 +42,8 @@ class CompactNetConfig:
     exposure_width: int = 32
     cues: int = 0
     voters: tuple[Literal["tone", "picture"], ...] = ()
+    voter_widths: tuple[int, ...] = (24, 48, 96)
+    voter_embedding: int = 128
 
 
 class ExposureNet(nn.Module):
@@ -164,15 +166,12 @@ def _scaled(low: Tensor, gain: Tensor) -> Tensor:
 class PictureNet(nn.Module):
     """Whole photo, small: a coarse picture, by convolutions and attention."""
 
-    def __init__(self, config: CompactNetConfig, maps: int = 0) -> None:
+    def __init__(self, statistics: int, widths: tuple[int, ...], embedding: int, blocks: int, maps: int = 0) -> None:
         super().__init__()
-        self.embed = nn.Sequential(
-            nn.Linear(config.statistics + 3, config.embedding), nn.SiLU(), nn.Linear(config.embedding, config.embedding)
-        )
-        widths = config.coarse_widths
+        self.embed = nn.Sequential(nn.Linear(statistics + 3, embedding), nn.SiLU(), nn.Linear(embedding, embedding))
         # Zeros beyond the border would tell the net where a photo ends: smooth skies then came with a lighter frame.
         self.stem = nn.Conv2d(9, widths[0], 3, padding=1, padding_mode="replicate")
-        self.unet = _UNet(widths, config.blocks, config.embedding, attention=True, padding="replicate")
+        self.unet = _UNet(widths, blocks, embedding, attention=True, padding="replicate")
         self.head = nn.Conv2d(widths[0], 3 + maps, 3, padding=1, padding_mode="replicate")
 
     def forward(self, thumbnail: Tensor, statistics: Tensor, brightness: Tensor) -> Tensor:
@@ -239,10 +238,13 @@ class CoarseNet(PictureNet):
     """
 
     def __init__(self, config: CompactNetConfig) -> None:
-        super().__init__(config, config.maps)
+        super().__init__(config.statistics, config.coarse_widths, config.embedding, config.blocks, config.maps)
         self.summary = nn.Linear(config.coarse_widths[-1], config.embedding)
         self.voters = nn.ModuleList(
-            ToneNet(config.statistics) if kind == "tone" else PictureNet(config) for kind in config.voters
+            ToneNet(config.statistics)
+            if kind == "tone"
+            else PictureNet(config.statistics, config.voter_widths, config.voter_embedding, config.blocks)
+            for kind in config.voters
         )
 
     def condition(self, thumbnail: Tensor, statistics: Tensor, brightness: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -100,6 +100,8 @@ class ModelCard:
             values = json.loads(text)
             if values.pop("format") != CARD_FORMAT:
                 raise ValueError(f"its format is not {CARD_FORMAT}")
+            if not all(isinstance(values.get(key, ""), str) for key in ("name", "method", "backend")):
+                raise ValueError("its name, method or backend is no text")
             presets = {name: SamplerPreset.from_dict(preset) for name, preset in values.pop("presets").items()}
             if not presets or not all(isinstance(values.get(name, {}), dict) for name in ("info", "files", "config")):
                 raise ValueError("it has no presets, or info, files or config of another kind")

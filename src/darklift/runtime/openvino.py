@@ -34,7 +34,12 @@ def load_openvino_model(folder: Path, device: str = "auto", precision: str = "au
         found = ", ".join(known.lower() for known in core.available_devices)
         raise UsageError(f"OpenVINO finds no device {device!r} on this machine: choose auto, {found}")
     card = load_card(folder)
-    settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": _PRECISIONS[precision]}
+    settings = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_PRECISION_HINT": _PRECISIONS[precision],
+        # Else weights stored as int8 make it round what flows through the network to int8, too.
+        "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0",
+    }
     if name == "CPU" and (threads := thread_count()):
         settings["INFERENCE_NUM_THREADS"] = str(threads)
     graphs = {
