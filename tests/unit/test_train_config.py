@@ -11,6 +11,7 @@ import darklift
 from darklift.errors import ConfigError
 from darklift.train.config import Recipe, TrainConfig, dump_recipe, load_recipe
 from darklift.train.loop import learning_rate
+from darklift.weights import CATALOGUE
 
 SHIPPED = sorted((Path(darklift.__file__).parent / "recipes").glob("*.toml"))
 SMALL = """
@@ -52,13 +53,27 @@ def test_every_shipped_recipe_parses_and_builds_its_network(path):
     recipe = load_recipe(path)
     with torch.device("meta"):  # shapes without numbers: the largest would take 1.5 GB
         method = build_method(recipe.method, recipe.model)
+    assert recipe.train.stage in {None, *(stage.name for stage in method.stages)}
     assert sum(parameter.numel() for parameter in method.net.parameters()) > 1000
     assert all(side % method.size_multiple == 0 for _, side in recipe.train.crops)
     assert recipe.data.validation is not None
     assert recipe.train.warmup + recipe.train.decay <= recipe.train.steps
 
 
-@pytest.mark.parametrize("name", ["compact", "compact_finish", "compact_guess"])
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_a_shipped_recipe_that_begins_from_a_bundled_model_fits_it(path):
+    from darklift.checkpoint import build_method, load_weights
+    from darklift.exported import exported_weights
+
+    recipe = load_recipe(path)
+    if recipe.train.initial in CATALOGUE:
+        method = build_method(recipe.method, recipe.model)
+        load_weights(method, exported_weights(method, CATALOGUE[recipe.train.initial].folder), recipe.train.initial)
+    else:  # a file that whoever trains has made
+        assert recipe.train.initial is None or recipe.train.initial.endswith(".safetensors")
+
+
+@pytest.mark.parametrize("name", ["compact", "compact_finish", "compact_guess", "compact_nano", "compact_joint"])
 def test_the_bundled_model_s_recipes_do_not_train_on_what_they_validate_on(name):
     data = load_recipe(Path(darklift.__file__).parent / "recipes" / f"{name}.toml").data
     held_out = {source.path: source.leave_out for source in data.sources}
