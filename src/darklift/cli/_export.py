@@ -28,7 +28,7 @@ def export(
     storage: Annotated[
         Storage,
         typer.Option(
-            help="How weights are kept: fp16 halves the files, int8 quarters them; computed in fp32 all the same."
+            help="How weights are kept: fp16 halves the files, int8 (for compact) quarters them; computed in fp32."
         ),
     ] = Storage.FP32,
     name: Annotated[
