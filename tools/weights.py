@@ -30,11 +30,11 @@ def mean(paths: list[Path], shares: list[float], taken: dict[str, Path]) -> Chec
     """The weights' mean, but what begins with a key of ``taken`` from one checkpoint alone."""
     methods = {path: load(path) for path in (*paths, *taken.values())}
     states = {path: method.net.state_dict() for path, method in methods.items()}
-    made = methods[paths[0]]
-    mixed = {name: torch.zeros_like(value) for name, value in states[paths[0]].items()}
-    for share, path in zip(shares, paths, strict=True):
-        load_weights(build_method(made.name, made.config.model_dump()), states[path], str(path))  # refuses other shapes
-        mixed = {name: value + share * states[path][name] for name, value in mixed.items()}
+    made = build_method(methods[paths[0]].name, methods[paths[0]].config.model_dump())
+    for path in paths:
+        load_weights(made, states[path], str(path))  # refuses one of another shape
+    names = made.net.state_dict()
+    mixed = {name: sum(share * states[path][name] for share, path in zip(shares, paths, strict=True)) for name in names}
     for prefix, path in taken.items():
         chosen = {name: value for name, value in states[path].items() if name.startswith(prefix)}
         if not chosen:

@@ -33,8 +33,10 @@ def exported_method(folder: Path) -> Method:
     """
     card = load_card(folder)
     if card.method != "compact" or not card.config:
-        problem = f"is of {card.method}, not compact" if card.method != "compact" else "does not tell its sizes"
-        raise ModelError(f"the export in {folder} {problem}: pass the checkpoint that it was made from")
+        raise ModelError(
+            f"{folder} (method {card.method}) is no export of compact that tells its sizes: pass the checkpoint that "
+            "it was made from"
+        )
     try:
         method = build_method(card.method, card.config)
     except ModelError as error:

@@ -589,6 +589,21 @@ def test_the_earlier_model_comes_back_where_the_new_one_cannot_be_put_in_place(
     assert everything(tmp_path) == before
 
 
+def test_weights_that_are_not_finite_are_refused(make_compact: MakeCompact, tmp_path: Path) -> None:
+    broken = make_compact()
+    broken.net.coarse.stem.weight.data[0, 0, 0, 0] = np.nan
+    with pytest.raises(ModelError, match=r"weight coarse\.stem\.weight holds NaN or infinite values"):
+        export_method(broken, tmp_path / "model", name="a", info={})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_export_that_does_not_tell_its_sizes_is_not_made_a_network_of(folder: Path) -> None:
+    card = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps(card | {"config": {}}))
+    with pytest.raises(ModelError, match="is no export of compact that tells its sizes: pass the checkpoint"):
+        exported_method(folder)
+
+
 def test_an_unknown_storage_is_refused(method: Compact, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="fp32 or fp16 or int8"):
         export_method(method, tmp_path / "model", name="a", info={}, storage="int4")

@@ -17,13 +17,17 @@ _HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class KnownModel:
-    """A model in the catalogue. source: where it comes from. folder: where it lies."""
+    """A model in the catalogue. source: where it comes from."""
 
     name: str
     summary: str
     licence: str
     source: str
-    folder: Path
+
+    @property
+    def folder(self) -> Path:
+        """Where it lies."""
+        return _HERE / self.name
 
 
 CATALOGUE: dict[str, KnownModel] = {
@@ -33,15 +37,13 @@ CATALOGUE: dict[str, KnownModel] = {
             name="compact",
             summary="darklift's own small diffusion model, 1 to 8 steps, with exposure control",
             licence="Apache-2.0 (trained on research-only data: see docs/model-cards/compact.md)",
-            source="recipes/compact_joint.toml of this repository",
-            folder=_HERE / "compact",
+            source="recipes/compact_nano.toml and compact_voters.toml of this repository",
         ),
         KnownModel(
             name="nano",
             summary="compact without its large voters: a third of the bytes",
             licence="Apache-2.0 (trained on research-only data: see docs/model-cards/nano.md)",
             source="recipes/compact_nano.toml of this repository",
-            folder=_HERE / "nano",
         ),
     )
 }
