@@ -3,15 +3,17 @@
 --exposures: scenes of several exposures each (DIR/NNN/target.jpg, low*.jpg): PSNR of the model, the target's mean
 given, beside the gamma that gives each frame this mean. --photos: good photographs. They should come back nearly
 unchanged: how many do (30 dB to the input), and which do not. Darkened as `darklift synth` does, they should come back
-as they were: PSNR of the model, which is told nothing, beside CLAHE (scikit-image, of extra test) and single gammas.
-Every n-th is taken, as the recipes hold them out.
+as they were: PSNR of the model, which is told nothing, beside single gammas and CLAHE: scikit-image's (extra test),
+which first stretches a picture to the full range, and OpenCV's, which does not (where opencv-python-headless is
+installed). Darkened as scenes of uneven light (docs/math.md), they should come back with their lights. Every n-th is
+taken, as the recipes hold them out.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,16 +24,25 @@ from skimage.exposure import equalize_adapthist
 
 from darklift import Enhancer, read_image
 from darklift.data import exposure_pairs
-from darklift.data.synthesis import darken, draw_camera
+from darklift.data.crop import Planes
+from darklift.data.synthesis import darken, draw_camera, shoot_uneven
 from darklift.diffusion import random_generator
 from darklift.exposure import Exposure
 from darklift.image import is_image_path
 from darklift.metrics import psnr
 
+try:
+    import cv2
+except ModuleNotFoundError:
+    cv2 = None
+
 Pixels = npt.NDArray[np.float32]
 GAMMAS = (0.3, 0.4, 0.5, 0.6, 0.7)
 CLIP_LIMITS = (0.005, 0.01, 0.02, 0.05)
+OPENCV_CLIP_LIMITS = (2.0, 4.0, 10.0)
 STOPS = (1.0, 5.0)
+UNEVEN_POWER, UNEVEN_STOPS = 3.0, 2.0
+"""As the recipes train."""
 NEARLY_UNCHANGED = 30
 """dB."""
 
@@ -62,26 +73,62 @@ def _lifted(low: Pixels, mean: float) -> Pixels:
     return lifted
 
 
-def darkened(enhancer: Enhancer, paths: Iterable[Path]) -> None:
+def darkened(enhancer: Enhancer, paths: Sequence[Path]) -> None:
     scores: dict[str, list[float]] = {}
     for number, path in enumerate(paths):
         photo, rng = read_image(path).pixels, random_generator(0, "darkened", number)
-        planes = np.rint(photo.transpose(2, 0, 1) * 255).astype(np.uint8)
-        low = darken(planes, draw_camera(rng, STOPS[1], STOPS[0]), rng).transpose(1, 2, 0).astype(np.float32) / 255
+        low = _floats(darken(_planes(photo), draw_camera(rng, STOPS[1], STOPS[0]), rng))
         made = {"ours": enhancer(low)}
         made |= {f"gamma {gamma}": low**gamma for gamma in GAMMAS}
         made |= {f"CLAHE {limit}": _clahe(low, limit) for limit in CLIP_LIMITS}
+        if cv2 is not None:
+            made |= {f"OpenCV's CLAHE {limit}": _opencv_clahe(low, limit) for limit in OPENCV_CLIP_LIMITS}
         for name, result in made.items():
             scores.setdefault(name, []).append(psnr(result, photo))
-    means = {name: float(np.mean(values)) for name, values in scores.items()}
-    print(f"Darkened by {STOPS[0]:g} to {STOPS[1]:g} stops ({len(scores['ours'])} photos), nothing given:", end=" ")
-    print(", ".join(f"{name} {mean:.2f} dB" for name, mean in means.items()))
+    _print_means(f"Darkened by {STOPS[0]:g} to {STOPS[1]:g} stops ({len(paths)} photos), nothing given:", scores)
+
+
+def lit_unevenly(enhancer: Enhancer, paths: Sequence[Path]) -> None:
+    scores: dict[str, list[float]] = {}
+    for number, path in enumerate(paths):
+        rng = random_generator(0, "lit unevenly", number)
+        dark, target = shoot_uneven(_planes(read_image(path).pixels), draw_camera(rng, UNEVEN_STOPS), rng, UNEVEN_POWER)
+        low, good = _floats(dark), _floats(target)
+        mean = float(good.mean())
+        made = {
+            "nothing given": enhancer(low),
+            "the target's mean given": enhancer(low, exposure=Exposure(mean=mean)),
+            "a gamma of this mean": _lifted(low, mean),
+        }
+        for name, result in made.items():
+            scores.setdefault(name, []).append(psnr(result, good))
+    _print_means(f"Lit unevenly ({len(paths)} photos):", scores)
+
+
+def _print_means(title: str, scores: Mapping[str, list[float]]) -> None:
+    print(title, ", ".join(f"{name} {np.mean(values):.2f} dB" for name, values in scores.items()))
+
+
+def _planes(pixels: Pixels) -> Planes:
+    return np.rint(pixels.transpose(2, 0, 1) * 255).astype(np.uint8)
+
+
+def _floats(planes: Planes) -> Pixels:
+    return planes.transpose(1, 2, 0).astype(np.float32) / 255
 
 
 def _clahe(low: Pixels, limit: float) -> Pixels:
     hsv = rgb2hsv(low)
     hsv[..., 2] = equalize_adapthist(hsv[..., 2], clip_limit=limit)
     result: Pixels = hsv2rgb(hsv).astype(np.float32)
+    return result
+
+
+def _opencv_clahe(low: Pixels, limit: float) -> Pixels:
+    """Of CIELAB's lightness, over OpenCV's default grid of 8×8."""
+    lab = cv2.cvtColor(np.rint(low * 255).astype(np.uint8), cv2.COLOR_RGB2LAB)
+    lab[..., 0] = cv2.createCLAHE(limit, (8, 8)).apply(lab[..., 0])
+    result: Pixels = cv2.cvtColor(lab, cv2.COLOR_LAB2RGB).astype(np.float32) / 255
     return result
 
 
@@ -119,6 +166,7 @@ def main() -> None:
         held_out = paths[arguments.every - 1 :: arguments.every]
         unchanged(enhancer, held_out)
         darkened(enhancer, held_out)
+        lit_unevenly(enhancer, held_out)
 
 
 if __name__ == "__main__":

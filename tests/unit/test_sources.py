@@ -206,6 +206,33 @@ def test_as_many_are_recompressed_as_stated_and_never_the_target(make_source):
     assert changed / 300 == pytest.approx(0.3, abs=0.1)
 
 
+def test_as_many_are_coded_in_blocks_as_stated_and_never_the_target(make_source):
+    plain, mixture = (Mixture((make_source(sizes=((64, 64),), in_blocks=share),)) for share in (0.0, 0.3))
+    changed = 0
+    for index in range(300):
+        one, other = draw(plain, index), draw(mixture, index)
+        np.testing.assert_array_equal(one.photo_high, other.photo_high)
+        changed += not np.array_equal(one.photo_low, other.photo_low)
+    # The test's ramps are flat enough where blocks are small.
+    assert 0.05 < changed / 300 < 0.4
+
+
+def test_a_scene_lit_unevenly_keeps_its_lights_and_some_of_its_night(make_source):
+    plain, uneven = (
+        Mixture((make_source(sizes=((128, 128),), photos=True, max_stops=0, uneven=power),)) for power in (0.0, 2.0)
+    )
+    for index in range(20):
+        crop = draw(uneven, index)
+        good, low, target = (
+            np.square(planes / 255.0).mean(axis=0) ** 0.5
+            for planes in (draw(plain, index).photo_high, crop.photo_low, crop.photo_high)
+        )
+        light, dark = good >= np.quantile(good, 0.97), good <= np.quantile(good, 0.3)
+        assert target[light].mean() == pytest.approx(good[light].mean(), rel=0.1)
+        assert low[dark].mean() < target[dark].mean() < good[dark].mean()
+        assert low.mean() < target.mean() < good.mean()
+
+
 def test_half_of_the_targets_are_exposed_otherwise_and_then_choose_no_brightness(make_source):
     plain, mixture = (Mixture((make_source(sizes=((40, 40),), re_exposed=stops),)) for stops in (0.0, 0.4))
     ratios = []

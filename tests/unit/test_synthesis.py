@@ -8,7 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from darklift.data.synthesis import MAX_EXPOSE, Camera, darken, draw_camera, expose, jitter_exposure, recompress
+from darklift.data.synthesis import (
+    MAX_EXPOSE,
+    Camera,
+    code_in_blocks,
+    darken,
+    draw_camera,
+    expose,
+    jitter_exposure,
+    light_of,
+    recompress,
+    shoot_uneven,
+)
 
 PERFECT = Camera(stops=0, gains=(1, 1, 1), shot=0, read=0, correlated=0, black=0, jpeg=None)
 
@@ -168,3 +179,80 @@ def test_recompression_keeps_what_the_picture_shows():
     coarse, fine = (recompress(picture, quality).astype(float) for quality in (60, 95))
     assert coarse.shape == picture.shape
     assert 0 < np.abs(fine - picture).mean() < np.abs(coarse - picture).mean() < 8
+
+
+def test_each_place_gets_its_share_of_light():
+    lit = np.linspace(0.01, 1, 256, dtype=np.float32).reshape(16, 16)
+    expected = to_coded(to_linear(every_code()) * lit)
+    np.testing.assert_allclose(darken(every_code(), PERFECT, rng(), lit), expected, atol=0.55)
+
+
+def test_an_uneven_scene_is_a_power_of_itself_and_its_target_three_tenths_of_that():
+    photo = every_code()[:, 4:]  # black has no light to tell the power by
+    taken = set()
+    for seed in range(20):
+        dark, target = shoot_uneven(photo, PERFECT, rng(seed), power=2)
+        light, low, kept = (to_linear(codes[0]) for codes in (photo, dark, target))
+        seen = (low > 0.01) & (light < 0.4)
+        powers = np.log(low[seen] / light[seen]) / np.log(light[seen] / np.quantile(light[::4, ::4], 0.98))
+        if powers.std() < 0.05:  # of the pixels, not of a grid
+            taken.add(round(float(powers.mean()), 2))
+            shares = np.log(kept[seen] / light[seen]) / np.log(low[seen] / light[seen])
+            assert shares.mean() == pytest.approx(0.3, abs=0.03)
+        assert (dark <= target).all()
+        assert (target <= photo).all()
+    assert len(taken) >= 3
+    assert 0.35 < min(taken) < max(taken) < 2.1
+
+
+def test_the_light_of_a_place_is_its_brightness_beside_the_lightest_places():
+    photo = np.zeros((3, 40, 50), np.uint8)
+    photo[:, :, 25:] = 200
+    photo[:, :, :5] = 100
+    light = light_of(photo)
+    assert light.shape == (40, 50)
+    assert (light[:, 25:] == 1).all()
+    np.testing.assert_allclose(light[:, :5], to_linear(100) / to_linear(200), rtol=1e-4)
+    np.testing.assert_allclose(light[:, 5:25], 0.001)
+
+
+@pytest.mark.parametrize("shape", [(3, 40, 50), (3, 7, 100), (3, 1, 1)])
+def test_the_light_over_a_grid_is_smooth_and_in_range(shape):
+    photo = rng().integers(0, 256, shape, dtype=np.uint8)
+    fine, coarse = light_of(photo), light_of(photo, cells=4)
+    assert fine.shape == coarse.shape == shape[1:]
+    assert 0.001 <= min(fine.min(), coarse.min()) <= max(fine.max(), coarse.max()) <= 1
+    if shape[1] == 40:
+        assert coarse.std() < fine.std() / 3
+
+
+def test_a_black_photo_has_no_light():
+    np.testing.assert_allclose(light_of(np.zeros((3, 8, 8), np.uint8)), 0.001)
+
+
+def test_flat_blocks_are_coded_by_their_mean_and_others_stay():
+    photo = np.full((3, 40, 36), 9, np.uint8)
+    photo[:, :, ::2] = 11
+    photo[:, 16:32, :16] = rng().integers(0, 256, (1, 16, 16), dtype=np.uint8)
+    coded = code_in_blocks(photo, side=16, flat=4, steps=(1, 1))
+    np.testing.assert_array_equal(coded[:, :16, :32], 10)
+    np.testing.assert_array_equal(coded[:, 16:32, 16:32], 10)
+    np.testing.assert_array_equal(coded[:, 16:32, :16], photo[:, 16:32, :16])
+    np.testing.assert_array_equal(coded[:, 32:], photo[:, 32:])
+    np.testing.assert_array_equal(coded[:, :, 32:], photo[:, :, 32:])
+
+
+def test_rounded_chroma_gives_a_block_another_colour():
+    photo = np.empty((3, 16, 16), np.uint8)
+    photo[:] = np.array([14, 10, 4], np.uint8)[:, None, None]
+    fine, rough = (code_in_blocks(photo, side=16, flat=1, steps=(1, step)) for step in (1, 12))
+    assert np.abs(fine.astype(int) - photo).max() <= 2
+    # Chroma under half a step is none: the block is grey, as bright as before.
+    assert np.ptp(rough[:, 0, 0]) <= 1
+    assert abs(int(rough[1, 0, 0]) - 10) <= 1
+
+
+@pytest.mark.parametrize("shape", [(3, 7, 40), (3, 15, 15), (3, 1, 1)])
+def test_pictures_smaller_than_a_block_stay(shape):
+    photo = rng().integers(0, 256, shape, dtype=np.uint8)
+    np.testing.assert_array_equal(code_in_blocks(photo, side=16, flat=300, steps=(1, 1)), photo)

@@ -73,7 +73,7 @@ def test_a_shipped_recipe_that_begins_from_a_bundled_model_fits_it(path):
         assert recipe.train.initial is None or recipe.train.initial.endswith(".safetensors")
 
 
-@pytest.mark.parametrize("name", ["compact", "compact_finish", "compact_guess", "compact_nano", "compact_joint"])
+@pytest.mark.parametrize("name", ["compact", "compact_voters", "compact_uneven", "compact_exposure", "compact_joint"])
 def test_the_bundled_model_s_recipes_do_not_train_on_what_they_validate_on(name):
     data = load_recipe(Path(darklift.__file__).parent / "recipes" / f"{name}.toml").data
     held_out = {source.path: source.leave_out for source in data.sources}

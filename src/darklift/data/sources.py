@@ -9,7 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from darklift.data.crop import Crop, Planes, cut
-from darklift.data.synthesis import darken, draw_camera, draw_quality, expose, jitter_exposure, recompress
+from darklift.data.synthesis import (
+    code_in_blocks,
+    darken,
+    draw_camera,
+    draw_quality,
+    expose,
+    jitter_exposure,
+    recompress,
+    shoot_uneven,
+)
 from darklift.errors import DataError
 from darklift.image import read_image
 
@@ -24,7 +33,9 @@ class Source:
     share: weight in the mixture. jitter: pairs' dark pictures are made up to this many stops darker or lighter.
     recompressed: how often a pair's dark picture goes through a JPEG file. re_exposed: half of the targets are made up
     to this many stops brighter or darker, at most :data:`~darklift.data.synthesis.MAX_EXPOSE`: they teach what the
-    brightness wanted means, and say nothing about the brightness to choose. The two weights: see :class:`Crop`.
+    brightness wanted means, and say nothing about the brightness to choose. in_blocks: how often a dark picture is
+    coded in blocks, as HEIC files are. uneven: where it is not 0, good ones are darkened, and their targets with them,
+    by :func:`~darklift.data.synthesis.shoot_uneven` with this power. The two weights: see :class:`Crop`.
     """
 
     name: str
@@ -34,6 +45,8 @@ class Source:
     jitter: float = 0.0
     recompressed: float = 0.0
     re_exposed: float = 0.0
+    in_blocks: float = 0.0
+    uneven: float = 0.0
     part_share: float = 0.5
     turn_share: float = 0.25
     max_stops: float = 7.0
@@ -82,13 +95,24 @@ class Mixture:
         )
         photo_high = place.photo(high)
         if source.lows is None:
-            photo_low = darken(photo_high, draw_camera(rng, source.max_stops), rng)
+            camera = draw_camera(rng, source.max_stops)
+            if source.uneven:
+                photo_low, photo_high = shoot_uneven(photo_high, camera, rng, source.uneven)
+            else:
+                photo_low = darken(photo_high, camera, rng)
         else:
             photo_low = place.photo(_at_least(self._picture(source.lows[number]), size))
             if source.jitter:
                 photo_low = jitter_exposure(photo_low, float(rng.uniform(-source.jitter, source.jitter)))
             if rng.random() < source.recompressed:
                 photo_low = recompress(photo_low, draw_quality(rng))
+        if source.in_blocks and rng.random() < source.in_blocks:
+            photo_low = code_in_blocks(
+                photo_low,
+                side=2 ** int(rng.integers(3, 6)),
+                flat=float(rng.uniform(1, 4)),
+                steps=(float(rng.uniform(1, 3)), float(rng.uniform(1, 6))),
+            )
         exposure_weight = source.exposure_weight
         if source.re_exposed and rng.random() < 0.5:
             photo_high = expose(photo_high, float(rng.uniform(-source.re_exposed, source.re_exposed)))

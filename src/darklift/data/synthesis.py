@@ -14,8 +14,21 @@ import numpy.typing as npt
 from PIL import Image
 
 from darklift.data.crop import Planes
+from darklift.overview import area_average
 
-__all__ = ["MAX_EXPOSE", "Camera", "darken", "draw_camera", "draw_quality", "expose", "jitter_exposure", "recompress"]
+__all__ = [
+    "MAX_EXPOSE",
+    "Camera",
+    "code_in_blocks",
+    "darken",
+    "draw_camera",
+    "draw_quality",
+    "expose",
+    "jitter_exposure",
+    "light_of",
+    "recompress",
+    "shoot_uneven",
+]
 
 MAX_EXPOSE = 0.4
 """Stops of coded value (about one stop of light) by which :func:`expose` can brighten without turning tones round."""
@@ -27,6 +40,9 @@ _ROOTS = np.arange(4096, dtype=np.float32) / 4095
 _FROM_ROOT = np.where(
     _ROOTS**2 <= 0.0031308, 12.92 * _ROOTS**2, 1.055 * np.maximum(_ROOTS**2, 1e-9) ** (1 / 2.4) - 0.055
 ).astype(np.float32)
+
+
+_MOOD = 0.3
 
 
 @dataclass(frozen=True)
@@ -62,18 +78,55 @@ def draw_camera(rng: np.random.Generator, max_stops: float = 7.0, min_stops: flo
     )
 
 
-def darken(photo: Planes, camera: Camera, rng: np.random.Generator) -> Planes:
-    """The photo as this camera would have taken it: uint8 (3, H, W) -> uint8 (3, H, W)."""
+def darken(
+    photo: Planes, camera: Camera, rng: np.random.Generator, lit: npt.NDArray[np.float32] | None = None
+) -> Planes:
+    """The photo as this camera would have taken it: uint8 (3, H, W) -> uint8 (3, H, W).
+
+    lit: (H, W), how much of its light each place has; None for all of it.
+    """
     gains = np.array(camera.gains, dtype=np.float32)[:, None, None] * np.float32(2**-camera.stops)
     light: npt.NDArray[np.float32] = _TO_LINEAR[photo] * gains
+    if lit is not None:
+        light *= lit
     noise: npt.NDArray[np.float32] = rng.standard_normal(light.shape, dtype=np.float32)
     if camera.correlated:
         noise += np.multiply(_smooth(noise) - noise, np.float32(camera.correlated))
     light += noise * np.sqrt(camera.shot * light + camera.read**2)
     light -= camera.black
-    coded = _FROM_ROOT[(np.sqrt(np.clip(light, 0, 1)) * 4095 + 0.5).astype(np.int32)]
-    dark = (coded * 255 + 0.5).astype(np.uint8)
+    dark = _coded(light)
     return dark if camera.jpeg is None else recompress(dark, camera.jpeg)
+
+
+def _coded(light: npt.NDArray[np.float32]) -> Planes:
+    coded = _FROM_ROOT[(np.sqrt(np.clip(light, 0, 1)) * 4095 + 0.5).astype(np.int32)]
+    return (coded * 255 + 0.5).astype(np.uint8)
+
+
+def shoot_uneven(photo: Planes, camera: Camera, rng: np.random.Generator, power: float) -> tuple[Planes, Planes]:
+    """A dark shot of a scene lit more unevenly than its good photo tells, and what a photographer would make of it.
+
+    A good photo of a wide range of light was compressed (tone mapping; Reinhard et al. 2002): what it shows bright was
+    brighter still, beside the rest. So each place's light is multiplied by its own brightness to a random power of .2
+    to 1 times ``power``: lamps fill the camera's range, and the rest is night. The good picture keeps 30% of that:
+    night is not day. (3, H, W) uint8 -> two of these.
+    """
+    light = light_of(photo, cells=(None, 12, 40)[int(rng.integers(3))])
+    lit = light ** np.float32(rng.uniform(0.2, 1) * power)
+    return darken(photo, camera, rng, lit), _coded(_TO_LINEAR[photo] * lit ** np.float32(_MOOD))
+
+
+def light_of(photo: Planes, cells: int | None = None) -> npt.NDArray[np.float32]:
+    """How brightly each place of a photo is lit: (3, H, W) -> (H, W) in [0.001, 1], 1 for its lightest fiftieth.
+
+    The mean of its channels in linear light, at each pixel or as it is over a grid of cells×cells.
+    """
+    light: npt.NDArray[np.float32] = _TO_LINEAR[photo].mean(axis=0)
+    if cells is not None:
+        grid = Image.fromarray(area_average(light[None], (cells, cells))[0])
+        light = np.asarray(grid.resize(light.shape[::-1], Image.Resampling.BICUBIC))
+    shares: npt.NDArray[np.float32] = light / max(float(np.quantile(light[::4, ::4], 0.98)), 0.001)
+    return np.clip(shares, 0.001, 1)
 
 
 def _smooth(noise: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -119,3 +172,28 @@ def recompress(planes: Planes, quality: int) -> Planes:
     Image.fromarray(np.ascontiguousarray(planes.transpose(1, 2, 0))).save(buffer, "JPEG", quality=quality)
     with Image.open(buffer) as image:
         return np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))
+
+
+def code_in_blocks(planes: Planes, side: int, flat: float, steps: tuple[float, float]) -> Planes:
+    """As video coders (HEIC files) leave the dark parts of a photo: blocks of side×side pixels with no more than their
+    mean, where the deviation of luma is under ``flat`` codes. steps: to which multiples luma's and chroma's mean are
+    rounded. (3, H, W) uint8, likewise out; what is left over at the edges stays as it is.
+    """
+    rows, columns = (length // side * side for length in planes.shape[1:])
+    image = Image.fromarray(np.ascontiguousarray(planes.transpose(1, 2, 0)))
+    codes = np.asarray(image.convert("YCbCr")).transpose(2, 0, 1)[:, :rows, :columns].astype(np.float32)
+    blocks = codes.reshape(3, rows // side, side, columns // side, side)
+    means = blocks.mean(axis=(2, 4), keepdims=True)
+    step = np.array([steps[0], steps[1], steps[1]], dtype=np.float32).reshape(3, 1, 1, 1, 1)
+    grey = np.array([0, 128, 128], dtype=np.float32).reshape(3, 1, 1, 1, 1)
+    means = np.rint((means - grey) / step) * step + grey
+    is_flat = blocks[0].std(axis=(1, 3), keepdims=True) < flat
+    coded = np.where(is_flat, means, blocks).reshape(3, rows, columns)
+    rgb = Image.fromarray(np.clip(coded + 0.5, 0, 255).astype(np.uint8).transpose(1, 2, 0), "YCbCr").convert("RGB")
+    result = planes.copy()
+    result[:, :rows, :columns] = np.where(
+        np.broadcast_to(is_flat, blocks.shape[1:]).reshape(rows, columns),
+        np.asarray(rgb).transpose(2, 0, 1),
+        planes[:, :rows, :columns],
+    )
+    return result

@@ -44,6 +44,8 @@ class SourceConfig(_Settings):
     jitter: float = Field(default=0.0, ge=0)
     recompressed: float = Field(default=0.0, ge=0, le=1)
     re_exposed: float = Field(default=0.0, ge=0, le=MAX_EXPOSE)
+    in_blocks: float = Field(default=0.0, ge=0, le=1)
+    uneven: float = Field(default=0.0, ge=0, le=4)
     part_share: float = Field(default=0.5, ge=0, le=1)
     turn_share: float = Field(default=0.25, ge=0, le=1)
     max_stops: float = Field(default=7.0, ge=0)

@@ -21,6 +21,8 @@ _SOURCE_SETTINGS = (
     "jitter",
     "recompressed",
     "re_exposed",
+    "in_blocks",
+    "uneven",
     "part_share",
     "turn_share",
     "max_stops",
