@@ -41,7 +41,7 @@ GAMMAS = (0.3, 0.4, 0.5, 0.6, 0.7)
 CLIP_LIMITS = (0.005, 0.01, 0.02, 0.05)
 OPENCV_CLIP_LIMITS = (2.0, 4.0, 10.0)
 STOPS = (1.0, 5.0)
-UNEVEN_POWER, UNEVEN_STOPS = 3.0, 2.0
+UNEVEN_POWER, UNEVEN_STOPS = 4.0, (-1.5, 1.5)
 """As the recipes train."""
 NEARLY_UNCHANGED = 30
 """dB."""
@@ -92,7 +92,9 @@ def lit_unevenly(enhancer: Enhancer, paths: Sequence[Path]) -> None:
     scores: dict[str, list[float]] = {}
     for number, path in enumerate(paths):
         rng = random_generator(0, "lit unevenly", number)
-        dark, target = shoot_uneven(_planes(read_image(path).pixels), draw_camera(rng, UNEVEN_STOPS), rng, UNEVEN_POWER)
+        dark, target = shoot_uneven(
+            _planes(read_image(path).pixels), draw_camera(rng, UNEVEN_STOPS[1], UNEVEN_STOPS[0]), rng, UNEVEN_POWER
+        )
         low, good = _floats(dark), _floats(target)
         mean = float(good.mean())
         made = {

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["CUES", "STATISTICS", "THUMBNAIL", "Overview", "area_average", "describe"]
+__all__ = ["CUES", "QUANTILE_95", "QUANTILE_99", "STATISTICS", "THUMBNAIL", "Overview", "area_average", "describe"]
 
 THUMBNAIL = 40
 """Side of the square thumbnail; photos of any aspect are squeezed onto it."""
@@ -19,6 +19,9 @@ THUMBNAIL = 40
 _QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 STATISTICS = 7 + len(_QUANTILES)
 """Length of :attr:`Overview.statistics`."""
+
+QUANTILE_95, QUANTILE_99 = (4 + _QUANTILES.index(share) for share in (0.95, 0.99))
+"""Where in the statistics these are."""
 
 _HIGHLIGHTS = (0.999, 0.9999)
 _CONTRAST_SCALES, _CONTRAST_SIDE = 5, 640

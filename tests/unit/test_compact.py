@@ -473,6 +473,34 @@ def test_graphs_run_on_their_own_examples_and_feed_each_other(make_compact):
 
 
 @torch.no_grad()
+@pytest.mark.parametrize(
+    ("lit_share", "code", "kept"),
+    [
+        (0.06, 255, True),  # a night scene and its lamps
+        (0.06, 70, False),  # a dark room
+        (0.005, 255, False),  # one small lamp in it
+        (0.7, 255, False),  # what is lit is most of the photo
+    ],
+)
+def test_what_is_lit_is_not_lifted_over_white(make_compact, lit_share, code, kept):
+    planes = np.full((3, 80, 100), 12, np.uint8)
+    planes.reshape(3, -1)[:, : round(lit_share * 8000)] = code
+    overview = describe(planes)
+    known = [torch.from_numpy(a)[None] for a in (overview.thumbnail, overview.statistics)]
+    method = make_compact()
+    free = Compact(TINY.model_copy(update={"lights_kept": 0.0})).graphs()["exposure"].module
+    free.net = method.net.exposure
+    (lifted, _), (chosen, _) = free(*known), method.graphs()["exposure"].module(*known)
+    assert lifted == method.net.exposure(*known)
+    if not kept:
+        assert chosen == lifted
+        return
+    over = math.log2(float(lifted) / overview.brightness * code / 255 / 1.3)
+    assert over > 1
+    assert math.log2(float(lifted / chosen)) == pytest.approx(over / 2, abs=0.01)
+
+
+@torch.no_grad()
 def test_a_doubtful_brightness_is_averaged_over_what_it_may_be(make_compact):
     method = make_compact()
     overview = describe(photo(50, 70))

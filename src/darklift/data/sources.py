@@ -49,6 +49,7 @@ class Source:
     uneven: float = 0.0
     part_share: float = 0.5
     turn_share: float = 0.25
+    min_stops: float = 0.0
     max_stops: float = 7.0
     exposure_weight: float = 1.0
     clipped_weight: float = 1.0
@@ -95,7 +96,7 @@ class Mixture:
         )
         photo_high = place.photo(high)
         if source.lows is None:
-            camera = draw_camera(rng, source.max_stops)
+            camera = draw_camera(rng, source.max_stops, source.min_stops)
             if source.uneven:
                 photo_low, photo_high = shoot_uneven(photo_high, camera, rng, source.uneven)
             else:

@@ -22,9 +22,9 @@ from torch import Tensor, nn
 from darklift.data.crop import Crop
 from darklift.diffusion import SamplerPreset, add_noise, noise_image, random_generator
 from darklift.methods.base import Arrays, Batch, Graph, MethodConfig, Padding, Stage
-from darklift.nets.compact import CoarseNet, CompactNet, CompactNetConfig, ExposureNet
+from darklift.nets.compact import CoarseNet, CompactNet, CompactNetConfig, ExposureNet, brightness_of
 from darklift.nets.losses import ssim
-from darklift.overview import CUES, STATISTICS, THUMBNAIL, area_average, describe
+from darklift.overview import CUES, QUANTILE_95, QUANTILE_99, STATISTICS, THUMBNAIL, area_average, describe
 
 __all__ = ["Compact", "CompactConfig"]
 
@@ -59,6 +59,8 @@ class CompactConfig(MethodConfig):
     guess_share: float = Field(default=0.0, ge=0, le=1)
     guess_stops: float = Field(default=0.25, ge=0, le=2)
     doubt_stops: float = Field(default=0.4, ge=0, le=2)
+    lights_kept: float = Field(default=0.5, ge=0, le=1)
+    """How much of a lift that would bleach what is lit is taken back; see :func:`_kept_lights`."""
     seed: int = 0
 
     @field_validator("fine_widths", "coarse_widths", "voter_widths")
@@ -261,7 +263,7 @@ class Compact:
         step = {**piece, "statistics": photo["statistics"], "brightness": photo["brightness"], **condition}
         return {
             "exposure": Graph(
-                _Exposure(self.net.exposure, self.config.doubt_stops),
+                _Exposure(self.net.exposure, self.config.doubt_stops, self.config.lights_kept),
                 tuple(overview),
                 ("brightness", "doubt"),
                 overview,
@@ -272,16 +274,30 @@ class Compact:
 
 
 class _Exposure(nn.Module):
-    """The brightness predicted, and how many stops of coded value that may be off either way."""
+    """The brightness chosen, and how many stops of coded value that may be off either way."""
 
-    def __init__(self, net: ExposureNet, doubt_stops: float) -> None:
+    def __init__(self, net: ExposureNet, doubt_stops: float, lights_kept: float) -> None:
         super().__init__()
         self.net = net
         self.doubt_stops = doubt_stops
+        self.lights_kept = lights_kept
 
     def forward(self, thumbnail: Tensor, statistics: Tensor, cues: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        brightness = self.net(thumbnail, statistics, cues)
+        brightness = _kept_lights(self.net(thumbnail, statistics, cues), statistics, self.lights_kept)
         return brightness, 0 * brightness + self.doubt_stops
+
+
+def _kept_lights(brightness: Tensor, statistics: Tensor, share: float) -> Tensor:
+    """The brightness (B,) where ``share`` of those stops are taken back that lift what is lit over white.
+
+    A photographer lifts a night scene less than a dark room. What tells them apart is the light in them: where a
+    hundredth of the pixels come near white, the camera was set for what is lit, and the gain that a dark mean asks for
+    would bleach it. Its brightness is the .95 quantile, of which 1.3 times white is allowed, since tones bend.
+    """
+    quantile_95, quantile_99 = statistics[:, QUANTILE_95] ** 2, statistics[:, QUANTILE_99] ** 2
+    over = (brightness / brightness_of(statistics) * quantile_95.clamp(min=1 / 255) / 1.3).log2().clamp(min=0)
+    lit = ((quantile_99 - 0.3) / 0.3).clamp(0, 1)
+    return brightness * (-share * over * lit * lit * (3 - 2 * lit)).exp2()
 
 
 class _Condition(nn.Module):

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from darklift.nets.blocks import ModulatedBlock, Padding, colour_map, level_features, resample_box, zero_
 
-__all__ = ["CoarseNet", "CompactNet", "CompactNetConfig", "ExposureNet", "FineNet"]
+__all__ = ["CoarseNet", "CompactNet", "CompactNetConfig", "ExposureNet", "FineNet", "brightness_of"]
 
 _LEVEL_FEATURES = 13
 _KNOTS = 16
@@ -181,7 +181,7 @@ class PictureNet(nn.Module):
 
     def work(self, thumbnail: Tensor, statistics: Tensor, brightness: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """The picture, the maps (B, M, S, S), the embedding (B, E) and the features at the bottom."""
-        gain = brightness / _mean(statistics)
+        gain = brightness / brightness_of(statistics)
         scaled = _scaled(thumbnail, gain)
         embedding = self.embed(torch.cat([statistics, _wanted(brightness, gain)], dim=1))
         features, bottom = self.unet(
@@ -214,7 +214,7 @@ class ToneNet(nn.Module):
 
     def forward(self, thumbnail: Tensor, statistics: Tensor, brightness: Tensor) -> Tensor:
         """See :class:`PictureNet`."""
-        gain = brightness / _mean(statistics)
+        gain = brightness / brightness_of(statistics)
         scaled = _scaled(thumbnail, gain)
         seen = self.features(torch.cat([thumbnail.sqrt(), scaled], dim=1)).mean(dim=(2, 3))
         known = torch.cat([seen, statistics, _wanted(brightness, gain)], dim=1)
@@ -311,8 +311,8 @@ class FineNet(nn.Module):
         return F.pixel_shuffle(correction, 2)
 
 
-def _mean(statistics: Tensor) -> Tensor:
-    """The photo's mean brightness back from its statistics; black photos count as half an 8-bit step."""
+def brightness_of(statistics: Tensor) -> Tensor:
+    """The photo's mean brightness (B,) back from its statistics; black photos count as half an 8-bit step."""
     return (statistics[:, 0] ** 2).clamp(min=0.5 / 255)
 
 
@@ -341,7 +341,7 @@ class CompactNet(nn.Module):
         size = (low.shape[2] // 2, low.shape[3] // 2)
         local = resample_box(torch.cat([coarse, maps], dim=1), box, size)
         batch = low.shape[0]
-        gain = (brightness / _mean(statistics)).expand(batch)
+        gain = (brightness / brightness_of(statistics)).expand(batch)
         result: Tensor = self.fine(
             x_signed, abar.expand(batch), low, gain, local[:, :3], local[:, 3:], photo.expand(batch, -1)
         )

@@ -48,6 +48,7 @@ class SourceConfig(_Settings):
     uneven: float = Field(default=0.0, ge=0, le=4)
     part_share: float = Field(default=0.5, ge=0, le=1)
     turn_share: float = Field(default=0.25, ge=0, le=1)
+    min_stops: float = Field(default=0.0, ge=-4)
     max_stops: float = Field(default=7.0, ge=0)
     exposure_weight: float = Field(default=1.0, ge=0, le=1)
     clipped_weight: float = Field(default=1.0, ge=0, le=1)

@@ -25,6 +25,7 @@ _SOURCE_SETTINGS = (
     "uneven",
     "part_share",
     "turn_share",
+    "min_stops",
     "max_stops",
     "exposure_weight",
     "clipped_weight",
