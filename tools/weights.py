@@ -2,6 +2,7 @@
 
 python tools/weights.py mean A B -o OUT.safetensors [--shares .5 .5] [--take coarse.=C ...]
 python tools/weights.py grow A -o OUT.safetensors fine_blocks=3 cues=true
+python tools/weights.py grow A -o OUT.safetensors 'voters=["tone"]'
 
 A, B, C: checkpoints, or folders of exported compact models. What is taken from C alone need not be alike elsewhere.
 """
@@ -47,7 +48,7 @@ def mean(paths: list[Path], shares: list[float], taken: dict[str, Path]) -> Chec
 def grow(path: Path, changes: str) -> Checkpoint:
     """The same function with more parts, which begin as nothing: blocks of a level, or what corrects the exposure.
 
-    Voters begin untrained, and the mean with them is another function.
+    Voters begin untrained, and the mean with them is another function. So it is without those that the changes leave out.
     """
     try:
         changed = tomllib.loads(changes)
@@ -56,7 +57,13 @@ def grow(path: Path, changes: str) -> Checkpoint:
     before = load(path)
     torch.manual_seed(0)
     after = build_method(before.name, before.config.model_dump() | changed)
-    load_weights(after, after.net.state_dict() | before.net.state_dict(), f"{path}, grown,")
+    names = after.net.state_dict()
+    left = {
+        name: value
+        for name, value in before.net.state_dict().items()
+        if name in names or not name.startswith("coarse.voters.")
+    }
+    load_weights(after, names | left, f"{path}, grown,")
     return Checkpoint(after, {})
 
 

@@ -39,6 +39,16 @@ def test_a_mean_and_a_part_from_one_alone(checkpoints, tmp_path):
         torch.testing.assert_close(value, weights_of(a)[name] * (2 if name.startswith("exposure.") else 1.25))
 
 
+def test_voters_can_be_added_and_left_out_again(checkpoints, tmp_path):
+    voted, alone = tmp_path / "voted", tmp_path / "alone"
+    assert run("grow", checkpoints / "A", "-o", voted, 'voters=["tone", "picture"]').returncode == 0
+    done = run("grow", voted, "-o", alone, 'voters=["tone"]')
+    assert done.returncode == 0, done.stderr
+    before, after = weights_of(voted), weights_of(alone)
+    assert set(before) - set(after) == {name for name in before if name.startswith("coarse.voters.1.")} != set()
+    assert all(torch.equal(value, before[name]) for name, value in after.items())
+
+
 def test_a_grown_network_does_what_it_did(checkpoints, tmp_path):
     grown = tmp_path / "grown"
     done = run("grow", checkpoints / "A", "-o", grown, "fine_blocks=3", "cues=true")

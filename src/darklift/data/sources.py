@@ -34,8 +34,9 @@ class Source:
     recompressed: how often a pair's dark picture goes through a JPEG file. re_exposed: half of the targets are made up
     to this many stops brighter or darker, at most :data:`~darklift.data.synthesis.MAX_EXPOSE`: they teach what the
     brightness wanted means, and say nothing about the brightness to choose. in_blocks: how often a dark picture is
-    coded in blocks, as HEIC files are. uneven: where it is not 0, good ones are darkened, and their targets with them,
-    by :func:`~darklift.data.synthesis.shoot_uneven` with this power. The two weights: see :class:`Crop`.
+    coded in blocks, as HEIC files are. min_stops, max_stops: by how much good ones are darkened (below 0: overexposed).
+    uneven: where it is not 0, they are, and their targets with them, by
+    :func:`~darklift.data.synthesis.shoot_uneven` with this power. The two weights: see :class:`Crop`.
     """
 
     name: str

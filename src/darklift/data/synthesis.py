@@ -42,7 +42,8 @@ _FROM_ROOT = np.where(
 ).astype(np.float32)
 
 
-_MOOD = 0.3
+_NIGHT_KEPT = 0.3
+"""How much of the light that an uneven scene's darker places lack, in stops, the good picture of it lacks as well."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def shoot_uneven(photo: Planes, camera: Camera, rng: np.random.Generator, power:
     """
     light = light_of(photo, cells=(None, 12, 40)[int(rng.integers(3))])
     lit = light ** np.float32(rng.uniform(0.2, 1) * power)
-    return darken(photo, camera, rng, lit), _coded(_TO_LINEAR[photo] * lit ** np.float32(_MOOD))
+    return darken(photo, camera, rng, lit), _coded(_TO_LINEAR[photo] * lit ** np.float32(_NIGHT_KEPT))
 
 
 def light_of(photo: Planes, cells: int | None = None) -> npt.NDArray[np.float32]:
@@ -124,7 +125,7 @@ def light_of(photo: Planes, cells: int | None = None) -> npt.NDArray[np.float32]
     light: npt.NDArray[np.float32] = _TO_LINEAR[photo].mean(axis=0)
     if cells is not None:
         grid = Image.fromarray(area_average(light[None], (cells, cells))[0])
-        light = np.asarray(grid.resize(light.shape[::-1], Image.Resampling.BICUBIC))
+        light = np.asarray(grid.resize(light.shape[::-1], Image.Resampling.BILINEAR))
     shares: npt.NDArray[np.float32] = light / max(float(np.quantile(light[::4, ::4], 0.98)), 0.001)
     return np.clip(shares, 0.001, 1)
 
@@ -175,11 +176,13 @@ def recompress(planes: Planes, quality: int) -> Planes:
 
 
 def code_in_blocks(planes: Planes, side: int, flat: float, steps: tuple[float, float]) -> Planes:
-    """As video coders (HEIC files) leave the dark parts of a photo: blocks of side×side pixels with no more than their
-    mean, where the deviation of luma is under ``flat`` codes. steps: to which multiples luma's and chroma's mean are
-    rounded. (3, H, W) uint8, likewise out; what is left over at the edges stays as it is.
+    """As video coders (HEIC files) leave the flat parts of a photo, the dark ones above all: blocks of side×side pixels
+    with no more than their mean, where the deviation of luma is under ``flat`` codes. steps: to which multiples luma's
+    and chroma's mean are rounded. (3, H, W) uint8, likewise out; what is left over at the edges stays as it is.
     """
     rows, columns = (length // side * side for length in planes.shape[1:])
+    if not rows * columns:
+        return planes
     image = Image.fromarray(np.ascontiguousarray(planes.transpose(1, 2, 0)))
     codes = np.asarray(image.convert("YCbCr")).transpose(2, 0, 1)[:, :rows, :columns].astype(np.float32)
     blocks = codes.reshape(3, rows // side, side, columns // side, side)
@@ -188,8 +191,8 @@ def code_in_blocks(planes: Planes, side: int, flat: float, steps: tuple[float, f
     grey = np.array([0, 128, 128], dtype=np.float32).reshape(3, 1, 1, 1, 1)
     means = np.rint((means - grey) / step) * step + grey
     is_flat = blocks[0].std(axis=(1, 3), keepdims=True) < flat
-    coded = np.where(is_flat, means, blocks).reshape(3, rows, columns)
-    rgb = Image.fromarray(np.clip(coded + 0.5, 0, 255).astype(np.uint8).transpose(1, 2, 0), "YCbCr").convert("RGB")
+    coded = np.clip(np.where(is_flat, means, blocks).reshape(3, rows, columns) + 0.5, 0, 255).astype(np.uint8)
+    rgb = Image.merge("YCbCr", [Image.fromarray(plane) for plane in coded]).convert("RGB")
     result = planes.copy()
     result[:, :rows, :columns] = np.where(
         np.broadcast_to(is_flat, blocks.shape[1:]).reshape(rows, columns),

@@ -292,12 +292,13 @@ def _kept_lights(brightness: Tensor, statistics: Tensor, share: float) -> Tensor
 
     A photographer lifts a night scene less than a dark room. What tells them apart is the light in them: where a
     hundredth of the pixels come near white, the camera was set for what is lit, and the gain that a dark mean asks for
-    would bleach it. Its brightness is the .95 quantile, of which 1.3 times white is allowed, since tones bend.
+    would bleach it. What is lit is as bright as the .95 quantile (a few small lamps are not), of which 1.3 times white
+    is allowed, since tones bend.
     """
-    quantile_95, quantile_99 = statistics[:, QUANTILE_95] ** 2, statistics[:, QUANTILE_99] ** 2
-    over = (brightness / brightness_of(statistics) * quantile_95.clamp(min=1 / 255) / 1.3).log2().clamp(min=0)
-    lit = ((quantile_99 - 0.3) / 0.3).clamp(0, 1)
-    return brightness * (-share * over * lit * lit * (3 - 2 * lit)).exp2()
+    lit, brightest = statistics[:, QUANTILE_95] ** 2, statistics[:, QUANTILE_99] ** 2
+    over = (brightness / brightness_of(statistics) * lit.clamp(min=1 / 255) / 1.3).log2().clamp(min=0)
+    certain = ((brightest - 0.3) / 0.3).clamp(0, 1)
+    return brightness * (-share * over * certain**2 * (3 - 2 * certain)).exp2()
 
 
 class _Condition(nn.Module):

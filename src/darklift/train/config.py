@@ -6,10 +6,10 @@ import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from reprlib import repr as brief
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from darklift.data.synthesis import MAX_EXPOSE
 from darklift.errors import ConfigError, hint_for
@@ -19,6 +19,10 @@ __all__ = ["DataConfig", "Recipe", "SourceConfig", "TrainConfig", "ValidationCon
 
 class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+_FOR_PAIRS = ("low", "high", "jitter", "recompressed")
+_FOR_PHOTOS = ("uneven", "min_stops", "max_stops")
 
 
 class SourceConfig(_Settings):
@@ -52,6 +56,17 @@ class SourceConfig(_Settings):
     max_stops: float = Field(default=7.0, ge=0)
     exposure_weight: float = Field(default=1.0, ge=0, le=1)
     clipped_weight: float = Field(default=1.0, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _check_kind(self) -> Self:
+        """What has no effect on a source of this kind would be a mistake that nobody sees."""
+        without = _FOR_PAIRS if self.kind == "photos" else _FOR_PHOTOS
+        for name in without:
+            if getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"{name} has no effect on a source of kind {self.kind}: leave it out")
+        if self.min_stops > self.max_stops:
+            raise ValueError(f"min_stops {self.min_stops:g} is above max_stops {self.max_stops:g}")
+        return self
 
 
 class ValidationConfig(_Settings):

@@ -37,13 +37,13 @@ CATALOGUE: dict[str, KnownModel] = {
             name="compact",
             summary="darklift's own small diffusion model, 1 to 8 steps, with exposure control",
             licence="Apache-2.0 (trained on research-only data: see docs/model-cards/compact.md)",
-            source="recipes/compact_nano.toml and compact_voters.toml of this repository",
+            source="recipes/compact.toml and those that it names, of this repository",
         ),
         KnownModel(
             name="nano",
             summary="compact without its large voters: a third of the bytes",
             licence="Apache-2.0 (trained on research-only data: see docs/model-cards/nano.md)",
-            source="recipes/compact_nano.toml of this repository",
+            source="recipes/compact.toml and those that it names, of this repository",
         ),
     )
 }
