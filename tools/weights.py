@@ -48,7 +48,8 @@ def mean(paths: list[Path], shares: list[float], taken: dict[str, Path]) -> Chec
 def grow(path: Path, changes: str) -> Checkpoint:
     """The same function with more parts, which begin as nothing: blocks of a level, or what corrects the exposure.
 
-    Voters begin untrained, and the mean with them is another function. So it is without those that the changes leave out.
+    Voters begin untrained, and the mean with them is another function; so it is without those that the changes leave
+    out.
     """
     try:
         changed = tomllib.loads(changes)
