@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,20 +17,8 @@ __all__ = ["build_mixture", "validation_pairs"]
 
 T = TypeVar("T")
 
-_SOURCE_SETTINGS = (
-    "share",
-    "jitter",
-    "recompressed",
-    "re_exposed",
-    "in_blocks",
-    "uneven",
-    "part_share",
-    "turn_share",
-    "min_stops",
-    "max_stops",
-    "exposure_weight",
-    "clipped_weight",
-)
+_SOURCE_SETTINGS = tuple(field.name for field in fields(Source) if field.name not in ("name", "highs", "lows"))
+"""What a recipe says of a source under the same name."""
 
 
 def build_mixture(config: DataConfig) -> Mixture:
