@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from darklift.deblock import deblock
 from darklift.errors import ImageError, MissingExtraError, UsageError
 from darklift.exposure import Aim, Exposure
 from darklift.image import Picture, from_array, from_pil, read_image, to_array, to_pil, write_image
@@ -198,14 +199,16 @@ class Enhancer:
         check_memory(self.model, (len(lows), *lows[0].shape[1:]), sampling.window)
         aims: list[Aim | None] = []
         conditions = []
-        for low in lows:
+        # The published methods see what they were published with.
+        seen = [deblock(low) for low in lows] if self.model.controls_exposure else lows
+        for low in seen:
             overview = describe(low)
             guess = self.model.guess_exposure(overview)
             aim = None if guess is None else wish.aim(guess, overview.brightness)
             aims.append(aim)
             conditions.append(self.model.condition(overview, None if aim is None else aim.wanted))
         condition = {name: np.concatenate([known[name] for known in conditions]) for name in conditions[0]}
-        restored = restore(self.model, np.stack(lows) if len(lows) > 1 else lows[0][None], condition, sampling)
+        restored = restore(self.model, np.stack(seen) if len(seen) > 1 else seen[0][None], condition, sampling)
         seconds = (time.perf_counter() - started) / len(pictures)
         for picture, low, aim, planes in zip(pictures, lows, aims, restored, strict=True):
             rgb, share = planes[:3], 1.0 if aim is None else aim.share

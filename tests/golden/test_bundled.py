@@ -7,9 +7,11 @@ import pytest
 
 from darklift import Enhancer
 from darklift.data import match_pairs, read_names, select
+from darklift.deblock import deblock
 from darklift.errors import ModelError
 from darklift.evaluate import evaluate
 from darklift.exported import exported_method, exported_weights
+from darklift.exposure import Exposure
 from darklift.image import Picture
 from darklift.methods.compact import Compact, CompactConfig
 from darklift.runtime.torch import torch_model
@@ -52,6 +54,18 @@ def test_a_bundled_model_s_weights_come_back_and_make_its_picture(name: str) -> 
     np.testing.assert_allclose(one.pixels, Enhancer(name).run(dark).picture.pixels, atol=1e-5)
     with pytest.raises(ModelError, match="which a network of these sizes lacks"):
         exported_weights(Compact(CompactConfig()), CATALOGUE[name].folder)
+
+
+@models
+def test_flat_dark_blocks_are_smoothed_before_they_are_lifted(name: str) -> None:
+    blocks = np.kron(np.random.default_rng(0).integers(0, 6, (8, 10, 3)), np.ones((16, 16, 1))) / 255
+    blocked = Picture(blocks.astype(np.float32))
+    smooth = Picture(deblock(blocked.pixels.transpose(2, 0, 1)).transpose(1, 2, 0))
+    enhancer = Enhancer(name)
+    lifted, expected = (enhancer(picture, exposure=Exposure(mean=0.4)).pixels for picture in (blocked, smooth))
+    np.testing.assert_array_equal(lifted, expected)
+    steps = [np.abs(np.diff(picture.pixels, axis=0)).max() / picture.pixels.max() for picture in (blocked, smooth)]
+    assert steps[1] < 0.5 * steps[0]
 
 
 @models
