@@ -4,9 +4,10 @@ arXiv 1503.02531) for pairs.
 python tools/distil.py LOW HIGH -o OUT --models A B [--share 0.6] [--leave-out FILE]
 
 A ground truth holds noise and light that nobody could have told from the dark picture; what several models make of it,
-the ground truth's mean given, holds less. Each target is the models' mean, which counts ``share``, mixed with the ground
-truth. Pairs that FILE names (those of the validation) get their ground truth as it is. Written are 8-bit PNG files named
-like HIGH's, to stand in for that folder; those that are there already stay, so that an interrupted run can go on.
+the ground truth's mean given, holds less. Each target is the models' mean, which counts ``share``, mixed with the
+ground truth. Pairs that FILE names (those of the validation) get their ground truth as it is. Written are 8-bit PNG
+files named like HIGH's, to stand in for that folder; those that are there already stay, so that an interrupted run can
+go on.
 """
 
 from __future__ import annotations

@@ -21,8 +21,12 @@ class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-_FOR_PAIRS = ("low", "high", "jitter", "recompressed")
-_FOR_PHOTOS = ("uneven", "min_stops", "max_stops")
+_FOLDERS, _DARK_PICTURES, _TO_DARKEN = ("low", "high"), ("jitter", "recompressed"), ("uneven", "min_stops", "max_stops")
+_WITHOUT_EFFECT = {
+    "pairs": _TO_DARKEN,
+    "exposures": (*_FOLDERS, *_TO_DARKEN),
+    "photos": (*_FOLDERS, *_DARK_PICTURES),
+}
 
 
 class SourceConfig(_Settings):
@@ -60,10 +64,11 @@ class SourceConfig(_Settings):
     @model_validator(mode="after")
     def _check_kind(self) -> Self:
         """What has no effect on a source of this kind would be a mistake that nobody sees."""
-        without = _FOR_PAIRS if self.kind == "photos" else _FOR_PHOTOS
-        for name in without:
+        for name in _WITHOUT_EFFECT[self.kind]:
             if getattr(self, name) != type(self).model_fields[name].default:
                 raise ValueError(f"{name} has no effect on a source of kind {self.kind}: leave it out")
+        if (self.low is None) != (self.high is None):
+            raise ValueError("low and high belong together: give both folders, or none for a known layout")
         if self.min_stops > self.max_stops:
             raise ValueError(f"min_stops {self.min_stops:g} is above max_stops {self.max_stops:g}")
         return self
