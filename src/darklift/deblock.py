@@ -17,63 +17,67 @@ __all__ = ["deblock"]
 
 FloatArray = npt.NDArray[np.float32]
 
-_CELL = 4
-"""Side in pixels of the grid that the filter works on (fast guided filter; He & Sun 2015, arXiv 1505.00996)."""
+_CELLS = 480
+"""Along the longer side, of the grid that the filter works on (fast guided filter; He & Sun 2015, arXiv 1505.00996)."""
 _RADIUS = 4
 """Of the filter's windows, in cells."""
 _EDGE = 2 / 255
-"""Differences much larger than this are no rounding, and stay."""
-_FLAT = (0.4, 0.7)
+"""Deviation within a window; much more than this is no rounding, and is kept."""
+_FLAT = (0.75, 0.9)
 """Of the pixels around, those like their neighbours: up to the first share there is detail, from the second none."""
 _BRIGHT = (20 / 255, 36 / 255)
 """Unit: up to the first a place is dark, from the second on it is not."""
-_COLOURED = (2 / 255, 8 / 255)
+_COLOURED = (1 / 255, 4 / 255)
 """Unit: up to the first a place has no colour that could be believed, from the second on it has."""
-_DETAIL = (3 / 255, 6 / 255)
-"""Of luma, unit: what differs by up to the first from its smooth surroundings is a block, from the second on a star."""
+_DETAIL, _COLOUR_DETAIL = (3 / 255, 6 / 255), (6 / 255, 12 / 255)
+"""Of luma and of any channel, unit: what differs by up to the first from its smooth surroundings is smoothed with them,
+from the second on it is a thing of its own, such as a star."""
 _LEAST = (0.2, 0.3)
-"""Of the photo, what is flat dark blocks: up to the first share it stays as it is, from the second on all is done."""
+"""Of the photo, what is flat and dark: up to the first share it stays as it is, from the second on all is done."""
 
 
 def deblock(low: FloatArray) -> FloatArray:
-    """The photo (3, H, W) unit with its flat dark blocks smoothed; the array itself where it has next to none.
+    """The photo (3, H, W) unit with its flat dark parts smoothed; the array itself where they are a fifth or less.
 
-    A guided filter (He et al. 2013, IEEE TPAMI 35(6)), its guide the luma, over the blocks alone.
+    A guided filter (He et al. 2013, IEEE TPAMI 35(6)), its guide the luma, over these parts alone.
     """
     size = low.shape[1:]
-    blocks = _blocks(low)
-    strength = float(_ramp(blocks.mean(), _LEAST))
+    top = np.maximum(np.maximum(low[0], low[1]), low[2])
+    flatness = _flatness(low, top)
+    strength = float(_ramp(flatness.mean(), _LEAST))
     if not strength:
         return low
-    total = _box(blocks) + np.float32(1e-4)
+    total = _box(flatness) + np.float32(1e-4)
 
     def around(cells: FloatArray) -> FloatArray:
-        """The means over windows, of the blocks in them."""
-        return _box(cells * blocks) / total
+        """The means over windows, of the flat parts in them."""
+        return _box(cells * flatness) / total
 
-    cells = area_average(low, blocks.shape)
+    cells = area_average(low, flatness.shape)
     luma, guide = _luma(low), _luma(cells)
     means, guide_mean = around(cells), around(guide)
     slopes = (around(guide * cells) - guide_mean * means) / (around(guide * guide) - guide_mean**2 + _EDGE**2)
     offsets = means - slopes * guide_mean
     smooth = _to_pixels(around(slopes), size) * luma + _to_pixels(around(offsets), size)
-    grey = _luma(smooth)
-    smooth = grey + _to_pixels(_ramp(means.max(axis=0), _COLOURED), size) * (smooth - grey)
-    share = strength * _to_pixels(_mean_box(blocks, 1), size) * (1 - _ramp(np.abs(luma - grey), _DETAIL))
+    smooth_luma = _luma(smooth)
+    share = strength * _to_pixels(_mean_box(flatness, 1), size) * (1 - _ramp(top, _BRIGHT))
+    share *= 1 - _ramp(np.abs(luma - smooth_luma), _DETAIL)
+    share *= 1 - _ramp(np.abs(low - smooth).max(axis=0), _COLOUR_DETAIL)
+    smooth = smooth_luma + _to_pixels(_ramp(means.max(axis=0), _COLOURED), size) * (smooth - smooth_luma)
     mixed: FloatArray = (low + share * (smooth - low)).clip(0, 1)
     return mixed
 
 
-def _blocks(low: FloatArray) -> FloatArray:
-    """How flat and dark the neighbourhood of each cell is, in [0, 1]: (h, w)."""
-    corner, below, right = low[:, :-1, :-1], low[:, 1:, :-1], low[:, :-1, 1:]
-    same = np.zeros(low.shape[1:], dtype=np.float32)
-    same[:-1, :-1] = ((corner == below) & (corner == right)).all(axis=0)
-    rows, columns = low.shape[1:]
-    cells = area_average(np.stack([same, low.max(axis=0)]), (-(-rows // _CELL), -(-columns // _CELL)))
-    flat, bright = _mean_box(cells)
-    blocks: FloatArray = _ramp(flat, _FLAT) * (1 - _ramp(bright, _BRIGHT))
-    return blocks
+def _flatness(low: FloatArray, top: FloatArray) -> FloatArray:
+    """How flat and dark the neighbourhood of each cell is, in [0, 1]: (h, w). top: (H, W), max(R, G, B)."""
+    same = np.zeros(top.shape, dtype=np.float32)
+    like = [(p[:-1, :-1] == p[1:, :-1]) & (p[:-1, :-1] == p[:-1, 1:]) for p in low]
+    same[:-1, :-1] = like[0] & like[1] & like[2]
+    cell = max(1, round(max(top.shape) / _CELLS))
+    grid = (-(-top.shape[0] // cell), -(-top.shape[1] // cell))
+    flat, bright = _mean_box(area_average(np.stack([same, top]), grid))
+    flatness: FloatArray = _ramp(flat, _FLAT) * (1 - _ramp(bright, _BRIGHT))
+    return flatness
 
 
 def _luma(planes: FloatArray) -> FloatArray:
