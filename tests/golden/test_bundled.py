@@ -58,14 +58,12 @@ def test_a_bundled_model_s_weights_come_back_and_make_its_picture(name: str) -> 
 
 @models
 def test_flat_dark_blocks_are_smoothed_before_they_are_lifted(name: str) -> None:
-    blocks = np.kron(np.random.default_rng(0).integers(0, 6, (8, 10, 3)), np.ones((16, 16, 1))) / 255
+    blocks = np.kron(np.random.default_rng(0).integers(3, 6, (4, 5, 3)), np.ones((32, 32, 1))) / 255
     blocked = Picture(blocks.astype(np.float32))
     smooth = Picture(deblock(blocked.pixels.transpose(2, 0, 1)).transpose(1, 2, 0))
-    enhancer = Enhancer(name)
-    lifted, expected = (enhancer(picture, exposure=Exposure(mean=0.4)).pixels for picture in (blocked, smooth))
+    assert np.abs(smooth.pixels - blocked.pixels).max() > 0.5 / 255
+    lifted, expected = (Enhancer(name)(picture, exposure=Exposure(mean=0.4)).pixels for picture in (blocked, smooth))
     np.testing.assert_array_equal(lifted, expected)
-    steps = [np.abs(np.diff(picture.pixels, axis=0)).max() / picture.pixels.max() for picture in (blocked, smooth)]
-    assert steps[1] < 0.5 * steps[0]
 
 
 @models
