@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from darklift import Enhancer, read_image, write_image
-from darklift.data import Pair, match_pairs, read_names
+from darklift.data import Pair, exclude, match_pairs, read_names
 from darklift.errors import DarkliftError, UsageError
 from darklift.exposure import Exposure
 from darklift.image import Picture
@@ -36,14 +36,13 @@ def distil(arguments: argparse.Namespace) -> None:
     if not 0 < arguments.share <= 1:
         raise UsageError(f"--share is {arguments.share}, expected more than 0 (nothing of the models) and at most 1")
     pairs = match_pairs(arguments.low, arguments.high)
-    as_they_are = read_names(arguments.leave_out) if arguments.leave_out else frozenset()
+    taught = exclude(pairs, read_names(arguments.leave_out)) if arguments.leave_out else pairs
     teachers = [Enhancer(model) for model in arguments.models]
     arguments.output.mkdir(parents=True, exist_ok=True)
     for pair in pairs:
         path = arguments.output / f"{pair.name}.png"
         if not path.exists():
-            known = pair.name in as_they_are
-            write_image(read_image(pair.high) if known else target(pair, teachers, arguments.share), path)
+            write_image(target(pair, teachers, arguments.share) if pair in taught else read_image(pair.high), path)
 
 
 def main() -> None:

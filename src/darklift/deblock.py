@@ -104,7 +104,7 @@ def _box(maps: FloatArray, radius: int = _RADIUS) -> FloatArray:
 
 
 def _mean_box(maps: FloatArray, radius: int = _RADIUS) -> FloatArray:
-    return _box(maps, radius) / _box(np.ones_like(maps), radius)
+    return _box(maps, radius) / _box(np.ones(maps.shape[-2:], dtype=np.float32), radius)
 
 
 def _to_pixels(cells: FloatArray, size: tuple[int, ...]) -> FloatArray:

@@ -55,3 +55,12 @@ def test_a_share_of_nothing_is_refused(pairs, tmp_path):
     assert done.returncode == 2
     assert "expected more than 0" in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_a_list_that_names_other_pairs_is_refused_since_it_would_teach_the_validation(pairs, tmp_path):
+    (tmp_path / "names.txt").write_text("b.png\n")
+    names = ("--leave-out", tmp_path / "names.txt")
+    done = run(pairs / "low", pairs / "high", "-o", tmp_path / "out", "--models", "nano", *names)
+    assert done.returncode == 1
+    assert "match none of the 2 pairs: b.png" in done.stderr
+    assert not (tmp_path / "out").exists()
