@@ -200,6 +200,7 @@ def test_a_tone_net_moves_tones_along_a_curve():
 
 
 def test_the_exposure_stage_trains_only_what_corrects_the_exposure():
+    torch.manual_seed(0)  # where the prediction happens to be right, float32 leaves few digits of its error
     method = Compact(TINY.model_copy(update={"cues": True}))
     stage = stage_of(method, "exposure")
     low = photo(48, 56, 1)
