@@ -9,14 +9,15 @@ import numpy as np
 from PIL import Image
 from skimage import data
 
-from darklift.data.synthesis import Camera, darken
+from darklift.data.synthesis import Camera, Grain, darken
 from darklift.diffusion import random_generator
 
 NIGHT = Path(__file__).with_name("night.jpg")
 
 # Four stops under-exposed at a high ISO: shot noise as of 5000 photoelectrons at full scale, a little read noise, both
-# partly smoothed by demosaicing; slightly warm light.
-CAMERA = Camera(stops=4.0, gains=(1.06, 1.0, 0.9), shot=2e-4, read=8e-4, correlated=0.5, black=0.0, jpeg=None)
+# as demosaicing and a little noise reduction leave them; slightly warm light.
+NOISE = Grain(luma=0, chroma=1, coloured=0.4)
+CAMERA = Camera(stops=4.0, gains=(1.06, 1.0, 0.9), shot=2e-4, read=8e-4, grain=NOISE, black=0.0, jpeg=None)
 
 
 def main(path: Path = NIGHT) -> Path:

@@ -6,27 +6,33 @@ python tools/distil.py LOW HIGH -o OUT --models A B [--share 0.6] [--leave-out F
 A ground truth holds noise and light that nobody could have told from the dark picture; what several models make of it,
 the ground truth's mean given, holds less. Each target is the models' mean, which counts ``share``, mixed with the
 ground truth. Pairs that FILE names (those of the validation) get their ground truth as it is. Written are 8-bit PNG
-files named like HIGH's, to stand in for that folder; those that are there already stay, so that an interrupted run can
-go on.
+files named like HIGH's, to stand in for that folder, and distil.json, which tells how they were made: the same command
+goes on where it was interrupted, another one is refused.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from darklift import Enhancer, read_image, write_image
 from darklift.data import Pair, exclude, match_pairs, read_names
-from darklift.errors import DarkliftError, UsageError
+from darklift.errors import DarkliftError, DataError, UsageError
 from darklift.exposure import Exposure
+from darklift.files import write_atomically
 from darklift.image import Picture
 
 
 def target(pair: Pair, teachers: list[Enhancer], share: float) -> Picture:
     low, high = read_image(pair.low), read_image(pair.high)
+    if low.size != high.size:
+        sizes = " and ".join(f"{width}x{height}" for height, width in (low.size, high.size))
+        raise DataError(f"{pair.low} and {pair.high} are {sizes}: expected two pictures of one size")
     given = Exposure(mean=float(high.pixels.mean()))
     made = np.mean([teacher(low, exposure=given).pixels for teacher in teachers], axis=0)
     return high.with_pixels(share * made + (1 - share) * high.pixels)
@@ -35,14 +41,36 @@ def target(pair: Pair, teachers: list[Enhancer], share: float) -> Picture:
 def distil(arguments: argparse.Namespace) -> None:
     if not 0 < arguments.share <= 1:
         raise UsageError(f"--share is {arguments.share}, expected more than 0 (nothing of the models) and at most 1")
+    output: Path = arguments.output
+    if output.resolve() in (arguments.low.resolve(), arguments.high.resolve()):
+        raise UsageError(f"{output} holds the pairs themselves: expected another folder as --output")
     pairs = match_pairs(arguments.low, arguments.high)
-    taught = exclude(pairs, read_names(arguments.leave_out)) if arguments.leave_out else pairs
+    left_out = read_names(arguments.leave_out) if arguments.leave_out else ()
+    taught = exclude(pairs, left_out)
+    if not taught:
+        raise UsageError(f"{arguments.leave_out} leaves out all of the {len(pairs)} pairs: expected a few of them")
     teachers = [Enhancer(model) for model in arguments.models]
-    arguments.output.mkdir(parents=True, exist_ok=True)
+    settings = {"models": arguments.models, "share": arguments.share, "left_out": sorted(left_out)}
+    begin(output, settings | {"low": str(arguments.low.resolve()), "high": str(arguments.high.resolve())})
     for pair in pairs:
-        path = arguments.output / f"{pair.name}.png"
+        path = output / f"{pair.name}.png"
         if not path.exists():
             write_image(target(pair, teachers, arguments.share) if pair in taught else read_image(pair.high), path)
+
+
+def begin(output: Path, settings: dict[str, Any]) -> None:
+    """Make the folder, or go on with one that the same command made."""
+    record = output / "distil.json"
+    try:
+        if output.exists() and any(output.iterdir()):
+            before = json.loads(record.read_text("utf-8")) if record.exists() else {}
+            differ = [name for name in settings if before.get(name) != settings[name]]
+            if differ:
+                raise UsageError(f"{output} holds files made with other {', '.join(differ)}: expected an empty folder")
+        else:
+            write_atomically(record, json.dumps(settings, indent=2).encode())
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot write into {output} ({error}): expected a folder") from error
 
 
 def main() -> None:
@@ -58,6 +86,9 @@ def main() -> None:
     except DarkliftError as error:
         print(f"distil: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("distil: stopped; the same command goes on", file=sys.stderr)
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -70,13 +70,15 @@ def deblock(low: FloatArray) -> FloatArray:
 
 def _flatness(low: FloatArray, top: FloatArray) -> FloatArray:
     """How flat and dark the neighbourhood of each cell is, in [0, 1]: (h, w). top: (H, W), max(R, G, B)."""
+    dark = 1 - _ramp(top, _BRIGHT)
     same = np.zeros(top.shape, dtype=np.float32)
     like = [(p[:-1, :-1] == p[1:, :-1]) & (p[:-1, :-1] == p[:-1, 1:]) for p in low]
-    same[:-1, :-1] = like[0] & like[1] & like[2]
-    cell = max(1, round(max(top.shape) / _CELLS))
-    grid = (-(-top.shape[0] // cell), -(-top.shape[1] // cell))
-    flat, bright = _mean_box(area_average(np.stack([same, top]), grid))
-    flatness: FloatArray = _ramp(flat, _FLAT) * (1 - _ramp(bright, _BRIGHT))
+    same[:-1, :-1] = (like[0] & like[1] & like[2]) * dark[:-1, :-1]
+    grid = tuple(min(side, -(-side * _CELLS // max(top.shape))) for side in top.shape)
+    cells = area_average(np.stack([same, dark]), grid)
+    flat, share = _box(cells)
+    # Of the dark pixels alone: flat darkness reaches up to the lights in it.
+    flatness: FloatArray = _ramp(flat / np.maximum(share, np.float32(1e-4)), _FLAT) * cells[1]
     return flatness
 
 

@@ -24,6 +24,12 @@ def blocked() -> np.ndarray:
     return code_in_blocks(noisy(), side=32, flat=4, steps=(2, 3))
 
 
+def chequered(side: int) -> np.ndarray:
+    """Of 2 and 4 codes."""
+    rows, columns = (np.arange(length) // side for length in SIZE)
+    return np.broadcast_to((2 + (rows[:, None] + columns) % 2 * 2).astype(np.uint8), (3, *SIZE))
+
+
 def black() -> np.ndarray:
     return np.zeros((3, *SIZE), dtype=np.uint8)
 
@@ -37,8 +43,9 @@ def smoothed(codes: np.ndarray) -> np.ndarray:
     return made * 255
 
 
-def test_a_photo_with_noise_is_the_very_same_array() -> None:
-    low = noisy().astype(np.float32) / 255
+@pytest.mark.parametrize("codes", [noisy(), chequered(6)], ids=["noise", "detail"])
+def test_a_photo_with_noise_or_detail_is_the_very_same_array(codes: np.ndarray) -> None:
+    low = codes.astype(np.float32) / 255
     assert deblock(low) is low
 
 
@@ -61,11 +68,11 @@ def test_an_edge_much_larger_than_rounding_stays_sharp_where_both_sides_are_dark
 
 def test_what_is_nearly_black_loses_its_colour_and_what_is_not_keeps_it() -> None:
     codes = black()
-    codes[0, :, :960], codes[2, :, 960:] = 1, 10
+    codes[0, :, :960], codes[2, :, 960:] = 1, 5
     made = smoothed(codes)
     spread = made.max(axis=0) - made.min(axis=0)
     assert spread[:, :900].max() < 0.1
-    assert spread[:, 1000:].min() > 9
+    assert spread[:, 1000:].min() > 4.9
 
 
 @pytest.mark.parametrize("colour", [(200, 0, 0), (0, 120, 0), (40, 40, 40), (0, 0, 45)])
@@ -80,12 +87,32 @@ def test_lamps_and_stars_stay_what_they_are(colour: tuple[int, int, int], side: 
     np.testing.assert_allclose(made[:, 240 : 240 + side, 980], codes[:, 240 : 240 + side, 980], atol=1e-3)
 
 
+@pytest.mark.parametrize("colour", [(12, 12, 12), (15, 2, 2)])
+def test_a_dim_star_and_a_dim_red_light_stay_in_their_darkness(colour: tuple[int, int, int]) -> None:
+    codes = black() + np.uint8(2)
+    codes[:, 240:242, 960:962] = np.array(colour).reshape(3, 1, 1)
+    made = smoothed(codes)
+    np.testing.assert_allclose(made[:, 240:242, 960:962], codes[:, 240:242, 960:962], atol=0.05)
+
+
 def test_beside_a_light_the_dark_gets_no_rim() -> None:
-    codes = black() + np.uint8(3)
+    codes = black()
+    codes[:2] = 1
     codes[:, :, 1500:] = 200
     made = smoothed(codes)
-    np.testing.assert_allclose(made[:, :, :1500], 3, atol=0.05)
+    grey = made[:, :, 1400:1401]
+    assert np.ptp(grey) < 0.05, "what is nearly black is grey"
+    np.testing.assert_allclose(made[:, :, :1492], np.broadcast_to(grey, (3, 480, 1492)), atol=0.05)
+    assert made.max(axis=(0, 1))[:1500].max() <= 1.001, "the light does not spill into the dark"
     np.testing.assert_allclose(made[:, :, 1500:], 200, atol=1e-3)
+
+
+def test_the_grid_is_as_fine_for_a_photo_of_719_pixels_as_for_one_of_721() -> None:
+    left = []
+    for length in (719, 721):
+        stripes = (2 + np.arange(length) // 16 % 2 * 2).astype(np.uint8)
+        left.append(np.diff(smoothed(np.broadcast_to(stripes, (3, 240, length)))[0, 120]).std())
+    assert left[0] == pytest.approx(left[1], rel=0.1)
 
 
 def test_a_clean_gradient_of_16_bits_stays_as_it_is() -> None:

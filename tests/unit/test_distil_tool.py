@@ -35,7 +35,7 @@ def test_a_target_is_part_models_part_truth_and_validation_stays_as_it_is(pairs,
     sides = (pairs / "low", pairs / "high")
     done = run(*sides, "-o", tmp_path, "--models", "nano", "--share", 0.5, "--leave-out", pairs / "validation.txt")
     assert done.returncode == 0, done.stderr
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "b.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "b.png", "distil.json"]
     truth = [read_image(pairs / "high" / f"{name}.png").pixels for name in "ab"]
     made = Enhancer("nano")(read_image(pairs / "low" / "a.png"), exposure=Exposure(mean=float(truth[0].mean())))
     mixed, kept = (read_image(tmp_path / f"{name}.png").pixels for name in "ab")
@@ -43,11 +43,60 @@ def test_a_target_is_part_models_part_truth_and_validation_stays_as_it_is(pairs,
     np.testing.assert_array_equal(kept, truth[1])
 
 
-def test_what_is_there_stays(pairs, tmp_path):
+def test_an_interrupted_run_goes_on_and_another_command_is_refused(pairs, tmp_path):
+    sides = (pairs / "low", pairs / "high")
+    assert run(*sides, "-o", tmp_path, "--models", "nano").returncode == 0
     (tmp_path / "a.png").write_bytes(b"made before")
-    assert run(pairs / "low", pairs / "high", "-o", tmp_path, "--models", "nano").returncode == 0
+    (tmp_path / "b.png").unlink()
+    assert run(*sides, "-o", tmp_path, "--models", "nano").returncode == 0
     assert (tmp_path / "a.png").read_bytes() == b"made before"
     assert (tmp_path / "b.png").exists()
+    names = ("--leave-out", pairs / "validation.txt")
+    done = run(*sides, "-o", tmp_path, "--models", "nano", "--share", 0.5, *names)
+    assert done.returncode == 2
+    assert "made with other share, left_out" in done.stderr
+
+
+def test_files_of_unknown_making_are_not_taken_for_targets(pairs, tmp_path):
+    (tmp_path / "a.png").write_bytes(b"somebody's")
+    done = run(pairs / "low", pairs / "high", "-o", tmp_path, "--models", "nano")
+    assert done.returncode == 2
+    assert "expected an empty folder" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+@pytest.mark.parametrize("side", ["low", "high"])
+def test_the_pairs_themselves_are_never_written_into(pairs, side):
+    done = run(pairs / "low", pairs / "high", "-o", pairs / side, "--models", "nano")
+    assert done.returncode == 2
+    assert "expected another folder" in done.stderr
+
+
+def test_a_file_in_the_place_of_the_folder_is_a_line(pairs, tmp_path):
+    (tmp_path / "file").touch()
+    for output in (tmp_path / "file", tmp_path / "file" / "below"):
+        done = run(pairs / "low", pairs / "high", "-o", output, "--models", "nano")
+        assert done.returncode == 2
+        assert "expected a folder" in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_pair_of_two_sizes_is_a_line(pairs, tmp_path):
+    for side, rows in (("low", 1), ("high", 24)):
+        (tmp_path / side).mkdir()
+        write_image(Picture(np.full((rows, 32, 3), 0.5, np.float32)), tmp_path / side / "a.png")
+    done = run(tmp_path / "low", tmp_path / "high", "-o", tmp_path / "out", "--models", "nano")
+    assert done.returncode == 1
+    assert "are 32x1 and 32x24: expected two pictures of one size" in done.stderr
+
+
+def test_leaving_out_all_pairs_is_refused(pairs, tmp_path):
+    (tmp_path / "names.txt").write_text("a\nb\n")
+    names = ("--leave-out", tmp_path / "names.txt")
+    done = run(pairs / "low", pairs / "high", "-o", tmp_path / "out", "--models", "nano", *names)
+    assert done.returncode == 2
+    assert "leaves out all of the 2 pairs" in done.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_share_of_nothing_is_refused(pairs, tmp_path):

@@ -11,6 +11,7 @@ from hypothesis.extra import numpy as hnp
 from darklift.data.synthesis import (
     MAX_EXPOSE,
     Camera,
+    Grain,
     code_in_blocks,
     darken,
     draw_camera,
@@ -21,7 +22,7 @@ from darklift.data.synthesis import (
     shoot_uneven,
 )
 
-PERFECT = Camera(stops=0, gains=(1, 1, 1), shot=0, read=0, correlated=0, black=0, jpeg=None)
+PERFECT = Camera(stops=0, gains=(1, 1, 1), shot=0, read=0, grain=None, black=0, jpeg=None)
 
 
 def camera(**changes):
@@ -80,30 +81,41 @@ def test_a_raised_black_level_takes_its_light():
 
 @pytest.mark.parametrize(("shot", "read"), [(4e-4, 0), (0, 2e-3), (4e-4, 2e-3)])
 @pytest.mark.parametrize("code", [90, 160])
-@pytest.mark.parametrize("correlated", [0.0, 0.5, 1.0])
-def test_the_noise_has_the_variance_stated(shot, read, code, correlated):
-    taken = darken(
-        np.full((3, 256, 256), code, np.uint8), camera(stops=1, shot=shot, read=read, correlated=correlated), rng()
-    )
+@pytest.mark.parametrize("grain", [None, Grain(luma=0, chroma=0, coloured=0.3), Grain(luma=1, chroma=3, coloured=0.2)])
+def test_the_noise_has_the_variance_stated(shot, read, code, grain):
+    taken = darken(np.full((3, 256, 256), code, np.uint8), camera(stops=1, shot=shot, read=read, grain=grain), rng())
     signal = to_linear(code) / 2
-    # A mixture of white noise and its blur, whose centre has 4/6 of it.
-    kept = (1 - correlated) ** 2 + correlated**2 + 2 * correlated * (1 - correlated) * 4 / 6
     coding = ((to_linear(to_coded(signal) + 1) - to_linear(to_coded(signal) - 1)) / 2) ** 2 / 12  # rounding to 8 bits
-    assert to_linear(taken).var() == pytest.approx(kept * (shot * signal + read**2) + coding, rel=0.06)
+    assert to_linear(taken).var() == pytest.approx(shot * signal + read**2 + coding, rel=0.06)
     assert to_linear(taken).mean() == pytest.approx(signal, rel=0.01)
 
 
-def neighbours_correlation(picture):
-    light = to_linear(picture) - to_linear(picture).mean()
-    return float((light[:, :, 1:] * light[:, :, :-1]).mean() / light.var())
+def grain_of(taken):
+    """Luma (1, H, W) and chroma (3, H, W) of a grey surface's noise, in linear light."""
+    noise = to_linear(taken) - to_linear(taken).mean()
+    luma = noise.mean(axis=0, keepdims=True)
+    return luma, noise - luma
 
 
-def test_correlated_noise_resembles_its_neighbour_and_white_noise_does_not():
-    grey = np.full((3, 128, 128), 128, np.uint8)
-    white = darken(grey, camera(shot=1e-3, correlated=0), rng())
-    blurred = darken(grey, camera(shot=1e-3, correlated=1), rng())
-    assert abs(neighbours_correlation(white)) < 0.03
-    assert neighbours_correlation(blurred) == pytest.approx(2 / 3, abs=0.03)  # of a 1-2-1 filter: (1·2 + 2·1) / 6
+def neighbours_correlation(noise):
+    return float((noise[:, :, 1:] * noise[:, :, :-1]).mean() / noise.var())
+
+
+def binomial_correlation(times):
+    """Of neighbours in white noise blurred so often by (1, 2, 1) / 4."""
+    kernel = np.ones(1)
+    for _ in range(times):
+        kernel = np.convolve(kernel, [1, 2, 1])
+    return (kernel[1:] * kernel[:-1]).sum() / (kernel**2).sum()
+
+
+@pytest.mark.parametrize("grain", [Grain(luma=0, chroma=2, coloured=0.3), Grain(luma=2, chroma=7, coloured=0.1)])
+def test_grain_resembles_its_neighbours_in_luma_and_chroma_as_often_as_they_are_smoothed(grain):
+    luma, chroma = grain_of(darken(np.full((3, 256, 256), 128, np.uint8), camera(shot=1e-3, grain=grain), rng()))
+    assert neighbours_correlation(luma) == pytest.approx(binomial_correlation(grain.luma), abs=0.04)
+    assert neighbours_correlation(chroma) == pytest.approx(binomial_correlation(grain.chroma), abs=0.04)
+    assert abs(np.corrcoef(luma[0, :, 0], luma[0, :, -1])[0, 1]) < 0.25, "opposite borders know nothing of one another"
+    assert (chroma**2).mean() / ((luma**2).mean() + (chroma**2).mean()) == pytest.approx(grain.coloured, abs=0.03)
 
 
 def test_noise_of_the_channels_and_of_two_shots_is_independent():
@@ -112,10 +124,11 @@ def test_noise_of_the_channels_and_of_two_shots_is_independent():
     first, second = (darken(grey, noisy, generator).astype(float) for _ in range(2))
     for one, other in ((first[0], first[1]), (first[0], second[0])):
         assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 0.05
+    assert abs(neighbours_correlation(first - first.mean())) < 0.05
 
 
 def test_the_same_generator_takes_the_same_shot():
-    picture, noisy = every_code(), camera(stops=2, shot=1e-3, read=1e-3, correlated=0.5, jpeg=70)
+    picture, noisy = every_code(), camera(stops=2, shot=1e-3, read=1e-3, grain=Grain(1, 4, 0.2), jpeg=70)
     np.testing.assert_array_equal(darken(picture, noisy, rng(3)), darken(picture, noisy, rng(3)))
     assert not np.array_equal(darken(picture, noisy, rng(3)), darken(picture, noisy, rng(4)))
 
@@ -130,9 +143,16 @@ def test_the_photo_itself_is_left_alone_and_views_are_welcome():
     assert dark.dtype == np.uint8
 
 
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (2, 2)])
+def test_grain_of_tiny_pictures_is_as_strong_as_that_of_large_ones(size):
+    noisy, generator = camera(shot=1e-3, grain=Grain(2, 7, 0.3)), rng()
+    taken = [darken(np.full((3, *size), 128, np.uint8), noisy, generator) for _ in range(3000 // (size[0] * size[1]))]
+    assert to_linear(np.stack(taken)).var() == pytest.approx(1e-3 * to_linear(128), rel=0.2)
+
+
 @pytest.mark.parametrize("shape", [(3, 1, 1), (3, 1, 9), (3, 2, 2)])
 def test_tiny_pictures_can_be_darkened(shape):
-    noisy = camera(stops=3, shot=1e-3, read=1e-3, correlated=0.7, black=0.001, jpeg=80)
+    noisy = camera(stops=3, shot=1e-3, read=1e-3, grain=Grain(2, 7, 0.3), black=0.001, jpeg=80)
     assert darken(np.full(shape, 200, np.uint8), noisy, rng()).shape == shape
 
 
@@ -140,7 +160,7 @@ def test_cameras_are_drawn_within_their_ranges_and_as_often_as_stated():
     generator = rng()
     cameras = [draw_camera(generator, 5.0) for _ in range(4000)]
     ranges = {"stops": (0, 5), "shot": (10**-5.3, 10**-3.3), "read": (10**-4.3, 10**-2.7)}
-    ranges |= {"correlated": (0, 1), "black": (0, 0.002)}
+    ranges |= {"black": (0, 0.002)}
     for name, (least, most) in ranges.items():
         values = np.array([getattr(c, name) for c in cameras])
         assert values.min() >= least
@@ -149,10 +169,13 @@ def test_cameras_are_drawn_within_their_ranges_and_as_often_as_stated():
     assert stops.mean() == pytest.approx(2.5, abs=0.1)
     for share, expected in (
         (np.mean([c.jpeg is not None for c in cameras]), 0.5),
-        (np.mean([c.correlated > 0 for c in cameras]), 0.5),
+        (np.mean([c.grain is not None for c in cameras]), 0.5),
         (np.mean([c.black > 0 for c in cameras]), 0.25),
     ):
         assert share == pytest.approx(expected, abs=0.03)
+    grains = [c.grain for c in cameras if c.grain]
+    assert {(g.luma, g.chroma - g.luma) for g in grains} == {(p, q) for p in range(3) for q in range(6)}
+    assert (min(g.coloured for g in grains), max(g.coloured for g in grains)) == pytest.approx((0.05, 0.4), abs=0.01)
     assert {c.jpeg for c in cameras if c.jpeg} <= set(range(40, 96))
     assert np.log([c.gains for c in cameras]).std() == pytest.approx(0.08, rel=0.05)
 

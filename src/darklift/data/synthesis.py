@@ -1,12 +1,13 @@
 """Dark photographs made from good ones: a camera's exposure, noise and file, simulated in linear light.
 
 Model: light -> exposure and white balance -> Poisson-like shot noise and Gaussian read noise (Foi et al. 2008: variance
-a·signal + b), partly correlated as after demosaicing -> sRGB coding (IEC 61966-2-1) -> 8 bits -> perhaps JPEG.
+a·signal + b), perhaps as a phone's noise reduction leaves it -> sRGB coding (IEC 61966-2-1) -> 8 bits -> perhaps JPEG.
 """
 
 from __future__ import annotations
 
 import io
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ from darklift.overview import area_average
 __all__ = [
     "MAX_EXPOSE",
     "Camera",
+    "Grain",
     "code_in_blocks",
     "darken",
     "draw_camera",
@@ -47,20 +49,32 @@ _NIGHT_KEPT = 0.3
 
 
 @dataclass(frozen=True)
+class Grain:
+    """Noise as a phone's file holds it, after demosaicing and noise reduction: more grey than coloured, in blotches.
+
+    luma, chroma: how often each is smoothed over 3×3 pixels. coloured: share of the variance that is chroma's; the rest
+    is the same in R, G and B.
+    """
+
+    luma: int
+    chroma: int
+    coloured: float
+
+
+@dataclass(frozen=True)
 class Camera:
     """One dark shot. stops: exposure lost. gains: of R, G, B. shot, read: noise (variance a, deviation sqrt b, full
     scale 1).
 
-    correlated: share of the noise that is smoothed over 3×3 pixels (half and half, a sixth of the variance goes; all or
-    none, nothing does). black: light lost to a raised black level.
-    jpeg: quality, or None for an uncompressed file.
+    grain: what became of the noise, its variance apart, or None for a raw sensor's (every pixel and channel by itself).
+    black: light lost to a raised black level. jpeg: quality, or None for an uncompressed file.
     """
 
     stops: float
     gains: tuple[float, float, float]
     shot: float
     read: float
-    correlated: float
+    grain: Grain | None
     black: float
     jpeg: int | None
 
@@ -73,10 +87,16 @@ def draw_camera(rng: np.random.Generator, max_stops: float = 7.0, min_stops: flo
         gains=(float(gains[0]), float(gains[1]), float(gains[2])),
         shot=float(10 ** rng.uniform(-5.3, -3.3)),
         read=float(10 ** rng.uniform(-4.3, -2.7)),
-        correlated=float(rng.uniform(0, 1)) if rng.random() < 0.5 else 0.0,
+        grain=_draw_grain(rng) if rng.random() < 0.5 else None,
         black=float(rng.uniform(0, 0.002)) if rng.random() < 0.25 else 0.0,
         jpeg=draw_quality(rng) if rng.random() < 0.5 else None,
     )
+
+
+def _draw_grain(rng: np.random.Generator) -> Grain:
+    """Around what night photos from phones have on flat parts (docs/math.md), and wider."""
+    luma = int(rng.integers(3))
+    return Grain(luma, chroma=luma + int(rng.integers(6)), coloured=float(rng.uniform(0.05, 0.4)))
 
 
 def darken(
@@ -90,10 +110,7 @@ def darken(
     light: npt.NDArray[np.float32] = _TO_LINEAR[photo] * gains
     if lit is not None:
         light *= lit
-    noise: npt.NDArray[np.float32] = rng.standard_normal(light.shape, dtype=np.float32)
-    if camera.correlated:
-        noise += np.multiply(_smooth(noise) - noise, np.float32(camera.correlated))
-    light += noise * np.sqrt(camera.shot * light + camera.read**2)
+    light += _draw_noise(rng, photo.shape[1:], camera.grain) * np.sqrt(camera.shot * light + camera.read**2)
     light -= camera.black
     dark = _coded(light)
     return dark if camera.jpeg is None else recompress(dark, camera.jpeg)
@@ -130,11 +147,28 @@ def light_of(photo: Planes, cells: int | None = None) -> npt.NDArray[np.float32]
     return np.clip(shares, 0.001, 1)
 
 
-def _smooth(noise: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """3×3 binomial blur, scaled so that the deviation stays 1."""
-    for axis in (1, 2):
-        noise = (2 * noise + np.roll(noise, 1, axis) + np.roll(noise, -1, axis)) / np.float32(6**0.5)
-    return noise
+def _draw_noise(rng: np.random.Generator, size: tuple[int, ...], grain: Grain | None) -> npt.NDArray[np.float32]:
+    """Noise of mean 0 and deviation 1: (3, *size)."""
+    if grain is None:
+        return rng.standard_normal((3, *size), dtype=np.float32)
+    margin = max(grain.luma, grain.chroma)
+    white = rng.standard_normal((3, size[0] + 2 * margin, size[1] + 2 * margin), dtype=np.float32)
+    luma = white.mean(axis=0, keepdims=True)
+    white -= luma
+    # luma has a third of white noise's variance, chroma two thirds
+    grey, coloured = (3 * (1 - grain.coloured)) ** 0.5, (1.5 * grain.coloured) ** 0.5
+    return _smoothed(luma, grain.luma, margin, grey) + _smoothed(white, grain.chroma, margin, coloured)
+
+
+def _smoothed(noise: npt.NDArray[np.float32], times: int, margin: int, scale: float) -> npt.NDArray[np.float32]:
+    """3×3 binomial blurs of white noise (C, H, W), its deviation kept, times ``scale``, without the margin."""
+    cut = margin - times
+    noise = noise[:, cut : noise.shape[1] - cut, cut : noise.shape[2] - cut]
+    for _ in range(times):
+        noise = noise[:, :-2] + 2 * noise[:, 1:-1] + noise[:, 2:]
+        noise = noise[:, :, :-2] + 2 * noise[:, :, 1:-1] + noise[:, :, 2:]
+    # n blurs by (1, 2, 1) are the binomials of 2n, whose squares sum to the middle one of 4n
+    return noise * np.float32(scale / math.comb(4 * times, 2 * times))
 
 
 def jitter_exposure(low: Planes, stops: float) -> Planes:
