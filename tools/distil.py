@@ -13,7 +13,9 @@ goes on where it was interrupted, another one is refused.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ from darklift.errors import DarkliftError, DataError, UsageError
 from darklift.exposure import Exposure
 from darklift.files import write_atomically
 from darklift.image import Picture
+from darklift.weights import find_model
 
 
 def target(pair: Pair, teachers: list[Enhancer], share: float) -> Picture:
@@ -42,7 +45,8 @@ def distil(arguments: argparse.Namespace) -> None:
     if not 0 < arguments.share <= 1:
         raise UsageError(f"--share is {arguments.share}, expected more than 0 (nothing of the models) and at most 1")
     output: Path = arguments.output
-    if output.resolve() in (arguments.low.resolve(), arguments.high.resolve()):
+    low, high = (os.path.realpath(folder) for folder in (arguments.low, arguments.high))
+    if os.path.realpath(output) in (low, high):
         raise UsageError(f"{output} holds the pairs themselves: expected another folder as --output")
     pairs = match_pairs(arguments.low, arguments.high)
     left_out = read_names(arguments.leave_out) if arguments.leave_out else ()
@@ -50,27 +54,39 @@ def distil(arguments: argparse.Namespace) -> None:
     if not taught:
         raise UsageError(f"{arguments.leave_out} leaves out all of the {len(pairs)} pairs: expected a few of them")
     teachers = [Enhancer(model) for model in arguments.models]
-    settings = {"models": arguments.models, "share": arguments.share, "left_out": sorted(left_out)}
-    begin(output, settings | {"low": str(arguments.low.resolve()), "high": str(arguments.high.resolve())})
+    models = [digest(find_model(model)) for model in arguments.models]
+    settings = {"models": models, "share": arguments.share, "left_out": sorted(left_out), "low": low, "high": high}
+    begin(output, settings)
     for pair in pairs:
         path = output / f"{pair.name}.png"
         if not path.exists():
             write_image(target(pair, teachers, arguments.share) if pair in taught else read_image(pair.high), path)
 
 
+def digest(model: Path) -> str:
+    """SHA-256 of a model's file, or of those in its folder."""
+    files = sorted(path for path in model.iterdir() if path.is_file()) if model.is_dir() else [model]
+    return hashlib.sha256(b"".join(hashlib.sha256(path.read_bytes()).digest() for path in files)).hexdigest()
+
+
 def begin(output: Path, settings: dict[str, Any]) -> None:
     """Make the folder, or go on with one that the same command made."""
     record = output / "distil.json"
     try:
-        if output.exists() and any(output.iterdir()):
-            before = json.loads(record.read_text("utf-8")) if record.exists() else {}
-            differ = [name for name in settings if before.get(name) != settings[name]]
-            if differ:
-                raise UsageError(f"{output} holds files made with other {', '.join(differ)}: expected an empty folder")
+        if record.exists():
+            before = json.loads(record.read_bytes())
+            if not isinstance(before, dict):
+                raise ValueError("not a JSON object")
+            if differ := [name for name in settings if before.get(name) != settings[name]]:
+                raise UsageError(f"{output} holds targets of other {', '.join(differ)}: expected an empty folder")
+        elif output.is_dir() and any(not path.name.startswith(".") for path in output.iterdir()):
+            raise UsageError(f"{output} holds files, but no distil.json that tells how they were made: empty it")
         else:
             write_atomically(record, json.dumps(settings, indent=2).encode())
-    except (OSError, ValueError) as error:
-        raise UsageError(f"cannot write into {output} ({error}): expected a folder") from error
+    except ValueError as error:
+        raise UsageError(f"{record} is damaged ({error}): expected an empty folder, or one that this made") from error
+    except OSError as error:
+        raise UsageError(f"cannot write {record} ({error}): expected a folder that can be written into") from error
 
 
 def main() -> None:

@@ -74,9 +74,11 @@ def _flatness(low: FloatArray, top: FloatArray) -> FloatArray:
     same = np.zeros(top.shape, dtype=np.float32)
     like = [(p[:-1, :-1] == p[1:, :-1]) & (p[:-1, :-1] == p[:-1, 1:]) for p in low]
     same[:-1, :-1] = (like[0] & like[1] & like[2]) * dark[:-1, :-1]
+    compared = dark.copy()
+    compared[-1], compared[:, -1] = 0, 0
     grid = tuple(min(side, -(-side * _CELLS // max(top.shape))) for side in top.shape)
-    cells = area_average(np.stack([same, dark]), grid)
-    flat, share = _box(cells)
+    cells = area_average(np.stack([same, dark, compared]), grid)
+    flat, _, share = _box(cells)
     # Of the dark pixels alone: flat darkness reaches up to the lights in it.
     flatness: FloatArray = _ramp(flat / np.maximum(share, np.float32(1e-4)), _FLAT) * cells[1]
     return flatness

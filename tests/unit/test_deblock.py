@@ -107,6 +107,12 @@ def test_beside_a_light_the_dark_gets_no_rim() -> None:
     np.testing.assert_allclose(made[:, :, 1500:], 200, atol=1e-3)
 
 
+def test_a_small_photo_is_smoothed_up_to_its_borders() -> None:
+    codes = np.zeros((3, 100, 150), dtype=np.uint8)
+    codes[0] = 1
+    assert np.ptp(smoothed(codes), axis=0).max() < 0.05
+
+
 def test_the_grid_is_as_fine_for_a_photo_of_719_pixels_as_for_one_of_721() -> None:
     left = []
     for length in (719, 721):

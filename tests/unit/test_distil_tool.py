@@ -1,5 +1,7 @@
 """tools/distil.py: targets that models could have made."""
 
+import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 from darklift import Enhancer, read_image, write_image
 from darklift.exposure import Exposure
 from darklift.image import Picture
+from darklift.weights import CATALOGUE
 
 TOOL = Path(__file__).parents[2] / "tools" / "distil.py"
 
@@ -54,15 +57,35 @@ def test_an_interrupted_run_goes_on_and_another_command_is_refused(pairs, tmp_pa
     names = ("--leave-out", pairs / "validation.txt")
     done = run(*sides, "-o", tmp_path, "--models", "nano", "--share", 0.5, *names)
     assert done.returncode == 2
-    assert "made with other share, left_out" in done.stderr
+    assert "targets of other share, left_out: expected an empty folder" in done.stderr
 
 
 def test_files_of_unknown_making_are_not_taken_for_targets(pairs, tmp_path):
     (tmp_path / "a.png").write_bytes(b"somebody's")
     done = run(pairs / "low", pairs / "high", "-o", tmp_path, "--models", "nano")
     assert done.returncode == 2
-    assert "expected an empty folder" in done.stderr
+    assert "holds files, but no distil.json" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_a_model_that_changed_under_its_name_is_another_model(pairs, tmp_path):
+    model, output = tmp_path / "model", tmp_path / "out"
+    shutil.copytree(CATALOGUE["nano"].folder, model)
+    assert run(pairs / "low", pairs / "high", "-o", output, "--models", model).returncode == 0
+    card = json.loads((model / "model.json").read_text())
+    (model / "model.json").write_text(json.dumps(card | {"info": {"weights": "changed"}}))
+    done = run(pairs / "low", pairs / "high", "-o", output, "--models", model)
+    assert done.returncode == 2
+    assert "targets of other models" in done.stderr
+
+
+@pytest.mark.parametrize("record", ["", "[]", "null", "{"])
+def test_a_damaged_record_is_a_line(pairs, tmp_path, record):
+    (tmp_path / "distil.json").write_text(record)
+    done = run(pairs / "low", pairs / "high", "-o", tmp_path, "--models", "nano")
+    assert done.returncode == 2
+    assert "distil.json is damaged" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize("side", ["low", "high"])
@@ -77,7 +100,7 @@ def test_a_file_in_the_place_of_the_folder_is_a_line(pairs, tmp_path):
     for output in (tmp_path / "file", tmp_path / "file" / "below"):
         done = run(pairs / "low", pairs / "high", "-o", output, "--models", "nano")
         assert done.returncode == 2
-        assert "expected a folder" in done.stderr
+        assert "expected a folder that can be written into" in done.stderr
         assert len(done.stderr.splitlines()) == 1
 
 

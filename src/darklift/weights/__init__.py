@@ -41,7 +41,7 @@ CATALOGUE: dict[str, KnownModel] = {
         ),
         KnownModel(
             name="nano",
-            summary="compact without its large voters: a sixth of the bytes",
+            summary="compact with one voter and two blocks a level: a sixth of the bytes",
             licence="Apache-2.0 (trained on research-only data: see docs/model-cards/nano.md)",
             source="recipes/compact.toml and those that it names, of this repository",
         ),
