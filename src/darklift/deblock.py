@@ -77,10 +77,10 @@ def _flatness(low: FloatArray, top: FloatArray) -> FloatArray:
     compared = dark.copy()
     compared[-1], compared[:, -1] = 0, 0
     grid = tuple(min(side, -(-side * _CELLS // max(top.shape))) for side in top.shape)
-    cells = area_average(np.stack([same, dark, compared]), grid)
-    flat, _, share = _box(cells)
+    cells = area_average(np.stack([same, compared, dark]), grid)
+    flat, share = _box(cells[:2])
     # Of the dark pixels alone: flat darkness reaches up to the lights in it.
-    flatness: FloatArray = _ramp(flat / np.maximum(share, np.float32(1e-4)), _FLAT) * cells[1]
+    flatness: FloatArray = _ramp(flat / np.maximum(share, np.float32(1e-4)), _FLAT) * cells[2]
     return flatness
 
 

@@ -45,7 +45,7 @@ def synth(
 ) -> None:
     """Make training pairs: good photos, and the same as a camera takes them in little light. Needs no network.
 
-    In linear light: exposure, a colour cast, shot and read noise or grain, a raised black level; 8 bits, JPEG.
+    In linear light: exposure, a colour cast, shot and read noise or grain, a raised black level; 8 bits, perhaps JPEG.
 
     Each pair has one name, low/NAME.png and high/NAME.png; cameras.json tells what each camera did.
 
