@@ -207,6 +207,16 @@ def test_as_many_are_recompressed_as_stated_and_never_the_target(make_source):
     assert changed / 300 == pytest.approx(0.3, abs=0.1)
 
 
+def test_as_many_get_grain_as_stated_and_never_the_target(make_source):
+    mixture = Mixture((make_source(sizes=((40, 40),), grainy=0.3),))
+    changed = 0
+    for index in range(300):
+        crop = draw(mixture, index)
+        changed += not np.array_equal(crop.low, 255 - crop.high)
+        assert set(np.unique(np.diff(crop.high[0].astype(int)))) <= {-1, 0, 1}
+    assert changed / 300 == pytest.approx(0.3, abs=0.1)
+
+
 def test_as_many_are_coded_in_blocks_as_stated_and_never_the_target(make_source, monkeypatch):
     coded = []
     monkeypatch.setattr(sources, "code_in_blocks", lambda planes, **_: coded.append(1) or np.zeros_like(planes))

@@ -12,6 +12,7 @@ from darklift.data.synthesis import (
     MAX_EXPOSE,
     Camera,
     Grain,
+    add_grain,
     code_in_blocks,
     darken,
     draw_camera,
@@ -141,6 +142,19 @@ def test_the_photo_itself_is_left_alone_and_views_are_welcome():
     np.testing.assert_array_equal(photo, before)
     assert dark.shape == turned.shape
     assert dark.dtype == np.uint8
+
+
+def test_grain_on_a_real_photo_keeps_its_light_and_colour_and_differs_from_draw_to_draw():
+    low = np.empty((3, 128, 128), np.uint8)
+    low[:] = np.array([120, 100, 60], np.uint8).reshape(3, 1, 1)
+    grainy = [add_grain(low, rng(seed)) for seed in range(40)]
+    for taken in grainy:
+        assert taken.dtype == np.uint8
+        np.testing.assert_allclose(taken.mean(axis=(1, 2)), [120, 100, 60], atol=4)
+    deviations = [taken.std(axis=(1, 2)).mean() for taken in grainy]
+    assert min(deviations) < 1 < 2.5 < max(deviations)
+    correlations = [neighbours_correlation(taken.astype(float) - low) for taken in grainy]
+    assert np.mean([correlation > 0.3 for correlation in correlations]) > 0.5
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (2, 2)])

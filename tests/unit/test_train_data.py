@@ -94,7 +94,10 @@ def test_a_folder_without_pictures_is_refused(root):
 @pytest.mark.parametrize(
     ("kind", "settings"),
     [
-        ("pairs", {"share": 0.3, "jitter": 0.5, "recompressed": 0.1, "part_share": 0.2, "turn_share": 0.1}),
+        (
+            "pairs",
+            {"share": 0.3, "jitter": 0.5, "grainy": 0.2, "recompressed": 0.1, "part_share": 0.2, "turn_share": 0.1},
+        ),
         ("photos", {"min_stops": -1.0, "max_stops": 3.0, "uneven": 2.0, "re_exposed": 0.2, "in_blocks": 0.4}),
         ("exposures", {"exposure_weight": 0.4, "clipped_weight": 0.6, "in_blocks": 0.1}),
     ],

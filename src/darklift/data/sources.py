@@ -10,6 +10,7 @@ import numpy as np
 
 from darklift.data.crop import Crop, Planes, cut
 from darklift.data.synthesis import (
+    add_grain,
     code_in_blocks,
     darken,
     draw_camera,
@@ -31,7 +32,8 @@ class Source:
 
     highs: the good pictures. lows: their dark partners, or None to darken the good ones on the fly.
     share: weight in the mixture. jitter: pairs' dark pictures are made up to this many stops darker or lighter.
-    recompressed: how often a pair's dark picture goes through a JPEG file. re_exposed: half of the targets are made up
+    grainy: how often a pair's dark picture gets a phone's noise on top of its own. recompressed: how often it goes
+    through a JPEG file. re_exposed: half of the targets are made up
     to this many stops brighter or darker, at most :data:`~darklift.data.synthesis.MAX_EXPOSE`: they teach what the
     brightness wanted means, and say nothing about the brightness to choose. in_blocks: how often a dark picture is
     coded in blocks, as HEIC files are. min_stops, max_stops: by how much good ones are darkened (below 0: overexposed).
@@ -44,6 +46,7 @@ class Source:
     lows: tuple[Path, ...] | None
     share: float = 1.0
     jitter: float = 0.0
+    grainy: float = 0.0
     recompressed: float = 0.0
     re_exposed: float = 0.0
     in_blocks: float = 0.0
@@ -106,6 +109,8 @@ class Mixture:
             photo_low = place.photo(_at_least(self._picture(source.lows[number]), size))
             if source.jitter:
                 photo_low = jitter_exposure(photo_low, float(rng.uniform(-source.jitter, source.jitter)))
+            if source.grainy and rng.random() < source.grainy:
+                photo_low = add_grain(photo_low, rng)
             if rng.random() < source.recompressed:
                 photo_low = recompress(photo_low, draw_quality(rng))
         if source.in_blocks and rng.random() < source.in_blocks:

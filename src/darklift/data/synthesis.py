@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ __all__ = [
     "MAX_EXPOSE",
     "Camera",
     "Grain",
+    "add_grain",
     "code_in_blocks",
     "darken",
     "draw_camera",
@@ -114,6 +115,14 @@ def darken(
     light -= camera.black
     dark = _coded(light)
     return dark if camera.jpeg is None else recompress(dark, camera.jpeg)
+
+
+def add_grain(low: Planes, rng: np.random.Generator) -> Planes:
+    """A real dark photo as a phone's file would hold it: grain of a random camera on top of its own noise, every other
+    time through JPEG. Light and colour stay. (3, H, W) uint8, likewise out.
+    """
+    camera = draw_camera(rng, max_stops=0.0)
+    return darken(low, replace(camera, gains=(1.0, 1.0, 1.0), grain=_draw_grain(rng), black=0.0), rng)
 
 
 def _coded(light: npt.NDArray[np.float32]) -> Planes:

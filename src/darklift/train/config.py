@@ -21,7 +21,8 @@ class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-_FOLDERS, _DARK_PICTURES, _TO_DARKEN = ("low", "high"), ("jitter", "recompressed"), ("uneven", "min_stops", "max_stops")
+_FOLDERS, _DARK_PICTURES = ("low", "high"), ("jitter", "grainy", "recompressed")
+_TO_DARKEN = ("uneven", "min_stops", "max_stops")
 _WITHOUT_EFFECT = {
     "pairs": _TO_DARKEN,
     "exposures": (*_FOLDERS, *_TO_DARKEN),
@@ -50,6 +51,7 @@ class SourceConfig(_Settings):
     """Hold out every n-th scene or picture (0: none), for looking at later."""
     share: float = Field(default=1.0, gt=0)
     jitter: float = Field(default=0.0, ge=0)
+    grainy: float = Field(default=0.0, ge=0, le=1)
     recompressed: float = Field(default=0.0, ge=0, le=1)
     re_exposed: float = Field(default=0.0, ge=0, le=MAX_EXPOSE)
     in_blocks: float = Field(default=0.0, ge=0, le=1)
