@@ -49,7 +49,7 @@ def assert_same(one, other):
 
 def test_the_same_number_is_the_same_example_whatever_came_before(make_source):
     sources = (
-        make_source("a", jitter=0.8, recompressed=0.5),
+        make_source("a", jitter=0.8, grainy=0.5, recompressed=0.5),
         make_source("b", photos=True),
     )
     loaded, fresh = Mixture(sources), Mixture(sources)

@@ -145,6 +145,8 @@ def test_later_changes_win(recipe_file):
         ("data.sources.0.kind=pair", "data.sources.0.kind: .*'pairs'.*got 'pair'"),
         ("data.sources.0.uneven=2", "data.sources.0: uneven has no effect on a source of kind pairs"),
         ("data.sources.1.jitter=0.1", "data.sources.1: jitter has no effect on a source of kind photos"),
+        ("data.sources.1.grainy=0.1", "data.sources.1: grainy has no effect on a source of kind photos"),
+        ("data.sources.0.grainy=1.1", "data.sources.0.grainy"),
         ("data.sources.1.low=dark", "data.sources.1: low has no effect on a source of kind photos"),
         ("data.sources.0.low=dark", "data.sources.0: low and high belong together"),
         ("data.sources.1.min_stops=8", "data.sources.1: min_stops 8 is above max_stops 7"),

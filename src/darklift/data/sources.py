@@ -32,10 +32,10 @@ class Source:
 
     highs: the good pictures. lows: their dark partners, or None to darken the good ones on the fly.
     share: weight in the mixture. jitter: pairs' dark pictures are made up to this many stops darker or lighter.
-    grainy: how often a pair's dark picture gets a phone's noise on top of its own. recompressed: how often it goes
-    through a JPEG file. re_exposed: half of the targets are made up
-    to this many stops brighter or darker, at most :data:`~darklift.data.synthesis.MAX_EXPOSE`: they teach what the
-    brightness wanted means, and say nothing about the brightness to choose. in_blocks: how often a dark picture is
+    grainy: how often a pair's dark picture gets a phone's noise on top of its own, half of it through a JPEG file.
+    recompressed: how often a pair's dark picture goes through a JPEG file, then. re_exposed: half of the targets are
+    made up to this many stops brighter or darker, at most :data:`~darklift.data.synthesis.MAX_EXPOSE`: they teach what
+    the brightness wanted means, and say nothing about the brightness to choose. in_blocks: how often a dark picture is
     coded in blocks, as HEIC files are. min_stops, max_stops: by how much good ones are darkened (below 0: overexposed).
     uneven: where it is not 0, they are, and their targets with them, by
     :func:`~darklift.data.synthesis.shoot_uneven` with this power. The two weights: see :class:`Crop`.

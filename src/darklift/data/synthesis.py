@@ -119,7 +119,7 @@ def darken(
 
 def add_grain(low: Planes, rng: np.random.Generator) -> Planes:
     """A real dark photo as a phone's file would hold it: grain of a random camera on top of its own noise, every other
-    time through JPEG. Light and colour stay. (3, H, W) uint8, likewise out.
+    time through JPEG. Light and colour stay, but for what clips at black. (3, H, W) uint8, likewise out.
     """
     camera = draw_camera(rng, max_stops=0.0)
     return darken(low, replace(camera, gains=(1.0, 1.0, 1.0), grain=_draw_grain(rng), black=0.0), rng)
