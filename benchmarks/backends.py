@@ -15,9 +15,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from darklift import Enhancer
-from darklift.exported import exported_method
-from darklift.runtime.base import FloatArray
-from darklift.runtime.torch import torch_model
+from darklift.runtime.model import FloatArray
+from darklift.store.exported import exported_method
+from darklift.store.torch_model import torch_model
 from darklift.weights import find_model
 
 

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from darklift.data.crop import Crop
 from darklift.methods.gsad import Gsad, GsadConfig
-from darklift.nets.structure import cluster_patches, cluster_spectra, structure_term
+from darklift.methods.gsad.structure import cluster_patches, cluster_spectra, structure_term
 
 BATCH, CROP = 8, 96
 
@@ -146,7 +146,7 @@ class _Step:
 
     def __call__(self) -> None:
         with (
-            mock.patch.multiple("darklift.methods.gsad", **self.structure),
+            mock.patch.multiple("darklift.methods.gsad.method", **self.structure),
             mock.patch.object(F, "scaled_dot_product_attention", self.attention),
         ):
             with torch.autocast("cpu", self.dtype, enabled=self.dtype is not None):

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from darklift.checkpoint import load_checkpoint
 from darklift.data import match_pairs, read_names, select
 from darklift.diffusion import NoiseSchedule, add_noise
 from darklift.image import read_image
 from darklift.runtime import Piece
-from darklift.runtime.torch import torch_model
+from darklift.store.checkpoint import load_checkpoint
+from darklift.store.torch_model import torch_model
 
 SIDE, CROPS = 96, 2
 STEPS = (5, 25, 50, 100, 150, 200, 300, 400, 500)

@@ -27,9 +27,9 @@ from darklift.data import exposure_pairs
 from darklift.data.crop import Planes
 from darklift.data.synthesis import darken, draw_camera, shoot_uneven
 from darklift.diffusion import random_generator
-from darklift.exposure import Exposure
+from darklift.evaluation.metrics import psnr
 from darklift.image import is_image_path
-from darklift.metrics import psnr
+from darklift.pipeline.exposure import Exposure
 
 try:
     import cv2

@@ -16,9 +16,9 @@ import numpy.typing as npt
 
 from darklift import Enhancer, read_image
 from darklift.data import Pair, match_pairs, read_names, select
-from darklift.evaluate import evaluate
-from darklift.exposure import Exposure
-from darklift.report import evaluation_table
+from darklift.evaluation.evaluate import evaluate
+from darklift.evaluation.report import evaluation_table
+from darklift.pipeline.exposure import Exposure
 
 
 def main() -> None:

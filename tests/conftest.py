@@ -82,7 +82,7 @@ def exported_compact(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = shared / "exported_compact"
     with FileLock(shared / "exported_compact.lock"):
         if not folder.exists():
-            from darklift.export import export_method
+            from darklift.store.export import export_method
 
             export_method(perturbed_compact(), folder, name="tiny", info={"weights": "perturbed"})
     return folder

@@ -25,9 +25,9 @@ import numpy as np
 from darklift import Enhancer, read_image, write_image
 from darklift.data import Pair, exclude, match_pairs, read_names
 from darklift.errors import DarkliftError, DataError, UsageError
-from darklift.exposure import Exposure
 from darklift.files import write_atomically
 from darklift.image import Picture
+from darklift.pipeline.exposure import Exposure
 from darklift.weights import find_model
 
 

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import torch
 
-from darklift.checkpoint import Checkpoint, build_method, load_checkpoint, load_weights, save_checkpoint
 from darklift.errors import DarkliftError, UsageError
-from darklift.exported import exported_method
 from darklift.methods import Method
+from darklift.store.checkpoint import Checkpoint, build_method, load_checkpoint, load_weights, save_checkpoint
+from darklift.store.exported import exported_method
 
 
 def load(path: Path) -> Method:

@@ -7,10 +7,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from darklift.enhance import Enhancer
     from darklift.errors import DarkliftError
-    from darklift.exposure import Exposure
     from darklift.image import Picture, read_image, write_image
+    from darklift.pipeline.enhancer import Enhancer
+    from darklift.pipeline.exposure import Exposure
 
 __all__ = ["DarkliftError", "Enhancer", "Exposure", "Picture", "__version__", "read_image", "write_image"]
 
@@ -18,8 +18,8 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "DarkliftError": "darklift.errors",
-    "Enhancer": "darklift.enhance",
-    "Exposure": "darklift.exposure",
+    "Enhancer": "darklift.pipeline.enhancer",
+    "Exposure": "darklift.pipeline.exposure",
     "Picture": "darklift.image",
     "read_image": "darklift.image",
     "write_image": "darklift.image",

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 
 from darklift.diffusion import SamplerPreset
-from darklift.runtime import Model, ModelCard
+from darklift.runtime import Footprint, Model, ModelCard
 
 if TYPE_CHECKING:
     from typer.testing import Result
@@ -48,10 +48,10 @@ def loaded_models(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def load(model: str | Path, backend: str, device: str, precision: str) -> Model:
         asked_for.append(str(model))
         preset = SamplerPreset(2, "cosine", 100, spacing="trailing", predicts="x0", max_steps=8)
-        card = ModelCard("fake", "gain", size_multiple=4, presets={"default": preset}, sees_whole=True)
+        card = ModelCard("fake", "gain", Footprint(4, sees_whole=True), {"default": preset})
         return Model(card, {"step": _Step(), "exposure": _Exposure()})
 
-    monkeypatch.setattr("darklift.enhance.load_model", load)
+    monkeypatch.setattr("darklift.pipeline.enhancer.load_model", load)
     return asked_for
 
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from darklift.enhance import Enhancer
 from darklift.errors import ImageError
+from darklift.pipeline.enhancer import Enhancer
 
 if TYPE_CHECKING:
     from typer.testing import Result
@@ -111,7 +111,7 @@ class TestOneResult:
             raise ImageError("cannot write the map")
 
         make_photos(["night.png"])
-        monkeypatch.setattr("darklift.cli._batch.draw_heatmap", refuse)
+        monkeypatch.setattr("darklift.batch.run.draw_heatmap", refuse)
         assert darklift("enhance", "night.png", "--uncertainty", "map.png").exit_code == 1
         assert files_below(tmp_path) == ["night.png"]
 
@@ -388,7 +388,7 @@ class TestProcess:
 
     def test_python_dash_m(self) -> None:
         done = subprocess.run(
-            [sys.executable, "-m", "darklift.cli", "enhance", "--help"], capture_output=True, text=True, check=False
+            [sys.executable, "-m", "darklift", "enhance", "--help"], capture_output=True, text=True, check=False
         )
         assert done.returncode == 0
         assert "darklift enhance night.jpg -o out/ --sheet before_after.png" in done.stdout
@@ -401,7 +401,7 @@ class TestProcess:
 
     @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
     def test_a_result_that_cannot_be_written_is_one_line(self) -> None:
-        command = [sys.executable, "-m", "darklift.cli", "info", "--json"]
+        command = [sys.executable, "-m", "darklift", "info", "--json"]
         with open("/dev/full", "w") as full:
             done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
         assert done.returncode == 1
@@ -447,7 +447,7 @@ class TestProcess:
             "assert set(darklift.__all__) <= set(dir(darklift))\n"
             "assert all(hasattr(darklift, name) for name in darklift.__all__)\n"
             "assert 'torch' not in sys.modules and not hasattr(darklift, 'nonsense')\n"
-            "from darklift.enhance import Enhancer; assert darklift.Enhancer is Enhancer"
+            "from darklift.pipeline.enhancer import Enhancer; assert darklift.Enhancer is Enhancer"
         )
         done = run_process(code=code)
         assert (done.returncode, done.stderr) == (0, "")

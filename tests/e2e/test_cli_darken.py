@@ -11,8 +11,8 @@ from PIL import Image
 
 from darklift import Picture, read_image
 from darklift.cli._options import write_json
-from darklift.darken import darken_like, shoot_dark
 from darklift.data import find_pairs
+from darklift.data.shots import darken_like, shoot_dark
 from darklift.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def save_tiny(path: Path, **changes: object) -> Path:
     import torch
 
-    from darklift.checkpoint import build_method, save_checkpoint
+    from darklift.store.checkpoint import build_method, save_checkpoint
 
     torch.manual_seed(0)
     config = {"width": 32, "multipliers": [1, 2], "blocks": 1, "attention_level": 1, "encoder_width": 8}
@@ -230,7 +230,7 @@ def test_models_that_cannot_darken_are_refused(photos: Path, tmp_path: Path) -> 
     with pytest.raises(ModelError, match="no DGNET"):
         darken_like(photo, photo, bare)
 
-    from darklift.checkpoint import build_method, save_checkpoint
+    from darklift.store.checkpoint import build_method, save_checkpoint
 
     gsad = build_method("gsad", {"width": 32, "multipliers": [1, 2], "blocks": 1})
     save_checkpoint(tmp_path / "gsad.safetensors", gsad, gsad.net.state_dict(), {})

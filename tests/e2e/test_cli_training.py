@@ -229,7 +229,7 @@ class TestExport:
     def test_it_never_replaces_what_is_no_exported_model(
         self, darklift: Darklift, make_compact: "Callable[[], Compact]"
     ) -> None:
-        from darklift.checkpoint import save_checkpoint
+        from darklift.store.checkpoint import save_checkpoint
 
         method = make_compact()
         save_checkpoint(Path("best.safetensors"), method, method.net.state_dict(), {})
@@ -258,7 +258,7 @@ class TestExport:
             (folder / "model.json").write_bytes(bytes(2_000_000))
             return folder
 
-        monkeypatch.setattr("darklift.export.export_model", export_model)
+        monkeypatch.setattr("darklift.store.export.export_model", export_model)
         result = darklift("export", "best.safetensors", "-o", "mine", "--storage", "fp16", "--name", "dusk")
         assert result.exit_code == 0
         assert asked == {

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from darklift import Enhancer
-from darklift.checkpoint import load_checkpoint
 from darklift.errors import ConfigError, TrainingError
+from darklift.store.checkpoint import load_checkpoint
 from darklift.train import Recipe, load_recipe, train
 from training import Watch, driver, group_of_two, interrupt, losses_of, told
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from darklift import Enhancer, read_image
-from darklift.checkpoint import load_checkpoint
-from darklift.darken import darken_like, noise_level
 from darklift.data import find_pairs
+from darklift.data.shots import darken_like, noise_level
 from darklift.errors import ConfigError
+from darklift.store.checkpoint import load_checkpoint
 from darklift.train import Recipe, load_recipe, train
 from training import Watch, interrupt
 

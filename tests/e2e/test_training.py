@@ -23,11 +23,11 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
 from darklift import Enhancer, read_image
-from darklift.checkpoint import build_method, load_checkpoint
 from darklift.errors import ConfigError, TrainingError
 from darklift.files import write_atomically
 from darklift.methods import Stage
 from darklift.methods.compact import Compact
+from darklift.store.checkpoint import build_method, load_checkpoint
 from darklift.train import Recipe, load_recipe, train
 from darklift.train.data import build_mixture
 from darklift.train.loop import Examples, example_batches, new_state, train_steps

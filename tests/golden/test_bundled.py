@@ -7,14 +7,14 @@ import pytest
 
 from darklift import Enhancer
 from darklift.data import match_pairs, read_names, select
-from darklift.deblock import deblock
 from darklift.errors import ModelError
-from darklift.evaluate import evaluate
-from darklift.exported import exported_method, exported_weights
-from darklift.exposure import Exposure
+from darklift.evaluation.evaluate import evaluate
 from darklift.image import Picture
 from darklift.methods.compact import Compact, CompactConfig
-from darklift.runtime.torch import torch_model
+from darklift.pipeline.deblock import deblock
+from darklift.pipeline.exposure import Exposure
+from darklift.store.exported import exported_method, exported_weights
+from darklift.store.torch_model import torch_model
 from darklift.weights import CATALOGUE
 from parity import SHARED
 

@@ -8,11 +8,11 @@ import torch
 from safetensors.torch import load_file
 
 from darklift import Enhancer
-from darklift.checkpoint import load_checkpoint
 from darklift.diffusion import sample
 from darklift.errors import ModelError, UsageError
-from darklift.foreign import convert_gsad
 from darklift.methods.gsad import Gsad
+from darklift.store.checkpoint import load_checkpoint
+from darklift.store.foreign import convert_gsad
 from parity import PARITY, largest_difference, needs_parity, noise, picture, reference, weight
 
 pytestmark = needs_parity

@@ -9,10 +9,10 @@ import torch
 
 from darklift import Enhancer, Picture
 from darklift.errors import ImageError
-from darklift.export import export_method
 from darklift.methods.compact import Compact, CompactConfig
 from darklift.methods.gsad import Gsad, GsadConfig
-from darklift.runtime.torch import torch_model
+from darklift.store.export import export_method
+from darklift.store.torch_model import torch_model
 
 
 @pytest.fixture(scope="module")
@@ -53,10 +53,12 @@ def test_onnx_and_torch_agree(
 
 def test_the_card_says_what_it_takes(method: Gsad, exported: Path) -> None:
     card = json.loads((exported / "model.json").read_text())
-    assert card["sees_whole"] is True
-    assert card["bytes_per_pixel"] == method.bytes_per_pixel > 0
-    assert card["bytes_per_pixel_pair"] == method.bytes_per_pixel_pair > 0
-    assert torch_model(method, {}, precision="fp32").card.bytes_per_pixel_pair == 0, "torch's attention is fused"
+    assert card["footprint"]["sees_whole"] is True
+    assert card["footprint"]["bytes_per_pixel"] == method.footprint.bytes_per_pixel > 0
+    assert card["footprint"]["bytes_per_pixel_pair"] == method.footprint.bytes_per_pixel_pair > 0
+    assert torch_model(method, {}, precision="fp32").card.footprint.bytes_per_pixel_pair == 0, (
+        "torch's attention is fused"
+    )
 
 
 def test_windows_of_the_whole_are_the_whole_and_small_ones_are_not(method: Gsad) -> None:
@@ -109,7 +111,7 @@ def test_bf16_makes_nearly_the_picture_that_float32_makes(method: Gsad) -> None:
 def test_a_batch_needs_the_memory_of_all(method: Gsad) -> None:
     model = torch_model(method, {}, precision="fp32")
     enhancer, picture = Enhancer(model), dark(32, 32)
-    side = 32 + method.size_multiple  # padded as published: on to the next multiple
+    side = 32 + method.footprint.size_multiple  # padded as published: on to the next multiple
     model.free_memory = lambda: int(2.5 * model.card.memory(side**2))  # type: ignore[method-assign]
     enhancer.run(picture, steps=2)
     with pytest.raises(ImageError, match=r"^3 pictures of 32x32 pixels take .*pass fewer at once"):

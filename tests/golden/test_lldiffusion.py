@@ -21,13 +21,13 @@ import torch
 from safetensors.torch import load_file
 
 from darklift import Enhancer
-from darklift.checkpoint import load_checkpoint
 from darklift.diffusion import sample
 from darklift.errors import ModelError, UsageError
-from darklift.foreign import convert_lldiffusion
-from darklift.foreign._reader import Inert, ReleasedFile, StoredTensor
 from darklift.methods.lldiffusion import Lldiffusion
-from darklift.nets.blocks import colour_map
+from darklift.methods.parts.blocks import colour_map
+from darklift.store.checkpoint import load_checkpoint
+from darklift.store.foreign import convert_lldiffusion
+from darklift.store.foreign._reader import Inert, ReleasedFile, StoredTensor
 from parity import PARITY, largest_difference, needs_parity, noise, picture, random_state, reference, tensor, weight
 
 pytestmark = needs_parity
@@ -146,7 +146,7 @@ def test_sampling_with_the_default_preset_is_the_published_systems(method: Lldif
     """Through the graphs that the runtimes run: their step numbers come from abar."""
     shape = (1, 3, 128, 160)
     low, preset, graphs = (picture("lld-low", shape) + 1) / 2, method.presets["default"], method.graphs()
-    condition = graphs["condition"].module(low)
+    condition = graphs["encode"].module(low)
     result = sample(
         lambda x, abar: graphs["step"].module(x, torch.tensor([abar]), low, *condition),
         noise("lld-x0", shape),

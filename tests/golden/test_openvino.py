@@ -12,10 +12,10 @@ import pytest
 
 from darklift import Enhancer
 from darklift.errors import DarkliftError, MissingExtraError, ModelError, UsageError
-from darklift.export import export_method
 from darklift.image import Picture
 from darklift.methods import Compact
-from darklift.runtime.torch import torch_model
+from darklift.store.export import export_method
+from darklift.store.torch_model import torch_model
 from darklift.weights import CATALOGUE
 
 

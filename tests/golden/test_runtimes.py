@@ -17,18 +17,18 @@ from safetensors.torch import save_file
 from darklift import Enhancer, read_image, write_image
 from darklift import export as export_module
 from darklift import restore as restore_module
-from darklift.checkpoint import load_checkpoint, save_checkpoint
 from darklift.errors import DarkliftError, ImageError, ModelError, UsageError
-from darklift.export import Storage, export_method, export_model
-from darklift.exported import STEP, exported_method, exported_weights
-from darklift.exposure import Exposure
 from darklift.image import Picture
+from darklift.image.overview import describe
 from darklift.methods import Compact
 from darklift.methods.gsad import Gsad, GsadConfig
-from darklift.overview import describe
-from darklift.runtime import Guess, Model, ModelCard
+from darklift.pipeline.exposure import Exposure
+from darklift.runtime import Footprint, Guess, Model, ModelCard
 from darklift.runtime.onnx import load_onnx_model
-from darklift.runtime.torch import torch_model
+from darklift.store.checkpoint import load_checkpoint, save_checkpoint
+from darklift.store.export import Storage, export_method, export_model
+from darklift.store.exported import STEP, exported_method, exported_weights
+from darklift.store.torch_model import torch_model
 
 MakeCompact = Callable[..., Compact]
 SIZES = [(1, 1), (1, 9), (7, 1), (5, 3), (31, 33), (64, 48), (101, 75)]
@@ -211,7 +211,7 @@ def test_a_model_without_exposure_control_says_so(method: Compact) -> None:
         def __call__(self, feeds):
             return {"x0": 2 * feeds["low"] - 1}
 
-    model = Model(ModelCard("plain", "none", 4, method.presets), {"step": Step()})
+    model = Model(ModelCard("plain", "none", Footprint(4), method.presets), {"step": Step()})
     assert Enhancer(model).run(dark(8, 8)).brightness is None
     with pytest.raises(UsageError, match="no exposure control"):
         Enhancer(model).run(dark(8, 8), exposure="+1")
@@ -372,7 +372,7 @@ def test_a_card_survives_being_saved(exported_compact: Path) -> None:
     card = load_onnx_model(exported_compact).card
     assert ModelCard.from_json(card.to_json(), "it") == card
     assert card.info == {"weights": "perturbed", "storage": "fp32"}
-    assert (card.name, card.method, card.size_multiple, card.backend) == ("tiny", "compact", 4, "onnx")
+    assert (card.name, card.method, card.footprint.size_multiple, card.backend) == ("tiny", "compact", 4, "onnx")
 
 
 def test_a_checkpoint_runs_on_torch(checkpoint: Path, on_torch: Enhancer) -> None:

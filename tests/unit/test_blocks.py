@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from darklift.nets.blocks import ModulatedBlock, colour_map, level_features, resample_box, zero_
+from darklift.methods.parts.blocks import ModulatedBlock, colour_map, level_features, resample_box, zero_
 
 
 def random(*shape: int, seed: int = 0) -> torch.Tensor:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from darklift.cli._paths import Found, Job, find_pictures, plan_jobs, without_earlier_results
+from darklift.batch.paths import Found, Job, find_pictures, plan_jobs, without_earlier_results
 from darklift.errors import UsageError
 
 Touch = Callable[..., None]

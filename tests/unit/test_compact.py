@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import nn
 
-from darklift.checkpoint import build_method
 from darklift.data.crop import Crop
 from darklift.errors import ModelError
 from darklift.image import pad_to_multiple
+from darklift.image.overview import STATISTICS, THUMBNAIL, area_average, describe
 from darklift.methods.compact import Compact, CompactConfig
-from darklift.nets.compact import ToneNet
-from darklift.overview import STATISTICS, THUMBNAIL, area_average, describe
+from darklift.methods.compact.net import ToneNet
+from darklift.store.checkpoint import build_method
 
 TINY = CompactConfig(
     fine_widths=(8, 16), coarse_widths=(8, 16), blocks=1, maps=4, embedding=16, exposure_width=8, psnr_weight=0.01
@@ -261,7 +261,7 @@ def test_every_condition_reaches_the_result(make_compact, changed):
 @pytest.mark.parametrize("size", [(1, 1), (1, 50), (3, 2), (48, 32)])
 def test_flat_pictures_of_any_size_give_finite_numbers(make_compact, value, size):
     method, planes = make_compact(), np.full((3, *size), value, np.uint8)
-    piece = pad_to_multiple(planes, method.size_multiple)[0]
+    piece = pad_to_multiple(planes, method.footprint.size_multiple)[0]
     for brightness in (0.02, 0.95):
         assert torch.isfinite(denoised(method, planes, brightness=brightness, piece=piece)).all()
     overview = describe(planes)
@@ -285,7 +285,7 @@ def test_flat_examples_train_with_finite_gradients(make_compact, low, high):
 @pytest.mark.parametrize("width", [4, 20])
 def test_sides_are_multiples_of_the_size_multiple(make_compact, height, width):
     method = make_compact()
-    assert method.size_multiple == 4
+    assert method.footprint.size_multiple == 4
     assert denoised(method, photo(height, width)).shape == (3, height, width)
 
 

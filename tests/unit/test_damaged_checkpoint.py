@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from darklift.checkpoint import FORMAT, load_checkpoint
 from darklift.errors import ModelError
+from darklift.store.checkpoint import FORMAT, load_checkpoint
 
 GOOD = {"method": "compact", "config": {}, "info": {}}
 

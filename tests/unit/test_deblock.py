@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from darklift.data.synthesis import code_in_blocks
-from darklift.deblock import deblock
+from darklift.pipeline.deblock import deblock
 
 SIZE = (480, 1920)
 """Of a photo on whose grid of 4×4 pixels the filter works."""

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from darklift import Enhancer, read_image, write_image
-from darklift.exposure import Exposure
 from darklift.image import Picture
+from darklift.pipeline.exposure import Exposure
 from darklift.weights import CATALOGUE
 
 TOOL = Path(__file__).parents[2] / "tools" / "distil.py"

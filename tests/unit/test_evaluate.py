@@ -12,11 +12,11 @@ from darklift import Enhancer
 from darklift.data import Pair
 from darklift.diffusion import SamplerPreset
 from darklift.errors import DataError, ImageError, UsageError
-from darklift.evaluate import evaluate
-from darklift.exposure import Exposure
-from darklift.metrics import PSNR_CEILING
-from darklift.report import evaluation_table, per_image_table
-from darklift.runtime import Model, ModelCard
+from darklift.evaluation.evaluate import evaluate
+from darklift.evaluation.metrics import PSNR_CEILING
+from darklift.evaluation.report import evaluation_table, per_image_table
+from darklift.pipeline.exposure import Exposure
+from darklift.runtime import Footprint, Model, ModelCard
 
 PRESET = SamplerPreset(2, "cosine", 100, spacing="trailing", predicts="x0", max_steps=8)
 
@@ -45,12 +45,14 @@ class Third:
 
 
 def identity():
-    card = ModelCard("identity", "none", 1, {"default": PRESET}, info={"weights": "none at all"})
+    card = ModelCard("identity", "none", Footprint(1), {"default": PRESET}, info={"weights": "none at all"})
     return Enhancer(Model(card, {"step": Identity()}))
 
 
 def flat():
-    return Enhancer(Model(ModelCard("flat", "none", 4, {"default": PRESET}), {"step": Flat(), "exposure": Third()}))
+    return Enhancer(
+        Model(ModelCard("flat", "none", Footprint(4), {"default": PRESET}), {"step": Flat(), "exposure": Third()})
+    )
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from darklift.exposure import Exposure
+from darklift.pipeline.exposure import Exposure
 from darklift.runtime import Guess
 
 GUESS = Guess(0.4, 0.3)

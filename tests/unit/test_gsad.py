@@ -9,12 +9,12 @@ import torch
 from scipy.cluster import hierarchy
 from torch import nn
 
-from darklift.checkpoint import build_method
 from darklift.data.crop import Crop
 from darklift.errors import ModelError
 from darklift.methods.gsad import Gsad, GsadConfig
-from darklift.nets.structure import cluster_patches, cluster_spectra, structure_term
-from darklift.nets.unet import UNet, UNetConfig
+from darklift.methods.gsad.structure import cluster_patches, cluster_spectra, structure_term
+from darklift.methods.parts.unet import UNet, UNetConfig
+from darklift.store.checkpoint import build_method
 
 TINY = GsadConfig(width=32, multipliers=(1, 2), blocks=1, attention_level=1, train_steps=20)
 

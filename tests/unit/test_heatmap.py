@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from darklift.errors import UsageError
-from darklift.heatmap import draw_heatmap
+from darklift.figures.heatmap import draw_heatmap
 
 
 def drawn(values):

@@ -13,15 +13,15 @@ import torch.nn.functional as F
 from torch import nn
 
 from darklift import Enhancer
-from darklift.checkpoint import build_method
 from darklift.data.crop import Crop
 from darklift.diffusion import NoiseSchedule
 from darklift.errors import ModelError
-from darklift.export import export_method
 from darklift.methods.lldiffusion import LOL_V2, Lldiffusion, LldiffusionConfig
-from darklift.nets.degradation import reflect
-from darklift.nets.unet import ChannelAttention
-from darklift.runtime.torch import torch_model
+from darklift.methods.lldiffusion.degradation import reflect
+from darklift.methods.parts.unet import ChannelAttention
+from darklift.store.checkpoint import build_method
+from darklift.store.export import export_method
+from darklift.store.torch_model import torch_model
 
 TINY = LldiffusionConfig(
     width=8, multipliers=(1, 1, 2), blocks=1, groups=4, encoder_width=4, feature_widths=(16, 8), dgnet_width=4
@@ -224,7 +224,7 @@ def test_the_graphs_together_are_the_network(tiny: Lldiffusion) -> None:
     """The step's number is found from abar, for each of the schedule's levels."""
     graphs, levels = tiny.graphs(), NoiseSchedule.linear(1000, 1e-4, 2e-2).alpha_bar
     low, x = torch.rand(2, 3, 8, 12), torch.randn(2, 3, 8, 12)
-    colour, *features = graphs["condition"].module(low)
+    colour, *features = graphs["encode"].module(low)
     for t in (0, 1, 417, 998, 999):
         abar = torch.tensor([levels[t]], dtype=torch.float32)
         expected, _ = tiny.net(x, torch.full((2,), t), 2 * low - 1, colour)
@@ -243,7 +243,7 @@ def test_dgnet_darkens_with_the_features_of_the_low_light_picture(tiny: Lldiffus
 
 def test_both_networks_can_take_the_least_picture() -> None:
     method = make(multipliers=(1, 1, 2), width=16, groups=8, dgnet_width=8)  # DGNET ends with groups of one channel
-    picture = torch.rand(1, 3, method.size_multiple, method.size_multiple)
+    picture = torch.rand(1, 3, method.footprint.size_multiple, method.footprint.size_multiple)
     assert method.darken(picture, picture).shape == picture.shape
 
 

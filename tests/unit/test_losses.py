@@ -5,8 +5,8 @@ import pytest
 import torch
 from skimage.metrics import structural_similarity
 
-from darklift.nets import losses
-from darklift.nets.losses import ssim
+from darklift.methods.parts import losses
+from darklift.methods.parts.losses import ssim
 
 
 def pictures(*shape: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:

@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from darklift.errors import UsageError
-from darklift.metrics import (
+from darklift.evaluation.metrics import (
     PSNR_CEILING,
     Scores,
     exposure_error,

@@ -1,10 +1,10 @@
-"""darklift.nets.norm: the gradient against torch's own in float64."""
+"""darklift.methods.parts.norm: the gradient against torch's own in float64."""
 
 import pytest
 import torch
 from torch import nn
 
-from darklift.nets.norm import GroupNorm
+from darklift.methods.parts.norm import GroupNorm
 
 
 def gradients(norm, x, grad):

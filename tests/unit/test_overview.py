@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from darklift.overview import CUES, STATISTICS, THUMBNAIL, Overview, area_average, describe
+from darklift.image.overview import CUES, STATISTICS, THUMBNAIL, Overview, area_average, describe
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 sides = st.integers(1, 130)

@@ -7,16 +7,16 @@ import pytest
 from pydantic import ValidationError
 
 from darklift import Enhancer, Picture
-from darklift.cli._paths import Found, plan_jobs
+from darklift.batch.paths import Found, plan_jobs
 from darklift.diffusion import SamplerPreset
 from darklift.errors import ImageError, ModelError, UsageError
-from darklift.exposure import Exposure
 from darklift.methods.compact import CompactConfig
-from darklift.runtime import Model, ModelCard
+from darklift.pipeline.exposure import Exposure
+from darklift.runtime import Footprint, Model, ModelCard
 from darklift.weights import find_model
 
 PRESET = SamplerPreset(1, "cosine", 100, spacing="trailing", predicts="x0", max_steps=8)
-CARD = ModelCard("fake", "none", 4, {"default": PRESET})
+CARD = ModelCard("fake", "none", Footprint(4), {"default": PRESET})
 
 
 class _Step:

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image, ImageCms
 
 from darklift.errors import ImageError, UsageError
+from darklift.figures.sheet import MAX_ROWS, fitting_side, preview, write_sheet
 from darklift.image import from_array, from_pil, read_image
-from darklift.sheet import MAX_ROWS, fitting_side, preview, write_sheet
 
 BLUE, RED, GREEN = (0, 0, 255), (255, 0, 0), (0, 255, 0)
 

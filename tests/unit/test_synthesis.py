@@ -15,13 +15,13 @@ from darklift.data.synthesis import (
     Grain,
     add_grain,
     code_in_blocks,
-    darken,
     draw_camera,
     expose,
     jitter_exposure,
     light_of,
     recompress,
     shoot_uneven,
+    underexpose,
 )
 
 PERFECT = Camera(stops=0, gains=(1, 1, 1), shot=0, read=0, grain=None, black=0, jpeg=None)
@@ -50,33 +50,33 @@ def to_coded(light):
 
 
 def test_a_perfect_camera_changes_no_code():
-    np.testing.assert_array_equal(darken(every_code(), PERFECT, rng()), every_code())
+    np.testing.assert_array_equal(underexpose(every_code(), PERFECT, rng()), every_code())
 
 
 @given(hnp.arrays(np.uint8, st.tuples(st.just(3), st.integers(1, 12), st.integers(1, 12))))
 @settings(max_examples=30, deadline=None)
 def test_a_perfect_camera_changes_no_picture(picture):
-    np.testing.assert_array_equal(darken(picture, PERFECT, rng()), picture)
+    np.testing.assert_array_equal(underexpose(picture, PERFECT, rng()), picture)
 
 
 @pytest.mark.parametrize("stops", [0.5, 1, 3, 7])
 def test_each_stop_halves_the_light(stops):
-    dark = darken(every_code(), camera(stops=stops), rng())
+    dark = underexpose(every_code(), camera(stops=stops), rng())
     np.testing.assert_allclose(dark, to_coded(to_linear(every_code()) / 2**stops), atol=0.55)
 
 
 def test_gains_are_of_red_green_and_blue():
-    dark = darken(every_code(), camera(gains=(0.5, 1, 0.25)), rng())
+    dark = underexpose(every_code(), camera(gains=(0.5, 1, 0.25)), rng())
     expected = to_coded(to_linear(every_code()) * np.array([0.5, 1, 0.25])[:, None, None])
     np.testing.assert_allclose(dark, expected, atol=0.55)
 
 
 def test_light_above_full_scale_clips():
-    assert (darken(np.full((3, 4, 4), 250, np.uint8), camera(gains=(2, 2, 2)), rng()) == 255).all()
+    assert (underexpose(np.full((3, 4, 4), 250, np.uint8), camera(gains=(2, 2, 2)), rng()) == 255).all()
 
 
 def test_a_raised_black_level_takes_its_light():
-    dark = darken(every_code(), camera(black=0.002), rng())
+    dark = underexpose(every_code(), camera(black=0.002), rng())
     np.testing.assert_allclose(dark, to_coded(to_linear(every_code()) - 0.002), atol=0.55)
     assert (dark[to_linear(every_code()) < 0.002] == 0).all()
 
@@ -85,7 +85,9 @@ def test_a_raised_black_level_takes_its_light():
 @pytest.mark.parametrize("code", [90, 160])
 @pytest.mark.parametrize("grain", [None, Grain(luma=0, chroma=0, coloured=0.3), Grain(luma=1, chroma=3, coloured=0.2)])
 def test_the_noise_has_the_variance_stated(shot, read, code, grain):
-    taken = darken(np.full((3, 256, 256), code, np.uint8), camera(stops=1, shot=shot, read=read, grain=grain), rng())
+    taken = underexpose(
+        np.full((3, 256, 256), code, np.uint8), camera(stops=1, shot=shot, read=read, grain=grain), rng()
+    )
     signal = to_linear(code) / 2
     coding = ((to_linear(to_coded(signal) + 1) - to_linear(to_coded(signal) - 1)) / 2) ** 2 / 12  # rounding to 8 bits
     assert to_linear(taken).var() == pytest.approx(shot * signal + read**2 + coding, rel=0.06)
@@ -113,7 +115,7 @@ def binomial_correlation(times):
 
 @pytest.mark.parametrize("grain", [Grain(luma=0, chroma=2, coloured=0.3), Grain(luma=2, chroma=7, coloured=0.1)])
 def test_grain_resembles_its_neighbours_in_luma_and_chroma_as_often_as_they_are_smoothed(grain):
-    luma, chroma = grain_of(darken(np.full((3, 256, 256), 128, np.uint8), camera(shot=1e-3, grain=grain), rng()))
+    luma, chroma = grain_of(underexpose(np.full((3, 256, 256), 128, np.uint8), camera(shot=1e-3, grain=grain), rng()))
     assert neighbours_correlation(luma) == pytest.approx(binomial_correlation(grain.luma), abs=0.04)
     assert neighbours_correlation(chroma) == pytest.approx(binomial_correlation(grain.chroma), abs=0.04)
     assert abs(np.corrcoef(luma[0, :, 0], luma[0, :, -1])[0, 1]) < 0.25, "opposite borders know nothing of one another"
@@ -123,7 +125,7 @@ def test_grain_resembles_its_neighbours_in_luma_and_chroma_as_often_as_they_are_
 def test_noise_of_the_channels_and_of_two_shots_is_independent():
     grey, noisy = np.full((3, 96, 96), 128, np.uint8), camera(shot=1e-3)
     generator = rng()
-    first, second = (darken(grey, noisy, generator).astype(float) for _ in range(2))
+    first, second = (underexpose(grey, noisy, generator).astype(float) for _ in range(2))
     for one, other in ((first[0], first[1]), (first[0], second[0])):
         assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 0.05
     assert abs(neighbours_correlation(first - first.mean())) < 0.05
@@ -131,15 +133,15 @@ def test_noise_of_the_channels_and_of_two_shots_is_independent():
 
 def test_the_same_generator_takes_the_same_shot():
     picture, noisy = every_code(), camera(stops=2, shot=1e-3, read=1e-3, grain=Grain(1, 4, 0.2), jpeg=70)
-    np.testing.assert_array_equal(darken(picture, noisy, rng(3)), darken(picture, noisy, rng(3)))
-    assert not np.array_equal(darken(picture, noisy, rng(3)), darken(picture, noisy, rng(4)))
+    np.testing.assert_array_equal(underexpose(picture, noisy, rng(3)), underexpose(picture, noisy, rng(3)))
+    assert not np.array_equal(underexpose(picture, noisy, rng(3)), underexpose(picture, noisy, rng(4)))
 
 
 def test_the_photo_itself_is_left_alone_and_views_are_welcome():
     photo = rng().integers(0, 256, (3, 20, 30), dtype=np.uint8)
     before = photo.copy()
     turned = np.rot90(photo, axes=(1, 2))[:, :, ::-1]
-    dark = darken(turned, camera(stops=1, jpeg=90), rng())
+    dark = underexpose(turned, camera(stops=1, jpeg=90), rng())
     np.testing.assert_array_equal(photo, before)
     assert dark.shape == turned.shape
     assert dark.dtype == np.uint8
@@ -169,14 +171,16 @@ def test_grain_on_a_real_photo_is_that_of_its_camera():
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (2, 2)])
 def test_grain_of_tiny_pictures_is_as_strong_as_that_of_large_ones(size):
     noisy, generator = camera(shot=1e-3, grain=Grain(2, 7, 0.3)), rng()
-    taken = [darken(np.full((3, *size), 128, np.uint8), noisy, generator) for _ in range(3000 // (size[0] * size[1]))]
+    taken = [
+        underexpose(np.full((3, *size), 128, np.uint8), noisy, generator) for _ in range(3000 // (size[0] * size[1]))
+    ]
     assert to_linear(np.stack(taken)).var() == pytest.approx(1e-3 * to_linear(128), rel=0.2)
 
 
 @pytest.mark.parametrize("shape", [(3, 1, 1), (3, 1, 9), (3, 2, 2)])
 def test_tiny_pictures_can_be_darkened(shape):
     noisy = camera(stops=3, shot=1e-3, read=1e-3, grain=Grain(2, 7, 0.3), black=0.001, jpeg=80)
-    assert darken(np.full(shape, 200, np.uint8), noisy, rng()).shape == shape
+    assert underexpose(np.full(shape, 200, np.uint8), noisy, rng()).shape == shape
 
 
 def test_cameras_are_drawn_within_their_ranges_and_as_often_as_stated():
@@ -230,7 +234,7 @@ def test_recompression_keeps_what_the_picture_shows():
 def test_each_place_gets_its_share_of_light():
     lit = np.linspace(0.01, 1, 256, dtype=np.float32).reshape(16, 16)
     expected = to_coded(to_linear(every_code()) * lit)
-    np.testing.assert_allclose(darken(every_code(), PERFECT, rng(), lit), expected, atol=0.55)
+    np.testing.assert_allclose(underexpose(every_code(), PERFECT, rng(), lit), expected, atol=0.55)
 
 
 def test_an_uneven_scene_is_a_power_of_itself_and_its_target_three_tenths_of_that():

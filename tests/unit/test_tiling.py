@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from darklift.tiling import Tile, map_tiles, plan_tiles
+from darklift.pipeline.tiling import Tile, map_tiles, plan_tiles
 
 lengths = st.integers(1, 5000)
 

@@ -48,22 +48,22 @@ def recipe_file(tmp_path):
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_every_shipped_recipe_parses_and_builds_its_network(path):
-    from darklift.checkpoint import build_method
+    from darklift.store.checkpoint import build_method
 
     recipe = load_recipe(path)
     with torch.device("meta"):  # shapes without numbers: the largest would take 1.5 GB
         method = build_method(recipe.method, recipe.model)
     assert recipe.train.stage in {None, *(stage.name for stage in method.stages)}
     assert sum(parameter.numel() for parameter in method.net.parameters()) > 1000
-    assert all(side % method.size_multiple == 0 for _, side in recipe.train.crops)
+    assert all(side % method.footprint.size_multiple == 0 for _, side in recipe.train.crops)
     assert recipe.data.validation is not None
     assert recipe.train.warmup + recipe.train.decay <= recipe.train.steps
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_a_shipped_recipe_that_begins_from_a_bundled_model_fits_it(path):
-    from darklift.checkpoint import build_method, load_weights
-    from darklift.exported import exported_weights
+    from darklift.store.checkpoint import build_method, load_weights
+    from darklift.store.exported import exported_weights
 
     recipe = load_recipe(path)
     if recipe.train.initial in CATALOGUE:

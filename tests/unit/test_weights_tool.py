@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from darklift.checkpoint import load_checkpoint, save_checkpoint
+from darklift.store.checkpoint import load_checkpoint, save_checkpoint
 
 TOOL = Path(__file__).parents[2] / "tools" / "weights.py"
 

@@ -8,15 +8,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from darklift import Enhancer, Picture, windows
+from darklift import Enhancer, Picture
 from darklift.diffusion import SamplerPreset
-from darklift.enhance import Window
 from darklift.errors import ImageError, UsageError
-from darklift.runtime import Model, ModelCard
-from darklift.tiling import Tile, plan_windows
+from darklift.pipeline import windows
+from darklift.pipeline.tiling import Tile, plan_windows
+from darklift.pipeline.windows import Window
+from darklift.runtime import Footprint, Model, ModelCard
 
 PRESET = SamplerPreset(2, "linear", None, start=0.01, end=0.9, clip=True)
-CARD = ModelCard("whole", "none", 4, {"default": PRESET}, sees_whole=True, bytes_per_pixel=100.0)
+CARD = ModelCard("whole", "none", Footprint(4, sees_whole=True, bytes_per_pixel=100.0), {"default": PRESET})
+
+
+def card_of(**changes):
+    return dataclasses.replace(CARD, footprint=dataclasses.replace(CARD.footprint, **changes))
 
 
 class MeanSeer:
@@ -51,7 +56,7 @@ class Encoder:
 
 def make(card=CARD, free=10**12):
     step, encoder = MeanSeer(), Encoder()
-    return Enhancer(Model(card, {"step": step, "condition": encoder}, lambda: free)), step, encoder
+    return Enhancer(Model(card, {"step": step, "encode": encoder}, lambda: free)), step, encoder
 
 
 def photo(height, width, seed=0):
@@ -190,7 +195,7 @@ def test_a_model_that_works_in_tiles_takes_no_window_and_tells_no_uncertainty():
     class Local(MeanSeer):
         outputs = ("eps",)
 
-    model = Model(dataclasses.replace(CARD, sees_whole=False), {"step": Local(), "condition": Encoder()})
+    model = Model(card_of(sees_whole=False), {"step": Local(), "encode": Encoder()})
     with pytest.raises(UsageError, match="tiles of its own"):
         Enhancer(model).run(photo(8, 8), window=8)
     with pytest.raises(UsageError, match="does not tell where it is unsure"):
@@ -209,7 +214,7 @@ def test_what_does_not_fit_into_memory_is_refused_with_what_it_takes_and_how_to_
 def test_windows_need_the_memory_of_a_batch_of_them(monkeypatch):
     monkeypatch.setattr(windows, "_BATCH_PIXELS", 4 * 64)
     assert windows.memory_of_windows(CARD, Window(8)) == 4 * 6400
-    pairs = dataclasses.replace(CARD, bytes_per_pixel_pair=2.0)
+    pairs = card_of(bytes_per_pixel_pair=2.0)
     assert windows.memory_of_windows(pairs, Window(8)) == 4 * (6400 + 2 * 64**2)
     enhancer, *_ = make(free=30_000)
     assert enhancer.run(photo(200, 200), window=8).picture.size == (200, 200)
@@ -221,6 +226,6 @@ def test_windows_need_the_memory_of_a_batch_of_them(monkeypatch):
 @pytest.mark.parametrize(("side", "seen"), [(16, 16), (20, 20), (32, 20)])
 def test_a_picture_goes_in_whole_only_where_padded_it_fits_in_a_window(side, seen):
     """A whole picture of 16 is padded to 20 here, the next multiple, and a window not at all."""
-    enhancer, step, _ = make(dataclasses.replace(CARD, size_multiple=4, padding="next"))
+    enhancer, step, _ = make(card_of(size_multiple=4, padding="next"))
     enhancer.run(photo(16, 16), window=side)
     assert {shape[2:] for shape in step.seen} == {(seen, seen)}

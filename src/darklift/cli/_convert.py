@@ -73,7 +73,7 @@ def convert(
     )
     if given := [name for name, value in foreign.items() if value is not None]:
         raise UsageError(f"{given[0]} is not for {release} checkpoints: leave it away")
-    from darklift.foreign import convert_gsad, convert_lldiffusion
+    from darklift.store.foreign import convert_gsad, convert_lldiffusion
 
     output = output or source.with_suffix(".safetensors")
     if release is Release.GSAD:

@@ -54,8 +54,8 @@ def synth(
       darklift synth photos/ pairs --count 4
       darklift train compact_tiny --set data.root=pairs
     """
-    from darklift.cli._paths import find_pictures
-    from darklift.darken import shoot_dark
+    from darklift.batch.paths import find_pictures
+    from darklift.data.shots import shoot_dark
     from darklift.image import read_image
 
     found = [picture.path for picture in find_pictures(photos, recursive=recursive, output=str(output))]
@@ -166,13 +166,14 @@ def darken(
       darklift convert lldiffusion best.pth -o lldiffusion-lol.safetensors
       darklift darken photo.jpg --like night.jpg --model lldiffusion-lol.safetensors
     """
-    from darklift.darken import darken_like
     from darklift.image import read_image, write_image
+    from darklift.methods.darkening import darken_like
+    from darklift.store.checkpoint import load_checkpoint
 
     good, night = read_image(photo), read_image(like)
     target = output or photo.with_stem(f"{photo.stem}_dark")
     check_new_picture("-o" if output else "the result,", str(target), overwrite)
-    dark = darken_like(good, night, model, seed=seed, noise=noise)
+    dark = darken_like(load_checkpoint(model).method, good, night, seed=seed, noise=noise)
     make_folder(target.parent)
     write_image(dark, target, overwrite=overwrite)
     say(f"{photo} -> {target}")

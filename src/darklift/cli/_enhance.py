@@ -29,8 +29,8 @@ from darklift.cli._options import (
 from darklift.errors import UsageError
 
 if TYPE_CHECKING:
-    from darklift.cli._batch import Batch
-    from darklift.cli._paths import Job
+    from darklift.batch.paths import Job
+    from darklift.batch.run import Batch
     from darklift.runtime import ModelCard
 
 __all__ = ["enhance"]
@@ -133,10 +133,10 @@ def enhance(
       darklift enhance 'photos/*.jpg' -o 'bright/{n}_{stem}.webp' --quality 90
       darklift enhance night.jpg -o out/ --sheet before_after.png
     """
-    from darklift.cli._batch import Batch, Saving, Wishes
-    from darklift.cli._paths import with_maps
-    from darklift.enhance import Enhancer
-    from darklift.exposure import Exposure
+    from darklift.batch.paths import with_maps
+    from darklift.batch.run import Batch, Saving, Wishes
+    from darklift.pipeline.enhancer import Enhancer
+    from darklift.pipeline.exposure import Exposure
 
     wishes = Wishes(
         preset, steps, None if exposure is None else Exposure.of(exposure), strength, seed, window_of(window, stride)
@@ -169,8 +169,8 @@ def enhance(
 def _plan(
     inputs: Sequence[str], output: str | None, image_format: str | None, overwrite: bool, recursive: bool, quiet: bool
 ) -> list[Job]:
-    from darklift.cli._paths import find_pictures, plan_jobs, without_earlier_results
-    from darklift.enhance import RESULT_ENDING
+    from darklift.batch.paths import find_pictures, plan_jobs, without_earlier_results
+    from darklift.pipeline.enhancer import RESULT_ENDING
 
     extension = None
     if image_format is not None:

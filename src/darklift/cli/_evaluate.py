@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from darklift.data import Pair
-    from darklift.evaluate import PairResult
+    from darklift.evaluation.evaluate import PairResult
     from darklift.image import Picture
 
 __all__ = ["evaluate"]
@@ -88,10 +88,10 @@ def evaluate(
       darklift evaluate --low low --high high --model runs/b/best.safetensors
     """
     from darklift.data import match_pairs, read_names, select, strip_role_prefix
-    from darklift.enhance import Enhancer
-    from darklift.evaluate import evaluate as score
-    from darklift.exposure import Exposure
-    from darklift.report import evaluation_table, per_image_table
+    from darklift.evaluation.evaluate import evaluate as score
+    from darklift.evaluation.report import evaluation_table, per_image_table
+    from darklift.pipeline.enhancer import Enhancer
+    from darklift.pipeline.exposure import Exposure
 
     if exposure is not None and ground_truth_mean:
         raise UsageError("--exposure and --ground-truth-mean both say how bright: leave one of them away")
@@ -152,7 +152,7 @@ class _Keep:
     """Told each result as it comes: moves the bar, and keeps the pictures that were asked for."""
 
     def __init__(self, pairs: tuple[Pair, ...], save: Path | None, sheet: str | None, overwrite: bool) -> None:
-        from darklift.sheet import MAX_ROWS, fitting_side
+        from darklift.figures.sheet import MAX_ROWS, fitting_side
 
         self._pairs = {pair.name: pair for pair in pairs}
         self._save, self._sheet, self._overwrite = save, sheet, overwrite
@@ -162,8 +162,8 @@ class _Keep:
         self._done = 0
 
     def __call__(self, result: PairResult, picture: Picture, show: Callable[[float, float, str], None]) -> None:
+        from darklift.figures.sheet import preview
         from darklift.image import write_image
-        from darklift.sheet import preview
 
         self._done += 1
         show(self._done, len(self._pairs), result.name)
@@ -174,7 +174,7 @@ class _Keep:
             self._enhanced[result.name] = preview(picture, self._side)
 
     def write_sheet(self) -> None:
-        from darklift.sheet import write_sheet
+        from darklift.figures.sheet import write_sheet
 
         if self._sheet is None:
             return

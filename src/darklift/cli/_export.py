@@ -43,7 +43,7 @@ def export(
       darklift export runs/compact/best.safetensors -o mine
       darklift enhance night.jpg --model mine
     """
-    from darklift.export import export_model
+    from darklift.store.export import export_model
 
     folder = export_model(checkpoint, output, name=name, storage=storage.value, overwrite=overwrite)
     size = sum(file.stat().st_size for file in folder.iterdir()) / 1e6

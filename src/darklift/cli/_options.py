@@ -13,7 +13,7 @@ import typer
 from darklift.errors import DataError, ImageError, UsageError
 
 if TYPE_CHECKING:
-    from darklift.enhance import Window
+    from darklift.pipeline.enhancer import Window
 
 __all__ = [
     "Backend",
@@ -142,7 +142,7 @@ OverwriteOption: TypeAlias = Annotated[bool, typer.Option("--overwrite", help="R
 
 def window_of(side: int | None, stride: int | None) -> Window | None:
     """The two options as one wish. Raises UsageError."""
-    from darklift.enhance import Window
+    from darklift.pipeline.enhancer import Window
 
     if side is None:
         if stride is not None:

@@ -12,13 +12,13 @@ from darklift.data.crop import Crop, Planes, cut
 from darklift.data.synthesis import (
     add_grain,
     code_in_blocks,
-    darken,
     draw_camera,
     draw_quality,
     expose,
     jitter_exposure,
     recompress,
     shoot_uneven,
+    underexpose,
 )
 from darklift.errors import DataError
 from darklift.image import read_image
@@ -104,7 +104,7 @@ class Mixture:
             if source.uneven:
                 photo_low, photo_high = shoot_uneven(photo_high, camera, rng, source.uneven)
             else:
-                photo_low = darken(photo_high, camera, rng)
+                photo_low = underexpose(photo_high, camera, rng)
         else:
             photo_low = place.photo(_at_least(self._picture(source.lows[number]), size))
             if source.jitter:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from darklift.data.crop import Planes
-from darklift.overview import area_average
+from darklift.image.overview import area_average
 
 __all__ = [
     "MAX_EXPOSE",
@@ -23,7 +23,6 @@ __all__ = [
     "Grain",
     "add_grain",
     "code_in_blocks",
-    "darken",
     "draw_camera",
     "draw_quality",
     "expose",
@@ -31,6 +30,7 @@ __all__ = [
     "light_of",
     "recompress",
     "shoot_uneven",
+    "underexpose",
 ]
 
 MAX_EXPOSE = 0.4
@@ -100,7 +100,7 @@ def _draw_grain(rng: np.random.Generator) -> Grain:
     return Grain(luma, chroma=luma + int(rng.integers(8)), coloured=float(rng.uniform(0.05, 0.4)))
 
 
-def darken(
+def underexpose(
     photo: Planes, camera: Camera, rng: np.random.Generator, lit: npt.NDArray[np.float32] | None = None
 ) -> Planes:
     """The photo as this camera would have taken it: uint8 (3, H, W) -> uint8 (3, H, W).
@@ -122,7 +122,7 @@ def add_grain(low: Planes, rng: np.random.Generator) -> Planes:
     time through JPEG. Light and colour stay, but for what clips at black. (3, H, W) uint8, likewise out.
     """
     camera = draw_camera(rng, max_stops=0.0)
-    return darken(low, replace(camera, gains=(1.0, 1.0, 1.0), grain=_draw_grain(rng), black=0.0), rng)
+    return underexpose(low, replace(camera, gains=(1.0, 1.0, 1.0), grain=_draw_grain(rng), black=0.0), rng)
 
 
 def _coded(light: npt.NDArray[np.float32]) -> Planes:
@@ -140,7 +140,7 @@ def shoot_uneven(photo: Planes, camera: Camera, rng: np.random.Generator, power:
     """
     light = light_of(photo, cells=(None, 12, 40)[int(rng.integers(3))])
     lit = light ** np.float32(rng.uniform(0.2, 1) * power)
-    return darken(photo, camera, rng, lit), _coded(_TO_LINEAR[photo] * lit ** np.float32(_NIGHT_KEPT))
+    return underexpose(photo, camera, rng, lit), _coded(_TO_LINEAR[photo] * lit ** np.float32(_NIGHT_KEPT))
 
 
 def light_of(photo: Planes, cells: int | None = None) -> npt.NDArray[np.float32]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol, TypeAlias
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,13 +13,13 @@ from torch import Tensor, nn
 
 from darklift.data.crop import Crop
 from darklift.diffusion import SamplerPreset, noise_image
+from darklift.image import FloatArray
+from darklift.runtime import Footprint
 
-__all__ = ["Arrays", "Batch", "Graph", "Method", "MethodConfig", "Padding", "Stage", "noisy_pair"]
+__all__ = ["Arrays", "Batch", "Graph", "Method", "MethodConfig", "Stage", "noisy_pair"]
 
 Arrays = dict[str, npt.NDArray[Any]]
 Batch = Mapping[str, Tensor]
-Padding: TypeAlias = Literal["least", "next", "centred"]
-"""Explained at ``darklift.image.Padding``; this room knows no pictures."""
 
 
 class MethodConfig(BaseModel):
@@ -41,7 +41,7 @@ class Graph:
     module: nn.Module
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    example: Mapping[str, npt.NDArray[np.float32]]
+    example: Mapping[str, FloatArray]
     spatial: tuple[str, ...] = ()
 
 
@@ -95,30 +95,13 @@ class Method(Protocol):
         ...
 
     @property
-    def size_multiple(self) -> int:
-        """Sides of a picture or piece are multiples of it, in pixels."""
+    def footprint(self) -> Footprint:
+        """The sizes that the network takes, and its memory."""
         ...
 
     @property
-    def padding(self) -> Padding:
-        """How a picture's sides become such multiples."""
-        ...
-
-    @property
-    def sees_whole(self) -> bool:
-        """Whether the network looks at all of its input at once (attention, normalisation), so that a piece on its own
-        comes out otherwise than in its picture.
-        """
-        ...
-
-    @property
-    def bytes_per_pixel(self) -> float:
-        """Memory of a step at its peak, for each pixel of the piece; 0 where tiles bound it."""
-        ...
-
-    @property
-    def bytes_per_pixel_pair(self) -> float:
-        """The same for each pair of pixels, where attention is not fused (ONNX Runtime)."""
+    def deblocks(self) -> bool:
+        """Whether flat dark blocks of a photo are smoothed before the network sees it."""
         ...
 
     @property
@@ -133,12 +116,10 @@ class Method(Protocol):
 
     def further_samples(self, low_unit: Tensor, high_unit: Tensor) -> Sequence[Tensor]:
         """What else is worth looking at while training, of a validation pair (1, 3, H, W) whose sides are multiples of
-        :attr:`size_multiple`: pictures of the same shape, unit. Mostly none.
+        its :attr:`footprint`'s: pictures of the same shape, unit. Mostly none.
         """
         ...
 
     def graphs(self) -> Mapping[str, Graph]:
-        """ "step" always; "condition" for what is computed once per photo or piece; "exposure" predicts brightness
-        and doubt.
-        """
+        """The graphs of inference, by the names that :mod:`darklift.runtime.model` knows."""
         ...

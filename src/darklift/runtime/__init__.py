@@ -2,6 +2,8 @@
 are used.
 """
 
-from darklift.runtime.base import GraphRunner, Guess, Model, ModelCard, Piece
+from darklift.runtime.card import ModelCard
+from darklift.runtime.footprint import Footprint
+from darklift.runtime.model import GraphRunner, Guess, Model, Piece
 
-__all__ = ["GraphRunner", "Guess", "Model", "ModelCard", "Piece"]
+__all__ = ["Footprint", "GraphRunner", "Guess", "Model", "ModelCard", "Piece"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,12 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as ort
 
 from darklift.errors import ModelError, UsageError
-from darklift.runtime.base import FloatArray, Model, ModelCard
+from darklift.image import FloatArray
+from darklift.runtime.card import ModelCard
+from darklift.runtime.model import Model
+from darklift.runtime.threads import thread_count
 
-__all__ = ["CARD_FILE", "load_card", "load_onnx_model", "providers", "read_graph", "thread_count"]
+__all__ = ["CARD_FILE", "load_card", "load_onnx_model", "providers", "read_graph"]
 
 CARD_FILE = "model.json"
 _ORT_ERRORS: tuple[type[Exception], ...] = (
@@ -39,15 +41,16 @@ def providers() -> list[str]:
     return list(onnxruntime.get_available_providers())
 
 
-def load_onnx_model(folder: Path, device: str = "auto") -> Model:
-    """The exported model in ``folder`` (``model.json`` and ``*.onnx``). Raises ModelError, UsageError (unknown
-    device).
+def load_onnx_model(folder: Path, device: str = "auto", threads: int | None = None) -> Model:
+    """The exported model in ``folder`` (``model.json`` and ``*.onnx``).
+
+    threads: of the CPU, see :func:`~darklift.runtime.threads.thread_count`. Raises ModelError, UsageError.
     """
     card = load_card(folder)
-    chosen = _providers_for(device)
-    graphs = {}
-    for name, digest in card.files.items():
-        graphs[Path(name).stem] = _OnnxGraph(folder / name, digest, chosen)
+    chosen, options = _providers_for(device), _session_options(thread_count(threads))
+    graphs = {
+        Path(name).stem: _OnnxGraph(folder / name, digest, chosen, options) for name, digest in card.files.items()
+    }
     return Model(card, graphs)
 
 
@@ -90,10 +93,10 @@ def _providers_for(device: str) -> list[str]:
 
 
 class _OnnxGraph:
-    def __init__(self, path: Path, digest: str, chosen: list[str]) -> None:
+    def __init__(self, path: Path, digest: str, chosen: list[str], options: Any) -> None:
         data = read_graph(path, digest)
         try:
-            self._session = onnxruntime.InferenceSession(data, _session_options(), providers=chosen)
+            self._session = onnxruntime.InferenceSession(data, options, providers=chosen)
         except _ORT_ERRORS as error:
             raise ModelError(f"ONNX Runtime cannot load {path} ({_reason(error)}): update onnxruntime") from error
         self._inputs = tuple(i.name for i in self._session.get_inputs())
@@ -119,16 +122,8 @@ def _reason(error: Exception) -> str:
     return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
-def _session_options() -> Any:
+def _session_options(threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # nothing: errors are raised, its warnings are about its own optimiser
-    options.intra_op_num_threads = thread_count()
+    options.intra_op_num_threads = threads
     return options
-
-
-def thread_count() -> int:
-    """As OMP_NUM_THREADS says, or the cores that we may use, not those that the machine has; 0 leaves it open."""
-    wanted = os.environ.get("OMP_NUM_THREADS", "")
-    if wanted.isdecimal() and len(wanted) < 5:
-        return int(wanted)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0

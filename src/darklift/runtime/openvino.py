@@ -11,20 +11,25 @@ from pathlib import Path
 import openvino
 
 from darklift.errors import ModelError, UsageError
-from darklift.runtime.base import FloatArray, Model
-from darklift.runtime.onnx import load_card, read_graph, thread_count
+from darklift.image import FloatArray
+from darklift.runtime.model import Model
+from darklift.runtime.onnx import load_card, read_graph
+from darklift.runtime.threads import thread_count
 
 __all__ = ["load_openvino_model"]
 
 _PRECISIONS = {"auto": "f32", "fp32": "f32", "bf16": "bf16", "fp16": "f16"}
 
 
-def load_openvino_model(folder: Path, device: str = "auto", precision: str = "auto") -> Model:
+def load_openvino_model(
+    folder: Path, device: str = "auto", precision: str = "auto", threads: int | None = None
+) -> Model:
     """The exported model in ``folder``. Raises ModelError, UsageError.
 
     device: auto (the CPU), or as OpenVINO names them: cpu, gpu, npu. precision: what the device may compute in; auto is
     fp32, so that the picture is ONNX Runtime's. Where the device does not compute in the one asked for, OpenVINO
-    takes one that it has; the card says which.
+    takes one that it has; the card says which. threads: of the CPU, see
+    :func:`~darklift.runtime.threads.thread_count`.
     """
     if precision not in _PRECISIONS:
         raise UsageError(f"unknown precision {precision!r} for OpenVINO: choose {', '.join(_PRECISIONS)}")
@@ -40,8 +45,8 @@ def load_openvino_model(folder: Path, device: str = "auto", precision: str = "au
         # Else weights stored as int8 make it round what flows through the network to int8, too.
         "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0",
     }
-    if name == "CPU" and (threads := thread_count()):
-        settings["INFERENCE_NUM_THREADS"] = str(threads)
+    if name == "CPU" and (count := thread_count(threads)):
+        settings["INFERENCE_NUM_THREADS"] = str(count)
     graphs = {
         Path(file).stem: _OpenVinoGraph(core, folder / file, digest, name, settings)
         for file, digest in card.files.items()

@@ -18,12 +18,12 @@ from accelerate import Accelerator
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
-from darklift.checkpoint import build_method, load_checkpoint, load_weights, save_checkpoint
 from darklift.data.sources import Mixture
 from darklift.errors import ConfigError, ModelError, TrainingError
-from darklift.exported import exported_weights
 from darklift.files import write_atomically
 from darklift.methods import Method, Stage
+from darklift.store.checkpoint import build_method, load_checkpoint, load_weights, save_checkpoint
+from darklift.store.exported import exported_weights
 from darklift.train.config import Recipe, TrainConfig, dump_recipe
 from darklift.train.data import build_mixture
 from darklift.train.folder import STATE, run_folder
@@ -350,10 +350,10 @@ def _choose_stage(method: Method, config: TrainConfig, *, resumed: bool) -> Stag
 
 def _check_crops(config: TrainConfig, method: Method, stage: Stage) -> None:
     for _, side in config.crops:
-        if side % method.size_multiple:
+        if side % method.footprint.size_multiple:
             raise ConfigError(
                 f"train.crops has a side of {side} pixels, which this network cannot take: choose multiples of "
-                f"{method.size_multiple}"
+                f"{method.footprint.size_multiple}"
             )
         if side < stage.least_crop:
             raise ConfigError(

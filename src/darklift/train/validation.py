@@ -9,11 +9,11 @@ import numpy as np
 import torch
 
 from darklift.data import Pair
-from darklift.enhance import Enhancer
-from darklift.evaluate import evaluate
+from darklift.evaluation.evaluate import evaluate
 from darklift.image import FloatArray, Picture, from_planes, pad_to_multiple, read_image, to_planes, write_image
 from darklift.methods import Method
-from darklift.runtime.torch import torch_model
+from darklift.pipeline.enhancer import Enhancer
+from darklift.store.torch_model import torch_model
 from darklift.train.config import DataConfig
 from darklift.train.data import validation_pairs
 
@@ -59,7 +59,7 @@ class Validator:
 def _further(method: Method, low: Picture, high: Picture) -> Iterator[FloatArray]:
     height, width = low.size
     device = next(method.net.parameters()).device
-    padded = (pad_to_multiple(to_planes(picture.pixels), method.size_multiple)[0] for picture in (low, high))
+    padded = (pad_to_multiple(to_planes(picture.pixels), method.footprint.size_multiple)[0] for picture in (low, high))
     with torch.inference_mode():
         samples = method.further_samples(*(torch.from_numpy(planes).to(device) for planes in padded))
     for sample in samples:

@@ -1,0 +1,250 @@
+"""From what was typed to files: which pictures are meant, and under which name each result goes. Nothing is written."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import string
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from darklift.data.pairs import listed, natural_key
+from darklift.errors import UsageError
+from darklift.image import SUPPORTED_EXTENSIONS, is_image_path
+from darklift.pipeline.enhancer import RESULT_ENDING
+
+__all__ = ["Found", "Job", "find_pictures", "plan_jobs", "with_maps", "without_earlier_results"]
+
+_PLACEHOLDERS = ("stem", "ext", "parent", "n")
+_DIGITS = re.compile(r"0?\d{1,2}d?")
+_SAME_FORMAT = {".jpeg": ".jpg", ".jfif": ".jpg", ".tiff": ".tif"}
+
+
+@dataclass(frozen=True)
+class Found:
+    """A picture to enhance. named: by an argument of its own. folder: the folder argument that it was found in."""
+
+    path: Path
+    named: bool = True
+    folder: Path | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """A picture, where its result goes, and its map of uncertainty, if one is wanted."""
+
+    source: Path
+    target: Path
+    map: Path | None = None
+
+    @property
+    def outputs(self) -> tuple[Path, ...]:
+        """All files that it makes."""
+        return (self.target,) if self.map is None else (self.target, self.map)
+
+
+# --------------------------------------------------------------------------------------------------------- inputs
+
+
+def find_pictures(arguments: Sequence[str], *, recursive: bool = False, output: str | None = None) -> list[Found]:
+    """The pictures that files, folders and glob patterns stand for: in the order given, in a folder in natural order.
+
+    A name that exists is taken literally, whatever characters it has. A file that is named need not exist (that is for
+    reading to report); each file counts once. Folders give what has a picture's extension and is not hidden, without
+    what lies in the ``output`` folder. Raises UsageError for a folder or pattern that holds no picture.
+    """
+    found: dict[str, Found] = {}
+    for argument in arguments:
+        for picture in _expand(argument, recursive, output):
+            found.setdefault(os.path.realpath(picture.path), picture)
+    return list(found.values())
+
+
+def _expand(argument: str, recursive: bool, output: str | None) -> Iterable[Found]:
+    path = Path(argument)
+    if os.path.isdir(path):  # unlike Path.is_dir, it stands any name
+        skip = _identity(Path(output)) if output else None
+        pictures = [file for file in _walk(path, recursive, skip) if is_image_path(file)]
+        if not pictures:
+            deeper = not recursive and any(is_image_path(file) for file in _walk(path, True, skip))
+            hint = "add --recursive for those in its sub-folders" if deeper else f"expected {_extensions()}"
+            raise UsageError(f"there is no picture in the folder {argument}: {hint}")
+        return [Found(file, named=False, folder=path) for file in pictures]
+    if not os.path.lexists(path) and glob.has_magic(argument):
+        matches = sorted(glob.glob(argument, recursive=True), key=natural_key)
+        pictures = [Path(match) for match in matches if is_image_path(match) and os.path.isfile(match)]
+        if not pictures:
+            raise UsageError(f"no picture matches the pattern {argument!r}: expected files ending in {_extensions()}")
+        return [Found(file, named=False) for file in pictures]
+    return [Found(path)]
+
+
+def _walk(folder: Path, recursive: bool, skip: Path | None) -> Iterator[Path]:
+    """The visible files in a folder; with ``recursive`` those in its sub-folders, too, but not in ``skip``."""
+
+    def refuse(error: OSError) -> None:
+        raise UsageError(f"cannot list the folder {error.filename}: {error.strerror}")
+
+    for place, folders, files in os.walk(folder, onerror=refuse):
+        visible = [name for name in folders if not name.startswith(".")] if recursive else []
+        folders[:] = sorted((n for n in visible if _identity(Path(place, n)) != skip), key=natural_key)
+        yield from (Path(place, name) for name in sorted(files, key=natural_key) if not name.startswith("."))
+
+
+def without_earlier_results(found: Sequence[Found]) -> tuple[list[Found], list[Path]]:
+    """Leave out what an earlier run with the default names wrote; returns (what stays, what was left out).
+
+    Those are the files called ``*_enhanced.*``, unless one was named and the picture that it comes from was not.
+    """
+    sources = {_identity(picture.path) for picture in found}
+
+    def is_result(picture: Found) -> bool:
+        path = picture.path
+        source = path.parent / f"{path.stem.removesuffix(RESULT_ENDING)}{path.suffix}"
+        return path.stem.endswith(RESULT_ENDING) and (not picture.named or _identity(source) in sources)
+
+    return [p for p in found if not is_result(p)], [p.path for p in found if is_result(p)]
+
+
+# -------------------------------------------------------------------------------------------------------- outputs
+
+
+def plan_jobs(
+    found: Sequence[Found], output: str | None, *, extension: str | None = None, overwrite: bool = False
+) -> list[Job]:
+    """Where each result goes.
+
+    output: None for ``{stem}_enhanced{ext}`` beside the picture; a folder (it exists, or ends with a slash, or there
+    are several pictures), where names stay and so do the sub-folders of a folder argument; a file; or a pattern with
+    {stem}, {ext}, {parent}, {n}. extension: of the results, with its dot; None keeps each picture's own. Raises
+    UsageError where two results would go to one file, or one over a picture given: with ``overwrite`` a single picture
+    may go over itself if ``output`` is its very name.
+    """
+    several = len(found) > 1 or any(not picture.named for picture in found)
+    name, is_file = _naming(output, several, extension)
+    jobs = [Job(picture.path, name(picture, number)) for number, picture in enumerate(found, start=1)]
+    _refuse_shared_targets(jobs)
+    if not (overwrite and is_file):
+        _refuse_among_sources((job, job.target) for job in jobs)
+    return jobs
+
+
+def with_maps(jobs: Sequence[Job], output: str) -> list[Job]:
+    """The jobs with a map of uncertainty each: a file, or a pattern as for results. Raises UsageError."""
+    _check_pattern(output, None, "--uncertainty")
+    if len(jobs) > 1 and "{" not in output:
+        raise UsageError(
+            f"--uncertainty {output} is one file, and there are several pictures: give a pattern such as "
+            "maps/{stem}.png"
+        )
+    jobs = [replace(job, map=_fill(output, job.source, ".png", number)) for number, job in enumerate(jobs, start=1)]
+    _refuse_shared_targets(jobs)
+    _refuse_among_sources((job, job.outputs[-1]) for job in jobs)
+    return jobs
+
+
+def _naming(output: str | None, several: bool, extension: str | None) -> tuple[Callable[[Found, int], Path], bool]:
+    """The function that names results, and whether ``output`` is the very name of the one result."""
+
+    def ext(picture: Found) -> str:
+        return extension or picture.path.suffix
+
+    def in_folder(picture: Found, _: int) -> Path:
+        inside = picture.path.parent.relative_to(picture.folder) if picture.folder else Path()
+        return Path(str(output)) / inside / f"{picture.path.stem}{ext(picture)}"
+
+    if output is None:
+        return lambda picture, _: picture.path.with_name(f"{picture.path.stem}{RESULT_ENDING}{ext(picture)}"), False
+    if os.path.isdir(output):
+        return in_folder, False
+    if "{" in output or "}" in output:
+        pattern = f"{output}{{stem}}{{ext}}" if output.endswith(("/", os.sep)) else output
+        _check_pattern(pattern, extension, "-o")
+        return lambda picture, number: _fill(pattern, picture.path, ext(picture), number), False
+    if output.endswith(("/", os.sep)):
+        return in_folder, False
+    if several:
+        if os.path.exists(output) or is_image_path(output):
+            raise UsageError(
+                f"-o {output} is one file, and there are several pictures: give a folder, or a pattern such as "
+                "out/{stem}{ext}"
+            )
+        return in_folder, False
+    _check_file_name(output, extension, "-o")
+    return lambda *_: Path(output), True
+
+
+def _fill(pattern: str, path: Path, extension: str, number: int) -> Path:
+    return Path(pattern.format(stem=path.stem, ext=extension, parent=str(path.parent), n=number))
+
+
+def _check_pattern(pattern: str, extension: str | None, option: str) -> None:
+    try:
+        fields = [field for field in string.Formatter().parse(pattern) if field[1] is not None]
+        unknown = [name for _, name, _, _ in fields if name not in _PLACEHOLDERS]
+        if unknown:
+            known = ", ".join(f"{{{name}}}" for name in _PLACEHOLDERS)
+            raise UsageError(f"{option} {pattern}: {{{unknown[0]}}} is no placeholder; known are {known}")
+        # any width would do for str.format, and fill the memory
+        if any(how or (spec and (name != "n" or not _DIGITS.fullmatch(spec))) for _, name, spec, how in fields):
+            raise UsageError(f"{option} {pattern} is no valid name pattern: only {{n}} takes a width, such as {{n:03}}")
+    except ValueError as error:
+        raise UsageError(
+            f"{option} {pattern} is no valid name pattern ({error}): write {{{{ for a plain brace"
+        ) from error
+    if not pattern.endswith("{ext}"):
+        _check_file_name(pattern, extension, option)
+
+
+def _check_file_name(name: str, extension: str | None, option: str) -> None:
+    suffix = Path(name).suffix
+    if not is_image_path(name):
+        folder = (
+            "with a slash for a folder" if option == "-o" else "name files in a folder by a pattern: maps/{stem}.png"
+        )
+        hint = f"end it with {extension or '.jpg'} for a file, or {folder}"
+        got = f"the extension {suffix}" if suffix else "no extension"
+        raise UsageError(f"{option} {name} has {got}: {hint}; known are {_extensions()}")
+    suffix = suffix.lower()
+    if extension and _SAME_FORMAT.get(suffix, suffix) != _SAME_FORMAT.get(extension, extension):
+        raise UsageError(f"{option} {name} contradicts --format {extension[1:]}: leave one of them away")
+
+
+def _refuse_shared_targets(jobs: Sequence[Job]) -> None:
+    taken: dict[Path, Job] = {}
+    for job in jobs:
+        for path in job.outputs:
+            other = taken.setdefault(_identity(path), job)
+            if other is not job:
+                raise UsageError(
+                    f"{other.source} and {job.source} would both be written to {path}: tell them apart by a name "
+                    "pattern such as -o 'out/{n}_{stem}{ext}'"
+                )
+        if len({_identity(path) for path in job.outputs}) < len(job.outputs):
+            raise UsageError(f"the result and the map of {job.source} would both be {job.target}: name them apart")
+
+
+def _refuse_among_sources(outputs: Iterable[tuple[Job, Path]]) -> None:
+    outputs = list(outputs)
+    sources = {_identity(job.source): job.source for job, _ in outputs}
+    for job, path in outputs:
+        lost = sources.get(_identity(path))
+        if lost is not None:
+            what, option = ("map", "--uncertainty") if path == job.map else ("result", "-o")
+            remedy = " (to replace a single picture, name it: -o FILE --overwrite)" if option == "-o" else ""
+            raise UsageError(
+                f"the {what} of {job.source} would be written over the picture {lost}: choose another {option}{remedy}"
+            )
+
+
+def _identity(path: Path) -> Path:
+    """The same for all names of a file that only differ in links and dots, or in case where the system ignores that."""
+    real = os.path.realpath(path)
+    return Path(real.casefold() if sys.platform in ("win32", "darwin") else real)
+
+
+def _extensions() -> str:
+    return listed(SUPPORTED_EXTENSIONS)

@@ -1,5 +1,0 @@
-"""``python -m darklift.cli``: the same as ``darklift``, for where the interpreter is what is started."""
-
-from darklift.cli import main
-
-main()

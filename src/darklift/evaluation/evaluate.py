@@ -1,0 +1,138 @@
+"""Scores of a model over pairs, through the same :class:`~darklift.pipeline.enhancer.Enhancer` that people use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from math import isfinite
+from statistics import median
+from typing import Any
+
+from darklift.data import Pair
+from darklift.errors import DataError
+from darklift.evaluation.metrics import Scores, mean_scores, score_pair
+from darklift.image import Picture, read_image
+from darklift.pipeline.enhancer import Enhanced, Enhancer
+from darklift.pipeline.exposure import Exposure
+from darklift.pipeline.windows import Window
+
+__all__ = ["Evaluation", "PairResult", "evaluate"]
+
+
+@dataclass(frozen=True)
+class PairResult:
+    """One pair's scores, and the seconds that the enhancement took (without reading and writing files)."""
+
+    name: str
+    scores: Scores
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A model's scores and everything that they depend on.
+
+    exposure: "predicted by the model", "none" (the model takes none), the wish that was passed, or
+    "ground truth's mean given", which tells how good the picture is once its brightness is not a guess.
+    window: "whole picture", or the windows that it was worked on in. preset: the way of sampling.
+    """
+
+    model: str
+    weights: str
+    backend: str
+    steps: int
+    seed: int
+    exposure: str
+    window: str
+    preset: str
+    results: tuple[PairResult, ...]
+
+    @property
+    def mean(self) -> Scores:
+        """Mean over the pairs."""
+        return mean_scores([result.scores for result in self.results])
+
+    @property
+    def seconds(self) -> float:
+        """Median seconds a picture."""
+        return median(result.seconds for result in self.results)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        names = ("model", "weights", "backend", "preset", "steps", "seed", "exposure", "window")
+        fields = {name: getattr(self, name) for name in names}
+        per_image = [{"name": r.name, **_finite(r.scores), "seconds": r.seconds} for r in self.results]
+        protocol = "RGB, 8-bit rounded; SSIM 11x11 Gaussian, sigma 1.5; plain and GT-mean"
+        return {
+            **fields,
+            "protocol": protocol,
+            "images": len(self.results),
+            "mean": _finite(self.mean),
+            "seconds": self.seconds,
+            "per_image": per_image,
+        }
+
+
+def evaluate(
+    enhancer: Enhancer,
+    pairs: Sequence[Pair],
+    *,
+    preset: str | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    exposure: Exposure | float | str | None = None,
+    give_mean: bool = False,
+    window: Window | int | None = None,
+    on_pair: Callable[[PairResult, Picture], None] | None = None,
+) -> Evaluation:
+    """Enhance every pair's low picture and score it against the high one.
+
+    give_mean: pass the ground truth's mean as the exposure wanted (instead of ``exposure``). on_pair: told each
+    result with its enhanced picture as it comes. Raises DataError (no pairs, sizes that differ), ImageError,
+    UsageError.
+    """
+    if not pairs:
+        raise DataError("there are no pairs to evaluate on: pass folders with at least one picture each")
+    results = []
+    for pair in pairs:
+        low, high = read_image(pair.low), read_image(pair.high)
+        if low.pixels.shape != high.pixels.shape:
+            raise DataError(
+                f"pair {pair.name} differs in size: {_size(low)} and {_size(high)}: a pair shows the same pixels twice"
+            )
+        wish = Exposure(mean=float(high.pixels.mean())) if give_mean else exposure
+        enhanced = enhancer.run(low, preset=preset, steps=steps, seed=seed, exposure=wish, window=window)
+        result = PairResult(pair.name, score_pair(enhanced.picture.pixels, high.pixels), enhanced.seconds)
+        results.append(result)
+        if on_pair is not None:
+            on_pair(result, enhanced.picture)
+    card = enhancer.model.card
+    return Evaluation(
+        model=card.name,
+        weights=str(card.info.get("weights", "as in the file")),
+        backend=card.backend,
+        steps=enhanced.steps,
+        seed=seed,
+        exposure=_describe_exposure(enhanced, exposure, give_mean),
+        window="whole picture" if window is None else str(window if isinstance(window, Window) else Window(window)),
+        preset=preset or next(iter(card.presets)),
+        results=tuple(results),
+    )
+
+
+def _finite(scores: Scores) -> dict[str, float | None]:
+    """JSON knows no infinity: the PSNR of identical pictures is None."""
+    return {name: value if isfinite(value) else None for name, value in asdict(scores).items()}
+
+
+def _size(picture: Picture) -> str:
+    height, width = picture.pixels.shape[:2]
+    return f"{width}x{height}"
+
+
+def _describe_exposure(enhanced: Enhanced, exposure: Exposure | float | str | None, give_mean: bool) -> str:
+    if enhanced.brightness is None:
+        return "none"
+    if give_mean:
+        return "ground truth's mean given"
+    return "predicted by the model" if exposure is None else str(exposure)

@@ -1,0 +1,3 @@
+"""Pictures about pictures: contact sheets and heat maps."""
+
+__all__: list[str] = []

@@ -1,0 +1,236 @@
+"""GSAD: conditional diffusion regularised by an uncertainty map and a global structure term (arXiv 2310.17577).
+
+Legend: ``low`` dark photo (y), ``x0`` its well-lit partner, ``eps`` unit noise, ``c`` = sqrt(abar), ``P`` uncertainty,
+``t`` a step of the training schedule (1 … T); unit [0, 1], signed [-1, 1]. The objectives are written out in
+docs/math.md, section GSAD.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache, partial
+from types import MappingProxyType
+from typing import ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from pydantic import Field, PositiveInt
+from torch import Tensor, nn
+
+from darklift.data.crop import Crop
+from darklift.diffusion import (
+    NoiseSchedule,
+    SamplerPreset,
+    add_noise,
+    noise_image,
+    posterior,
+    random_generator,
+    x0_from_eps,
+)
+from darklift.methods.base import Arrays, Batch, Graph, MethodConfig, Stage, noisy_pair
+from darklift.methods.gsad.net import GsadNet, GsadNetConfig
+from darklift.methods.gsad.structure import cluster_patches, cluster_spectra, structure_term
+from darklift.runtime import Footprint
+
+__all__ = ["Gsad", "GsadConfig"]
+
+# --- configuration ----------------------------------------------------------------------------------------------------
+
+PresetName = Literal["lolv1", "lolv2-real", "lolv2-synthetic", "unpaired"]
+
+
+class GsadConfig(MethodConfig):
+    """The network's size, the training schedule, and the objectives' weights; defaults are the published ones."""
+
+    width: int = Field(default=64, ge=32, multiple_of=32)
+    multipliers: tuple[PositiveInt, ...] = Field(default=(1, 1, 2, 2, 4), min_length=2)
+    blocks: int = Field(default=2, ge=1)
+    attention_level: int = Field(default=3, ge=0)
+    """The level (0 = full resolution) with attention after each block; beyond the last, only the middle has any."""
+    preset: PresetName = "lolv1"
+    """The way of sampling that these weights were made for."""
+    train_steps: int = Field(default=500, ge=1)
+    beta_start: float = Field(default=1e-4, gt=0, lt=1)
+    beta_end: float = Field(default=2e-2, gt=0, lt=1)
+    uncertainty_weight: float = 2.0
+    uncertainty_per_element: bool = True
+    """Divide the term on mean(P) by the number of elements in the batch, as the release does."""
+    pixel_weight: float = 10.0
+    structure_weight: float = 1.0
+    clusters: int = Field(default=6, ge=1)
+    patch: int = Field(default=8, ge=1)
+    kappa_exponent: float = 4.0
+    seed: int = 0
+
+
+_BETAS: Mapping[str, tuple[int, float, float]] = {
+    "lolv1": (20, 6e-4, 0.88),
+    "lolv2-real": (10, 9e-4, 0.85),
+    "lolv2-synthetic": (10, 2e-3, 0.84),
+    "unpaired": (10, 2e-3, 0.90),
+}
+
+
+def _presets(first: str) -> Mapping[str, SamplerPreset]:
+    """Ancestral sampling on a schedule made for few steps; ``-ddim`` is the same ladder without fresh noise."""
+    presets: dict[str, SamplerPreset] = {}
+    for name in (first, *(name for name in _BETAS if name != first)):
+        steps, start, end = _BETAS[name]
+        ancestral = SamplerPreset(
+            steps=steps, schedule="linear", train_steps=None, start=start, end=end, eta=1.0, clip=True
+        )
+        presets |= {name: ancestral, f"{name}-ddim": replace(ancestral, eta=0.0)}
+    return MappingProxyType(presets)
+
+
+class Gsad:
+    """The method ``gsad``."""
+
+    name: ClassVar[str] = "gsad"
+    config_type: ClassVar[type[MethodConfig]] = GsadConfig
+
+    def __init__(self, config: GsadConfig) -> None:
+        self.config = config
+        self.net = GsadNet(GsadNetConfig(config.width, config.multipliers, config.blocks, config.attention_level))
+        for module in self.net.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                nn.init.orthogonal_(module.weight)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+        self.footprint = Footprint(self.net.size_multiple, "centred", True, *self.net.memory)
+        self.deblocks = False  # sees what it was published with
+        self.presets = _presets(config.preset)
+        self.stages = (
+            Stage("uncertainty", partial(self._prepare, config), self._uncertainty_objective),
+            Stage(
+                "structure",
+                partial(self._prepare_with_clusters, config),
+                self._structure_objective,
+                goes_on=True,
+                teacher=True,
+                least_crop=config.patch,
+            ),
+            Stage("plain", partial(self._prepare, config), self._plain_objective),
+        )
+
+    # --- training -----------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _prepare(config: GsadConfig, crop: Crop) -> Arrays:
+        """The pair, its noise level and its noise: all from the example's own number. The examples of a batch share the
+        step t; each draws its own c within the step.
+        """
+        abar = _levels(config)
+        shared = random_generator(config.seed, "step", crop.index // crop.batch)
+        t = int(shared.integers(1, config.train_steps + 1))
+        c = random_generator(config.seed, "level", crop.index).uniform(abar[t] ** 0.5, abar[t - 1] ** 0.5)
+        return {
+            **noisy_pair(config.seed, crop),
+            "c": np.asarray(c, np.float32),
+            "abar": abar[[t, t - 1]],
+        }
+
+    @staticmethod
+    def _prepare_with_clusters(config: GsadConfig, crop: Crop) -> Arrays:
+        """Also the clusters of x0's patches with their singular values, and the noise of the draw x_{t-1}."""
+        arrays = Gsad._prepare(config, crop)
+        clusters = cluster_patches(crop.high.mean(axis=0) / 255, config.patch, config.clusters)
+        x0, numbers = torch.from_numpy(arrays["x0"])[None], torch.from_numpy(clusters)[None]
+        spectra = cluster_spectra(x0, numbers, config.clusters, config.patch)[0].numpy()
+        z = noise_image(config.seed + 1, crop.index, (3, *crop.high.shape[1:]))
+        return {**arrays, "clusters": clusters, "spectra": spectra, "z": z}
+
+    def _predict(self, net: nn.Module, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """x_t, eps_hat and P."""
+        x = add_noise(batch["x0"], batch["eps"], (batch["c"] ** 2).view(-1, 1, 1, 1))
+        eps_hat, uncertainty = net(x, batch["c"], batch["low"])
+        return x, eps_hat.float(), uncertainty.float()
+
+    def _plain_objective(self, net: nn.Module, batch: Batch, teacher: nn.Module | None = None) -> dict[str, Tensor]:
+        """Conditional diffusion without uncertainty and structure: what both are compared with."""
+        _, eps_hat, uncertainty = self._predict(net, batch)
+        return {"pixel": (eps_hat - batch["eps"]).abs().mean() + _unused(uncertainty)}
+
+    def _uncertainty_objective(
+        self, net: nn.Module, batch: Batch, teacher: nn.Module | None = None
+    ) -> dict[str, Tensor]:
+        """Stage 1: the error weighted by exp(-P), and a term that keeps P from growing."""
+        _, eps_hat, uncertainty = self._predict(net, batch)
+        elements = eps_hat.numel() * _processes() if self.config.uncertainty_per_element else 1
+        return {
+            "pixel": (torch.exp(-uncertainty) * (eps_hat - batch["eps"])).abs().mean(),
+            "uncertainty": self.config.uncertainty_weight * uncertainty.mean() / elements,
+        }
+
+    def _structure_objective(self, net: nn.Module, batch: Batch, teacher: nn.Module | None = None) -> dict[str, Tensor]:
+        """Stage 2: the error weighted by the teacher's uncertainty, and the structure of a draw of x_{t-1}."""
+        assert teacher is not None
+        x, eps_hat, own_uncertainty = self._predict(net, batch)
+        with torch.no_grad():
+            uncertainty = _rescaled(self._predict(teacher, batch)[2])
+        c = batch["c"].view(-1, 1, 1, 1)
+        x0_hat = x0_from_eps(x, eps_hat, c**2).clamp(-1, 1)
+        now, after = (level.view(-1, 1, 1, 1) for level in batch["abar"].unbind(dim=1))
+        mean, deviation = posterior(x, x0_hat, now, after)
+        x_next = (mean + deviation * batch["z"]).float()
+        # NaN, of which no singular values can be taken, is in the pixel term too: training ends by that.
+        spectra = cluster_spectra(x_next.nan_to_num(), batch["clusters"], self.config.clusters, self.config.patch)
+        structure = structure_term(batch["spectra"], spectra, batch["clusters"])
+        kappa = batch["c"] ** self.config.kappa_exponent
+        return {
+            "pixel": self.config.pixel_weight * (uncertainty * (eps_hat - batch["eps"])).abs().mean()
+            + _unused(own_uncertainty),
+            "structure": self.config.structure_weight * (kappa * structure).mean(),
+        }
+
+    def further_samples(self, low_unit: Tensor, high_unit: Tensor) -> Sequence[Tensor]:
+        """None."""
+        return ()
+
+    # --- inference ----------------------------------------------------------------------------------------------------
+
+    def graphs(self) -> Mapping[str, Graph]:
+        """step: x and the low-light picture -> eps and uncertainty."""
+        side = 4 * self.footprint.size_multiple
+        picture = np.zeros((2, 3, side, side), np.float32)
+        example = {"x": picture, "abar": np.full(1, 0.5, np.float32), "low": picture}
+        outputs = ("eps", "uncertainty")
+        return {"step": Graph(_Step(self.net), tuple(example), outputs, example, spatial=("x", "low"))}
+
+
+class _Step(nn.Module):
+    """One denoising step, with the names and value ranges of :class:`Graph`."""
+
+    def __init__(self, net: GsadNet) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor, abar: Tensor, low: Tensor) -> tuple[Tensor, Tensor]:
+        result: tuple[Tensor, Tensor] = self.net(x, abar.sqrt().expand(x.shape[0]), 2 * low - 1)
+        return result
+
+
+@lru_cache(maxsize=8)
+def _levels(config: GsadConfig) -> npt.NDArray[np.float64]:
+    """abar_0 = 1, abar_1, …, abar_T."""
+    schedule = NoiseSchedule.linear(config.train_steps, config.beta_start, config.beta_end)
+    return np.concatenate([[1.0], schedule.alpha_bar])
+
+
+def _unused(output: Tensor) -> Tensor:
+    """Nothing, with a gradient of nothing: several processes want one for each parameter."""
+    return 0 * output.mean()
+
+
+def _processes() -> int:
+    """How many processes share a batch."""
+    return torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
+
+
+def _rescaled(uncertainty: Tensor) -> Tensor:
+    """P~: each image's each channel mapped to [0.5, 1]."""
+    low, high = uncertainty.aminmax(dim=-1, keepdim=True)
+    low, high = low.amin(dim=-2, keepdim=True), high.amax(dim=-2, keepdim=True)
+    return 0.5 + 0.5 * (uncertainty - low) / (high - low + 1e-6)

@@ -1,0 +1,252 @@
+"""LLDiffusion: diffusion conditioned on a learnt picture of the photo's degradation (arXiv 2307.14659).
+
+Legend: ``low`` dark photo (y), ``x0`` its well-lit partner, ``eps`` unit noise, ``abar`` noise level, ``t`` a step of
+the training schedule (0 … T-1), ``features`` what the encoder E makes of ``low``; unit [0, 1], signed [-1, 1]. The
+objectives are written out in docs/math.md, section LLDiffusion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache, partial
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from pydantic import Field, PositiveInt, model_validator
+from torch import Tensor, nn
+
+from darklift.data.crop import Crop
+from darklift.diffusion import NoiseSchedule, SamplerPreset, add_noise, random_generator
+from darklift.errors import ModelError
+from darklift.methods.base import Arrays, Batch, Graph, MethodConfig, Stage, noisy_pair
+from darklift.methods.lldiffusion.net import LldiffusionNet, LldiffusionNetConfig
+from darklift.methods.parts.blocks import colour_map
+from darklift.runtime import Footprint
+
+__all__ = ["LOL_V2", "Lldiffusion", "LldiffusionConfig"]
+
+# --- configuration ----------------------------------------------------------------------------------------------------
+
+
+class LldiffusionConfig(MethodConfig):
+    """The networks' sizes, the training schedule, and the objective's weight; defaults are those published for LOL."""
+
+    width: int = Field(default=64, ge=4, multiple_of=2)
+    multipliers: tuple[PositiveInt, ...] = Field(default=(1, 1, 2, 2, 4, 4), min_length=2)
+    blocks: int = Field(default=2, ge=1)
+    attention_level: int = Field(default=2, ge=0)
+    groups: int = Field(default=32, ge=1)
+    """Of every group norm; all widths are multiples of it."""
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    fusion: Literal["attention", "concat"] = "attention"
+    """How features are joined in: concatenated, and with channel attention on the result, or without."""
+    encoder_width: int = Field(default=16, ge=1)
+    feature_widths: tuple[PositiveInt, ...] = (512, 512, 256)
+    """Channels of the encoder's features, one for each level of the U-Net's way up but the deepest, as many as are
+    wanted, and at most one more, which is joined in at the end.
+    """
+    dgnet_width: int = Field(default=32, ge=0)
+    """Of DGNET's first level; 0: no DGNET, and no second term in the objective."""
+    degradation: bool = True
+    """Ablation: false for neither features nor DGNET."""
+    colour_map: bool = True
+    """Ablation: false for a U-Net that does not see the colour map."""
+    darkening_weight: float = Field(default=0.1, ge=0)
+    """lambda, of the term on DGNET's output."""
+    train_steps: int = Field(default=1000, ge=1)
+    beta_start: float = Field(default=1e-4, gt=0, lt=1)
+    beta_end: float = Field(default=2e-2, gt=0, lt=1)
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.width % self.groups or self.dgnet_width % self.groups:
+            raise ValueError(
+                f"width {self.width} and dgnet_width {self.dgnet_width} must be multiples of groups, {self.groups}"
+            )
+        if self.degradation and not 1 <= len(self.feature_widths) <= len(self.multipliers):
+            raise ValueError(
+                f"expected 1 to {len(self.multipliers)} feature_widths, as there are multipliers, got "
+                f"{len(self.feature_widths)}; degradation = false does without features"
+            )
+        if any(width % self.groups for width in self.feature_widths):
+            raise ValueError(f"feature_widths {self.feature_widths} must be multiples of groups, {self.groups}")
+        _presets(self)
+        return self
+
+
+LOL_V2: Mapping[str, Any] = MappingProxyType(
+    {
+        "width": 128,
+        "blocks": 4,
+        "fusion": "concat",
+        "feature_widths": (512, 512, 256, 256, 128, 128),
+        "dgnet_width": 128,
+        "darkening_weight": 1.0,
+    }
+)
+"""What the configurations published for LOL-v2, real and synthetic, set otherwise than the one for LOL."""
+
+
+def _presets(config: LldiffusionConfig) -> Mapping[str, SamplerPreset]:
+    """DDIM on the training schedule. Raises ValueError where the schedule is none to sample on."""
+    default = SamplerPreset(
+        steps=min(25, config.train_steps),
+        schedule="linear",
+        train_steps=config.train_steps,
+        start=config.beta_start,
+        end=config.beta_end,
+        max_steps=config.train_steps,
+    )
+    return MappingProxyType({"default": default})
+
+
+class Lldiffusion:
+    """The method ``lldiffusion``."""
+
+    name: ClassVar[str] = "lldiffusion"
+    config_type: ClassVar[type[MethodConfig]] = LldiffusionConfig
+
+    def __init__(self, config: LldiffusionConfig) -> None:
+        self.config = config
+        self.net = LldiffusionNet(
+            LldiffusionNetConfig(
+                width=config.width,
+                multipliers=config.multipliers,
+                blocks=config.blocks,
+                attention_level=config.attention_level,
+                groups=config.groups,
+                dropout=config.dropout,
+                channel_attention=config.fusion == "attention",
+                encoder_width=config.encoder_width,
+                feature_widths=config.feature_widths if config.degradation else (),
+                colour_map=config.colour_map,
+                dgnet_width=config.dgnet_width if config.degradation else 0,
+            )
+        )
+        self.footprint = Footprint(self.net.size_multiple, "next", True, *self.net.unet.memory)
+        self.deblocks = False  # sees what it was published with
+        self.presets = _presets(config)
+        self.stages = (
+            Stage("joint", partial(self._prepare, config), self._joint_objective),
+            Stage("frozen", partial(self._prepare, config), self._frozen_objective, trains=("unet.",), goes_on=True),
+        )
+
+    # --- training -----------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _prepare(config: LldiffusionConfig, crop: Crop) -> Arrays:
+        """The pair, its step and its noise: all from the example's own number."""
+        t = _draw_step(config, crop.index, crop.batch)
+        return {
+            **noisy_pair(config.seed, crop),
+            "t": np.asarray(t, np.int64),
+            "abar": np.asarray(_levels(config)[t], np.float32),
+        }
+
+    def _predict(self, net: nn.Module, batch: Batch, x0: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """eps_hat, and ``x0`` darkened by DGNET."""
+        low = batch["low"]
+        x = add_noise(batch["x0"], batch["eps"], batch["abar"].view(-1, 1, 1, 1))
+        colour = colour_map(_to_unit(low)) if self.config.colour_map else None
+        eps_hat, darkened = net(x, batch["t"], low, colour, x0)
+        return eps_hat.float(), None if darkened is None else darkened.float()
+
+    def _joint_objective(self, net: nn.Module, batch: Batch, teacher: nn.Module | None = None) -> dict[str, Tensor]:
+        """Everything trains: the noise's error, and how far DGNET's output is from the low-light picture."""
+        eps_hat, darkened = self._predict(net, batch, batch["x0"])
+        parts = {"noise": F.mse_loss(eps_hat, batch["eps"])}
+        if darkened is not None:
+            error = (_to_unit(darkened) - _to_unit(batch["low"])).abs().mean()
+            parts["darkening"] = self.config.darkening_weight * error
+        return parts
+
+    def _frozen_objective(self, net: nn.Module, batch: Batch, teacher: nn.Module | None = None) -> dict[str, Tensor]:
+        """The U-Net trains alone: the noise's error."""
+        eps_hat, _ = self._predict(net, batch, None)
+        return {"noise": F.mse_loss(eps_hat, batch["eps"])}
+
+    def further_samples(self, low_unit: Tensor, high_unit: Tensor) -> Sequence[Tensor]:
+        """The good picture darkened by DGNET, to be compared with the dark one."""
+        return () if self.net.dgnet is None else (self.darken(high_unit, low_unit),)
+
+    # --- inference ----------------------------------------------------------------------------------------------------
+
+    def graphs(self) -> Mapping[str, Graph]:
+        """encode: the low-light piece -> colour map and features; step: these, x and the piece -> eps."""
+        side = 4 * self.footprint.size_multiple
+        picture = np.zeros((2, 3, side, side), np.float32)
+        encoded = {"colour": picture} if self.config.colour_map else {}
+        for number, width in enumerate(self.net.config.feature_widths):
+            edge = side // 2 ** max(len(self.config.multipliers) - 2 - number, 0)
+            encoded[f"feature{number + 1}"] = np.zeros((2, width, edge, edge), np.float32)
+        example = {"x": picture, "abar": np.full(1, 0.5, np.float32), "low": picture, **encoded}
+        spatial = ("x", "low", *encoded)
+        step = Graph(_Step(self.net, _levels(self.config)), tuple(example), ("eps",), example, spatial)
+        if not encoded:
+            return {"step": step}
+        encode = Graph(_Encode(self.net), ("low",), tuple(encoded), {"low": picture}, spatial=("low",))
+        return {"encode": encode, "step": step}
+
+    @torch.inference_mode()
+    def darken(self, good_unit: Tensor, low_unit: Tensor) -> Tensor:
+        """A well-lit picture as dark as the low-light one is, by DGNET: (B, 3, H, W) unit, sides multiples of
+        the footprint's, both of the same size. Raises ModelError where there is no DGNET.
+        """
+        if self.net.dgnet is None:
+            raise ModelError("this lldiffusion model has no DGNET: convert it with --keep-dgnet, or train one")
+        darkened: Tensor = self.net.dgnet(2 * good_unit - 1, self.net.features(2 * low_unit - 1))
+        return _to_unit(darkened)
+
+
+class _Encode(nn.Module):
+    """What depends on the low-light piece alone, with the names and value ranges of :class:`Graph`."""
+
+    def __init__(self, net: LldiffusionNet) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, low: Tensor) -> tuple[Tensor, ...]:
+        colour = (colour_map(low),) if self.net.config.colour_map else ()
+        return (*colour, *self.net.features(2 * low - 1))
+
+
+class _Step(nn.Module):
+    """One denoising step, with the names and value ranges of :class:`Graph`. The network wants the step's number:
+    that of the training schedule's level which is nearest to abar.
+    """
+
+    def __init__(self, net: LldiffusionNet, levels: npt.NDArray[np.float64]) -> None:
+        super().__init__()
+        self.net = net
+        self.levels: Tensor
+        self.register_buffer("levels", torch.as_tensor(levels, dtype=torch.float32), persistent=False)
+
+    def forward(self, x: Tensor, abar: Tensor, low: Tensor, *encoded: Tensor) -> Tensor:
+        t = (self.levels.to(abar.device) - abar[:, None]).abs().argmin(dim=1).expand(x.shape[0])
+        colour, features = (encoded[0], encoded[1:]) if self.net.config.colour_map else (None, encoded)
+        return self.net.denoise(x, t, 2 * low - 1, colour, features)
+
+
+@lru_cache(maxsize=8)
+def _levels(config: LldiffusionConfig) -> npt.NDArray[np.float64]:
+    """abar_0, abar_1, …, abar_{T-1}."""
+    return NoiseSchedule.linear(config.train_steps, config.beta_start, config.beta_end).alpha_bar
+
+
+def _draw_step(config: LldiffusionConfig, index: int, batch: int) -> int:
+    """Antithetic in a batch of n: n//2 + 1 uniform draws from 0 … T-1, then as many of their mirror images T-1-t as are
+    wanted.
+    """
+    number, place = divmod(index, batch)
+    drawn = batch // 2 + 1
+    draws = random_generator(config.seed, "steps", number).integers(config.train_steps, size=drawn)
+    return int(draws[place]) if place < drawn else config.train_steps - 1 - int(draws[place - drawn])
+
+
+def _to_unit(signed: Tensor) -> Tensor:
+    return ((signed + 1) / 2).clamp(0, 1)

@@ -1,0 +1,115 @@
+"""Methods and checkpoints on torch: the same graphs that are exported to ONNX, run as modules."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from darklift.errors import ModelError, UsageError
+from darklift.image import FloatArray
+from darklift.methods import Graph, Method
+from darklift.runtime import Model, ModelCard
+from darklift.runtime.threads import thread_count
+from darklift.store.checkpoint import load_checkpoint
+
+__all__ = ["load_torch_model", "torch_model"]
+
+_DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def load_torch_model(path: Path, device: str = "auto", precision: str = "auto", threads: int | None = None) -> Model:
+    """The checkpoint in ``path`` (.safetensors). Raises ModelError, UsageError."""
+    checkpoint = load_checkpoint(path)
+    checkpoint.method.net.eval()
+    return torch_model(checkpoint.method, {"model": str(path), **checkpoint.info}, device, precision, threads)
+
+
+def torch_model(
+    method: Method,
+    info: Mapping[str, Any],
+    device: str = "auto",
+    precision: str = "auto",
+    threads: int | None = None,
+) -> Model:
+    """A method in memory as a model. device: auto, or as torch names them.
+
+    precision: fp32, bf16, fp16, or auto: bf16 on a GPU that computes in it, if the network predicts noise (one that
+    predicts the picture itself would round it to bf16's 8 bits); else fp32, so that on CPUs a checkpoint gives the
+    picture that its export gives. threads: of the CPU, while this model runs; None leaves torch's own setting.
+    """
+    if precision not in ("auto", *_DTYPES):
+        raise UsageError(f"unknown precision {precision!r}: choose auto, {', '.join(_DTYPES)}")
+    try:
+        where = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+        method.net.to(where).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    except (RuntimeError, AssertionError) as error:
+        raise UsageError(f"device {device!r} cannot be used by this torch: {str(error).splitlines()[0]}") from error
+    if precision == "auto":
+        predicts_noise = all(preset.predicts == "eps" for preset in method.presets.values())
+        has_bf16 = where.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        precision = "bf16" if predicts_noise and has_bf16 else "fp32"
+    card = ModelCard(
+        name=str(info.get("model", method.name)),
+        method=method.name,
+        # torch's fused attention needs nothing for pairs of pixels
+        footprint=replace(method.footprint, bytes_per_pixel_pair=0.0),
+        presets=method.presets,
+        backend="torch" if precision == "fp32" else f"torch {precision}",
+        deblocks=method.deblocks,
+        info=info,
+    )
+    count = None if threads is None else thread_count(threads)
+    graphs = {name: _TorchGraph(g, where, _DTYPES[precision], count) for name, g in method.graphs().items()}
+    if where.type == "cuda":
+        return Model(card, graphs, lambda: int(torch.cuda.mem_get_info(where)[0]))
+    return Model(card, graphs)
+
+
+class _TorchGraph:
+    def __init__(
+        self, graph: Graph, device: torch.device, dtype: torch.dtype | None, threads: int | None = None
+    ) -> None:
+        self._graph, self._device, self._dtype, self._threads = graph, device, dtype, threads
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return self._graph.inputs
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        return self._graph.outputs
+
+    @torch.inference_mode()
+    def __call__(self, feeds: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+        tensors = [torch.from_numpy(feeds[name]).to(self._device) for name in self._graph.inputs]
+        try:
+            with (
+                _threads(self._threads),
+                torch.autocast(self._device.type, self._dtype, enabled=self._dtype is not None),
+            ):
+                results = self._graph.module(*tensors)
+        except RuntimeError as error:  # torch has a class of its own for it on GPUs only
+            if "memory" not in str(error).lower():
+                raise
+            raise ModelError("there is not enough memory for this picture: give a smaller --window") from error
+        results = results if isinstance(results, tuple) else (results,)
+        return {name: r.float().cpu().numpy() for name, r in zip(self._graph.outputs, results, strict=True)}
+
+
+@contextlib.contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    """torch knows one number for the whole process: it is another one only while this model runs."""
+    if count is None:
+        yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
