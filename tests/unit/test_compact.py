@@ -12,7 +12,7 @@ from darklift.errors import ModelError
 from darklift.image import pad_to_multiple
 from darklift.image.overview import STATISTICS, THUMBNAIL, area_average, describe
 from darklift.methods.compact import Compact, CompactConfig
-from darklift.methods.compact.net import ToneNet
+from darklift.methods.compact.coarse import ToneNet
 from darklift.store.checkpoint import build_method
 
 TINY = CompactConfig(

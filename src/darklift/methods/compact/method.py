@@ -7,7 +7,6 @@ Legend: ``low`` dark photo, ``x0`` its well-lit partner, ``eps`` unit noise, ``a
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
@@ -21,9 +20,20 @@ from torch import Tensor, nn
 
 from darklift.data.crop import Crop
 from darklift.diffusion import SamplerPreset, add_noise, noise_image, random_generator
-from darklift.image.overview import CUES, QUANTILE_95, QUANTILE_99, STATISTICS, THUMBNAIL, area_average, describe
+from darklift.image.overview import CUES, STATISTICS, THUMBNAIL, area_average, describe
 from darklift.methods.base import Arrays, Batch, Graph, MethodConfig, Stage
-from darklift.methods.compact.net import CoarseNet, CompactNet, CompactNetConfig, ExposureNet, brightness_of
+from darklift.methods.compact.inference import ConditionGraph, ExposureGraph, StepGraph
+from darklift.methods.compact.net import CompactNet
+from darklift.methods.compact.objective import (
+    aligned,
+    clipping_weight,
+    coarse_difference,
+    decibels,
+    draw_guess_error,
+    draw_level,
+    exposure_error,
+)
+from darklift.methods.compact.sizes import CompactSizes
 from darklift.methods.parts.losses import ssim
 from darklift.runtime import Footprint
 
@@ -39,17 +49,17 @@ class CompactConfig(MethodConfig):
     coarse_widths: tuple[int, ...] = (24, 48, 96)
     blocks: int = Field(default=2, ge=1)
     fine_blocks: int | None = Field(default=None, ge=1)
-    """Of the fine net's levels; None is as many as ``blocks``."""
+    """In each level of the fine net; None is as many as ``blocks``."""
     maps: int = Field(default=12, ge=1)
     embedding: int = Field(default=128, ge=1)
     exposure_width: int = Field(default=32, ge=1)
     cues: bool = False
-    """Whether the exposure net sees :attr:`darklift.image.overview.Overview.cues`, too."""
+    """Whether the exposure net also sees :attr:`darklift.image.overview.Overview.cues`."""
     voters: tuple[Literal["tone", "picture"], ...] = ()
-    """More nets whose coarse pictures are averaged with the coarse net's own; see CoarseNet of nets.compact."""
+    """More nets, by kind, whose coarse pictures are averaged with the coarse net's own."""
     voter_widths: tuple[int, ...] = (24, 48, 96)
     voter_embedding: int = Field(default=128, ge=1)
-    """Sizes of the voters of kind picture."""
+    """Like ``voter_widths``, of the voters of kind picture."""
     train_steps: int = Field(default=1000, ge=8)
     noisy_share: float = Field(default=0.6, ge=0, le=1)
     noisy_abar: float = Field(default=0.01, ge=0, le=1)
@@ -61,7 +71,8 @@ class CompactConfig(MethodConfig):
     guess_stops: float = Field(default=0.25, ge=0, le=2)
     doubt_stops: float = Field(default=0.4, ge=0, le=2)
     lights_kept: float = Field(default=0.5, ge=0, le=1)
-    """How much of a lift that would bleach what is lit is taken back; see :func:`_kept_lights`."""
+    """The share that is taken back of a lift that would bleach what is lit; see
+    :func:`darklift.methods.compact.exposure.keep_lights`."""
     seed: int = 0
 
     @field_validator("fine_widths", "coarse_widths", "voter_widths")
@@ -83,7 +94,7 @@ class Compact:
     def __init__(self, config: CompactConfig) -> None:
         self.config = config
         self.net = CompactNet(
-            CompactNetConfig(
+            CompactSizes(
                 statistics=STATISTICS,
                 embedding=config.embedding,
                 maps=config.maps,
@@ -141,23 +152,25 @@ class Compact:
 
     @staticmethod
     def _prepare(config: CompactConfig, crop: Crop) -> Arrays:
-        """The photo's overview and its target, the noise level, and the noise: all from the example's own number.
-
-        Runs in data-loader workers, which have no need of the network.
+        """What :meth:`_prepare_coarse` gives, and the piece with its noise and noise level, which follow from the
+        example's number alone.
         """
+        rng = random_generator(config.seed, "level", crop.index)
+        level = draw_level(rng, config.noisy_share, config.noisy_abar)
         return Compact._prepare_coarse(config, crop) | {
             "low": crop.low.astype(np.float32) / 255,
             "x0": crop.high.astype(np.float32) / 255,
             "box": crop.box,
-            "abar": np.asarray(_draw_level(config, random_generator(config.seed, "level", crop.index)), np.float32),
+            "abar": np.asarray(level, np.float32),
             "eps": noise_image(config.seed, crop.index, (3, *crop.high.shape[1:])),
         }
 
     @staticmethod
     def _prepare_coarse(config: CompactConfig, crop: Crop) -> Arrays:
-        """The photo's overview and its target, and the brightness asked for."""
+        """What :meth:`_prepare_overview` gives, and the brightness asked for."""
         known = Compact._prepare_overview(config, crop)
-        guess_error = _draw_guess_error(config, random_generator(config.seed, "guess", crop.index))
+        rng = random_generator(config.seed, "guess", crop.index)
+        guess_error = draw_guess_error(rng, config.guess_share, config.guess_stops)
         return known | {
             "wanted": np.asarray(min(float(known["brightness"]) * 2 ** (guess_error or 0), 1), np.float32),
             "doubt": np.asarray(0 if guess_error is None else config.doubt_stops, np.float32),
@@ -166,7 +179,7 @@ class Compact:
 
     @staticmethod
     def _prepare_overview(config: CompactConfig, crop: Crop) -> dict[str, npt.NDArray[np.float32]]:
-        """What is known of the photo, and what it should come to at that size."""
+        """What is known of the photo, and how it should look at the thumbnail's size."""
         overview, target = describe(crop.photo_low, cues=config.cues), area_average(crop.photo_high)
         known = {
             "thumbnail": overview.thumbnail,
@@ -178,22 +191,22 @@ class Compact:
         return known if overview.cues is None else known | {"cues": overview.cues}
 
     def _objective(self, net: nn.Module, batch: Batch, teacher: nn.Module | None = None) -> dict[str, Tensor]:
-        """What :meth:`_joint_objective` asks, and the predicted brightness's error in stops."""
+        """The parts of :meth:`_joint_objective`, and how far the predicted brightness is off, in stops."""
         parts, predicted = self._picture_objective(net, batch)
         assert predicted is not None
-        return parts | {"exposure": self.config.exposure_weight * _exposure_error(predicted.float(), batch)}
+        return parts | {"exposure": self.config.exposure_weight * exposure_error(predicted.float(), batch)}
 
     def _joint_objective(self, net: nn.Module, batch: Batch, teacher: nn.Module | None = None) -> dict[str, Tensor]:
-        """L1 + w·(1 - SSIM) on the piece, L1 on the coarse picture, w·(50 dB - PSNR) of both.
+        """L1 + w·(1 - SSIM) of the piece, L1 of the coarse picture, w·(50 dB - PSNR) of both.
 
-        Pictures made for a brightness other than the ground truth's are compared as GT-mean scores them: brought back
-        to its mean by a gain.
+        A picture that was made for another brightness than the ground truth's is brought to the ground truth's by a
+        gain before they are compared, as in the score GT-mean.
         """
         return self._picture_objective(net, batch)[0]
 
     def _picture_objective(self, net: nn.Module, batch: Batch) -> tuple[dict[str, Tensor], Tensor | None]:
-        """The picture's losses, and the brightness predicted, if it is."""
-        x0, weight = batch["x0"], _clipping_weight(batch["x0"], batch["clipped_weight"])
+        """The picture's losses, and the brightness predicted (B,), None where the batch lacks what it needs."""
+        x0, weight = batch["x0"], clipping_weight(batch["x0"], batch["clipped_weight"])
         gain = batch["brightness"] / batch["wanted"]
         x_signed = add_noise(
             2 * (x0 / gain.view(-1, 1, 1, 1)).clamp(0, 1) - 1, batch["eps"], batch["abar"].view(-1, 1, 1, 1)
@@ -201,32 +214,32 @@ class Compact:
         doubt = batch["doubt"] if self.config.guess_share else None
         piece = (x_signed, batch["abar"], batch["low"], batch["box"])
         x0_hat, (coarse,), predicted = net(*_overview(batch), batch["wanted"], doubt, piece)
-        x0_hat = _aligned(x0_hat.float(), gain, x0)
-        error, coarse_error = weight * (x0_hat - x0), _coarse_error(coarse, gain, batch)
+        x0_hat = aligned(x0_hat.float(), gain, x0)
+        error, coarse_error = weight * (x0_hat - x0), coarse_difference(coarse, gain, batch)
         parts = {
             "l1": error.abs().mean(),
             "ssim": self.config.ssim_weight * (1 - ssim(x0_hat * weight, x0 * weight)),
-            "psnr": self.config.psnr_weight * (_decibels(error) + self.config.coarse_weight * _decibels(coarse_error)),
+            "psnr": self.config.psnr_weight * (decibels(error) + self.config.coarse_weight * decibels(coarse_error)),
             "coarse": self.config.coarse_weight * coarse_error.abs().mean(),
         }
         return parts, predicted
 
     def _coarse_objective(self, net: nn.Module, batch: Batch, teacher: nn.Module | None = None) -> dict[str, Tensor]:
-        """L1 and w·(50 dB - PSNR) of each voter's coarse picture, as if it were alone."""
+        """L1 and w·(50 dB - PSNR) of each voter's coarse picture on its own."""
         gain = batch["brightness"] / batch["wanted"]
         _, pictures, _ = net(*_overview(batch), batch["wanted"])
-        errors = [_coarse_error(picture, gain, batch) for picture in pictures]
+        errors = [coarse_difference(picture, gain, batch) for picture in pictures]
         return {
             "coarse": self.config.coarse_weight * torch.stack([error.abs().mean() for error in errors]).sum(),
             "psnr": self.config.coarse_weight
             * self.config.psnr_weight
-            * torch.stack([_decibels(error) for error in errors]).sum(),
+            * torch.stack([decibels(error) for error in errors]).sum(),
         }
 
     def _exposure_objective(self, net: nn.Module, batch: Batch, teacher: nn.Module | None = None) -> dict[str, Tensor]:
-        """The predicted brightness's error in stops, alone."""
+        """Only how far the predicted brightness is off, in stops."""
         _, _, predicted = net(*_overview(batch))
-        return {"exposure": _exposure_error(predicted.float(), batch)}
+        return {"exposure": exposure_error(predicted.float(), batch)}
 
     def further_samples(self, low_unit: Tensor, high_unit: Tensor) -> Sequence[Tensor]:
         """None."""
@@ -235,8 +248,8 @@ class Compact:
     # --- inference ----------------------------------------------------------------------------------------------------
 
     def graphs(self) -> Mapping[str, Graph]:
-        """exposure: overview -> brightness and how far that may be off; condition: overview and these -> maps; step:
-        a piece, its maps, x -> x0.
+        """exposure: the overview -> the brightness, and how far it may be off. condition: the overview and these -> the
+        coarse picture, maps, and the photo's vector. step: x, a piece of the photo, and these -> x0.
         """
         photo = {
             "thumbnail": np.full((1, 3, THUMBNAIL, THUMBNAIL), 0.1, np.float32),
@@ -263,123 +276,15 @@ class Compact:
         step = {**piece, "statistics": photo["statistics"], "brightness": photo["brightness"], **condition}
         return {
             "exposure": Graph(
-                _Exposure(self.net.exposure, self.config.doubt_stops, self.config.lights_kept),
+                ExposureGraph(self.net.exposure, self.config.doubt_stops, self.config.lights_kept),
                 tuple(overview),
                 ("brightness", "doubt"),
                 overview,
             ),
-            "condition": Graph(_Condition(self.net.coarse), tuple(known), tuple(condition), known),
-            "step": Graph(_Step(self.net), tuple(step), ("x0",), step, spatial=("x", "low")),
+            "condition": Graph(ConditionGraph(self.net.coarse), tuple(known), tuple(condition), known),
+            "step": Graph(StepGraph(self.net), tuple(step), ("x0",), step, spatial=("x", "low")),
         }
-
-
-class _Exposure(nn.Module):
-    """The brightness chosen, and how many stops of coded value that may be off either way."""
-
-    def __init__(self, net: ExposureNet, doubt_stops: float, lights_kept: float) -> None:
-        super().__init__()
-        self.net = net
-        self.doubt_stops = doubt_stops
-        self.lights_kept = lights_kept
-
-    def forward(self, thumbnail: Tensor, statistics: Tensor, cues: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        brightness = _kept_lights(self.net(thumbnail, statistics, cues), statistics, self.lights_kept)
-        return brightness, 0 * brightness + self.doubt_stops
-
-
-def _kept_lights(brightness: Tensor, statistics: Tensor, share: float) -> Tensor:
-    """The brightness (B,) where ``share`` of those stops are taken back that lift what is lit over white.
-
-    A photographer lifts a night scene less than a dark room. What tells them apart is the light in them: where a
-    hundredth of the pixels come near white, the camera was set for what is lit, and the gain that a dark mean asks for
-    would bleach it. What is lit is as bright as the .95 quantile (a few small lamps are not), of which 1.3 times white
-    is allowed, since tones bend.
-    """
-    lit, brightest = statistics[:, QUANTILE_95] ** 2, statistics[:, QUANTILE_99] ** 2
-    over = (brightness / brightness_of(statistics) * lit.clamp(min=1 / 255) / 1.3).log2().clamp(min=0)
-    certain = ((brightest - 0.3) / 0.3).clamp(0, 1)
-    return brightness * (-share * over * certain**2 * (3 - 2 * certain)).exp2()
-
-
-class _Condition(nn.Module):
-    """What the coarse net makes of one photo whose brightness may be a guess."""
-
-    def __init__(self, net: CoarseNet) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(
-        self, thumbnail: Tensor, statistics: Tensor, brightness: Tensor, doubt: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        return self.net.averaged(thumbnail, statistics, brightness, doubt)
-
-
-class _Step(nn.Module):
-    """One denoising step of a piece, with the names and value ranges of :class:`Graph`."""
-
-    def __init__(self, net: CompactNet) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(
-        self,
-        x: Tensor,
-        abar: Tensor,
-        low: Tensor,
-        box: Tensor,
-        statistics: Tensor,
-        brightness: Tensor,
-        coarse: Tensor,
-        maps: Tensor,
-        photo: Tensor,
-    ) -> Tensor:
-        condition = (coarse, maps, photo)
-        return 2 * self.net.denoise(x, abar, low, box, statistics, brightness, condition) - 1
 
 
 def _overview(batch: Batch) -> tuple[Tensor, Tensor, Tensor | None]:
     return batch["thumbnail"], batch["statistics"], batch.get("cues")
-
-
-def _exposure_error(predicted: Tensor, batch: Batch) -> Tensor:
-    """In stops of coded value, weighted."""
-    return (batch["exposure_weight"] * (predicted / batch["brightness"]).log2().abs()).mean()
-
-
-def _draw_level(config: CompactConfig, rng: np.random.Generator) -> float:
-    """abar, drawn near pure noise for ``noisy_share`` of the examples: there few-step sampling lives."""
-    if rng.random() < config.noisy_share:
-        return float(rng.uniform(0, config.noisy_abar))
-    return float(math.cos(rng.uniform(0, math.pi / 2)) ** 2)
-
-
-def _draw_guess_error(config: CompactConfig, rng: np.random.Generator) -> float | None:
-    """Stops by which the brightness asked for misses the ground truth's: in use it is a guess, too. Held within ±2σ.
-    None where it is no guess.
-    """
-    if rng.random() >= config.guess_share:
-        return None
-    return float(np.clip(rng.normal(0, config.guess_stops), -2 * config.guess_stops, 2 * config.guess_stops))
-
-
-def _aligned(made: Tensor, gain: Tensor, x0: Tensor) -> Tensor:
-    """``made`` times ``gain`` (B,); where the ground truth is at the top, being brighter still is no error."""
-    made = made * gain.view(-1, 1, 1, 1)
-    return torch.where((x0 >= 1) & (gain.view(-1, 1, 1, 1) > 1), made.clamp(max=1), made)
-
-
-def _coarse_error(coarse: Tensor, gain: Tensor, batch: Batch) -> Tensor:
-    """Of a coarse picture, brought back by ``gain``; weighted."""
-    target = batch["thumbnail_x0"]
-    return _clipping_weight(target, batch["clipped_weight"]) * (_aligned(coarse.float(), gain, target) - target)
-
-
-def _decibels(error: Tensor) -> Tensor:
-    """Mean over the batch of how far the PSNR of (B, C, H, W) is below 50 dB, where it ends: 0 for no error."""
-    return 10 * (error.square().mean(dim=(1, 2, 3)) / 1e-5 + 1).log10().mean()
-
-
-def _clipping_weight(x0: Tensor, clipped_weight: Tensor) -> Tensor:
-    """``clipped_weight`` where the target is clipped (>= 250/255 in any channel), 1 elsewhere: (B, 1, H, W)."""
-    clipped = x0.amax(dim=1, keepdim=True) >= 250 / 255
-    return torch.where(clipped, clipped_weight.view(-1, 1, 1, 1), 1.0)

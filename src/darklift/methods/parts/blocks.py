@@ -1,4 +1,4 @@
-"""Small parts that several networks are built from."""
+"""Small building blocks of networks."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["ModulatedBlock", "Padding", "colour_map", "level_features", "resample_box", "zero_"]
+__all__ = ["Border", "ModulatedBlock", "colour_map", "level_features", "resample_box", "zero_"]
 
-Padding: TypeAlias = Literal["zeros", "replicate"]
+Border: TypeAlias = Literal["zeros", "replicate"]
+"""What convolutions see beyond a picture's border: see ``padding_mode`` of :class:`torch.nn.Conv2d`."""
 
 
 def zero_(layer: nn.Module) -> None:
-    """Set all parameters of a layer to zero, so that a residual branch that ends with it starts as nothing."""
+    """Set all parameters of a layer to zero, so that a residual branch that ends in it adds nothing at first."""
     for parameter in layer.parameters():
         nn.init.zeros_(parameter)
 
@@ -23,16 +24,15 @@ def zero_(layer: nn.Module) -> None:
 class ModulatedBlock(nn.Module):
     """Residual block without normalisation: x + conv(relu(conv(x·(1 + scale) + shift))).
 
-    Scale and shift (FiLM; Perez et al. 2018, arXiv 1709.07871) come from one vector a picture. Nothing is pooled or
+    Scale and shift come from a vector, one a picture (FiLM; Perez et al. 2018, arXiv 1709.07871). Nothing is pooled or
     normalised over the input, so a tile gives what the same place of the whole picture gives. Starts as the identity.
-    padding: what the convolutions see beyond the border, see :class:`torch.nn.Conv2d`.
     """
 
-    def __init__(self, channels: int, embedding: int, padding: Padding = "zeros") -> None:
+    def __init__(self, channels: int, embedding: int, border: Border = "zeros") -> None:
         super().__init__()
         self.modulation = nn.Linear(embedding, 2 * channels)
-        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1, padding_mode=padding)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, padding_mode=padding)
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1, padding_mode=border)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, padding_mode=border)
         zero_(self.modulation)
         zero_(self.conv2)
 
@@ -57,9 +57,9 @@ def level_features(abar: Tensor, octaves: int = 6) -> Tensor:
 def resample_box(maps: Tensor, box: Tensor, size: tuple[int, int]) -> Tensor:
     """Bilinear samples of whole-photo maps at the pixels of a piece of the photo.
 
-    maps: (B or 1, C, h, w) over the whole photo. box: (B, 4) the piece as fractions of the photo: top, left, bottom,
-    right (may reach over the border: the edge values go on). size: the piece's (H, W). Returns (B, C, H, W). Two
-    matrix products, so that it runs alike in each backend.
+    maps: (B or 1, C, h, w) over the whole photo. box: (B, 4) the piece in fractions of the photo: top, left, bottom,
+    right. It may reach beyond the border, where the edge's values go on. size: the piece's (H, W). Returns (B, C, H,
+    W). Made of two matrix products, which every backend computes alike.
     """
     rows = _interpolation(box[:, 0], box[:, 2], size[0], maps.shape[2]).to(maps.dtype)
     columns = _interpolation(box[:, 1], box[:, 3], size[1], maps.shape[3]).to(maps.dtype)

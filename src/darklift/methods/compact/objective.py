@@ -1,0 +1,72 @@
+"""What compact's objective is made of: the draws that make an example, and the measures of error.
+
+Legend: ``x0`` the well-lit picture, ``abar`` the noise level; B pictures. All pictures are unit.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from darklift.methods.base import Batch
+
+__all__ = [
+    "aligned",
+    "clipping_weight",
+    "coarse_difference",
+    "decibels",
+    "draw_guess_error",
+    "draw_level",
+    "exposure_error",
+]
+
+
+def draw_level(rng: np.random.Generator, noisy_share: float, noisy_abar: float) -> float:
+    """An example's abar. ``noisy_share`` of all lie below ``noisy_abar``, near pure noise, where sampling in few steps
+    takes place.
+    """
+    if rng.random() < noisy_share:
+        return float(rng.uniform(0, noisy_abar))
+    return float(math.cos(rng.uniform(0, math.pi / 2)) ** 2)
+
+
+def draw_guess_error(rng: np.random.Generator, share: float, stops: float) -> float | None:
+    """How far, in stops, the brightness asked for is from the ground truth's: normal with deviation ``stops``, cut off
+    at twice that, for ``share`` of the examples; None for the others, which are told the truth.
+
+    When darklift is used, the brightness is a guess, so training has to know guesses, too.
+    """
+    if rng.random() >= share:
+        return None
+    return float(np.clip(rng.normal(0, stops), -2 * stops, 2 * stops))
+
+
+def exposure_error(predicted: Tensor, batch: Batch) -> Tensor:
+    """How far the brightness predicted (B,) is off: the weighted mean, in stops of the coded value."""
+    return (batch["exposure_weight"] * (predicted / batch["brightness"]).log2().abs()).mean()
+
+
+def aligned(made: Tensor, gain: Tensor, x0: Tensor) -> Tensor:
+    """``made`` (B, C, H, W) times ``gain`` (B,). Where x0 is white already, being brighter still is no error."""
+    made = made * gain.view(-1, 1, 1, 1)
+    return torch.where((x0 >= 1) & (gain.view(-1, 1, 1, 1) > 1), made.clamp(max=1), made)
+
+
+def coarse_difference(coarse: Tensor, gain: Tensor, batch: Batch) -> Tensor:
+    """A coarse picture, brought back by ``gain`` (B,), less the small ground truth; weighted."""
+    target = batch["thumbnail_x0"]
+    return clipping_weight(target, batch["clipped_weight"]) * (aligned(coarse.float(), gain, target) - target)
+
+
+def decibels(error: Tensor) -> Tensor:
+    """How far the PSNR of an error (B, C, H, W) is below 50 dB, the mean over the batch; 0 for no error."""
+    return 10 * (error.square().mean(dim=(1, 2, 3)) / 1e-5 + 1).log10().mean()
+
+
+def clipping_weight(x0: Tensor, clipped_weight: Tensor) -> Tensor:
+    """``clipped_weight`` (B,) where x0 is clipped (at least 250/255 in any channel), 1 elsewhere: (B, 1, H, W)."""
+    clipped = x0.amax(dim=1, keepdim=True) >= 250 / 255
+    return torch.where(clipped, clipped_weight.view(-1, 1, 1, 1), 1.0)
