@@ -1,3 +1,5 @@
-"""Parts that several methods' networks and objectives are built from."""
+"""What the methods' networks and losses are built from: small ``blocks``, the published methods' ``unet`` and its
+``norm``, and ``losses``.
+"""
 
 __all__: list[str] = []

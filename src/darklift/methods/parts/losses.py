@@ -1,4 +1,4 @@
-"""Differentiable image similarity, made for training speed."""
+"""Losses between pictures, made for fast training."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _WINDOW, _SIGMA, _STRIDE = 11, 1.5, 2
 def ssim(prediction: Tensor, target: Tensor) -> Tensor:
     """Mean structural similarity (Wang et al. 2004) of (B, C, H, W) unit pictures, H, W >= 11, as one number.
 
-    The 11×11 Gaussian window is applied as two matrix products, at every second place in both directions: the mean over
-    places changes little and the cost falls fourfold. Raises ValueError for smaller pictures.
+    The 11×11 Gaussian window is two matrix products, at every second place in both directions: the mean changes little,
+    and the work is a quarter. Raises ValueError for smaller pictures.
     """
     if min(prediction.shape[2:]) < _WINDOW:
         raise ValueError(f"SSIM needs sides of {_WINDOW} pixels or more, got {tuple(prediction.shape)}")

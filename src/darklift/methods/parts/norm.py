@@ -12,14 +12,16 @@ from torch.autograd.function import once_differentiable
 __all__ = ["GroupNorm"]
 
 _CHUNK = 2**19
-"""Numbers whose gradient is worked out at once: their intermediate results stay in the processor's cache."""
+"""How many numbers are worked on at once, so that intermediate results stay in the processor's cache."""
 
 
 class GroupNorm(nn.GroupNorm):
     """Group normalisation (Wu & He 2018, arXiv 1803.08494). x (B, C, H, W) -> the same shape.
 
-    The gradient of torch 2.13 is slow where channels come last, in bf16 above all: it takes six times as long as the
-    one here, which has no second derivative.
+    On a CPU, where channels come last as in training, this has a gradient of its own: torch's is slow there in bf16.
+    With torch 2.13 on 1 and 2 cores, a whole training step in bf16 takes 2.0 to 2.4 times as long with torch's own for
+    gsad_tiny, and 1.2 to 1.3 times as long for lldiffusion_tiny (8 crops of 96 pixels, medians of 9 paired runs); in
+    fp32 both take the same time. It has no second derivative.
     """
 
     def forward(self, x: Tensor) -> Tensor:

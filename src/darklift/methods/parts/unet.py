@@ -1,4 +1,4 @@
-"""The U-Net that the published methods are built on: DDPM's (Ho et al. 2020), with their differences as settings.
+"""The U-Net of the published methods: that of DDPM (Ho et al. 2020), with the methods' differences as settings.
 
 Shapes: B pictures, H and W multiples of 2 to the power of the number of down-samplings; level 0 is full resolution.
 """
@@ -20,8 +20,8 @@ __all__ = ["ChannelAttention", "ResidualBlock", "SelfAttention", "UNet", "UNetCo
 
 
 _WORKING_COPIES = 5.0
-"""How often a block's input is held at its peak, beside the skips: itself, normed, activated, convolved; with a margin.
-Measured on GSAD: 45 bytes for each pixel and each channel of the first level, for which this makes 57 of it.
+"""How many copies of a block's input are in memory at its peak, beside the skips: itself, normed, activated, convolved,
+and a margin. Measured on GSAD: 45 bytes for each pixel and each channel of the first level, where this makes it 57.
 """
 
 
@@ -30,12 +30,12 @@ class UNetConfig:
     """channels_in: of the input. width: channels of the first level. multipliers: of the width, one a level.
 
     blocks: residual blocks a level on the way down, one more on the way up. attention_level: the level whose blocks
-    are followed by self-attention; the middle always has it. embedding: channels of the vector that every block gets
-    (a noise level or a step; 0: none); middle_embedded: whether the middle's two blocks get it, too. groups, norm_eps:
-    of every GroupNorm. attention_bias: of the 1×1 convolution to queries, keys and values. padded_corner: before a
-    strided convolution, pad with zeros right and below only, not all around. fused: channels of the features that are
-    joined in on the way up: at the start of each level but the deepest, then one after the last block.
-    channel_attention: whether those joined at a level's start pass through :class:`ChannelAttention`.
+    are followed by self-attention; the middle always has it. embedding: channels of the vector that every block gets,
+    of a noise level or a step, 0 for none; middle_embedded: whether the middle's two blocks get it, too. groups,
+    norm_eps: of every GroupNorm. attention_bias: whether the 1×1 convolution to queries, keys and values has one.
+    padded_corner: whether strided convolutions are padded only on the right and below, not all around. fused: channels
+    of the features that are concatenated on the way up, one at the start of each level but the deepest, then one after
+    the last block. channel_attention: whether the levels' pass through :class:`ChannelAttention` after that.
     """
 
     channels_in: int
@@ -55,7 +55,7 @@ class UNetConfig:
 
 
 class ResidualBlock(nn.Module):
-    """Residual block, with or without a vector added between its convolutions and self-attention after it."""
+    """Residual block; a vector may be added between its convolutions, and self-attention may follow."""
 
     def __init__(self, channels_in: int, channels: int, config: UNetConfig, *, embedded: bool, attention: bool) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ class ResidualBlock(nn.Module):
 
 
 class SelfAttention(nn.Module):
-    """Self-attention over all places, one head, residual; never builds the matrix of all pairs."""
+    """Self-attention over all places, one head, residual. Never holds the matrix of all pairs."""
 
     def __init__(self, channels: int, config: UNetConfig) -> None:
         super().__init__()
@@ -88,7 +88,7 @@ class SelfAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         b, c, h, w = x.shape
-        # contiguous: fused kernels want each token's channels side by side, and are passed over in silence otherwise
+        # contiguous: fused kernels need a token's channels side by side, or torch silently does without them
         tokens = self.qkv(self.norm(x)).flatten(2).transpose(1, 2).contiguous()
         q, k, v = tokens.reshape(b, 1, h * w, 3, c).unbind(dim=3)
         mixed = F.scaled_dot_product_attention(q, k, v)[:, 0].transpose(1, 2).reshape(b, c, h, w)
@@ -97,7 +97,7 @@ class SelfAttention(nn.Module):
 
 
 class ChannelAttention(nn.Module):
-    """Each channel times a factor in (0, 1) that is computed from all channels' means (Hu et al. 2018)."""
+    """Scales each channel by a factor in (0, 1), computed from the means of all channels (Hu et al. 2018)."""
 
     def __init__(self, channels: int, reduction: int = 16) -> None:
         super().__init__()
@@ -111,14 +111,14 @@ class ChannelAttention(nn.Module):
 
 
 class UNet(nn.Module):
-    """From a picture to its last feature map; the networks built on it add an embedding and heads."""
+    """From a picture to its last feature map. The networks built on it add an embedding and heads."""
 
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()
         self.config = config
         width, last = config.width, len(config.multipliers) - 1
         widths = [width * multiplier for multiplier in config.multipliers]
-        # A group of one channel at a single place has nothing to be normalised by: such nets get two places at least.
+        # A group of one channel at a single place cannot be normalised: such nets get at least two places.
         self.size_multiple = 2 ** (last + (min(widths[-2:]) == config.groups))
         at_levels, at_end = config.fused[:last], config.fused[last:]
 
@@ -161,8 +161,8 @@ class UNet(nn.Module):
 
     @property
     def memory(self) -> tuple[float, float]:
-        """Bytes that a step needs at its peak for each pixel, and for each pair of pixels where attention is not
-        fused: three matrices of float32 at the attention's resolution.
+        """Bytes that a step needs at its peak: for each pixel, and for each pair of pixels where attention is not fused
+        (three float32 matrices at the attention's resolution).
         """
         return 4 * self._floats_per_pixel, 3 * 4 / 4 ** (2 * self.config.attention_level)
 
@@ -172,8 +172,8 @@ class UNet(nn.Module):
         return nn.Sequential(norm, nn.SiLU(), nn.Conv2d(self.channels_out, 3, 3, padding=1))
 
     def last_features(self, x: Tensor, level: Tensor | None = None, fused: Sequence[Tensor] = ()) -> Tensor:
-        """x (B, channels_in, H, W); level (B, embedding); fused: as the config's, each of the resolution where it is
-        joined in. Returns (B, channels_out, H, W).
+        """x (B, channels_in, H, W); level (B, embedding); fused: the features, each at the resolution of the place
+        where it is concatenated. Returns (B, channels_out, H, W).
         """
         x = self.stem(x)
         skips = [x]
