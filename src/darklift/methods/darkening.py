@@ -1,4 +1,4 @@
-"""A good photo as dark as another one is, by a method that learnt to darken (LLDiffusion's DGNET)."""
+"""Darkening a good photo the way another one is dark, by a method that has learnt it (LLDiffusion's DGNET)."""
 
 from __future__ import annotations
 
@@ -12,43 +12,45 @@ from torch import Tensor
 from darklift.data.shots import noise_level
 from darklift.diffusion import random_generator
 from darklift.errors import ModelError, UsageError
-from darklift.image import FloatArray, Picture, pad_to_multiple
+from darklift.image import FloatArray, Picture, pad_to_multiple, to_planes
 from darklift.methods.base import Method
 from darklift.runtime.memory import free_memory, require_memory
 
 __all__ = ["Darkens", "darken_like"]
 
+_MOST_NOISE = 100.0
+
 
 @runtime_checkable
 class Darkens(Protocol):
-    """A method that darkens well-lit pictures."""
+    """A method that can darken well-lit pictures."""
 
     def darken(self, good_unit: Tensor, low_unit: Tensor) -> Tensor:
-        """The good picture as dark as the low-light one: (B, 3, H, W) unit, sides multiples of the footprint's, both of
-        one size. Raises ModelError where this model has no network for it.
+        """The good picture, made as dark as the dark one: (B, 3, H, W) unit, all of one size, with sides that are
+        multiples of the footprint's. Raises ModelError where this model has no network for it.
         """
         ...
 
 
 def darken_like(method: Method, photo: Picture, like: Picture, *, seed: int = 0, noise: float = 1.0) -> Picture:
-    """The photo as dark as ``like`` is, and as noisy, by the DGNET of LLDiffusion (arXiv 2307.14659).
+    """The photo made as dark and as noisy as ``like``, by the DGNET of LLDiffusion (arXiv 2307.14659).
 
-    DGNET takes its word for the darkness of each place from the same place of ``like``, which is brought to the photo's
-    size; so pictures of alike composition do best. It was taught by an L1 term, to which noise is nothing to be learnt,
-    and makes none: Gaussian noise as strong as that of ``like``
-    (:func:`~darklift.data.shots.noise_level`), times ``noise``, is drawn from ``seed``. Alpha and metadata stay. Raises
-    ModelError for a method that does not darken, ImageError where there is too little memory, UsageError for a
-    ``noise`` that is not from 0 to 100.
+    ``like`` is resized to the photo, and DGNET looks at the same place in both, so it works best with pictures of a
+    similar composition. DGNET learnt by an L1 loss, which teaches no noise, so Gaussian noise as strong as that of
+    ``like`` (:func:`~darklift.data.shots.noise_level`) is added, times ``noise`` (0 to 100), drawn from ``seed``. Alpha
+    and metadata stay the photo's.
+
+    Raises ModelError for a method that cannot darken, ImageError where there is too little memory, UsageError for
+    ``noise`` out of its range.
     """
-    if not 0 <= noise <= 100:
-        raise UsageError(f"noise is {noise!r}, expected 0 (none) to 100, 1 being as noisy as the dark picture")
+    if not 0 <= noise <= _MOST_NOISE:
+        raise UsageError(f"noise is {noise!r}, expected 0 (none) to {_MOST_NOISE:g}; 1 is as noisy as the dark picture")
     if not isinstance(method, Darkens):
-        raise ModelError(f"a model of {method.name} cannot darken: pass a checkpoint of a method that can")
+        raise ModelError(f"a model of {method.name} cannot darken: pass an LLDiffusion checkpoint that has DGNET")
     height, width = photo.size
-    planes = [photo.pixels.transpose(2, 0, 1), _resized(like.pixels, (height, width))]
-    multiple = method.footprint.size_multiple
     good, low = (
-        torch.from_numpy(np.ascontiguousarray(pad_to_multiple(p, multiple)[0], dtype=np.float32))[None] for p in planes
+        torch.from_numpy(pad_to_multiple(planes, method.footprint.size_multiple)[0])
+        for planes in (to_planes(photo.pixels), to_planes(_resized(like.pixels, (height, width))))
     )
     needed = method.footprint.bytes_per_pixel * good[0, 0].numel()
     require_memory(needed, free_memory(), f"{width}x{height} pixels take", "make the photo smaller")
@@ -60,7 +62,8 @@ def darken_like(method: Method, photo: Picture, like: Picture, *, seed: int = 0,
 
 
 def _resized(pixels: FloatArray, size: tuple[int, int]) -> FloatArray:
-    """(h, w, 3) -> (3, H, W), each pixel the mean of what it covers."""
+    """(h, w, 3) -> (H, W, 3), each pixel the mean of what it covers."""
     height, width = size
     channels = [Image.fromarray(np.ascontiguousarray(pixels[:, :, channel])) for channel in range(3)]
-    return np.stack([np.asarray(channel.resize((width, height), Image.Resampling.BOX)) for channel in channels])
+    resized = [np.asarray(channel.resize((width, height), Image.Resampling.BOX)) for channel in channels]
+    return np.stack(resized, axis=2)
