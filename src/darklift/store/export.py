@@ -1,4 +1,4 @@
-"""Checkpoints to ONNX: a folder with one graph each for exposure, condition and step, and the model's card."""
+"""Checkpoints to ONNX: a folder with the method's graphs, a file each, and the model's card."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import os
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -22,8 +23,8 @@ from onnx import helper, numpy_helper
 from darklift.errors import ModelError, UsageError
 from darklift.files import write_atomically
 from darklift.methods import Graph, Method
-from darklift.runtime import ModelCard
 from darklift.runtime.onnx import CARD_FILE
+from darklift.store.card import card_of
 from darklift.store.checkpoint import load_checkpoint
 from darklift.store.exported import BYTES, HALF, STEP, TRANSPOSED
 
@@ -32,7 +33,7 @@ __all__ = ["Storage", "export_method", "export_model"]
 Storage = Literal["fp32", "fp16", "int8"]
 _OPSET = 18
 _SMALL = 64
-"""Tensors with fewer numbers stay float32: shapes, scales and tables."""
+"""Smaller tensors (shapes, scales, tables) stay float32."""
 
 
 def export_model(
@@ -55,14 +56,15 @@ def export_method(
     storage: Storage = "fp32",
     overwrite: bool = False,
 ) -> Path:
-    """Write ``exposure.onnx``, ``condition.onnx``, ``step.onnx`` (those that the method has) and ``model.json``.
+    """Write each of the method's graphs (``step.onnx``, …) and the card, ``model.json``, to a new folder.
 
-    Batch, height and width are free. storage: how weights are stored; they are computed with in float32 all the same.
-    fp16 halves the files. int8 halves them again: each output channel of a convolution or matrix as whole numbers of a
-    step of its own, the rest as in fp16; measured for compact in one step only, more steps add the errors up.
+    Batch, height and width stay free. storage: how the weights are stored; the arithmetic is in float32 all the same.
+    fp16 halves the files. int8 halves them again: each output channel of a convolution or matrix is whole numbers times
+    a step of its own, and the rest is as in fp16. (int8 was measured for compact with one sampling step only; the
+    errors of more steps add up.)
 
-    The folder appears at once or not at all. Raises UsageError where it exists already and ``overwrite`` is not set, or
-    where it holds anything else than an exported model, ModelError for weights that are not finite.
+    The folder appears whole or not at all. Raises UsageError where it exists already and ``overwrite`` is not set, or
+    where it holds anything but an exported model; ModelError for weights that are not finite.
     """
     if storage not in get_args(Storage):
         raise UsageError(f"unknown storage {storage!r}: choose {' or '.join(get_args(Storage))}")
@@ -79,16 +81,7 @@ def export_method(
             data = _export_graph(graph, storage)
             write_atomically(temporary / f"{graph_name}.onnx", data)
             files[f"{graph_name}.onnx"] = hashlib.sha256(data).hexdigest()
-        card = ModelCard(
-            name=name,
-            method=method.name,
-            footprint=method.footprint,
-            presets=method.presets,
-            deblocks=method.deblocks,
-            info={**info, "storage": storage},
-            files=files,
-            config=method.config.model_dump(mode="json"),
-        )
+        card = replace(card_of(method, name, {**info, "storage": storage}), files=files)
         write_atomically(temporary / CARD_FILE, card.to_json().encode())
         _put_in_place(temporary, folder)
     except OSError as error:
@@ -104,7 +97,7 @@ def _beside(folder: Path, ending: str) -> Path:
 
 
 def _put_in_place(made: Path, folder: Path) -> None:
-    """Rename, with an earlier model kept until the new one stands there."""
+    """Rename; an earlier model is kept until the new one is there."""
     if not folder.exists():
         made.replace(folder)
         return
@@ -118,15 +111,15 @@ def _put_in_place(made: Path, folder: Path) -> None:
 
 
 def _check_free(folder: Path, overwrite: bool) -> None:
-    """Overwriting takes the whole folder away, so only what an export wrote (or nothing) may be in it."""
+    """Overwriting removes the whole folder, so there may be nothing in it but what an export wrote."""
     if not folder.exists():
         return
     if not overwrite:
         raise UsageError(f"{folder} exists already: choose another folder, or allow it to be overwritten")
-    foreign = [folder] if not folder.is_dir() else [p for p in folder.iterdir() if not _is_ours(p)]
-    if foreign:
+    others = [folder] if not folder.is_dir() else [p for p in folder.iterdir() if not _is_ours(p)]
+    if others:
         raise UsageError(
-            f"{folder} cannot be overwritten, it is no exported model ({foreign[0].name} is in the way): choose "
+            f"{folder} cannot be overwritten: {others[0].name} is not of an exported model, and would be lost. Choose "
             "another folder"
         )
 
@@ -164,7 +157,7 @@ def _export_graph(graph: Graph, storage: Storage) -> bytes:
 
 
 def _free_shapes(graph: Graph) -> tuple[Any, ...]:
-    """The free axes of every input, those that go into a ``*parameter``, if any do, as one tuple at the end."""
+    """The free axes of every input. Those that go into a ``*parameter`` stand in one tuple at the end."""
     axes = tuple(_free_axes(graph, name) for name in graph.inputs)
     kinds = [parameter.kind for parameter in inspect.signature(graph.module.forward).parameters.values()]
     named = len(kinds) - 1
@@ -174,14 +167,14 @@ def _free_shapes(graph: Graph) -> tuple[Any, ...]:
 
 
 def _free_axes(graph: Graph, name: str) -> dict[int, Any] | None:
-    """Batch of a piece, and height and width of spatial inputs, shared between inputs by their names."""
+    """The batch of a piece, and the height and width of spatial inputs."""
     if name in graph.spatial:
         return {0: "batch", 2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
     return {0: "batch"} if name == "box" else None
 
 
 def _name_folded(model: onnx.ModelProto, module: torch.nn.Module) -> None:
-    """Weights that the exporter turned over get their names back, with the ending that says so: nothing is lost, and
+    """Give weights that the exporter transposed their names back, with an ending that says so, by which
     :func:`darklift.store.exported.exported_weights` finds them.
     """
     named = {tensor.name for tensor in model.graph.initializer}
@@ -204,7 +197,7 @@ def _rename(model: onnx.ModelProto, before: str, after: str) -> None:
 
 
 def _store_in_half(model: onnx.ModelProto) -> None:
-    """Float32 weights become float16 with a cast behind them, which ONNX Runtime folds away when it loads the model."""
+    """Make float32 weights float16, with a cast after them that ONNX Runtime does once, when it loads the model."""
     for tensor in _large_weights(model):
         name, values = tensor.name, numpy_helper.to_array(tensor)
         if np.abs(values).max() > np.finfo(np.float16).max:
@@ -214,9 +207,9 @@ def _store_in_half(model: onnx.ModelProto) -> None:
 
 
 def _store_in_bytes(model: onnx.ModelProto) -> None:
-    """Float32 matrices and kernels become int8 times a step for each output channel; both are folded away, too.
+    """Make float32 matrices and kernels int8, times a step for each output channel; this, too, is done once at loading.
 
-    Not as a quantised operator: that would round what flows through the network as well.
+    Not as a quantised operator, which would also round what flows through the network.
     """
     for tensor in _large_weights(model):
         name, values = tensor.name, numpy_helper.to_array(tensor)
@@ -244,7 +237,7 @@ def _large_weights(model: onnx.ModelProto) -> list[onnx.TensorProto]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporter talks of what does not concern the person who exports."""
+    """Without the exporter's messages, which do not concern the person who exports."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""Methods and checkpoints on torch: the same graphs that are exported to ONNX, run as modules."""
+"""Methods and checkpoints on torch: the same graphs that are exported to ONNX, run as torch modules."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ import torch
 from darklift.errors import ModelError, UsageError
 from darklift.image import FloatArray
 from darklift.methods import Graph, Method
-from darklift.runtime import Model, ModelCard
+from darklift.runtime import Model
 from darklift.runtime.threads import thread_count
+from darklift.store.card import card_of
 from darklift.store.checkpoint import load_checkpoint
 
 __all__ = ["load_torch_model", "torch_model"]
@@ -23,7 +24,7 @@ _DTYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def load_torch_model(path: Path, device: str = "auto", precision: str = "auto", threads: int | None = None) -> Model:
-    """The checkpoint in ``path`` (.safetensors). Raises ModelError, UsageError."""
+    """Open the checkpoint ``path`` (.safetensors); see :func:`torch_model`. Raises ModelError, UsageError."""
     checkpoint = load_checkpoint(path)
     checkpoint.method.net.eval()
     return torch_model(checkpoint.method, {"model": str(path), **checkpoint.info}, device, precision, threads)
@@ -36,11 +37,12 @@ def torch_model(
     precision: str = "auto",
     threads: int | None = None,
 ) -> Model:
-    """A method in memory as a model. device: auto, or as torch names them.
+    """A model out of a method in memory.
 
-    precision: fp32, bf16, fp16, or auto: bf16 on a GPU that computes in it, if the network predicts noise (one that
-    predicts the picture itself would round it to bf16's 8 bits); else fp32, so that on CPUs a checkpoint gives the
-    picture that its export gives. threads: of the CPU, while this model runs; None leaves torch's own setting.
+    device: auto, or a name that torch knows. precision: fp32, bf16, fp16, or auto, which is bf16 on a GPU that has it,
+    for networks that predict noise (one that predicts the picture would round it to bf16's 8 bits), and fp32 otherwise,
+    so that on a CPU a checkpoint makes the same picture as its export. threads: of the CPU, while this model runs; None
+    leaves torch's setting. info: goes into the card. Raises UsageError for a device or precision that there is not.
     """
     if precision not in ("auto", *_DTYPES):
         raise UsageError(f"unknown precision {precision!r}: choose auto, {', '.join(_DTYPES)}")
@@ -53,15 +55,10 @@ def torch_model(
         predicts_noise = all(preset.predicts == "eps" for preset in method.presets.values())
         has_bf16 = where.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
         precision = "bf16" if predicts_noise and has_bf16 else "fp32"
-    card = ModelCard(
-        name=str(info.get("model", method.name)),
-        method=method.name,
-        # torch's fused attention needs nothing for pairs of pixels
-        footprint=replace(method.footprint, bytes_per_pixel_pair=0.0),
-        presets=method.presets,
+    card = replace(
+        card_of(method, str(info.get("model", method.name)), info),
+        footprint=replace(method.footprint, bytes_per_pixel_pair=0.0),  # torch's attention is fused
         backend="torch" if precision == "fp32" else f"torch {precision}",
-        deblocks=method.deblocks,
-        info=info,
     )
     count = None if threads is None else thread_count(threads)
     graphs = {name: _TorchGraph(g, where, _DTYPES[precision], count) for name, g in method.graphs().items()}
@@ -103,7 +100,7 @@ class _TorchGraph:
 
 @contextlib.contextmanager
 def _threads(count: int | None) -> Iterator[None]:
-    """torch knows one number for the whole process: it is another one only while this model runs."""
+    """Set torch's number of threads while this model runs: there is only one for the whole process."""
     if count is None:
         yield
         return
