@@ -50,6 +50,9 @@ NEVER_REACHED = {
     "runtime": ("torch", "darklift.methods"),
     "pipeline": ("torch", "darklift.methods"),
 }
+# The rooms that may know which methods there are; elsewhere, only a model's name may be the same as a method's.
+METHOD_ROOMS = ("methods", "store")
+MODEL_NAMES = ("compact",)
 # These, and so all that they import, must work where only the core is installed.
 LIGHT_MODULES = (
     "darklift",
@@ -202,6 +205,35 @@ def reached(name: str, modules: dict[str, Module]) -> dict[str, str]:
     return chains
 
 
+def named_methods(module: Module) -> list[str]:
+    """Where a method is imported, called or compared with by its name; docstrings and help texts may tell of it."""
+    if within(module.name, METHOD_ROOMS):
+        return []
+    found = [
+        f"{module}:{each.line}: imports {each.target}"
+        for each in module.imports
+        if within(ours(each.target) or "", [f"methods.{method}" for method in METHODS])
+    ]
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if node.value.lower() in METHODS and node.value not in MODEL_NAMES:
+                found.append(f"{module}:{node.lineno}: the string {node.value!r}")
+        elif (name := identifier(node)) and any(word in name.lower() for word in set(METHODS) - set(MODEL_NAMES)):
+            found.append(f"{module}:{getattr(node, 'lineno', '?')}: the name {name}")
+    return found
+
+
+def identifier(node: ast.AST) -> str | None:
+    """What a node of the tree calls something by, or None."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.alias):
+        return node.name
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.arg if isinstance(node, ast.arg | ast.keyword) else None
+
+
 def listed_names(tree: ast.Module) -> list[str] | None:
     """What ``__all__`` holds, or None where a module has none (it must be written out, not computed)."""
     for node in tree.body:
@@ -213,6 +245,9 @@ def listed_names(tree: ast.Module) -> list[str] | None:
 
 
 MODULES = read_modules()
+METHODS = sorted(
+    {name.split(".")[1] for name in MODULES if name.startswith("methods.") and f"{name}.method" in MODULES}
+)
 each_module = pytest.mark.parametrize("module", MODULES.values(), ids=str)
 
 
@@ -232,6 +267,11 @@ def test_what_must_never_be_reached_is_not(place: str) -> None:
     assert names, f"darklift.{place} is gone: correct NEVER_REACHED"
     chains = {full: chain for name in names for full, chain in reached(name, MODULES).items()}
     assert [chain for full, chain in chains.items() if within(full, NEVER_REACHED[place])] == []
+
+
+@each_module
+def test_only_methods_and_store_know_a_method_by_name(module: Module) -> None:
+    assert named_methods(module) == []
 
 
 @each_module
@@ -327,6 +367,23 @@ def test_a_forbidden_arrow_is_seen(name: str, source: str) -> None:
 )
 def test_a_permitted_arrow_is_let_pass(name: str, source: str) -> None:
     assert forbidden_arrows(imagined(name, source)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "count"),
+    [
+        ("cli.some", "def f():\n    from darklift.methods.gsad import Gsad", 2),
+        ("cli.some", "from darklift.methods.compact import net", 1),
+        ("train.some", "if method == 'lldiffusion':\n    pass", 1),
+        ("cli.some", "class Choice:\n    GSAD = 1", 1),
+        ("cli.some", "convert_lldiffusion(1)", 1),
+        ("weights", "name = 'compact'", 0),
+        ("cli.some", '"""GSAD."""\nhelp = "For GSAD: how it is sampled."', 0),
+        ("store.some", "from darklift.methods.gsad import Gsad", 0),
+    ],
+)
+def test_a_method_s_name_is_seen_outside_its_rooms(name: str, source: str, count: int) -> None:
+    assert len(named_methods(imagined(name, source))) == count
 
 
 def test_an_unknown_room_is_sent_to_the_table() -> None:

@@ -12,7 +12,7 @@ from darklift.diffusion import sample
 from darklift.errors import ModelError, UsageError
 from darklift.methods.gsad import Gsad
 from darklift.store.checkpoint import load_checkpoint
-from darklift.store.foreign import convert_gsad
+from darklift.store.convert import convert
 from parity import PARITY, largest_difference, needs_parity, noise, picture, reference, weight
 
 pytestmark = needs_parity
@@ -34,7 +34,7 @@ def released_weight(key: str, shape: list[int]) -> torch.Tensor:
 @pytest.fixture(scope="module")
 def converted(released: Path) -> Path:
     target = released.with_name("gsad-lolv1.safetensors")
-    convert_gsad(released, target)
+    convert(released, target)
     return target
 
 
@@ -129,7 +129,7 @@ def test_a_file_that_does_not_fit_is_refused_with_what_does_not(released: Path, 
     torch.save(content, path)
     named = "extra.weight" if change == "surplus" else "middle.0.attention.out.bias|mid.0.attn.out.bias"
     with pytest.raises(ModelError, match=named):
-        convert_gsad(path, tmp_path / "out.safetensors")
+        convert(path, tmp_path / "out.safetensors")
     assert not (tmp_path / "out.safetensors").exists()
 
 
@@ -137,14 +137,14 @@ def test_a_truncated_file_is_refused(released: Path, tmp_path: Path) -> None:
     path = tmp_path / "cut.pth"
     path.write_bytes(released.read_bytes()[:100_000])
     with pytest.raises(ModelError, match=r"cut\.pth"):
-        convert_gsad(path, tmp_path / "out.safetensors")
+        convert(path, tmp_path / "out.safetensors")
 
 
 def test_nothing_in_a_file_is_executed(tmp_path: Path) -> None:
     path = tmp_path / "bad.pth"
     torch.save({"a": _Bomb(tmp_path / "executed")}, path)
     with pytest.raises(ModelError, match=r"bad\.pth"):
-        convert_gsad(path, tmp_path / "out.safetensors")
+        convert(path, tmp_path / "out.safetensors")
     assert not (tmp_path / "executed").exists()
 
 
@@ -158,6 +158,6 @@ class _Bomb:
 
 def test_unknown_presets_and_existing_targets_are_refused(released: Path, converted: Path) -> None:
     with pytest.raises(UsageError, match="lolv2-real"):
-        convert_gsad(released, released.with_name("b.safetensors"), preset="lol")
+        convert(released, released.with_name("b.safetensors"), preset="lol")
     with pytest.raises(UsageError, match="exists"):
-        convert_gsad(released, converted)
+        convert(released, converted)

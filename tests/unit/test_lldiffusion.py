@@ -171,7 +171,7 @@ def test_the_ladder_is_the_published_one_and_any_number_of_steps_will_do() -> No
         ({"dgnet_width": 3}, "multiples of groups"),
         ({"feature_widths": (8, 6)}, "multiples of groups"),
         ({"feature_widths": ()}, "expected 1 to 3 feature_widths"),
-        ({"feature_widths": (8, 8, 8, 8)}, "got 4; degradation = false"),
+        ({"feature_widths": (8, 8, 8, 8)}, "got 4; .*degradation = false"),
         ({"train_steps": 1}, "take more steps"),
         ({"fusion": "sum"}, "'attention' or 'concat'"),
     ],

@@ -10,16 +10,8 @@ import typer
 
 from darklift.cli._console import say
 from darklift.cli._options import OverwriteOption
-from darklift.errors import UsageError
 
 __all__ = ["convert"]
-
-
-class Release(StrEnum):
-    """Whose checkpoint it is."""
-
-    GSAD = "gsad"
-    LLDIFFUSION = "lldiffusion"
 
 
 class ReleasedWeights(StrEnum):
@@ -30,8 +22,9 @@ class ReleasedWeights(StrEnum):
 
 
 def convert(
-    release: Annotated[Release, typer.Argument(help="The method that the file was released for.")],
-    source: Annotated[Path, typer.Argument(metavar="FILE", help="The released file, such as lolv1_gen.pth.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A checkpoint that the method's authors released, such as best.pth.")
+    ],
     output: Annotated[
         Path | None,
         typer.Option(
@@ -41,49 +34,42 @@ def convert(
     preset: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="gsad: how it is sampled: lolv1 (default), lolv2-real, lolv2-synthetic or unpaired."
+            metavar="NAME",
+            help="For GSAD: the data set whose way of sampling goes with the file: lolv1 (default), lolv2-real, "
+            "lolv2-synthetic or unpaired.",
         ),
     ] = None,
     weights: Annotated[
-        ReleasedWeights | None,
+        ReleasedWeights,
         typer.Option(
-            help="lldiffusion: raw (default; the published numbers were measured with these) or ema (averaged, which "
-            "the release keeps and never loads)."
+            help="For files that hold both (LLDiffusion's): raw, with which the published numbers were measured, or "
+            "ema, their average over the training.",
         ),
-    ] = None,
+    ] = ReleasedWeights.RAW,
     keep_dgnet: Annotated[
         bool | None,
         typer.Option(
             "--keep-dgnet/--no-dgnet",
-            help="lldiffusion: keep (default) the network that only training and darkening want, or leave it out.",
+            help="For LLDiffusion: keep the network that only training and darkening need, or leave it out.",
+            show_default="keep it",
         ),
     ] = None,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Convert a published method's released checkpoint (needs the torch extra). Nothing in the file is executed.
+    """Convert a checkpoint that the authors of GSAD or LLDiffusion released, so that darklift can use it.
+
+    Which of the two it is, the file tells by itself. Nothing in it is executed. Needs the torch extra.
 
     \b
     Examples:
-      darklift convert gsad lolv1_gen.pth -o gsad-lolv1.safetensors
-      darklift convert lldiffusion best.pth -o lldiffusion-lol.safetensors --no-dgnet
+      darklift convert lolv1_gen.pth -o gsad-lolv1.safetensors
+      darklift convert best.pth -o lldiffusion-lol.safetensors --no-dgnet
       darklift enhance night.jpg --model gsad-lolv1.safetensors
     """
-    foreign = (
-        {"--preset": preset} if release is Release.LLDIFFUSION else {"--weights": weights, "--keep-dgnet": keep_dgnet}
-    )
-    if given := [name for name, value in foreign.items() if value is not None]:
-        raise UsageError(f"{given[0]} is not for {release} checkpoints: leave it away")
-    from darklift.store.foreign import convert_gsad, convert_lldiffusion
+    from darklift.store.convert import convert as convert_file
 
-    output = output or source.with_suffix(".safetensors")
-    if release is Release.GSAD:
-        convert_gsad(source, output, preset=preset or "lolv1", overwrite=overwrite)
-    else:
-        convert_lldiffusion(
-            source,
-            output,
-            weights=(weights or ReleasedWeights.RAW).value,
-            keep_dgnet=keep_dgnet is not False,
-            overwrite=overwrite,
-        )
-    say(f"converted: {output}")
+    target = output or source.with_suffix(".safetensors")
+    title = convert_file(
+        source, target, preset=preset, weights=weights.value, keep_dgnet=keep_dgnet, overwrite=overwrite
+    )
+    say(f"{source} is a checkpoint of {title}; converted: {target}")

@@ -1,3 +1,5 @@
-"""Models on disk and in memory: opening them, our checkpoints, exported models, and released files of others."""
+"""Models on disk: opening them (``load``), our checkpoints, exports and the way back from them, and converting the
+published methods' released files.
+"""
 
 __all__: list[str] = []

@@ -1,6 +1,4 @@
-"""Our checkpoints: one safetensors file with the weights, and in its metadata all that is needed to build the network
-again.
-"""
+"""Our checkpoints: a safetensors file whose metadata says how to build the network that the weights belong to."""
 
 from __future__ import annotations
 
@@ -27,21 +25,25 @@ FORMAT = "darklift-checkpoint-1"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A method with its weights loaded, and what the file says of how they came about (``info``, plain values)."""
+    """A method with its weights loaded."""
 
     method: Method
     info: Mapping[str, Any]
+    """Where the weights come from (step, recipe, …), as plain values."""
 
 
 def save_checkpoint(path: Path, method: Method, weights: Mapping[str, Tensor], info: Mapping[str, Any]) -> None:
-    """Write ``weights`` (of ``method.net``) with the method's name and config. ``info``: step, EMA or not, recipe, …"""
+    """Write ``weights``, a state dict of ``method.net``, with the method's name, its config and ``info``.
+
+    Raises OSError.
+    """
     description = {"method": method.name, "config": method.config.model_dump(mode="json"), "info": dict(info)}
     tensors = {name: tensor.detach().contiguous().cpu() for name, tensor in weights.items()}
     write_atomically(path, save(tensors, {"format": FORMAT, "darklift": json.dumps(description)}))
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Build the method that the file describes and load its weights. Raises ModelError for any other file."""
+    """Build the method that the file describes, and load its weights. Raises ModelError for any other file."""
     try:
         with safe_open(str(path), framework="pt") as file:
             metadata = file.metadata() or {}
@@ -51,12 +53,12 @@ def load_checkpoint(path: Path) -> Checkpoint:
             f"cannot read {path} as a safetensors checkpoint ({error}): pass a file that darklift wrote"
         ) from error
     if metadata.get("format") != FORMAT:
-        raise ModelError(f"{path} is a safetensors file but not a darklift checkpoint: pass one from a run folder")
+        raise ModelError(f"{path} is a safetensors file, but not a checkpoint of darklift: pass one from a run folder")
     try:
         description = json.loads(metadata["darklift"])
         name, config, info = description["method"], description["config"], description["info"]
         if not (isinstance(name, str) and isinstance(config, dict) and isinstance(info, dict)):
-            raise TypeError("its method, config or info is of another kind")
+            raise TypeError("its method, config or info is of the wrong type")
     except (KeyError, TypeError, json.JSONDecodeError) as error:
         raise ModelError(f"{path} does not say what it holds ({error!r}): pass one from a run folder") from error
     method = build_method(name, config)
@@ -65,7 +67,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 
 def build_method(name: str, config: Mapping[str, Any]) -> Method:
-    """The method called ``name`` with this config, freshly initialised."""
+    """The method called ``name`` with this config and fresh weights. Raises ModelError for what there is not."""
     if name not in METHODS:
         raise ModelError(f"unknown method {name!r}: this version of darklift has {', '.join(METHODS)}")
     method_type = METHODS[name]
@@ -82,7 +84,10 @@ def build_method(name: str, config: Mapping[str, Any]) -> Method:
 
 
 def load_weights(method: Method, weights: Mapping[str, Tensor], source: str) -> None:
-    """Load exactly these weights; missing, surplus or misshapen tensors are a ModelError that names some of them."""
+    """Load just these weights, which are from ``source``.
+
+    Raises ModelError, which names some of the tensors that are missing, too many or misshapen.
+    """
     expected = method.net.state_dict()
     problems = [f"missing {name}" for name in expected if name not in weights]
     problems += [f"unexpected {name}" for name in weights if name not in expected]

@@ -1,4 +1,4 @@
-"""The way back from an exported model to a network's tensors, for training on from it."""
+"""From an exported model back to a network and its weights, for training on from it."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from darklift.store.checkpoint import build_method, load_weights
 __all__ = ["BYTES", "HALF", "STEP", "TRANSPOSED", "exported_method", "exported_weights"]
 
 HALF, BYTES, STEP, TRANSPOSED = ".half", ".int8", ".step", ".T"
-"""How the name of a weight ends that is stored in half precision; as whole numbers, and the step that they count; with
-its rows and columns exchanged, before which of these it may be.
+"""How the name of a stored weight ends: in half precision; in whole numbers, and the step that these are times; and,
+before one of these endings or alone, transposed.
 """
 
 
 def exported_method(folder: Path) -> Method:
-    """compact with the sizes and the weights that it was exported with.
+    """A compact model with the sizes and the weights that it was exported with.
 
-    Raises ModelError, also for exports of the other methods, which fold some weights into others, and of versions
-    that did not write the sizes down.
+    Raises ModelError for any other folder. The other methods' exports cannot be taken back, since some of their weights
+    are folded into others; nor can exports that do not say their sizes.
     """
     card = load_card(folder)
     if card.method != "compact" or not card.config:
         raise ModelError(
-            f"{folder} (method {card.method}) is no export of compact that tells its sizes: pass the checkpoint that "
-            "it was made from"
+            f"{folder} (method {card.method}) is no export of compact that tells its sizes: pass the checkpoint "
+            "that it was exported from"
         )
     try:
         method = build_method(card.method, card.config)
@@ -48,8 +48,8 @@ def exported_method(folder: Path) -> Method:
 def exported_weights(method: Method, folder: Path) -> dict[str, Tensor]:
     """All of ``method.net``'s weights, in float32, from an exported model of the same method and sizes.
 
-    What was stored in half precision or as whole numbers comes back rounded so. Raises ModelError for a model of
-    another kind or with more parts.
+    What was stored in half precision or in whole numbers stays rounded. Raises ModelError for a model of another
+    method, or with more parts.
     """
     card = load_card(folder)
     if card.method != method.name:
@@ -61,8 +61,8 @@ def exported_weights(method: Method, folder: Path) -> dict[str, Tensor]:
         surplus = [name for name in stored if name.endswith((".weight", ".bias")) and name not in tensors]
         if surplus:
             raise ModelError(
-                f"{folder} holds {surplus[0]} ({len(surplus)} such), which a network of these sizes lacks: give the "
-                "sizes that it was exported with, such as model.fine_blocks"
+                f"{folder} holds {surplus[0]} ({len(surplus)} such tensors), which a network of these sizes lacks: set "
+                "the sizes that it was exported with, such as model.fine_blocks"
             )
         for name, tensor in tensors.items():
             if name in stored and id(tensor) in names:
@@ -71,7 +71,7 @@ def exported_weights(method: Method, folder: Path) -> dict[str, Tensor]:
 
 
 def _tensors(module: torch.nn.Module) -> dict[str, Tensor]:
-    """What a state dict holds, as the very objects, which tell a part of the network in a graph."""
+    """What a state dict holds, as the very objects, by which a network's parts are found in its graphs."""
     return module.state_dict(keep_vars=True)
 
 
@@ -88,5 +88,5 @@ def _stored(path: Path) -> Mapping[str, Tensor]:
             values = values * arrays[name + STEP]
         if name.endswith(TRANSPOSED):
             name, values = name.removesuffix(TRANSPOSED), values.T
-        stored[name] = torch.from_numpy(np.array(values, dtype=np.float32, order="C"))  # a copy that can be written to
+        stored[name] = torch.from_numpy(np.array(values, dtype=np.float32, order="C"))  # a writable copy
     return stored

@@ -42,21 +42,21 @@ PresetName = Literal["lolv1", "lolv2-real", "lolv2-synthetic", "unpaired"]
 
 
 class GsadConfig(MethodConfig):
-    """The network's size, the training schedule, and the objectives' weights; defaults are the published ones."""
+    """The network's size, the training schedule and the weights of the losses; the defaults are the published ones."""
 
     width: int = Field(default=64, ge=32, multiple_of=32)
     multipliers: tuple[PositiveInt, ...] = Field(default=(1, 1, 2, 2, 4), min_length=2)
     blocks: int = Field(default=2, ge=1)
     attention_level: int = Field(default=3, ge=0)
-    """The level (0 = full resolution) with attention after each block; beyond the last, only the middle has any."""
+    """The level (0 = full resolution) with attention after each block. Beyond the last, only the middle has it."""
     preset: PresetName = "lolv1"
-    """The way of sampling that these weights were made for."""
+    """The default way of sampling: the one that goes with the data that the weights are trained on."""
     train_steps: int = Field(default=500, ge=1)
     beta_start: float = Field(default=1e-4, gt=0, lt=1)
     beta_end: float = Field(default=2e-2, gt=0, lt=1)
     uncertainty_weight: float = 2.0
     uncertainty_per_element: bool = True
-    """Divide the term on mean(P) by the number of elements in the batch, as the release does."""
+    """Whether the term on mean(P) is divided by the number of elements in the batch, as in the release."""
     pixel_weight: float = 10.0
     structure_weight: float = 1.0
     clusters: int = Field(default=6, ge=1)
@@ -74,7 +74,9 @@ _BETAS: Mapping[str, tuple[int, float, float]] = {
 
 
 def _presets(first: str) -> Mapping[str, SamplerPreset]:
-    """Ancestral sampling on a schedule made for few steps; ``-ddim`` is the same ladder without fresh noise."""
+    """Ancestral sampling on schedules for few steps, and the same without fresh noise, called ``-ddim``; ``first`` is
+    the default.
+    """
     presets: dict[str, SamplerPreset] = {}
     for name in (first, *(name for name in _BETAS if name != first)):
         steps, start, end = _BETAS[name]
@@ -119,8 +121,8 @@ class Gsad:
 
     @staticmethod
     def _prepare(config: GsadConfig, crop: Crop) -> Arrays:
-        """The pair, its noise level and its noise: all from the example's own number. The examples of a batch share the
-        step t; each draws its own c within the step.
+        """The pair, its noise and its noise level, which follow from the example's number alone. The examples of a
+        batch share the step t; each has its own c within that step.
         """
         abar = _levels(config)
         shared = random_generator(config.seed, "step", crop.index // crop.batch)
@@ -134,7 +136,7 @@ class Gsad:
 
     @staticmethod
     def _prepare_with_clusters(config: GsadConfig, crop: Crop) -> Arrays:
-        """Also the clusters of x0's patches with their singular values, and the noise of the draw x_{t-1}."""
+        """The same, and the clusters of x0's patches, their singular values, and the noise for drawing x_{t-1}."""
         arrays = Gsad._prepare(config, crop)
         clusters = cluster_patches(crop.high.mean(axis=0) / 255, config.patch, config.clusters)
         x0, numbers = torch.from_numpy(arrays["x0"])[None], torch.from_numpy(clusters)[None]
@@ -149,14 +151,14 @@ class Gsad:
         return x, eps_hat.float(), uncertainty.float()
 
     def _plain_objective(self, net: nn.Module, batch: Batch, teacher: nn.Module | None = None) -> dict[str, Tensor]:
-        """Conditional diffusion without uncertainty and structure: what both are compared with."""
+        """Plain conditional diffusion, without uncertainty and structure, to compare the other stages with."""
         _, eps_hat, uncertainty = self._predict(net, batch)
         return {"pixel": (eps_hat - batch["eps"]).abs().mean() + _unused(uncertainty)}
 
     def _uncertainty_objective(
         self, net: nn.Module, batch: Batch, teacher: nn.Module | None = None
     ) -> dict[str, Tensor]:
-        """Stage 1: the error weighted by exp(-P), and a term that keeps P from growing."""
+        """The first stage: the error weighted by exp(-P), and a term that keeps P small."""
         _, eps_hat, uncertainty = self._predict(net, batch)
         elements = eps_hat.numel() * _processes() if self.config.uncertainty_per_element else 1
         return {
@@ -165,7 +167,7 @@ class Gsad:
         }
 
     def _structure_objective(self, net: nn.Module, batch: Batch, teacher: nn.Module | None = None) -> dict[str, Tensor]:
-        """Stage 2: the error weighted by the teacher's uncertainty, and the structure of a draw of x_{t-1}."""
+        """The second stage: the error weighted by the teacher's uncertainty, and the structure term on x_{t-1}."""
         assert teacher is not None
         x, eps_hat, own_uncertainty = self._predict(net, batch)
         with torch.no_grad():
@@ -175,7 +177,7 @@ class Gsad:
         now, after = (level.view(-1, 1, 1, 1) for level in batch["abar"].unbind(dim=1))
         mean, deviation = posterior(x, x0_hat, now, after)
         x_next = (mean + deviation * batch["z"]).float()
-        # NaN, of which no singular values can be taken, is in the pixel term too: training ends by that.
+        # NaN has no singular values. It is in the pixel term, too, which is what ends the training then.
         spectra = cluster_spectra(x_next.nan_to_num(), batch["clusters"], self.config.clusters, self.config.patch)
         structure = structure_term(batch["spectra"], spectra, batch["clusters"])
         kappa = batch["c"] ** self.config.kappa_exponent
@@ -192,7 +194,7 @@ class Gsad:
     # --- inference ----------------------------------------------------------------------------------------------------
 
     def graphs(self) -> Mapping[str, Graph]:
-        """step: x and the low-light picture -> eps and uncertainty."""
+        """step: x, its noise level and the dark picture -> eps and the uncertainty."""
         side = 4 * self.footprint.size_multiple
         picture = np.zeros((2, 3, side, side), np.float32)
         example = {"x": picture, "abar": np.full(1, 0.5, np.float32), "low": picture}
@@ -201,7 +203,7 @@ class Gsad:
 
 
 class _Step(nn.Module):
-    """One denoising step, with the names and value ranges of :class:`Graph`."""
+    """One denoising step, with the value ranges that :class:`Graph` says."""
 
     def __init__(self, net: GsadNet) -> None:
         super().__init__()
@@ -220,7 +222,7 @@ def _levels(config: GsadConfig) -> npt.NDArray[np.float64]:
 
 
 def _unused(output: Tensor) -> Tensor:
-    """Nothing, with a gradient of nothing: several processes want one for each parameter."""
+    """Zero, with zero gradients: training in several processes needs a gradient for every parameter."""
     return 0 * output.mean()
 
 

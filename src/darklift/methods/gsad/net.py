@@ -1,4 +1,4 @@
-"""GSAD's network (arXiv 2310.17577): a U-Net that predicts the noise, and how sure it is of it.
+"""GSAD's network (arXiv 2310.17577): a U-Net that predicts the noise, and how unsure it is.
 
 Shapes: B pictures, C = ``width`` channels, H and W multiples of 2 to the power of the number of down-samplings.
 """
@@ -23,14 +23,14 @@ class GsadNetConfig:
     resolution) whose blocks are followed by attention; the middle always has it.
     """
 
-    width: int = 64
-    multipliers: tuple[int, ...] = (1, 1, 2, 2, 4)
-    blocks: int = 2
-    attention_level: int = 3
+    width: int
+    multipliers: tuple[int, ...]
+    blocks: int
+    attention_level: int
 
 
 class GsadNet(UNet):
-    """Noise and uncertainty from a noisy picture, the low-light picture, and c = sqrt(abar)."""
+    """From a noisy picture, the dark picture and c = sqrt(abar) to the noise and the uncertainty."""
 
     def __init__(self, config: GsadNetConfig) -> None:
         width = config.width

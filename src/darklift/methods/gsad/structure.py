@@ -1,4 +1,4 @@
-"""GSAD's global structure: a picture's patches in clusters, and the singular values of each (arXiv 2310.17577).
+"""GSAD's structure term: a picture's patches in clusters, and each cluster's singular values (arXiv 2310.17577).
 
 Shapes: B pictures of N patches of D = patch² pixels, K clusters.
 """
@@ -15,8 +15,7 @@ from torch import Tensor
 
 __all__ = ["cluster_patches", "cluster_spectra", "structure_term"]
 
-_EMPTY = 1e-5
-"""What an empty cluster counts."""
+_EMPTY = 1e-5  # what an empty cluster counts
 
 
 def cluster_patches(gray_unit: npt.NDArray[np.floating], patch: int, clusters: int) -> npt.NDArray[np.int64]:
@@ -28,8 +27,8 @@ def cluster_patches(gray_unit: npt.NDArray[np.floating], patch: int, clusters: i
 
 
 def _cut(tree: npt.NDArray[np.float64], clusters: int) -> npt.NDArray[np.int64]:
-    """Cluster numbers after the first merges of ``tree`` in their order: scipy's ``cut_tree`` takes equal heights
-    otherwise.
+    """Cluster numbers after the first merges of ``tree``, taken in their order. scipy's ``cut_tree`` takes merges of
+    the same height in another one.
     """
     count = len(tree) + 1
     top = np.arange(2 * count - clusters)  # leaves, then what each merge made
@@ -39,11 +38,12 @@ def _cut(tree: npt.NDArray[np.float64], clusters: int) -> npt.NDArray[np.int64]:
 
 
 def cluster_spectra(pictures: Tensor, clusters: Tensor, count: int, patch: int) -> Tensor:
-    """Singular values of the matrix that a cluster's patches are as rows, of the mean of the channels.
+    """The singular values of each cluster: of the matrix whose rows are its patches, in the mean of the channels.
 
-    pictures: (B, C, H, W). clusters: (B, N) the cluster of each patch. Returns (B, ``count``, D), falling, with zeros
-    behind them. Clusters of about the same size go through one batched call, filled up with rows of zeros, which leave
-    singular values as they are: filling all up to the largest takes longer than one call each.
+    pictures: (B, C, H, W). clusters: (B, N) the cluster of each patch. Returns (B, ``count``, D), from the largest
+    down, with zeros at the end. Clusters of about the same size go through one batched call, filled up with rows of
+    zeros, which do not change singular values. (Filling all of them up to the largest takes longer than a call for
+    each.)
     """
     rows = _patch_rows(pictures.mean(dim=1), patch)
     batch, patches, size = rows.shape
@@ -65,9 +65,9 @@ def cluster_spectra(pictures: Tensor, clusters: Tensor, count: int, patch: int) 
 
 
 def structure_term(spectra: Tensor, spectra_next: Tensor, clusters: Tensor) -> Tensor:
-    """(B,): over clusters, the mean of the summed differences between two pictures' singular values.
+    """How far the singular values of two pictures differ: (B,), summed within a cluster, the mean over clusters.
 
-    spectra, spectra_next: (B, K, D) of x0 and of x_{t-1}, by the clusters (B, N) of x0. An empty cluster counts 1e-5.
+    spectra, spectra_next: (B, K, D) of x0 and of x_{t-1}, both by x0's clusters (B, N). An empty cluster counts 1e-5.
     """
     members = torch.nn.functional.one_hot(clusters, spectra.shape[1]).any(dim=1)
     differences = (spectra - spectra_next).abs().sum(dim=-1)
@@ -75,7 +75,7 @@ def structure_term(spectra: Tensor, spectra_next: Tensor, clusters: Tensor) -> T
 
 
 def _alike(sizes: list[int]) -> dict[int, list[int]]:
-    """Length of the matrices, a power of two -> the clusters that fit into it; empty ones belong nowhere."""
+    """The clusters by the power of two that their sizes fit into; empty ones are left out."""
     groups: dict[int, list[int]] = defaultdict(list)
     for number, size in enumerate(sizes):
         if size:
@@ -84,7 +84,7 @@ def _alike(sizes: list[int]) -> dict[int, list[int]]:
 
 
 def _patch_rows(gray: Tensor, patch: int) -> Tensor:
-    """(B, H, W) -> (B, N, D): the non-overlapping patches, row by row; what does not fill a patch is left out."""
+    """(B, H, W) -> (B, N, D): patches that do not overlap, row by row, without what does not fill a patch."""
     b, h, w = gray.shape
     rows, columns = h // patch, w // patch
     cut = gray[:, : rows * patch, : columns * patch].reshape(b, rows, patch, columns, patch)

@@ -1,4 +1,6 @@
-"""LLDiffusion (2023/2025): ``method``, ``net``, the ``degradation`` encoder, and how ``released`` files map onto it."""
+"""LLDiffusion (2023/2025): ``method`` (configuration, training, inference), ``net``, the ``degradation`` encoder, and
+how ``released`` files map onto it.
+"""
 
 from darklift.methods.lldiffusion.method import LOL_V2, Lldiffusion, LldiffusionConfig
 

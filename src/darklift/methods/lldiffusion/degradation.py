@@ -1,6 +1,6 @@
-"""LLDiffusion's latent map encoder (arXiv 2307.14659): what is known of a photo's degradation, as feature maps.
+"""LLDiffusion's latent map encoder (arXiv 2307.14659): how a photo is degraded, as feature maps.
 
-Shapes: B pictures; the encoder halves H and W ``downs`` times and its upsampler doubles them again, one feature a step.
+Shapes: B pictures. The encoder halves H and W ``downs`` times; its upsampler doubles them again, a feature each time.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _RESIDUAL_BLOCKS, _LATENT_LAYERS = 3, 3
 
 
 class DegradationEncoder(nn.Module):
-    """From a low-light picture to features of falling coarseness; each width of ``feature_widths`` is one.
+    """From a dark picture to its features, from coarse to fine: one for each of ``feature_widths``.
 
-    width: channels of the first layer, doubled by each further one of the ``downs`` strided layers and once more
-    after them. Feature i is at 1/2^(downs - 1 - i) of the picture's resolution, those beyond at full resolution.
-    Spectral norm (Miyato et al. 2018, arXiv 1802.05957): in training one power iteration a step; in evaluation the
-    weight is divided by uᵀ·W·v with u and v as they were stored.
+    width: channels of the first layer; each further one of the ``downs`` strided layers doubles it, and so does the
+    layer after them. Feature i has 1/2^(downs - 1 - i) of the picture's resolution, at most all of it. Spectral norm
+    (Miyato et al. 2018, arXiv 1802.05957): one power iteration a step in training; in evaluation, the weight is divided
+    by uᵀ·W·v with the u and v that were stored.
     """
 
     def __init__(self, width: int, downs: int, feature_widths: tuple[int, ...]) -> None:
@@ -63,7 +63,7 @@ class DegradationEncoder(nn.Module):
 
 
 class _ReflectedBlock(nn.Module):
-    """Residual block on pictures that go on as reflections."""
+    """Residual block that pads by reflection."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class _ReflectedBlock(nn.Module):
 
 
 class _Upsampling(nn.Module):
-    """One feature from the one before it, at twice its resolution or at the same."""
+    """From one feature to the next, at twice its resolution or at the same."""
 
     def __init__(self, channels_in: int, channels: int, *, enlarging: bool) -> None:
         super().__init__()
@@ -91,7 +91,7 @@ class _Upsampling(nn.Module):
 
 
 def _normed_conv(channels_in: int, channels: int, *, stride: int = 1, padding: int = 0) -> nn.Module:
-    """Without a bias, which the instance norm behind it would take away."""
+    """Without a bias: the instance norm after it would take that away."""
     return spectral_norm(nn.Conv2d(channels_in, channels, 3, stride=stride, padding=padding, bias=False))
 
 
@@ -100,17 +100,21 @@ def _leaky(x: Tensor) -> Tensor:
 
 
 def _instance_norm(x: Tensor) -> Tensor:
-    """Each channel of each picture to mean 0 and variance 1; unlike torch's own it takes a single place, giving 0."""
+    """Brings each channel of each picture to mean 0 and variance 1. Unlike torch's own, it takes maps of a single
+    place, which become 0.
+    """
     return F.layer_norm(x, x.shape[2:])
 
 
 def reflect(x: Tensor, amount: int) -> Tensor:
-    """Pad by reflection; unlike torch's own on sides of any length, a side of 1 being repeated."""
+    """Pad (B, C, H, W) by reflection on all sides. Unlike torch's own, it takes sides of any length; one of length 1 is
+    repeated.
+    """
     return x.index_select(2, _reflected(x, 2, amount)).index_select(3, _reflected(x, 3, amount))
 
 
 def _reflected(x: Tensor, axis: int, amount: int) -> Tensor:
-    """The places that a padded axis shows."""
+    """Which place of the axis each place of the padded one shows."""
     size = x.shape[axis]
     last = size - 1
     places = torch.arange(-amount, size + amount, device=x.device)

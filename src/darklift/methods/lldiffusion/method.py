@@ -1,4 +1,4 @@
-"""LLDiffusion: diffusion conditioned on a learnt picture of the photo's degradation (arXiv 2307.14659).
+"""LLDiffusion: diffusion that is told, by learnt features, how the photo is degraded (arXiv 2307.14659).
 
 Legend: ``low`` dark photo (y), ``x0`` its well-lit partner, ``eps`` unit noise, ``abar`` noise level, ``t`` a step of
 the training schedule (0 … T-1), ``features`` what the encoder E makes of ``low``; unit [0, 1], signed [-1, 1]. The
@@ -33,30 +33,30 @@ __all__ = ["LOL_V2", "Lldiffusion", "LldiffusionConfig"]
 
 
 class LldiffusionConfig(MethodConfig):
-    """The networks' sizes, the training schedule, and the objective's weight; defaults are those published for LOL."""
+    """The networks' sizes, the training schedule and the losses' weight; the defaults are those published for LOL."""
 
     width: int = Field(default=64, ge=4, multiple_of=2)
     multipliers: tuple[PositiveInt, ...] = Field(default=(1, 1, 2, 2, 4, 4), min_length=2)
     blocks: int = Field(default=2, ge=1)
     attention_level: int = Field(default=2, ge=0)
     groups: int = Field(default=32, ge=1)
-    """Of every group norm; all widths are multiples of it."""
+    """Groups of every group norm; all widths are multiples of it."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
     fusion: Literal["attention", "concat"] = "attention"
-    """How features are joined in: concatenated, and with channel attention on the result, or without."""
+    """How the U-Net takes in the encoder's features: concatenated, with channel attention after that or without."""
     encoder_width: int = Field(default=16, ge=1)
     feature_widths: tuple[PositiveInt, ...] = (512, 512, 256)
-    """Channels of the encoder's features, one for each level of the U-Net's way up but the deepest, as many as are
-    wanted, and at most one more, which is joined in at the end.
+    """Channels of each of the encoder's features, the coarsest first. They go to the levels of the U-Net's way up, from
+    the second deepest on; one more than there are such levels goes in at the end.
     """
     dgnet_width: int = Field(default=32, ge=0)
-    """Of DGNET's first level; 0: no DGNET, and no second term in the objective."""
+    """Channels of DGNET's first level; 0 for no DGNET, and no second loss."""
     degradation: bool = True
-    """Ablation: false for neither features nor DGNET."""
+    """False for an ablation without the encoder's features and DGNET."""
     colour_map: bool = True
-    """Ablation: false for a U-Net that does not see the colour map."""
+    """False for an ablation in which the U-Net does not see the colour map."""
     darkening_weight: float = Field(default=0.1, ge=0)
-    """lambda, of the term on DGNET's output."""
+    """The weight of the loss on DGNET's output, lambda."""
     train_steps: int = Field(default=1000, ge=1)
     beta_start: float = Field(default=1e-4, gt=0, lt=1)
     beta_end: float = Field(default=2e-2, gt=0, lt=1)
@@ -71,7 +71,7 @@ class LldiffusionConfig(MethodConfig):
         if self.degradation and not 1 <= len(self.feature_widths) <= len(self.multipliers):
             raise ValueError(
                 f"expected 1 to {len(self.multipliers)} feature_widths, as there are multipliers, got "
-                f"{len(self.feature_widths)}; degradation = false does without features"
+                f"{len(self.feature_widths)}; for none, set degradation = false"
             )
         if any(width % self.groups for width in self.feature_widths):
             raise ValueError(f"feature_widths {self.feature_widths} must be multiples of groups, {self.groups}")
@@ -89,11 +89,11 @@ LOL_V2: Mapping[str, Any] = MappingProxyType(
         "darkening_weight": 1.0,
     }
 )
-"""What the configurations published for LOL-v2, real and synthetic, set otherwise than the one for LOL."""
+"""How the configuration published for LOL-v2, real and synthetic alike, differs from the one for LOL."""
 
 
 def _presets(config: LldiffusionConfig) -> Mapping[str, SamplerPreset]:
-    """DDIM on the training schedule. Raises ValueError where the schedule is none to sample on."""
+    """DDIM on the training schedule. Raises ValueError for a schedule that cannot be sampled on."""
     default = SamplerPreset(
         steps=min(25, config.train_steps),
         schedule="linear",
@@ -140,7 +140,7 @@ class Lldiffusion:
 
     @staticmethod
     def _prepare(config: LldiffusionConfig, crop: Crop) -> Arrays:
-        """The pair, its step and its noise: all from the example's own number."""
+        """The pair, its noise and its step, which follow from the example's number alone."""
         t = _draw_step(config, crop.index, crop.batch)
         return {
             **noisy_pair(config.seed, crop),
@@ -157,7 +157,7 @@ class Lldiffusion:
         return eps_hat.float(), None if darkened is None else darkened.float()
 
     def _joint_objective(self, net: nn.Module, batch: Batch, teacher: nn.Module | None = None) -> dict[str, Tensor]:
-        """Everything trains: the noise's error, and how far DGNET's output is from the low-light picture."""
+        """The error of the noise, and how far DGNET's output is from the dark picture. Everything is trained."""
         eps_hat, darkened = self._predict(net, batch, batch["x0"])
         parts = {"noise": F.mse_loss(eps_hat, batch["eps"])}
         if darkened is not None:
@@ -166,18 +166,18 @@ class Lldiffusion:
         return parts
 
     def _frozen_objective(self, net: nn.Module, batch: Batch, teacher: nn.Module | None = None) -> dict[str, Tensor]:
-        """The U-Net trains alone: the noise's error."""
+        """The error of the noise. Only the U-Net is trained."""
         eps_hat, _ = self._predict(net, batch, None)
         return {"noise": F.mse_loss(eps_hat, batch["eps"])}
 
     def further_samples(self, low_unit: Tensor, high_unit: Tensor) -> Sequence[Tensor]:
-        """The good picture darkened by DGNET, to be compared with the dark one."""
+        """The good picture darkened by DGNET, to compare with the dark one."""
         return () if self.net.dgnet is None else (self.darken(high_unit, low_unit),)
 
     # --- inference ----------------------------------------------------------------------------------------------------
 
     def graphs(self) -> Mapping[str, Graph]:
-        """encode: the low-light piece -> colour map and features; step: these, x and the piece -> eps."""
+        """encode: the dark piece -> its colour map and features. step: x, its level, the piece and these -> eps."""
         side = 4 * self.footprint.size_multiple
         picture = np.zeros((2, 3, side, side), np.float32)
         encoded = {"colour": picture} if self.config.colour_map else {}
@@ -194,9 +194,7 @@ class Lldiffusion:
 
     @torch.inference_mode()
     def darken(self, good_unit: Tensor, low_unit: Tensor) -> Tensor:
-        """A well-lit picture as dark as the low-light one is, by DGNET: (B, 3, H, W) unit, sides multiples of
-        the footprint's, both of the same size. Raises ModelError where there is no DGNET.
-        """
+        """See :class:`darklift.methods.darkening.Darkens`. Raises ModelError for a model without DGNET."""
         if self.net.dgnet is None:
             raise ModelError("this lldiffusion model has no DGNET: convert it with --keep-dgnet, or train one")
         darkened: Tensor = self.net.dgnet(2 * good_unit - 1, self.net.features(2 * low_unit - 1))
@@ -204,7 +202,7 @@ class Lldiffusion:
 
 
 class _Encode(nn.Module):
-    """What depends on the low-light piece alone, with the names and value ranges of :class:`Graph`."""
+    """What depends on the dark piece alone, with the value ranges that :class:`Graph` says."""
 
     def __init__(self, net: LldiffusionNet) -> None:
         super().__init__()
@@ -216,8 +214,8 @@ class _Encode(nn.Module):
 
 
 class _Step(nn.Module):
-    """One denoising step, with the names and value ranges of :class:`Graph`. The network wants the step's number:
-    that of the training schedule's level which is nearest to abar.
+    """One denoising step, with the value ranges that :class:`Graph` says. The network takes a step's number: that of
+    the level of the training schedule that is nearest to abar.
     """
 
     def __init__(self, net: LldiffusionNet, levels: npt.NDArray[np.float64]) -> None:
@@ -239,8 +237,8 @@ def _levels(config: LldiffusionConfig) -> npt.NDArray[np.float64]:
 
 
 def _draw_step(config: LldiffusionConfig, index: int, batch: int) -> int:
-    """Antithetic in a batch of n: n//2 + 1 uniform draws from 0 … T-1, then as many of their mirror images T-1-t as are
-    wanted.
+    """Antithetic in a batch of n: n//2 + 1 uniform draws t from 0 … T-1, then their mirror images T-1-t until the batch
+    is full.
     """
     number, place = divmod(index, batch)
     drawn = batch // 2 + 1

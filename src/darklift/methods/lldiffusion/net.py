@@ -1,8 +1,8 @@
-"""LLDiffusion's networks (arXiv 2307.14659): a U-Net that predicts the noise from the noisy picture, the low-light
-one, its colour map and its degradation, and one that darkens a good picture by the same degradation.
+"""LLDiffusion's networks (arXiv 2307.14659): a U-Net that predicts the noise from the noisy picture, the dark one, its
+colour map and features of its degradation; and one that darkens a good picture by the same features.
 
-Shapes: B pictures, H and W multiples of 2 to the power of the number of down-samplings. Ours leaves out the released
-weights that take part in nothing: the middle's ``temb_proj`` and all channel attention but that of up levels 1 to 3.
+Shapes: B pictures, H and W multiples of 2 to the power of the number of down-samplings. Released weights that take part
+in nothing are left out: the middle's ``temb_proj``, and all channel attention but that of up levels 1 to 3.
 """
 
 from __future__ import annotations
@@ -22,25 +22,26 @@ __all__ = ["Dgnet", "LldiffusionNet", "LldiffusionNetConfig", "NoiseNet"]
 
 @dataclass(frozen=True)
 class LldiffusionNetConfig:
-    """width: channels of the U-Net's first level, a multiple of ``groups``. multipliers, blocks, attention_level: as
-    GSAD's.
+    """width: channels of the U-Net's first level, a multiple of ``groups``. multipliers: of the width, one a level.
 
-    channel_attention: whether joined features pass through it. encoder_width: of the encoder's first layer.
-    feature_widths: of the encoder's features; none means no encoder. colour_map: whether the U-Net sees it.
-    dgnet_width: of DGNET's first level; 0 means no DGNET.
+    blocks: residual blocks a level on the way down, one more on the way up. attention_level: the level (0 = full
+    resolution) whose blocks are followed by attention; the middle always has it. channel_attention: whether there is
+    any after the features are concatenated. encoder_width: channels of the encoder's first layer. feature_widths:
+    channels of its features; none for no encoder. colour_map: whether the U-Net sees it. dgnet_width: channels of
+    DGNET's first level; 0 for no DGNET.
     """
 
-    width: int = 64
-    multipliers: tuple[int, ...] = (1, 1, 2, 2, 4, 4)
-    blocks: int = 2
-    attention_level: int = 2
-    groups: int = 32
-    dropout: float = 0.0
-    channel_attention: bool = True
-    encoder_width: int = 16
-    feature_widths: tuple[int, ...] = (512, 512, 256)
-    colour_map: bool = True
-    dgnet_width: int = 32
+    width: int
+    multipliers: tuple[int, ...]
+    blocks: int
+    attention_level: int
+    groups: int
+    dropout: float
+    channel_attention: bool
+    encoder_width: int
+    feature_widths: tuple[int, ...]
+    colour_map: bool
+    dgnet_width: int
 
 
 class NoiseNet(UNet):
@@ -63,7 +64,7 @@ class NoiseNet(UNet):
 
 
 class Dgnet(UNet):
-    """The degradation generation network: makes a well-lit picture as dark as the features tell."""
+    """The degradation generation network: makes a good picture as dark as the features say."""
 
     def __init__(self, config: UNetConfig) -> None:
         super().__init__(config)
@@ -76,7 +77,7 @@ class Dgnet(UNet):
 
 
 class LldiffusionNet(nn.Module):
-    """Encoder, diffusion U-Net, and DGNET, which only training wants."""
+    """The encoder, the diffusion U-Net, and DGNET, which only training and darkening need."""
 
     def __init__(self, config: LldiffusionNetConfig) -> None:
         super().__init__()
@@ -108,7 +109,7 @@ class LldiffusionNet(nn.Module):
 
     @property
     def size_multiple(self) -> int:
-        """Sides are multiples of it, in pixels."""
+        """What the sides of pictures are multiples of, in pixels."""
         least: int = max(self.unet.size_multiple, 1 if self.dgnet is None else self.dgnet.size_multiple)
         return least
 
@@ -124,7 +125,7 @@ class LldiffusionNet(nn.Module):
     def forward(
         self, x: Tensor, t: Tensor, low: Tensor, colour: Tensor | None, x0: Tensor | None = None
     ) -> tuple[Tensor, Tensor | None]:
-        """What training needs: eps_hat, and ``x0`` darkened as ``low`` is, where both it and DGNET are there."""
+        """What training needs, in one call: eps_hat, and ``x0`` made as dark as ``low``, given both it and DGNET."""
         features = self.features(low)
         darkened = None if self.dgnet is None or x0 is None else self.dgnet(x0, features)
         return self.denoise(x, t, low, colour, features), darkened

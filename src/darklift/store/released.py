@@ -1,9 +1,9 @@
-"""PyTorch's files without PyTorch's unpickler: tensors and plain containers are read, all else becomes nothing.
+"""Files of PyTorch, read without PyTorch's unpickler: tensors and plain containers come back, all else becomes nothing.
 
-Released files hold objects of the programs that wrote them. To rebuild such an object, a pickle calls whatever it
-names; here every name but a handful stands for :class:`Inert`, so that nothing is imported and nothing is called. A
-name of Python's own library, torch or numpy that no checkpoint has use for, ``os.system`` or ``torch.load`` say, is a
-sign of malice: such a file is refused.
+Released files hold objects of the programs that wrote them. To rebuild such an object, a pickle names a function and
+calls it. Here every name but a handful stands for :class:`Inert`, so nothing is imported and nothing is called,
+whatever the file says. Still, a file that names a function of Python's own library, of torch or of numpy that no
+checkpoint needs was made to do harm elsewhere, and is refused.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -40,7 +39,9 @@ _DTYPES = {
 
 
 class Inert:
-    """Takes whatever a pickle does to an object, or to a class, and does nothing."""
+    """Stands for everything that is not read: it takes whatever a pickle does to an object or a class, and does
+    nothing.
+    """
 
     __slots__ = ()
 
@@ -59,7 +60,7 @@ class Inert:
 
 
 class _Dict(dict[Any, Any]):
-    """An OrderedDict that keeps its items and takes no attributes."""
+    """Stands for OrderedDict: keeps items, and takes no attributes."""
 
     __slots__ = ()
 
@@ -67,14 +68,15 @@ class _Dict(dict[Any, Any]):
 
 
 class _Storage(NamedTuple):
-    """dtype: None for numbers of a kind that no network of ours has."""
+    """A block of numbers in the file."""
 
     name: str
     dtype: torch.dtype | None
+    """None for numbers of a kind that no network of ours has."""
 
 
 class StoredTensor(Inert):
-    """Where a tensor lies in the file: its numbers are read when they are wanted."""
+    """Where a tensor lies in the file. Its numbers are read only when :meth:`ReleasedFile.load` is asked for them."""
 
     __slots__ = ("offset", "shape", "storage", "strides")
 
@@ -91,7 +93,7 @@ class StoredTensor(Inert):
 
 
 class _Parameter(Inert):
-    """A parameter is read as its tensor."""
+    """Stands for a parameter: only its tensor matters."""
 
     __slots__ = ()
 
@@ -106,51 +108,32 @@ _KNOWN: Mapping[tuple[str, str], Any] = {
     **{("torch", name): dtype for name, dtype in _DTYPES.items()},
 }
 
-
-_HARMLESS = frozenset(
-    {
-        ("argparse", "Namespace"),
-        ("copyreg", "_reconstructor"),
-        ("copy_reg", "_reconstructor"),
-        ("_codecs", "encode"),
-        ("types", "SimpleNamespace"),
-        ("functools", "partial"),
-        ("decimal", "Decimal"),
-        ("random", "Random"),
-        ("uuid", "UUID"),
-        *(("datetime", name) for name in ("date", "datetime", "time", "timedelta", "timezone")),
-        *(("collections", name) for name in ("OrderedDict", "defaultdict", "deque", "Counter")),
-        *(("pathlib", name) for name in ("Path", "PosixPath", "PurePosixPath", "PureWindowsPath", "WindowsPath")),
-        *(
-            (builtins, name)
-            for builtins in ("builtins", "__builtin__")
-            for name in (
-                *("object", "dict", "list", "set", "frozenset", "tuple", "slice", "range", "complex", "bytearray"),
-                *("int", "float", "bool", "str", "bytes", "unicode", "long"),
-            )
-        ),
-    }
+_OF_PYTHON = re.compile(
+    r"(copyreg|copy_reg)\._reconstructor|_codecs\.encode|functools\.partial"
+    r"|argparse\.Namespace|types\.SimpleNamespace|decimal\.Decimal|random\.Random|uuid\.UUID"
+    r"|datetime\.(date|datetime|time|timedelta|timezone)|pathlib\.(Pure)?(Posix|Windows)?Path"
+    r"|collections\.(OrderedDict|defaultdict|deque|Counter)"
+    r"|(builtins|__builtin__)\.(object|dict|list|set|frozenset|tuple|slice|range|complex|bytearray|int|float|bool|str"
+    r"|bytes|unicode|long)"
 )
 """What checkpoints hold of Python's own library."""
-_PYTHONS_OWN = {*sys.stdlib_module_names, "__builtin__", "copy_reg"}
-_HARMLESS_FUNCTIONS = re.compile(
-    r"torch\.(device|(_utils\._rebuild|storage\._load_from_bytes|serialization\._get_layout|amp\.grad_scaler\._|"
-    r"nn\.functional\.|nn\.init\.|_C\._nn\.)\w*)"
-    r"|numpy\.(dtype|ndarray|random\.\w+\.__\w+|_?core\.(multiarray\.(scalar|_reconstruct)|numeric\._frombuffer))"
+_OF_LIBRARIES = re.compile(
+    r"torch\.(device|(b?float|complex|q?u?int|bits|bool)\w*|_utils\._rebuild\w*|storage\._load_from_bytes"
+    r"|serialization\._get_layout|amp\.grad_scaler\._\w*|(nn\.functional|nn\.init|_C\._nn)\.\w+)"
+    r"|numpy\.(dtype|ndarray|(float|complex|u?int)\d+|(bool|str|bytes|void|object)_?|random\.\w+\.__\w+"
+    r"|_?core\.(multiarray\.(scalar|_reconstruct)|numeric\._frombuffer))"
 )
-"""What checkpoints hold of torch and numpy besides classes and number formats."""
+"""What checkpoints hold of torch and numpy, besides classes."""
 
 
 def _may_be_named(module: str, name: str) -> bool:
-    library = module.partition(".")[0]
-    if library in _PYTHONS_OWN:
-        return (module, name) in _HARMLESS
+    library, full = module.partition(".")[0], f"{module}.{name}"
+    if library in sys.stdlib_module_names or library in ("__builtin__", "copy_reg"):
+        return _OF_PYTHON.fullmatch(full) is not None
     if library not in ("torch", "numpy"):
-        return True  # foreign objects, as releases hold them
+        return True  # objects of other programs, as releases hold them
     is_class = all(part.lstrip("_")[:1].isupper() for part in name.split("."))
-    is_format = module == "torch" and isinstance(vars(torch).get(name), torch.dtype)  # getattr would import
-    is_number = module == "numpy" and isinstance(kind := vars(np).get(name), type) and issubclass(kind, np.generic)
-    return is_class or is_format or is_number or _HARMLESS_FUNCTIONS.fullmatch(f"{module}.{name}") is not None
+    return is_class or _OF_LIBRARIES.fullmatch(full) is not None
 
 
 class _Unpickler(pickle.Unpickler):
@@ -167,9 +150,10 @@ class _Unpickler(pickle.Unpickler):
 
 
 class ReleasedFile:
-    """An open file that ``torch.save`` wrote. ``content``: what it holds, with :class:`StoredTensor` for tensors.
+    """An open file that ``torch.save`` wrote. ``content``: what it holds, with a :class:`StoredTensor` for each tensor.
 
-    Raises ModelError for whatever is none, and in :meth:`load` for tensors that are not whole.
+    Raises ModelError for any other file, also for a TorchScript archive, which is a program rather than weights; and in
+    :meth:`load` for tensors that are not all there.
     """
 
     def __init__(self, source: Path) -> None:
@@ -184,6 +168,9 @@ class ReleasedFile:
             self._root = self._find_root()
             with self._archive.open(f"{self._root}data.pkl") as file:
                 self.content: Any = _Unpickler(file).load()
+        except ModelError:
+            self._archive.close()
+            raise
         except Exception as error:  # a damaged pickle makes its reader raise nearly anything
             self._archive.close()
             raise self._unreadable(error) from error
@@ -214,13 +201,20 @@ class ReleasedFile:
 
     def _find_root(self) -> str:
         """The one folder that all of a file lies in, with its slash."""
-        roots = [name.removesuffix("data.pkl") for name in self._archive.namelist() if name.endswith("/data.pkl")]
+        names = self._archive.namelist()
+        roots = [name.removesuffix("data.pkl") for name in names if name.endswith("/data.pkl")]
         if len(roots) != 1:
             raise ValueError("no data.pkl in it")
-        order = f"{roots[0]}byteorder"
-        if order in self._archive.namelist() and self._archive.read(order).decode() != sys.byteorder:
+        root = roots[0]
+        if f"{root}constants.pkl" in names or any(name.startswith(f"{root}code/") for name in names):
+            raise ModelError(
+                f"{self.source} is a TorchScript archive, which holds a program: expected weights alone, as "
+                "torch.save(model.state_dict(), FILE) writes them"
+            )
+        order = f"{root}byteorder"
+        if order in names and self._archive.read(order).decode() != sys.byteorder:
             raise ValueError("its numbers are in another machine's byte order")
-        return roots[0]
+        return root
 
     def _unreadable(self, error: Exception) -> ModelError:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
