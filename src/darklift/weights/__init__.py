@@ -1,6 +1,4 @@
-"""The models that darklift knows by name. Bundled ones lie beside this file, one folder each: ``model.json`` and its
-graphs.
-"""
+"""The models that darklift knows by name. Each lies beside this file in a folder: its graphs, and ``model.json``."""
 
 from __future__ import annotations
 
@@ -17,16 +15,17 @@ _HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class KnownModel:
-    """A model in the catalogue. source: where it comes from."""
+    """A model in the catalogue."""
 
     name: str
     summary: str
     licence: str
     source: str
+    """Where it comes from."""
 
     @property
     def folder(self) -> Path:
-        """Where it lies."""
+        """The folder with its files."""
         return _HERE / self.name
 
 
@@ -37,13 +36,13 @@ CATALOGUE: dict[str, KnownModel] = {
             name="compact",
             summary="darklift's own small diffusion model, 1 to 8 steps, with exposure control",
             licence="Apache-2.0 (trained on research-only data: see docs/model-cards/compact.md)",
-            source="recipes/compact.toml and those that it names, of this repository",
+            source="recipes/compact.toml of this repository, and the recipes that it names",
         ),
         KnownModel(
             name="nano",
-            summary="compact with one voter and two blocks a level: a sixth of the bytes",
+            summary="compact with a smaller network: a sixth of the bytes",
             licence="Apache-2.0 (trained on research-only data: see docs/model-cards/nano.md)",
-            source="recipes/compact.toml and those that it names, of this repository",
+            source="recipes/compact.toml of this repository, and the recipes that it names",
         ),
     )
 }
@@ -52,10 +51,13 @@ _ALIASES = {"default": "compact"}
 
 
 def find_model(name: str) -> Path:
-    """Folder or file of a model: a name of the catalogue, "default", or a path. Raises UsageError, ModelError."""
+    """The folder or file of a model, by its name in the catalogue, as "default", or by its path.
+
+    Raises UsageError for what there is not, ModelError for a known model whose files are missing.
+    """
     known = CATALOGUE.get(_ALIASES.get(name, name))
     path = known.folder if known else Path(name)
-    if os.path.exists(path):  # unlike Path.exists, it stands any name
+    if os.path.exists(path):  # Path.exists raises for some names
         return path
     if known:
         raise ModelError(f"model {name} is not in this installation ({path} is missing): install darklift again")
