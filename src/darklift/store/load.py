@@ -1,4 +1,4 @@
-"""Opening a model by its name or path, with the backend that its files need."""
+"""Opening a model by its name or path, on the backend that fits its files."""
 
 from __future__ import annotations
 
