@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from darklift.image.picture import FloatArray
+
 __all__ = ["CUES", "QUANTILE_95", "QUANTILE_99", "STATISTICS", "THUMBNAIL", "Overview", "area_average", "describe"]
 
 THUMBNAIL = 40
@@ -41,9 +43,9 @@ class Overview:
     coded value, at 1, 2, 4, 8 and 16 pixels of a photo brought to sides of at most 640.
     """
 
-    thumbnail: npt.NDArray[np.float32]
-    statistics: npt.NDArray[np.float32]
-    cues: npt.NDArray[np.float32] | None
+    thumbnail: FloatArray
+    statistics: FloatArray
+    cues: FloatArray | None
 
     @property
     def brightness(self) -> float:
@@ -51,7 +53,7 @@ class Overview:
         return float(self.thumbnail.mean())
 
 
-def area_average(planes: npt.NDArray[Any], size: tuple[int, int] = (THUMBNAIL, THUMBNAIL)) -> npt.NDArray[np.float32]:
+def area_average(planes: npt.NDArray[Any], size: tuple[int, int] = (THUMBNAIL, THUMBNAIL)) -> FloatArray:
     """Means over a grid of whole-pixel cells: (C, H, W) uint8 or unit float -> float32 (C, *size) unit.
 
     A side shorter than the grid repeats its pixels.
@@ -59,7 +61,7 @@ def area_average(planes: npt.NDArray[Any], size: tuple[int, int] = (THUMBNAIL, T
     return np.stack([_average_plane(plane, size) for plane in planes])
 
 
-def _average_plane(plane: npt.NDArray[Any], size: tuple[int, int]) -> npt.NDArray[np.float32]:
+def _average_plane(plane: npt.NDArray[Any], size: tuple[int, int]) -> FloatArray:
     # One channel at a time, in a row of its own: summing over a channel-last picture in place takes ten times as long.
     wide = np.uint32 if plane.dtype == np.uint8 else plane.dtype
     sums = np.ascontiguousarray(plane, dtype=wide)
@@ -70,7 +72,7 @@ def _average_plane(plane: npt.NDArray[Any], size: tuple[int, int]) -> npt.NDArra
         sums = np.add.reduceat(sums, edges[:-1], axis=axis)
         counts.append(np.maximum(np.diff(edges), 1))
     scale = 255.0 if plane.dtype == np.uint8 else 1.0
-    result: npt.NDArray[np.float32] = (sums / (np.outer(counts[0], counts[1]) * scale)).astype(np.float32)
+    result: FloatArray = (sums / (np.outer(counts[0], counts[1]) * scale)).astype(np.float32)
     return result
 
 
@@ -114,7 +116,7 @@ def _contrast(planes: npt.NDArray[Any]) -> list[float]:
     return found
 
 
-def _halved(levels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def _halved(levels: FloatArray) -> FloatArray:
     """Means of pairs of rows; an odd last row goes, an only one stays."""
     pairs = len(levels) // 2
     return (levels[: 2 * pairs : 2] + levels[1 : 2 * pairs : 2]) / np.float32(2) if pairs else levels

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from darklift.errors import ImageError, UsageError
-from darklift.image._picture import FloatArray, Picture
+from darklift.image.picture import FloatArray, Picture, Source
 
 __all__ = [
     "Padding",
@@ -128,11 +128,12 @@ def from_array(array: AnyArray) -> Picture:
     if array.ndim == 2:
         unit = unit[:, :, np.newaxis]
     channels = unit.shape[2]
+    source = Source(bits=min(8 * array.dtype.itemsize, 32))
     if channels == 1:
-        return Picture(np.repeat(unit, 3, axis=2), gray=True)
+        return Picture(np.repeat(unit, 3, axis=2), gray=True, source=source)
     if channels == 3:
-        return Picture(unit)
-    return Picture(np.ascontiguousarray(unit[:, :, :3]), alpha=np.ascontiguousarray(unit[:, :, 3]))
+        return Picture(unit, source=source)
+    return Picture(np.ascontiguousarray(unit[:, :, :3]), alpha=np.ascontiguousarray(unit[:, :, 3]), source=source)
 
 
 def to_array(picture: Picture, like: AnyArray) -> AnyArray:
