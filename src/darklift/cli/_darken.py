@@ -108,12 +108,14 @@ def _check_room(output: Path, overwrite: bool, found: Sequence[Path], names: Ite
     except FileNotFoundError:
         earlier = {}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{output / _MANIFEST} is not what an earlier run wrote ({error!r}): move it out of the way") from error
+        raise DataError(
+            f"{output / _MANIFEST} is not what an earlier run wrote ({error!r}): move it out of the way"
+        ) from error
     giving_way = {half / f"{Path(name).name}.png" for name in earlier for half in halves}
     coming = [half / f"{name}.png" for name in names for half in halves]
     in_the_way = [path for path in coming if path not in giving_way and path.exists()]
     if in_the_way:
-        raise UsageError(f"{in_the_way[0]} was not made by an earlier run and is in the way: move it, or choose another OUT")
+        raise UsageError(f"{in_the_way[0]} is in the way and no earlier run made it: move it, or choose another OUT")
     return giving_way
 
 
@@ -144,16 +146,18 @@ def _write_pair(output: Path, name: str, photo: Picture, dark: Picture) -> None:
 
 def darken(
     photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="A good photo.")],
-    like: Annotated[Path, typer.Option(metavar="PICTURE", help="A dark photo: the result will be dark the way this one is.")],
+    like: Annotated[Path, typer.Option(metavar="PICTURE", help="A dark photo: the result gets dark the way it is.")],
     model: Annotated[
-        Path, typer.Option("--model", "-m", metavar="FILE", help="A checkpoint of LLDiffusion with its DGNET (.safetensors).")
+        Path,
+        typer.Option("--model", "-m", metavar="FILE", help="An LLDiffusion checkpoint with its DGNET."),
     ],
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="The file to write.", show_default="PHOTO_dark"),
     ] = None,
     noise: Annotated[
-        float, typer.Option(min=0, max=100, metavar="X", help="How noisy: 1 is as noisy as the dark photo, 0 adds no noise.")
+        float,
+        typer.Option(min=0, max=100, metavar="X", help="How noisy: 1 as the dark photo is, 0 adds no noise."),
     ] = 1.0,
     seed: SeedOption = 0,
     overwrite: OverwriteOption = False,

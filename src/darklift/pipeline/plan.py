@@ -1,7 +1,7 @@
 """What shall happen to one photo, decided by one look at it: a value that can be kept, changed, and sent elsewhere.
 
 :func:`plan` looks at the photo and decides; :func:`darklift.pipeline.render.render` does it, for any part of the photo,
-at any time. A slider is the same look under other settings (:func:`replan`); the frames of a video can share one look; a
+at any time. A slider is the same look under other settings (:func:`replan`); frames of a video can share one look; a
 tile on another machine is a part of a plan.
 """
 
