@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from darklift import Enhancer, Exposure, ImageError, Picture, Settings, Tile, UsageError
 from darklift.diffusion import SamplerPreset
-from darklift.pipeline.plan import TILE_OVERLAP, TILE_SIDE
+from darklift.pipeline.plan import TILE_SIDE
 from darklift.runtime import Footprint, Model, ModelCard
 
 PRESET = SamplerPreset(2, "cosine", 100, spacing="trailing", predicts="x0", max_steps=8, eta=0.5)
@@ -95,7 +95,7 @@ def test_a_part_costs_only_the_tiles_that_reach_into_it(large):
     assert len(step.shapes) == 1
     assert told == [(1, 1)]
     step.shapes.clear()
-    edge = plan.tiles[1].left + TILE_OVERLAP // 2
+    edge = plan.tiles[1].left + plan.overlap // 2
     made.render(picture, plan, Tile(0, edge, 10, 10), on_step=lambda *step: told.append(step))
     assert len(step.shapes) == 2
     assert told[-1] == (2, 2)

@@ -21,7 +21,7 @@ from darklift.pipeline.settings import DEFAULTS, Exposure, Settings, Window
 from darklift.pipeline.tiling import Tile, plan_tiles
 from darklift.runtime import Guess, Model, ModelCard
 
-__all__ = ["TILE_OVERLAP", "Look", "Plan", "check_settings", "look_at", "plan", "planes_of", "replan"]
+__all__ = ["Look", "Plan", "check_settings", "look_at", "plan", "planes_of", "replan"]
 
 TILE_SIDE, TILE_OVERLAP = 1024, 64
 """Pixels. A picture of up to TILE_SIDE² pixels is worked on in one piece."""
@@ -60,6 +60,8 @@ class Plan:
     """What the network sees at once, None for all of a tile."""
     tiles: tuple[Tile, ...]
     """The pieces that are sampled one by one. They overlap, and cover the photo."""
+    overlap: int
+    """Pixels of overlap between tiles, over which their results are cross-faded."""
 
     @property
     def steps(self) -> int:
@@ -145,6 +147,7 @@ def _decide(model: Model, look: Look, settings: Settings) -> Plan:
         condition=model.condition(look.overview, None if aim is None else aim.wanted),
         window=window,
         tiles=tiles,
+        overlap=TILE_OVERLAP,
     )
 
 

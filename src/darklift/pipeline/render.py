@@ -12,7 +12,7 @@ import numpy as np
 from darklift.diffusion import noise_field, sample
 from darklift.errors import UsageError
 from darklift.image import FloatArray, Picture, pad_like, pad_to_multiple, to_unit
-from darklift.pipeline.plan import TILE_OVERLAP, Plan, planes_of
+from darklift.pipeline.plan import Plan, planes_of
 from darklift.pipeline.settings import Window
 from darklift.pipeline.tiling import Tile, map_tiles, plan_windows
 from darklift.pipeline.windows import Predict, memory_of_windows, predict_whole, predict_windows
@@ -136,7 +136,7 @@ def _sample_area(
         made: FloatArray = _sample_tile(model, [low], plans, tile, tell)[0]
         return made
 
-    return map_tiles(worked_on, plan.look.size, work, TILE_OVERLAP, area)[None]
+    return map_tiles(worked_on, plan.look.size, work, plan.overlap, area)[None]
 
 
 def _sample_tile(
