@@ -7,6 +7,7 @@ and blue. What was there is gone: the steps become slopes, and what is nearly bl
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,8 +34,8 @@ _COLOURED = (1 / 255, 4 / 255)
 _DETAIL, _COLOUR_DETAIL = (3 / 255, 6 / 255), (6 / 255, 12 / 255)
 """Of luma and of any channel, unit: what differs by up to the first from its smooth surroundings is smoothed with them,
 from the second on it is a thing of its own, such as a star."""
-_ROWS_AT_ONCE = 64
-"""Keeps what is worked on in the processor's cache."""
+_BLOCK = (64, 512)
+"""Rows and columns that are worked on at once: they stay in the processor's cache."""
 _LEAST = (0.2, 0.3)
 """Of the photo, what is flat and dark: up to the first share it stays as it is, from the second on all is done."""
 
@@ -61,21 +62,22 @@ class Smoothing:
         """
         part = part or Tile(0, 0, *self.size)
         made = np.empty((3, part.height, part.width), dtype=np.float32)
-        for top in range(0, part.height, _ROWS_AT_ONCE):
-            rows = Tile(part.top + top, part.left, min(_ROWS_AT_ONCE, part.height - top), part.width)
-            made[:, *rows.seen_from(part).window] = self._smoothed(low[:, *rows.window], rows)
+        for block in _blocks(part):
+            own = low[:, *block.window]
+            touched = self.share[_cells_of(block, self.share.shape, self.size)].any()
+            made[:, *block.seen_from(part).window] = self._smoothed(own, block) if touched else own
         return made
 
-    def _smoothed(self, low: FloatArray, rows: Tile) -> FloatArray:
+    def _smoothed(self, low: FloatArray, block: Tile) -> FloatArray:
         def enlarged(cells: FloatArray) -> FloatArray:
-            return _enlarged(cells, self.size, rows)
+            return _enlarged(cells, self.size, block)
 
         luma = _luma(low)
         smooth = enlarged(self.slopes) * luma + enlarged(self.offsets)
         smooth_luma = _luma(smooth)
         share = self.strength * enlarged(self.share) * (1 - _ramp(_brightest(low), _BRIGHT))
         share *= 1 - _ramp(np.abs(luma - smooth_luma), _DETAIL)
-        share *= 1 - _ramp(np.abs(low - smooth).max(axis=0), _COLOUR_DETAIL)
+        share *= 1 - _ramp(_brightest(np.abs(low - smooth)), _COLOUR_DETAIL)
         smooth = smooth_luma + enlarged(self.coloured) * (smooth - smooth_luma)
         mixed: FloatArray = (low + share * (smooth - low)).clip(0, 1)
         return mixed
@@ -160,6 +162,21 @@ def _box(maps: FloatArray, radius: int = _RADIUS) -> FloatArray:
 
 def _mean_box(maps: FloatArray, radius: int = _RADIUS) -> FloatArray:
     return _box(maps, radius) / _box(np.ones(maps.shape[-2:], dtype=np.float32), radius)
+
+
+def _blocks(part: Tile) -> Iterator[Tile]:
+    height, width = _BLOCK
+    for top in range(0, part.height, height):
+        for left in range(0, part.width, width):
+            rows, columns = min(height, part.height - top), min(width, part.width - left)
+            yield Tile(part.top + top, part.left + left, rows, columns)
+
+
+def _cells_of(block: Tile, grid: tuple[int, ...], size: tuple[int, int]) -> tuple[slice, slice]:
+    """The cells of a grid over the photo that have a say in a block's pixels."""
+    (above, below), _ = _neighbours(grid[0], size[0], block.top, block.height)
+    (before, after), _ = _neighbours(grid[1], size[1], block.left, block.width)
+    return slice(above[0], below[-1] + 1), slice(before[0], after[-1] + 1)
 
 
 def _enlarged(cells: FloatArray, size: tuple[int, int], part: Tile) -> FloatArray:
