@@ -16,10 +16,7 @@ from darklift.image import (
     read_image,
     write_image,
 )
-
-
-def noise(*shape: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+from pictures import noise
 
 
 @pytest.fixture
@@ -57,6 +54,7 @@ def test_write_refusals_say_what_to_do_and_leave_nothing(tmp_path: Path, picture
         (with_alpha, "a.jpg", "JPEG.*PNG"),
         (with_alpha, "a.bmp", "PNG"),
         (wide, "a.webp", "16383"),
+        (picture, "nul\0.png", "nul"),
         (broken, "a.png", "NaN"),
         (broken, "a.tif", "NaN"),
         (long, "a.jpg", "XMP.*70000.*65504"),
