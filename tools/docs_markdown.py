@@ -1,6 +1,7 @@
 """What the documentation site does to its Markdown while it is built. mkdocs.yml names it, ``make docs`` builds it.
 
 - ``<!-- generated: command line -->`` becomes the reference of all commands, out of their own help.
+- ``<!-- generated: python api -->`` becomes a ``:::`` for each name that ``darklift`` offers.
 - ``<!-- generated: keys MODULE.CLASS -->`` becomes a table of a configuration's keys, out of its source.
 - Equations, which ``pymdownx.arithmatex`` has found, become MathML: browsers draw it by themselves, without a script
   and without a font from elsewhere.
@@ -23,18 +24,32 @@ from markdown import Extension, Markdown
 from markdown.preprocessors import Preprocessor
 from markdown.treeprocessors import Treeprocessor
 
-__all__ = ["Site", "command_reference", "key_table", "makeExtension"]
+__all__ = ["Site", "api_reference", "command_reference", "key_table", "makeExtension"]
 
-_GENERATED = re.compile(r"<!-- generated: (?P<what>command line|keys (?P<name>[\w.]+)) -->")
+_GENERATED = re.compile(r"<!-- generated: (?:command line|(?P<api>python api)|keys (?P<name>[\w.]+)) -->")
 _ROLE = re.compile(r":[a-z]+:`~?(?:[\w.]*\.)?(\w+)`")
 _LITERAL = re.compile(r"(?<!:)::$")
+_ROOMS = {"pipeline": "Enhancing", "image": "Pictures and files", "errors": "Errors"}
+_KINDS = {
+    r"\btuple\[tuple\[int, int\], \.\.\.\]": "rows of two whole numbers",
+    r"\btuple\[SourceConfig, \.\.\.\]": "tables",
+    r"\btuple\[(.+), \.\.\.\]": r"list of \1",
+    r"\b(dict\[.*\]|ValidationConfig)": "table",
+    r"\bLiteral\[(.+?)\]": r"\1",
+    r"\bstr\b": "text",
+    r"\b(float|PositiveInt)\b": "number",
+    r"\bint\b": "whole number",
+    r"\bbool\b": "true or false",
+    r" \| None$": "",
+    r"'": "",
+}
 _BOUNDS = {
     "ge": "from {}",
     "gt": "above {}",
     "le": "to {}",
     "lt": "below {}",
     "multiple_of": "a multiple of {}",
-    "min_length": "at least {} of them",
+    "min_length": ", at least {} of them",
 }
 
 
@@ -60,6 +75,8 @@ class _Generated(Preprocessor):
             found = _GENERATED.fullmatch(line.strip())
             if found is None:
                 made.append(line)
+            elif found["api"]:
+                made += api_reference()
             else:
                 made += key_table(found["name"]) if found["name"] else command_reference()
         return made
@@ -78,6 +95,25 @@ class _Equations(Treeprocessor):
                 display = "block" if latex.startswith("\\[") else "inline"
                 element.text = None
                 element.append(convert_to_element(latex[2:-2].strip(), display=display))
+
+
+# --------------------------------------------------------------------------------------------------------- Python API
+
+
+def api_reference() -> list[str]:
+    """Every name of ``darklift.__all__`` by the room that it comes from, the ``Enhancer`` first."""
+    import darklift
+
+    rooms: dict[str, list[str]] = {room: [] for room in _ROOMS}
+    for name in darklift.__all__:
+        if not name.startswith("__"):
+            rooms[getattr(darklift, name).__module__.split(".")[1]].append(name)
+    lines: list[str] = []
+    for room, names in rooms.items():
+        lines += [f"## {_ROOMS[room]}", ""]
+        for name in sorted(names, key=lambda name: (name != "Enhancer", name)):
+            lines += [f"::: darklift.{name}", ""]
+    return lines
 
 
 # ------------------------------------------------------------------------------------------------------- command line
@@ -174,7 +210,9 @@ def _key(attribute: Any) -> str:
         default = settings.get("default")
         bounds = [words.format(settings[bound]) for bound, words in _BOUNDS.items() if bound in settings]
     text = attribute.docstring.value if attribute.docstring else ""
-    kind = str(attribute.annotation).replace("Literal", "one of ").replace(" | None", "")
-    value = " ".join([_cell(kind), *(_cell(bound) for bound in bounds)])
+    kind = str(attribute.annotation)
+    for annotation, words in _KINDS.items():
+        kind = re.sub(annotation, words, kind)
+    value = _cell(" ".join([kind, *bounds])).replace(" ,", ",")
     shown = "required" if default is None else "" if default == "None" else f"`{default}`"
     return f"| `{attribute.name}` | {value} | {shown} | {' '.join(text.split()).replace('|', chr(92) + '|')} |"
