@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from darklift.errors import ImageError, UsageError
-from darklift.image._picture import FloatArray, Picture
+from darklift.image.picture import FloatArray, Picture, Source
 
 __all__ = [
     "Padding",
@@ -26,8 +26,10 @@ __all__ = [
 AnyArray = npt.NDArray[Any]
 
 Padding: TypeAlias = Literal["least", "next", "centred"]
-"""How sides become multiples: "least" by as little as it takes, at the bottom and right; "next" always on to the next
-multiple, at the bottom and right (LLDiffusion); "centred" the same with half of it at the top and left (GSAD).
+"""How the sides of a picture become multiples of a number.
+
+"least" adds as few rows and columns as it takes, at the bottom and right, and none where nothing is missing. "next"
+always goes on to the next multiple, at the bottom and right. "centred" adds as many, half of them at the top and left.
 """
 
 _WANTED_SHAPES = "(H, W), (H, W, 1), (H, W, 3) or (H, W, 4)"
@@ -48,30 +50,38 @@ def to_unit(signed: FloatArray) -> FloatArray:
 def to_planes(pixels: FloatArray) -> FloatArray:
     """(H, W, 3) to contiguous float32 (1, 3, H, W), the layout networks take. Another shape is a ``UsageError``."""
     if pixels.ndim != 3 or pixels.shape[2] != 3:
-        raise UsageError(f"pixels have shape {pixels.shape}, expected (H, W, 3)")
+        raise UsageError(f"pixels have shape {pixels.shape}, expected (H, W, 3): channels come last")
     return np.ascontiguousarray(pixels.transpose(2, 0, 1)[np.newaxis], dtype=np.float32)
 
 
 def from_planes(planes: FloatArray) -> FloatArray:
     """(1, 3, H, W) to contiguous float32 (H, W, 3). Another shape is a ``UsageError``."""
     if planes.ndim != 4 or planes.shape[:2] != (1, 3):
-        raise UsageError(f"planes have shape {planes.shape}, expected (1, 3, H, W)")
+        raise UsageError(f"planes have shape {planes.shape}, expected (1, 3, H, W): pass one picture at a time")
     return np.ascontiguousarray(planes[0].transpose(1, 2, 0), dtype=np.float32)
 
 
 def pad_to_multiple(array: AnyArray, multiple: int, at_least: int = 1) -> tuple[AnyArray, tuple[int, int]]:
-    """Extend (..., H, W) by reflection at the bottom and right until H and W are multiples of ``multiple``, and no
-    smaller than ``at_least``.
+    """Mirror (..., H, W) at the bottom and right until both sides are multiples of ``multiple``.
 
-    The edge pixel is not repeated, and a picture smaller than its padding is reflected as often as it takes, so any
-    size from 1 x 1 works. Returns the padded array (the same array when nothing is missing) and (H, W):
-    ``padded[..., :H, :W]`` is the original. Raises ``UsageError`` for fewer than two axes, an empty array or a
-    multiple below 1.
+    The edge pixel itself is not repeated. A picture smaller than its padding is mirrored again and again, so any size
+    from 1 x 1 works. Returns the padded array (the same array if nothing is missing) and (H, W), the size before:
+    ``padded[..., :H, :W]`` is the original.
+
+    Args:
+        array: any dtype, at least two axes.
+        multiple: 1 or more.
+        at_least: what the sides must reach, too.
+
+    Raises:
+        UsageError: fewer than two axes, an empty array, or a multiple below 1.
     """
     if multiple < 1:
-        raise UsageError(f"multiple is {multiple}, expected 1 or more")
+        raise UsageError(f"multiple is {multiple}, expected 1 or more: 1 leaves the size as it is")
     if array.ndim < 2 or not array.size:
-        raise UsageError(f"array has shape {array.shape}, expected (..., H, W) with at least one pixel")
+        raise UsageError(
+            f"array has shape {array.shape}, expected (..., H, W) with at least one pixel: rows and columns come last"
+        )
     height, width = array.shape[-2:]
     padded = array
     for axis, length in ((-2, height), (-1, width)):
@@ -82,8 +92,9 @@ def pad_to_multiple(array: AnyArray, multiple: int, at_least: int = 1) -> tuple[
 
 
 def pad_like(array: AnyArray, multiple: int, padding: Padding) -> tuple[AnyArray, tuple[int, int]]:
-    """Like :func:`pad_to_multiple`, by one of the ways of :data:`Padding`; returns the padded array and the row and
-    column where the original begins in it.
+    """Mirror (..., H, W) to multiples in one of the ways of :data:`Padding`, like :func:`pad_to_multiple`.
+
+    Returns the padded array, and the row and column where the original begins in it.
     """
     if padding == "least":
         return pad_to_multiple(array, multiple)[0], (0, 0)
@@ -97,13 +108,14 @@ def pad_like(array: AnyArray, multiple: int, padding: Padding) -> tuple[AnyArray
 
 
 def padded_length(length: int, multiple: int, padding: Padding) -> int:
-    """What a side becomes, in pixels."""
+    """What a side of ``length`` pixels becomes, in pixels, by this way of padding."""
     return -(-length // multiple) * multiple if padding == "least" else (length // multiple + 1) * multiple
 
 
 def _reflected_indices(length: int, padded_length: int, start: int = 0) -> npt.NDArray[np.intp]:
-    """Where each place of the padded axis takes its value from: 0, 1, ..., length-1 from place ``start`` on, and then
-    length-2, ..., 1, 0, 1, ...; before it the same backwards.
+    """Where each place of the padded axis takes its value from.
+
+    From place ``start`` on that is 0, 1, ..., length-1, then length-2, ..., 1, 0, 1, ...; before it the same backwards.
     """
     if length == 1:
         return np.zeros(padded_length, dtype=np.intp)
@@ -128,27 +140,31 @@ def from_array(array: AnyArray) -> Picture:
     if array.ndim == 2:
         unit = unit[:, :, np.newaxis]
     channels = unit.shape[2]
+    source = Source(bits=min(8 * array.dtype.itemsize, 32))
     if channels == 1:
-        return Picture(np.repeat(unit, 3, axis=2), gray=True)
+        return Picture(np.repeat(unit, 3, axis=2), gray=True, source=source)
     if channels == 3:
-        return Picture(unit)
-    return Picture(np.ascontiguousarray(unit[:, :, :3]), alpha=np.ascontiguousarray(unit[:, :, 3]))
+        return Picture(unit, source=source)
+    return Picture(np.ascontiguousarray(unit[:, :, :3]), alpha=np.ascontiguousarray(unit[:, :, 3]), source=source)
 
 
 def to_array(picture: Picture, like: AnyArray) -> AnyArray:
-    """The picture as an array of the dtype, axes and channels of ``like``, whose values and size do not matter.
+    """The picture as an array of the same kind as ``like``: its dtype, axes and channels, not its values or size.
 
-    Integers are rounded to nearest, values outside [0, 1] clipped. One channel is the luminance; four have the alpha, 1
-    where the picture has none. Raises ``UsageError`` when ``like`` is not of a kind that ``from_array`` takes or has no
-    room for the picture's alpha, ``ImageError`` when the pixels hold NaN or infinity.
+    Integers are rounded to nearest, and values outside [0, 1] are clipped. A single channel is the luminance; a fourth
+    is the alpha, which is opaque where the picture has none.
+
+    Raises:
+        UsageError: ``like`` is of a kind that :func:`from_array` does not take, or has no room for the picture's alpha.
+        ImageError: the pixels hold NaN or infinity.
     """
     _check_dtype(like.dtype)
     if like.ndim not in (2, 3) or (like.ndim == 3 and like.shape[2] not in (1, 3, 4)):
-        raise UsageError(f"got a model array of shape {like.shape}, expected {_WANTED_SHAPES}: channels come last")
+        raise UsageError(f"like has shape {like.shape}, expected {_WANTED_SHAPES}: channels come last")
     channels = 1 if like.ndim == 2 else like.shape[2]
     if picture.alpha is not None and channels != 4:
         raise UsageError(
-            f"the picture has alpha, and an array of shape {like.shape} has no room for it: ask for 4 channels"
+            f"the picture has alpha, and an array of shape {like.shape} has no room for it: pass one of 4 channels"
         )
     array = assemble(picture, like.dtype, gray=channels == 1, alpha=channels == 4)
     return array[:, :, 0] if like.ndim == 2 else array
@@ -173,7 +189,7 @@ def assemble(picture: Picture, dtype: npt.DTypeLike, *, gray: bool, alpha: bool)
 
 def _encode_rows(unit: FloatArray, dtype: np.dtype[Any]) -> FloatArray:
     if not np.isfinite(unit).all():
-        raise ImageError("the picture holds NaN or infinite values, expected [0, 1]: what computed it went wrong")
+        raise ImageError("the picture holds NaN or infinite values, expected [0, 1]: check what computed it")
     clipped: FloatArray = np.clip(unit, 0.0, 1.0)
     if dtype.kind == "u":
         clipped *= np.iinfo(dtype).max

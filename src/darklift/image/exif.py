@@ -1,4 +1,4 @@
-"""EXIF as bytes: which way is up, and an edited copy that suits the upright picture.
+"""EXIF as bytes: which way is up, and a copy that suits the upright picture.
 
 An EXIF block is a small TIFF structure (TIFF 6.0, EXIF 2.32): a header with the byte order, then directories of 12-byte
 entries that point at their values by offset. It is edited in place and never rebuilt, because camera maker notes hold
@@ -23,6 +23,8 @@ __all__ = [
 ]
 
 EXIF_HEADER = b"Exif\0\0"
+
+_OUTSIDE = "damaged EXIF: a directory lies outside the block"
 
 _ORIENTATION = 0x0112
 _THUMBNAIL_OFFSET = 0x0201
@@ -70,15 +72,15 @@ def read_directory(block: bytes, offset: int | None = None) -> Directory:
         heads = [struct.unpack_from(order + "HHI", block, at) for at in positions]
         entries = tuple(Entry(tag, kind, number, at) for at, (tag, kind, number) in zip(positions, heads, strict=True))
     except struct.error as error:
-        raise ImageError("damaged EXIF: a directory lies outside the block") from error
+        raise ImageError(_OUTSIDE) from error
     end = offset + 2 + 12 * count
     if end > len(block):
-        raise ImageError("damaged EXIF: a directory lies outside the block")
+        raise ImageError(_OUTSIDE)
     return Directory(order, entries, end if end + 4 <= len(block) else None)
 
 
 def read_orientation(exif: bytes) -> int:
-    """The orientation, 1 to 8, and 1 (upright) where none is stated. Raises ``ImageError`` if the block is damaged."""
+    """The orientation, from 1 to 8; 1, which is upright, if none is stated. A damaged block is an ``ImageError``."""
     block = tiff_block(exif)
     directory = read_directory(block)
     for entry in directory.entries:
@@ -89,9 +91,9 @@ def read_orientation(exif: bytes) -> int:
 
 
 def clean_exif(exif: bytes) -> bytes:
-    """The block with orientation 1 and without its thumbnail; all else stays where it was.
+    """The block with orientation 1 and without its thumbnail; everything else stays where it was.
 
-    Raises ``ImageError`` if the block is damaged.
+    A damaged block is an ``ImageError``.
     """
     block = bytearray(tiff_block(exif))
     directory = read_directory(bytes(block))
@@ -140,5 +142,5 @@ def _small_integer(block: bytes, order: str, entry: Entry) -> int | None:
 
 
 def upright_xmp(xmp: bytes) -> bytes:
-    """The packet with its copy of the orientation, if it has one, set to 1; its length stays."""
+    """The XMP packet with its own copy of the orientation, if it has one, set to 1. Its length stays the same."""
     return re.sub(rb"(tiff:Orientation(?:=[\"']|>))[2-8](?=[\"'<])", rb"\g<1>1", xmp)

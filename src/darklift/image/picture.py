@@ -7,17 +7,36 @@ import numpy.typing as npt
 
 from darklift.errors import UsageError
 
-__all__ = ["FloatArray", "Metadata", "Picture"]
+__all__ = ["FloatArray", "Metadata", "Picture", "Source"]
 
 FloatArray = npt.NDArray[np.float32]
+"""A float32 array of any shape."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a picture came from. It stays the same whatever becomes of the pixels.
+
+    Attributes:
+        container: the kind of file, as in "JPEG", "PNG", "WebP", "BMP" or "TIFF"; None for a picture made in memory.
+        bits: how finely the source told a channel's values apart. 8 for files (also for palettes and for fewer bits)
+            and for uint8 arrays, 16 for uint16 and float16, 32 for float32 and float64, which is kept as float32.
+        colour_space: by name: the description in the ICC profile if there is one, else "sRGB"; "CMYK" for inks, which
+            have been converted to sRGB.
+    """
+
+    container: str | None = None
+    bits: int = 32
+    colour_space: str = "sRGB"
 
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What a picture carries besides its pixels; every part may be missing. Fit for the upright picture as it is.
+    """What a picture carries besides its pixels, to go into the next file. Any part may be missing.
+
+    All of it suits the picture as it is seen, which is upright.
 
     Attributes:
-        format: the file's format: "JPEG", "PNG", "WEBP", "BMP", "TIFF", or None for a picture from memory.
         exif: the EXIF block, beginning with ``Exif\\0\\0``. Its orientation is 1 and its thumbnail is gone (it would
             show the dark picture); all the rest is kept byte for byte.
         icc_profile: the ICC profile of the pixels.
@@ -26,10 +45,9 @@ class Metadata:
         iptc: the IPTC-NAA record (captions, credits) of a JPEG or TIFF file.
         comment: the comment of a JPEG file.
         png_chunks: (name, contents) of the text and colour-space chunks of a PNG file, which only PNG can keep.
-        notes: in words, what the file held besides and this picture does not. Never written to a file.
+        notes: in words, what the file held and this picture does not. Never written to a file.
     """
 
-    format: str | None = None
     exif: bytes | None = None
     icc_profile: bytes | None = None
     dpi: tuple[float, float] | None = None
@@ -45,10 +63,11 @@ class Picture:
     """A picture as seen: upright, unit RGB.
 
     Attributes:
-        pixels: float32 (H, W, 3), RGB in [0, 1]. Values outside are clipped on the way out, NaN is refused there.
-        alpha: float32 (H, W) in [0, 1], 1 is opaque; None for a picture without alpha.
+        pixels: float32 (H, W, 3), RGB in [0, 1]. Values outside are clipped on the way out; NaN is refused there.
+        alpha: float32 (H, W) in [0, 1], where 1 is opaque; None for a picture without alpha.
         gray: the source had one channel, so the three are alike and are written back as one.
         metadata: what came with the pixels.
+        source: the kind of file or array it came from.
 
     Raises:
         UsageError: an array has another dtype or shape.
@@ -58,6 +77,7 @@ class Picture:
     alpha: FloatArray | None = None
     gray: bool = False
     metadata: Metadata = field(default_factory=Metadata)
+    source: Source = field(default_factory=Source)
 
     def __post_init__(self) -> None:
         if (
@@ -68,11 +88,12 @@ class Picture:
         ):
             raise UsageError(
                 f"pixels are {self.pixels.dtype} of shape {self.pixels.shape}, expected float32 of shape (H, W, 3)"
-                ": use from_array for arrays of other kinds"
+                ": use from_array for other kinds of arrays"
             )
         if self.alpha is not None and (self.alpha.dtype != np.float32 or self.alpha.shape != self.size):
             raise UsageError(
                 f"alpha is {self.alpha.dtype} of shape {self.alpha.shape}, expected float32 of shape {self.size}"
+                ": give it one value for each pixel"
             )
 
     @property
@@ -81,9 +102,13 @@ class Picture:
         return (self.pixels.shape[0], self.pixels.shape[1])
 
     def with_pixels(self, pixels: FloatArray) -> "Picture":
-        """The same picture with other ``pixels``: float32 (H, W, 3) of the same H and W, else a ``UsageError``."""
+        """The same picture with other pixels; alpha, metadata and source stay.
+
+        ``pixels``: float32 (H, W, 3) of the same H and W, else a ``UsageError``.
+        """
         if pixels.shape != self.pixels.shape:
             raise UsageError(
-                f"new pixels have shape {pixels.shape}, expected {self.pixels.shape}: the size must not change"
+                f"new pixels have shape {pixels.shape}, expected {self.pixels.shape}"
+                ": keep the size, or make a new Picture"
             )
         return replace(self, pixels=pixels)
