@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "files": "",
     "diffusion": "",
     "weights": "errors",
-    "image": "errors",
+    "image": "files errors",
     "figures": "image errors",
     "data": "image diffusion errors",
     "runtime": "image diffusion errors",

@@ -1,35 +1,85 @@
-"""Diffusion-based low-light image enhancement.
+"""Low-light photo enhancement with diffusion models: open an :class:`Enhancer`, and call it with a photo.
 
 What is listed here is imported when it is first used, so that ``import darklift`` itself costs nothing.
 """
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from darklift.errors import DarkliftError
-    from darklift.image import Picture, read_image, write_image
+    from darklift.errors import (
+        ConfigError,
+        DarkliftError,
+        DataError,
+        ImageError,
+        MissingExtraError,
+        ModelError,
+        TrainingError,
+        UsageError,
+    )
+    from darklift.image import Metadata, Picture, Source, decode_image, encode_image, read_image, write_image
     from darklift.pipeline.enhancer import Enhancer
-    from darklift.pipeline.exposure import Exposure
+    from darklift.pipeline.plan import Plan
+    from darklift.pipeline.render import Enhanced
+    from darklift.pipeline.settings import Exposure, Settings, Window
+    from darklift.pipeline.tiling import Tile
 
-__all__ = ["DarkliftError", "Enhancer", "Exposure", "Picture", "__version__", "read_image", "write_image"]
+__all__ = [
+    "ConfigError",
+    "DarkliftError",
+    "DataError",
+    "Enhanced",
+    "Enhancer",
+    "Exposure",
+    "ImageError",
+    "Metadata",
+    "MissingExtraError",
+    "ModelError",
+    "Picture",
+    "Plan",
+    "Settings",
+    "Source",
+    "Tile",
+    "TrainingError",
+    "UsageError",
+    "Window",
+    "__version__",
+    "decode_image",
+    "encode_image",
+    "read_image",
+    "write_image",
+]
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "DarkliftError": "darklift.errors",
-    "Enhancer": "darklift.pipeline.enhancer",
-    "Exposure": "darklift.pipeline.exposure",
-    "Picture": "darklift.image",
-    "read_image": "darklift.image",
-    "write_image": "darklift.image",
+    "errors": (
+        "ConfigError",
+        "DarkliftError",
+        "DataError",
+        "ImageError",
+        "MissingExtraError",
+        "ModelError",
+        "TrainingError",
+        "UsageError",
+    ),
+    "image": ("Metadata", "Picture", "Source", "decode_image", "encode_image", "read_image", "write_image"),
+    "pipeline.enhancer": ("Enhancer",),
+    "pipeline.plan": ("Plan",),
+    "pipeline.render": ("Enhanced",),
+    "pipeline.settings": ("Exposure", "Settings", "Window"),
+    "pipeline.tiling": ("Tile",),
 }
+_HOME_OF = {name: f"darklift.{home}" for home, names in _HOMES.items() for name in names}
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # silent unless the program that uses us listens
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    value = globals()[name] = getattr(import_module(_HOME_OF[name]), name)
     return value
 
 

@@ -1,25 +1,73 @@
-"""Writing files so that nobody ever reads half of one."""
+"""Writing files so that nobody ever finds half of one."""
 
 from __future__ import annotations
 
 import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
-__all__ = ["write_atomically"]
+__all__ = ["new_file", "write_atomically"]
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write beside the target, then rename over it: readers see the old file or the new one, never half of one.
+    """Write a whole file, or replace the one that is there: readers see the old file or the new one, nothing between.
 
-    Folders that are missing are made. Raises OSError, with the target as it was.
+    Missing folders are made. Raises OSError, with the target as it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    Path(os.path.realpath(path)).parent.mkdir(parents=True, exist_ok=True)
+    with new_file(path, overwrite=True) as stream:
+        stream.write(data)
+
+
+@contextmanager
+def new_file(path: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
+    """An empty stream to write and seek in. What it holds at the end becomes the file; after an error nothing does.
+
+    It is written beside the target, under a name that begins with a dot and ends with ``.tmp`` (only a killed process
+    leaves one behind), brought to the disk, and given its name in one step.
+
+    Args:
+        path: the target, in a folder that exists.
+        overwrite: replace a file that is there already; the new one keeps its permissions. Where ``path`` is a link, it
+            stays one, and the file behind it is replaced.
+
+    Raises:
+        FileExistsError: the name is taken and ``overwrite`` is false; seen at the start, or at the end where somebody
+            was faster. The other file is never touched.
+        OSError: any other refusal by the disk.
+    """
+    if not overwrite and os.path.lexists(path):
+        raise FileExistsError(f"{path} exists already")
+    target = Path(os.path.realpath(path)) if overwrite else path
+    temporary = target.parent / f".darklift-{os.urandom(8).hex()}.tmp"  # fits in wherever the target's name does
     try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        with temporary.open("xb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())  # or a power cut could leave the name with nothing behind it
+        if overwrite:
+            if target.exists():
+                temporary.chmod(stat.S_IMODE(target.stat().st_mode))
+            temporary.replace(target)
+        else:
+            _publish(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _publish(temporary: Path, target: Path) -> None:
+    """Give the finished file its name unless another has taken it meanwhile (FileExistsError)."""
+    try:
+        os.link(temporary, target)  # unlike a renaming, this never replaces a file
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links: take the name with an empty file of our own, then replace that
+        target.open("xb").close()
+        try:
+            temporary.replace(target)
+        except BaseException:
+            target.unlink()
+            raise

@@ -45,13 +45,14 @@ def loaded_models(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every model is this one from now on; the list tells which were asked for."""
     asked_for: list[str] = []
 
-    def load(model: str | Path, backend: str, device: str, precision: str) -> Model:
+    def load(model: str | Path, **_: object) -> Model:
         asked_for.append(str(model))
         preset = SamplerPreset(2, "cosine", 100, spacing="trailing", predicts="x0", max_steps=8)
         card = ModelCard("fake", "gain", Footprint(4, sees_whole=True), {"default": preset})
         return Model(card, {"step": _Step(), "exposure": _Exposure()})
 
-    monkeypatch.setattr("darklift.pipeline.enhancer.load_model", load)
+    for place in ("darklift.store.load.load_model", "darklift.pipeline.enhancer.load_model"):
+        monkeypatch.setattr(place, load)
     return asked_for
 
 

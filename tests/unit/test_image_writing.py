@@ -16,10 +16,7 @@ from darklift.image import (
     read_image,
     write_image,
 )
-
-
-def noise(*shape: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+from pictures import noise
 
 
 @pytest.fixture
@@ -40,7 +37,7 @@ def test_names(tmp_path: Path) -> None:
 
 def test_contents_count_and_not_the_name(tmp_path: Path, picture: Picture) -> None:
     write_image(picture, tmp_path / "a.png").rename(tmp_path / "a.jpg")
-    assert read_image(tmp_path / "a.jpg").metadata.format == "PNG"
+    assert read_image(tmp_path / "a.jpg").source.container == "PNG"
 
 
 def test_write_refusals_say_what_to_do_and_leave_nothing(tmp_path: Path, picture: Picture) -> None:
@@ -50,16 +47,17 @@ def test_write_refusals_say_what_to_do_and_leave_nothing(tmp_path: Path, picture
     long = Picture(picture.pixels, metadata=Metadata(xmp=bytes(70_000)))
     (tmp_path / "folder.png").mkdir()
     for refused, name, said in (
-        (picture, "a.gif", ".jpg, .jpeg"),
-        (picture, "a", "expected one of"),
-        (picture, "nowhere/a.png", "create it first"),
-        (picture, "folder.png", "folder of that name"),
-        (with_alpha, "a.jpg", "PNG, WebP or TIFF"),
-        (with_alpha, "a.bmp", "PNG, WebP or TIFF"),
+        (picture, "a.gif", r"\.gif.*\.jpg"),
+        (picture, "a", r"\.png"),
+        (picture, "nowhere/a.png", "nowhere"),
+        (picture, "folder.png", "folder"),
+        (with_alpha, "a.jpg", "JPEG.*PNG"),
+        (with_alpha, "a.bmp", "PNG"),
         (wide, "a.webp", "16383"),
+        (picture, "nul\0.png", "nul"),
         (broken, "a.png", "NaN"),
         (broken, "a.tif", "NaN"),
-        (long, "a.jpg", "XMP has 70000 bytes"),
+        (long, "a.jpg", "XMP.*70000.*65504"),
     ):
         with pytest.raises(ImageError, match=said) as caught:
             write_image(refused, tmp_path / name)
@@ -74,7 +72,7 @@ def test_quality_out_of_range(tmp_path: Path, picture: Picture, quality: int) ->
 
 
 def test_lossless_jpeg_does_not_exist(tmp_path: Path, picture: Picture) -> None:
-    with pytest.raises(UsageError, match="PNG, WebP or TIFF"):
+    with pytest.raises(UsageError, match="PNG"):
         write_image(picture, tmp_path / "a.jpg", lossless=True)
 
 
@@ -82,7 +80,7 @@ def test_an_existing_file_is_only_replaced_when_told(tmp_path: Path, picture: Pi
     target = tmp_path / "a.png"
     target.write_bytes(b"precious")
     target.chmod(0o640)
-    with pytest.raises(ImageError, match="allow overwriting"):
+    with pytest.raises(ImageError, match="overwrit"):
         write_image(picture, target)
     assert target.read_bytes() == b"precious"
     write_image(picture, target, overwrite=True)
@@ -128,7 +126,7 @@ def test_a_file_that_appears_meanwhile_is_not_replaced(
     monkeypatch.setattr(os, "fsync", lambda _: target.write_bytes(b"another's"))
     if not links:
         monkeypatch.setattr(os, "link", unsupported)
-    with pytest.raises(ImageError, match="exists already"):
+    with pytest.raises(ImageError, match="exists"):
         write_image(picture, target)
     assert target.read_bytes() == b"another's"
     assert os.listdir(tmp_path) == ["a.png"]

@@ -1,4 +1,4 @@
-"""From what was typed to files: which pictures are meant, and under which name each result goes. Nothing is written."""
+"""From what was typed to files: which photos are meant, and where each result goes. Nothing is written here."""
 
 from __future__ import annotations
 
@@ -16,11 +16,15 @@ from darklift.errors import UsageError
 from darklift.image import SUPPORTED_EXTENSIONS, is_image_path
 from darklift.pipeline.enhancer import RESULT_ENDING
 
-__all__ = ["Found", "Job", "find_pictures", "plan_jobs", "with_maps", "without_earlier_results"]
+__all__ = ["STREAM", "Found", "Job", "find_pictures", "plan_jobs", "with_maps", "without_earlier_results"]
 
 _PLACEHOLDERS = ("stem", "ext", "parent", "n")
 _DIGITS = re.compile(r"0?\d{1,2}d?")
 _SAME_FORMAT = {".jpeg": ".jpg", ".jfif": ".jpg", ".tiff": ".tif"}
+
+
+STREAM = Path("-")
+"""Standard input as a source, standard output as a target. A file of that name goes by ``./-``."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +38,15 @@ class Found:
 
 @dataclass(frozen=True)
 class Job:
-    """A picture, where its result goes, and its map of uncertainty, if one is wanted."""
+    """A picture, where its result goes, and its map of uncertainty, if one is wanted.
+
+    format: of a result on the standard output, a name or an extension; None is the picture's own.
+    """
 
     source: Path
     target: Path
     map: Path | None = None
+    format: str | None = None
 
     @property
     def outputs(self) -> tuple[Path, ...]:
@@ -54,8 +62,13 @@ def find_pictures(arguments: Sequence[str], *, recursive: bool = False, output: 
 
     A name that exists is taken literally, whatever characters it has. A file that is named need not exist (that is for
     reading to report); each file counts once. Folders give what has a picture's extension and is not hidden, without
-    what lies in the ``output`` folder. Raises UsageError for a folder or pattern that holds no picture.
+    what lies in the ``output`` folder. ``-`` is the standard input, and then the only picture. Raises UsageError for a
+    folder or pattern that holds no picture.
     """
+    if STREAM.name in arguments:
+        if len(arguments) > 1:
+            raise UsageError("- is the picture from the standard input: give it alone, or files and folders without it")
+        return [Found(STREAM)]
     found: dict[str, Found] = {}
     for argument in arguments:
         for picture in _expand(argument, recursive, output):
@@ -65,12 +78,14 @@ def find_pictures(arguments: Sequence[str], *, recursive: bool = False, output: 
 
 def _expand(argument: str, recursive: bool, output: str | None) -> Iterable[Found]:
     path = Path(argument)
-    if os.path.isdir(path):  # unlike Path.is_dir, it stands any name
+    if path == STREAM:  # a file of that name, given as ./-
+        path = path.absolute()
+    if os.path.isdir(path):  # unlike Path.is_dir, it does not raise for odd names
         skip = _identity(Path(output)) if output else None
         pictures = [file for file in _walk(path, recursive, skip) if is_image_path(file)]
         if not pictures:
             deeper = not recursive and any(is_image_path(file) for file in _walk(path, True, skip))
-            hint = "add --recursive for those in its sub-folders" if deeper else f"expected {_extensions()}"
+            hint = "add --recursive for those in the folders inside" if deeper else f"expected {_extensions()}"
             raise UsageError(f"there is no picture in the folder {argument}: {hint}")
         return [Found(file, named=False, folder=path) for file in pictures]
     if not os.path.lexists(path) and glob.has_magic(argument):
@@ -119,17 +134,32 @@ def plan_jobs(
 
     output: None for ``{stem}_enhanced{ext}`` beside the picture; a folder (it exists, or ends with a slash, or there
     are several pictures), where names stay and so do the sub-folders of a folder argument; a file; or a pattern with
-    {stem}, {ext}, {parent}, {n}. extension: of the results, with its dot; None keeps each picture's own. Raises
+    {stem}, {ext}, {parent}, {n}; ``-`` for the standard output, which is also where a picture from the standard input
+    goes by default. extension: of the results, with its dot; None keeps each picture's own. Raises
     UsageError where two results would go to one file, or one over a picture given: with ``overwrite`` a single picture
     may go over itself if ``output`` is its very name.
     """
     several = len(found) > 1 or any(not picture.named for picture in found)
+    if output == STREAM.name or found[0].path == STREAM:
+        return [_stream_job(found[0], output, extension, several)]
     name, is_file = _naming(output, several, extension)
     jobs = [Job(picture.path, name(picture, number)) for number, picture in enumerate(found, start=1)]
     _refuse_shared_targets(jobs)
     if not (overwrite and is_file):
         _refuse_among_sources((job, job.target) for job in jobs)
     return jobs
+
+
+def _stream_job(picture: Found, output: str | None, extension: str | None, several: bool) -> Job:
+    """The one job of a picture that comes in, or whose result goes out, as a stream."""
+    if several:
+        raise UsageError("-o - is one picture on the standard output, and there are several: give a folder")
+    if output in (None, STREAM.name):
+        return Job(picture.path, STREAM, format=extension)
+    if os.path.isdir(output) or output.endswith(("/", os.sep)) or "{" in output:
+        raise UsageError(f"-o {output}: a picture from the standard input has no name to keep, name the file")
+    _check_file_name(output, extension, "-o")
+    return Job(picture.path, Path(output))
 
 
 def with_maps(jobs: Sequence[Job], output: str) -> list[Job]:
@@ -210,7 +240,7 @@ def _check_file_name(name: str, extension: str | None, option: str) -> None:
         raise UsageError(f"{option} {name} has {got}: {hint}; known are {_extensions()}")
     suffix = suffix.lower()
     if extension and _SAME_FORMAT.get(suffix, suffix) != _SAME_FORMAT.get(extension, extension):
-        raise UsageError(f"{option} {name} contradicts --format {extension[1:]}: leave one of them away")
+        raise UsageError(f"{option} {name} contradicts --format {extension[1:]}: give only one of them")
 
 
 def _refuse_shared_targets(jobs: Sequence[Job]) -> None:

@@ -1,191 +1,155 @@
-"""Many pictures through one loaded model, with an account of what became of each; one that fails stops no other."""
+"""Many pictures through one loaded model, with an account of what became of each; one that fails stops no other.
+
+Nothing is printed here: each :class:`Outcome` tells whoever runs the batch.
+"""
 
 from __future__ import annotations
 
 import os
+import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from darklift.batch.paths import Job
-from darklift.cli._console import Bar, progress_bar, say, warn
-from darklift.cli._options import make_folder, obstacle
+from darklift.batch.outputs import make_folder, obstacle
+from darklift.batch.paths import STREAM, Job
 from darklift.errors import DarkliftError, ImageError, UsageError
 from darklift.figures.heatmap import draw_heatmap
-from darklift.figures.sheet import MAX_ROWS, fitting_side, preview, write_sheet
-from darklift.image import SUPPORTED_EXTENSIONS, Picture, is_image_path, read_image, write_image
+from darklift.image import (
+    WRITABLE_EXTENSIONS,
+    Picture,
+    decode_image,
+    encode_image,
+    read_image,
+    write_image,
+)
+from darklift.pipeline.enhancer import Enhancer
+from darklift.pipeline.render import Enhanced
+from darklift.pipeline.settings import Settings
 
-if TYPE_CHECKING:
-    from PIL import Image
+__all__ = ["OnJobStep", "Outcome", "Saving", "check_job", "failed", "run_jobs"]
 
-    from darklift.pipeline.enhancer import Enhancer, Window
-    from darklift.pipeline.exposure import Exposure
-    from darklift.pipeline.render import OnStep
-
-__all__ = ["Batch", "Saving", "Wishes"]
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """How to enhance; see :class:`darklift.Enhancer`."""
-
-    preset: str | None
-    steps: int | None
-    exposure: Exposure | None
-    strength: float
-    seed: int
-    window: Window | None
+OnJobStep = Callable[[int, int, int], None]
+"""Told (number of the job, its steps done, its steps in all) before each job and after each of its steps."""
 
 
 @dataclass(frozen=True)
 class Saving:
-    """How to write; see :func:`darklift.write_image`."""
+    """How results are written; see :func:`darklift.write_image`."""
 
-    quality: int | None
-    lossless: bool
-    overwrite: bool
+    quality: int | None = None
+    lossless: bool = False
+    overwrite: bool = False
 
 
-class Batch:
-    """Jobs, and what became of them.
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one job: either ``error`` says on one line why it failed, or ``before`` and ``enhanced`` are
+    there.
 
-    files: an account of each picture that was reached, plain values. failed: how many of them failed.
+    defect: a traceback, where darklift itself is to blame.
     """
 
-    def __init__(self, jobs: Sequence[Job], wishes: Wishes, saving: Saving, *, quiet: bool, with_sheet: bool) -> None:
-        self.files: list[dict[str, Any]] = []
-        self.failed = 0
-        self._wishes, self._saving, self._quiet = wishes, saving, quiet
-        self._side = fitting_side(min(len(jobs), MAX_ROWS), 2) if with_sheet else 0
-        self._rows: list[tuple[str, Image.Image, Image.Image]] = []
-        self.ready = [job for job in jobs if self._accepts(job)]
-        """The jobs that can be done as far as their files tell; the others have failed already."""
+    job: Job
+    error: str | None = None
+    defect: str = ""
+    before: Picture | None = None
+    enhanced: Enhanced | None = None
 
-    def _accepts(self, job: Job) -> bool:
-        try:
-            _check_job(job, self._saving.overwrite)
-        except ImageError as error:
-            self._fail(job, str(error))
-            return False
-        return True
-
-    def run(self, enhancer: Enhancer) -> None:
-        """Do all jobs that are ready. Raises only UsageError (the request fits no picture) and KeyboardInterrupt."""
-        count = len(self.ready)
-        with progress_bar(shown=not self._quiet) as bar:
-            for number, job in enumerate(self.ready):
-                try:
-                    bar.update(number, count, job.source.name)
-                    self._do(enhancer, job, _moves(bar, number, count, job.source.name))
-                except UsageError:
-                    raise
-                except KeyboardInterrupt:
-                    raise KeyboardInterrupt(f"stopped: {number} of {count} pictures were reached") from None
-                except (DarkliftError, MemoryError) as error:
-                    self._fail(job, str(error) or "there is not enough memory for it")
-                except Exception as error:  # noqa: BLE001  # our defect, told in full; the other pictures still count
-                    self._fail(job, f"a defect in darklift, please report it: {error!r}", traceback.format_exc())
-
-    def _do(self, enhancer: Enhancer, job: Job, on_step: OnStep) -> None:
-        picture = read_image(job.source)
-        wishes, saving = self._wishes, self._saving
-        result = enhancer.run(
-            picture,
-            preset=wishes.preset,
-            steps=wishes.steps,
-            exposure=wishes.exposure,
-            strength=wishes.strength,
-            seed=wishes.seed,
-            window=wishes.window,
-            uncertainty=job.map is not None,
-            on_step=on_step,
-        )
-        if job.map is not None and result.uncertainty is not None:  # first: a picture that is there is done in full
-            make_folder(job.map.parent)
-            heatmap = draw_heatmap(result.uncertainty, "sure", "unsure")
-            write_image(heatmap, job.map, overwrite=saving.overwrite)
-        make_folder(job.target.parent)
-        try:
-            write_image(
-                result.picture, job.target, quality=saving.quality, lossless=saving.lossless, overwrite=saving.overwrite
-            )
-        except BaseException:
-            if job.map is not None and not saving.overwrite:
-                job.map.unlink(missing_ok=True)
-            raise
-        height, width = picture.size
-        self._account(
-            job,
-            width=width,
-            height=height,
-            brightness=None if result.brightness is None else round(result.brightness, 4),
-            share=round(result.share, 3),
-            steps=result.steps,
-            seconds=round(result.seconds, 3),
-            **({} if job.map is None else {"uncertainty": str(job.map)}),
-            notes=list(picture.metadata.notes),
-        )
-        self._keep_row(job, picture, result.picture)
-        if not self._quiet:
-            steps = "1 step" if result.steps == 1 else f"{result.steps} steps"
-            say(f"{job.source} -> {job.target} ({width}x{height}, {steps}, {result.seconds:.1f} s)")
-            if result.share < 0.995 and wishes.strength:
-                done = f"only {result.share:.0%} enhanced" if result.share >= 0.005 else "left so"
-                say(f"{job.source}: nearly good as it is, {done}: --exposure +0 enhances it all the same")
-            for note in picture.metadata.notes:
-                say(f"{job.source}: not kept: {note}")
-
-    def _account(self, job: Job, *, error: str | None = None, **facts: Any) -> None:
-        self.files.append({"input": str(job.source), "output": str(job.target), "error": error, **facts})
-
-    def _fail(self, job: Job, message: str, details: str = "") -> None:
-        if str(job.source) not in message:
-            message = f"{job.source}: {message}"
-        self.failed += 1
-        self._account(job, error=message)
-        warn(message)
-        if details:
-            say(details)
-
-    def _keep_row(self, job: Job, before: Picture, after: Picture) -> None:
-        if self._side and len(self._rows) < MAX_ROWS:
-            self._rows.append((job.source.name, preview(before, self._side), preview(after, self._side)))
-
-    def write_sheet(self, path: str) -> None:
-        """A sheet of what was done, the first hundred of it; nothing where all failed. Raises ImageError."""
-        if not self._rows:
-            return
-        names, befores, afters = zip(*self._rows, strict=True)
-        make_folder(Path(path).parent)
-        rows = list(zip(befores, afters, strict=True))
-        write_sheet(rows, path, captions=names if len(names) > 1 else (), overwrite=self._saving.overwrite)
-        if not self._quiet:
-            done = len(self.files) - self.failed
-            say(f"before and after: {path}" + (f" (the first {MAX_ROWS} pictures)" if done > MAX_ROWS else ""))
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        account: dict[str, Any] = {"input": str(self.job.source), "output": str(self.job.target), "error": self.error}
+        if self.before is None or self.enhanced is None:
+            return account
+        height, width = self.before.size
+        account |= {"width": width, "height": height}
+        brightness = self.enhanced.brightness
+        account["brightness"] = None if brightness is None else round(brightness, 4)
+        account["share"] = round(self.enhanced.share, 3)
+        account["steps"] = self.enhanced.steps
+        account["seconds"] = round(self.enhanced.seconds, 3)
+        if self.job.map is not None:
+            account["uncertainty"] = str(self.job.map)
+        account["notes"] = list(self.before.metadata.notes)
+        return account
 
 
-def _moves(bar: Bar, number: int, count: int, name: str) -> OnStep:
-    """Told the steps of picture ``number``, moves the bar: by steps where there is one picture, else by pictures."""
-
-    def on_step(step: int, steps: int) -> None:
-        if count == 1:
-            bar.update(step, steps, name)
-        else:
-            bar.update(number + step / steps, count, name)
-
-    return on_step
-
-
-def _check_job(job: Job, overwrite: bool) -> None:
-    """Find out before the work what would come of it. Raises ImageError."""
-    if not os.path.lexists(job.source):
-        raise ImageError(f"cannot read {job.source}: no such file or folder")
-    if not is_image_path(job.target):
-        kinds = ", ".join(sorted(SUPPORTED_EXTENSIONS))
-        raise ImageError(f"cannot write {job.target}: expected one of {kinds}, choose one with --format")
+def check_job(job: Job, overwrite: bool) -> str | None:
+    """Why a job is bound to fail, as far as its files tell before any work; None where nothing speaks against it."""
+    if job.source != STREAM and not os.path.lexists(job.source):
+        return f"cannot read {job.source}: no such file or folder"
+    if job.target != STREAM and job.target.suffix.lower() not in WRITABLE_EXTENSIONS:
+        kinds = ", ".join(sorted(WRITABLE_EXTENSIONS))
+        return f"cannot write {job.target}: expected one of {kinds}, choose one with --format"
     for path in job.outputs:
-        problem = obstacle(path, overwrite)
+        problem = None if path == STREAM else obstacle(path, overwrite)
         if problem is not None:
-            raise ImageError(f"cannot write {path}: {problem}")
+            return f"cannot write {path}: {problem}"
+    return None
+
+
+def run_jobs(
+    enhancer: Enhancer, jobs: Sequence[Job], settings: Settings, saving: Saving, *, on_step: OnJobStep | None = None
+) -> Iterator[Outcome]:
+    """Do the jobs in their order, telling each outcome as it comes.
+
+    Raises only UsageError, where the settings fit no picture, and KeyboardInterrupt.
+    """
+    tell = on_step or (lambda number, step, steps: None)
+    for number, job in enumerate(jobs):
+        tell(number, 0, 1)
+        try:
+            yield _do(enhancer, job, settings, saving, lambda step, steps, n=number: tell(n, step, steps))  # type: ignore[misc]
+        except UsageError:
+            raise
+        except (DarkliftError, MemoryError) as error:
+            yield failed(job, str(error) or "there is not enough memory for it")
+        except Exception as error:  # noqa: BLE001  # our defect, told in full; the other photos still count
+            yield failed(job, f"a defect in darklift, please report it: {error!r}", traceback.format_exc())
+
+
+def failed(job: Job, message: str, defect: str = "") -> Outcome:
+    """The outcome of a job that could not be done."""
+    named = message if str(job.source) in message else f"{job.source}: {message}"
+    return Outcome(job, error=" ".join(named.splitlines()), defect=defect)
+
+
+def _do(
+    enhancer: Enhancer, job: Job, settings: Settings, saving: Saving, on_step: Callable[[int, int], None]
+) -> Outcome:
+    picture = _read(job)
+    enhanced = enhancer.run(picture, settings, uncertainty=job.map is not None, on_step=on_step)
+    if job.map is not None and enhanced.uncertainty is not None:  # first: a picture that is there is done in full
+        make_folder(job.map.parent)
+        write_image(draw_heatmap(enhanced.uncertainty, "sure", "unsure"), job.map, overwrite=saving.overwrite)
+    try:
+        _save(enhanced.picture, job, saving)
+    except BaseException:
+        if job.map is not None and not saving.overwrite:
+            job.map.unlink(missing_ok=True)
+        raise
+    return Outcome(job, before=picture, enhanced=enhanced)
+
+
+def _read(job: Job) -> Picture:
+    if job.source != STREAM:
+        return read_image(job.source)
+    try:
+        return decode_image(sys.stdin.buffer)
+    except ImageError as error:
+        raise ImageError(f"cannot read a photo from standard input (-): {error}") from error
+
+
+def _save(picture: Picture, job: Job, saving: Saving) -> None:
+    if job.target != STREAM:
+        make_folder(job.target.parent)
+        write_image(picture, job.target, quality=saving.quality, lossless=saving.lossless, overwrite=saving.overwrite)
+        return
+    container = job.format or picture.source.container or "PNG"
+    data = encode_image(picture, container, quality=saving.quality, lossless=saving.lossless)
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        raise ImageError(f"cannot write to standard output (-): {error.strerror or error}") from error

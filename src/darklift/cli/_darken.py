@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from darklift.batch.outputs import make_folder
 from darklift.cli._console import progress_bar, say, warn
 from darklift.cli._options import (
     OverwriteOption,
+    RecursiveOption,
     SeedOption,
     check_new_file,
     check_new_picture,
-    make_folder,
     write_json,
 )
 from darklift.errors import DarkliftError, DataError, UsageError
@@ -31,23 +32,21 @@ _HALVES = ("low", "high")
 
 def synth(
     photos: Annotated[
-        list[str], typer.Argument(metavar="PHOTOS", help="Good pictures, folders of them, or patterns in quotes.")
+        list[str], typer.Argument(metavar="PHOTOS", help="Good photos, folders of them, or patterns in quotes.")
     ],
-    output: Annotated[Path, typer.Argument(metavar="OUT", help="The folder that gets low/, high/ and cameras.json.")],
-    count: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="Dark versions of each picture.")] = 1,
-    min_stops: Annotated[float, typer.Option(metavar="STOPS", help="Light lost, at least.")] = 1.0,
-    max_stops: Annotated[float, typer.Option(metavar="STOPS", help="Light lost, at most.")] = 7.0,
+    output: Annotated[Path, typer.Argument(metavar="OUT", help="The folder for low/, high/ and cameras.json.")],
+    count: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="Dark versions of each photo.")] = 1,
+    min_stops: Annotated[float, typer.Option(metavar="STOPS", help="Least light lost, in stops.")] = 1.0,
+    max_stops: Annotated[float, typer.Option(metavar="STOPS", help="Most light lost, in stops.")] = 7.0,
     seed: SeedOption = 0,
-    recursive: Annotated[
-        bool, typer.Option("--recursive", "-r", help="Look into the sub-folders of folders, too.")
-    ] = False,
+    recursive: RecursiveOption = False,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Make training pairs: good photos, and the same as a camera takes them in little light. Needs no network.
+    """Make training pairs: good photos, and the same photos as a camera would take them in little light.
 
-    In linear light: exposure, a colour cast, shot and read noise or grain, a raised black level; 8 bits, perhaps JPEG.
+    Simulates lost light, a colour cast, the sensor's noise or a phone's grain, and sometimes JPEG. Needs no network.
 
-    Each pair has one name, low/NAME.png and high/NAME.png; cameras.json tells what each camera did.
+    Both halves of a pair have one name, low/NAME.png and high/NAME.png; cameras.json tells what each camera did.
 
     \b
     Examples:
@@ -87,7 +86,7 @@ def synth(
             write_json(output / _MANIFEST, {"seed": seed, "stops": (min_stops, max_stops), "pairs": cameras})
     say(f"{len(cameras)} pairs: {output}")
     if failed:
-        warn(f"{failed} of {len(found)} pictures failed")
+        warn(f"{failed} of {len(found)} photos failed")
         raise typer.Exit(1)
 
 
@@ -109,18 +108,20 @@ def _check_room(output: Path, overwrite: bool, found: Sequence[Path], names: Ite
     except FileNotFoundError:
         earlier = {}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{output / _MANIFEST} is no account of an earlier run ({error!r}): move it away") from error
+        raise DataError(
+            f"{output / _MANIFEST} is not what an earlier run wrote ({error!r}): move it out of the way"
+        ) from error
     giving_way = {half / f"{Path(name).name}.png" for name in earlier for half in halves}
     coming = [half / f"{name}.png" for name in names for half in halves]
     in_the_way = [path for path in coming if path not in giving_way and path.exists()]
     if in_the_way:
-        raise UsageError(f"{in_the_way[0]} is none of an earlier run's, and in the way: move it, or choose another OUT")
+        raise UsageError(f"{in_the_way[0]} is in the way and no earlier run made it: move it, or choose another OUT")
     return giving_way
 
 
 def _make_room(output: Path, earlier: Iterable[Path], names: Iterable[str]) -> None:
-    """Both folders, without the earlier pairs; until all is done the account names these and those to come, so that a
-    later run can replace what one that was killed has left.
+    """Both folders, without the earlier pairs. Until all is done, cameras.json names these and those to come, so that a
+    later run can replace what a killed one has left.
     """
     for half in _HALVES:
         make_folder(output / half)
@@ -144,22 +145,24 @@ def _write_pair(output: Path, name: str, photo: Picture, dark: Picture) -> None:
 
 
 def darken(
-    photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="A good picture.")],
-    like: Annotated[Path, typer.Option(metavar="PICTURE", help="The dark picture whose darkness it gets.")],
+    photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="A good photo.")],
+    like: Annotated[Path, typer.Option(metavar="PICTURE", help="A dark photo: the result gets dark the way it is.")],
     model: Annotated[
-        Path, typer.Option("--model", "-m", metavar="FILE", help="A .safetensors checkpoint of lldiffusion with DGNET.")
+        Path,
+        typer.Option("--model", "-m", metavar="FILE", help="An LLDiffusion checkpoint with its DGNET."),
     ],
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="The file to write.", show_default="PHOTO_dark"),
     ] = None,
     noise: Annotated[
-        float, typer.Option(min=0, max=100, metavar="X", help="How noisy: 1 as the dark picture is, 0 not at all.")
+        float,
+        typer.Option(min=0, max=100, metavar="X", help="How noisy: 1 as the dark photo is, 0 adds no noise."),
     ] = 1.0,
     seed: SeedOption = 0,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Darken a good photo the way another one is dark (needs the torch extra).
+    """Make a good photo as dark and as noisy as another one (needs the torch extra).
 
     \b
     Examples:

@@ -4,33 +4,25 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from darklift.cli._console import put_out, say, warn
-from darklift.cli._options import (
-    Backend,
-    BackendOption,
-    DeviceOption,
-    ExposureOption,
-    ModelOption,
-    Precision,
-    PrecisionOption,
-    PresetOption,
-    SeedOption,
-    StepsOption,
-    StrideOption,
-    WindowOption,
-    check_new_picture,
-    window_of,
-)
+from darklift.cli._choices import spelled_out
+from darklift.cli._console import Bar, progress_bar, put_out, say, warn
+from darklift.cli._options import RecursiveOption, check_new_picture
 from darklift.errors import UsageError
+from darklift.pipeline.settings import Settings
+from darklift.store.load import Opening
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from darklift.batch.paths import Job
-    from darklift.batch.run import Batch
+    from darklift.batch.run import OnJobStep, Outcome, Saving
     from darklift.runtime import ModelCard
 
 __all__ = ["enhance"]
@@ -40,90 +32,84 @@ _JPEG = (".jpg", ".jpeg", ".jfif")
 
 
 def _format_names() -> list[str]:
-    from darklift.image import SUPPORTED_EXTENSIONS
+    from darklift.image import WRITABLE_EXTENSIONS
 
-    return sorted(extension[1:] for extension in SUPPORTED_EXTENSIONS)
+    return sorted(extension[1:] for extension in WRITABLE_EXTENSIONS)
 
 
+@spelled_out()
 def enhance(
     inputs: Annotated[
         list[str],
-        typer.Argument(metavar="INPUTS", help="Pictures, folders of pictures, or patterns such as 'night/*.jpg'."),
+        typer.Argument(
+            metavar="PHOTOS",
+            help="Photos, folders of them, patterns in quotes such as 'night/*.jpg', or - for one from standard input.",
+        ),
     ],
+    *,
+    settings: Settings,
+    opening: Opening,
     output: Annotated[
         str | None,
         typer.Option(
             "--output",
             "-o",
             metavar="PATH",
-            help="A file (for a single picture), a folder, or a name pattern with {stem}, {ext}, {parent} (the "
-            "picture's folder) and {n} (1, 2, ...).",
-            show_default="{stem}_enhanced{ext} beside the picture",
+            help="Where results go: a file (for one photo), a folder, a pattern with {stem}, {ext}, {parent} (the "
+            "photo's folder) and {n} (1, 2, ...), or - for standard output.",
+            show_default="{stem}_enhanced{ext} beside the photo",
             rich_help_panel=_FILES,
         ),
     ] = None,
-    model: ModelOption = "default",
-    preset: PresetOption = None,
-    steps: StepsOption = None,
-    exposure: ExposureOption = None,
-    strength: Annotated[
-        float,
-        typer.Option(min=0, max=1, metavar="X", help="How much of the change is made: 0 leaves the picture as it is."),
-    ] = 1.0,
-    seed: SeedOption = 0,
     image_format: Annotated[
         str | None,
         typer.Option(
             "--format",
             metavar="NAME",
             help="Write all results as jpg, png, webp, tif or bmp.",
-            show_default="each picture's own",
+            show_default="each photo's own",
             autocompletion=_format_names,
             rich_help_panel=_FILES,
         ),
     ] = None,
     quality: Annotated[
         int | None,
-        typer.Option(min=1, max=100, metavar="Q", help="Of JPEG and WebP.", show_default="95", rich_help_panel=_FILES),
+        typer.Option(
+            min=1, max=100, metavar="Q", help="Of JPEG and WebP files.", show_default="95", rich_help_panel=_FILES
+        ),
     ] = None,
     lossless: Annotated[
         bool, typer.Option("--lossless", help="Write WebP without loss.", rich_help_panel=_FILES)
     ] = False,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace files that are there already.", rich_help_panel=_FILES)
+        bool, typer.Option("--overwrite", help="Replace files that are already there.", rich_help_panel=_FILES)
     ] = False,
-    recursive: Annotated[
-        bool,
-        typer.Option("--recursive", "-r", help="Look into the sub-folders of folders, too.", rich_help_panel=_FILES),
-    ] = False,
+    recursive: RecursiveOption = False,
     sheet: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE", help="Write a sheet of all pictures before and after, side by side.", rich_help_panel=_FILES
+            metavar="FILE",
+            help="Also write a contact sheet: all photos before and after, side by side, on as many pages as it takes.",
+            rich_help_panel=_FILES,
         ),
     ] = None,
     uncertainty: Annotated[
         str | None,
         typer.Option(
             metavar="FILE",
-            help="Write a map of where the model is unsure, with a legend; for several pictures a pattern such as "
-            "maps/{stem}.png. GSAD's models tell it, compact does not.",
+            help="Also write a map of where the model is unsure; for several photos a pattern such as maps/{stem}.png. "
+            "GSAD's models can tell, compact cannot.",
             rich_help_panel=_FILES,
         ),
     ] = None,
-    window: WindowOption = None,
-    stride: StrideOption = None,
-    backend: BackendOption = Backend.AUTO,
-    device: DeviceOption = "auto",
-    precision: PrecisionOption = Precision.AUTO,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print an account of all photos as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
 ) -> None:
     """Light up dark photos.
 
-    Size, orientation, colour profile and metadata stay. A picture that fails is reported, and the others go on.
+    Size, orientation, colour profile and metadata stay. A photo that fails is reported, and the others go on.
 
-    Messages go to stderr. Exit code: 0 all went well, 1 pictures failed, 2 the request is wrong, 130 stopped.
+    Messages go to standard error. Exit code: 0 all went well, 1 photos failed, 2 the request is wrong, 130 stopped.
 
     \b
     Examples:
@@ -132,37 +118,29 @@ def enhance(
       darklift enhance photos/ -o bright/ --recursive
       darklift enhance 'photos/*.jpg' -o 'bright/{n}_{stem}.webp' --quality 90
       darklift enhance night.jpg -o out/ --sheet before_after.png
+      darklift enhance - < night.jpg > bright.jpg
     """
     from darklift.batch.paths import with_maps
-    from darklift.batch.run import Batch, Saving, Wishes
-    from darklift.pipeline.enhancer import Enhancer
-    from darklift.pipeline.exposure import Exposure
+    from darklift.batch.run import Saving
 
-    wishes = Wishes(
-        preset, steps, None if exposure is None else Exposure.of(exposure), strength, seed, window_of(window, stride)
-    )
     jobs = _plan(inputs, output, image_format, overwrite, recursive, quiet)
     if uncertainty is not None:
         jobs = with_maps(jobs, uncertainty)
+    _check_streams(jobs, as_json)
     _check_saving(jobs, lossless, sheet, overwrite)
-    batch = Batch(jobs, wishes, Saving(quality, lossless, overwrite), quiet=quiet, with_sheet=sheet is not None)
-    card = None
-    if batch.ready:
-        enhancer = Enhancer(model, backend=backend.value, device=device, precision=precision.value)
-        card = enhancer.model.card
-        try:
-            batch.run(enhancer)
-        except KeyboardInterrupt:
-            if as_json:
-                put_out(_to_json(batch, card))
-            raise
+    account = _Account(jobs, sheet, quiet=quiet, overwrite=overwrite)
+    try:
+        account.run(opening, settings, Saving(quality, lossless, overwrite))
+    except KeyboardInterrupt:
+        if as_json:
+            put_out(account.to_json())
+        raise
     if as_json:
-        put_out(_to_json(batch, card))
-    if sheet is not None:
-        batch.write_sheet(sheet)
-    if batch.failed:
+        put_out(account.to_json())
+    account.write_sheet()
+    if account.failed:
         if len(jobs) > 1:
-            warn(f"{batch.failed} of {len(jobs)} pictures failed")
+            warn(f"{account.failed} of {len(jobs)} photos failed")
         raise typer.Exit(1)
 
 
@@ -182,10 +160,23 @@ def _plan(
         found, skipped = without_earlier_results(found)
         if skipped and not quiet:
             names = ", ".join(str(path) for path in skipped[:5]) + (", ..." if len(skipped) > 5 else "")
-            say(f"left out {len(skipped)} of an earlier run (*{RESULT_ENDING}.*): {names}")
+            say(f"left out {len(skipped)} results of an earlier run (*{RESULT_ENDING}.*): {names}")
     if not found:
         raise UsageError("there are only results of an earlier run: name one, or choose an output with -o")
     return plan_jobs(found, output, extension=extension, overwrite=overwrite)
+
+
+def _check_streams(jobs: Sequence[Job], as_json: bool) -> None:
+    from darklift.batch.paths import STREAM
+
+    (first, *_) = jobs
+    if first.source == STREAM and sys.stdin.isatty():
+        raise UsageError("- reads a photo from standard input, which is a terminal: darklift enhance - < night.jpg")
+    if first.target == STREAM:
+        if as_json:
+            raise UsageError("--json and the photo would both go to standard output: name a file with -o")
+        if sys.stdout.isatty():
+            raise UsageError("the photo would go to standard output, which is a terminal: add  > bright.jpg")
 
 
 def _check_saving(jobs: Sequence[Job], lossless: bool, sheet: str | None, overwrite: bool) -> None:
@@ -200,8 +191,117 @@ def _check_saving(jobs: Sequence[Job], lossless: bool, sheet: str | None, overwr
         raise UsageError(f"--sheet {sheet} is one of the pictures, too: choose another name")
 
 
-def _to_json(batch: Batch, card: ModelCard | None) -> str:
-    from darklift import __version__
+class _Account:
+    """Tells people, and ``--json``, what became of each job; keeps small pictures for the sheet.
 
-    model = card and {"name": card.name, "method": card.method, "backend": card.backend}
-    return json.dumps({"darklift": __version__, "model": model, "files": batch.files, "failed": batch.failed}, indent=2)
+    failed: how many jobs failed.
+    """
+
+    def __init__(self, jobs: Sequence[Job], sheet: str | None, *, quiet: bool, overwrite: bool) -> None:
+        from darklift.figures.sheet import MAX_ROWS, fitting_side
+
+        self.failed = 0
+        self._files: list[dict[str, Any]] = []
+        self._jobs, self._sheet, self._quiet, self._overwrite = jobs, sheet, quiet, overwrite
+        self._side = fitting_side(min(len(jobs), MAX_ROWS), 2)
+        self._rows: list[tuple[str, Image.Image, Image.Image]] = []
+        self._card: ModelCard | None = None
+
+    def run(self, opening: Opening, settings: Settings, saving: Saving) -> None:
+        """Do all jobs; the model is opened once it is known that there is something to do."""
+        from darklift.batch.run import check_job, failed, run_jobs
+        from darklift.pipeline.enhancer import Enhancer
+        from darklift.pipeline.plan import check_settings
+
+        problems = {job: check_job(job, saving.overwrite) for job in self._jobs}
+        for job, problem in problems.items():
+            if problem is not None:
+                self._take(failed(job, problem), settings)
+        ready = [job for job, problem in problems.items() if problem is None]
+        if not ready:
+            return
+        enhancer = Enhancer(opening.load())
+        self._card = enhancer.model.card
+        check_settings(enhancer.model, settings)
+        reached = 0
+        try:
+            with progress_bar(shown=not self._quiet) as bar:
+                for outcome in run_jobs(enhancer, ready, settings, saving, on_step=_moves(bar, ready)):
+                    reached += 1
+                    self._take(outcome, settings)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"stopped: {reached} of {len(ready)} photos were reached") from None
+
+    def _take(self, outcome: Outcome, settings: Settings) -> None:
+        self._files.append(outcome.to_dict())
+        if outcome.error is not None:
+            self.failed += 1
+            warn(outcome.error)
+            if outcome.defect:
+                say(outcome.defect)
+            return
+        self._keep_row(outcome)
+        if not self._quiet:
+            for line in _told(outcome, settings):
+                say(line)
+
+    def _keep_row(self, outcome: Outcome) -> None:
+        from darklift.figures.sheet import MAX_ROWS, preview
+
+        assert outcome.before is not None
+        assert outcome.enhanced is not None
+        if self._sheet and len(self._rows) < MAX_ROWS:
+            before, after = (preview(p, self._side) for p in (outcome.before, outcome.enhanced.picture))
+            self._rows.append((outcome.job.source.name, before, after))
+
+    def write_sheet(self) -> None:
+        """The sheet of what was done; none where all failed. Raises ImageError."""
+        from darklift.batch.outputs import make_folder
+        from darklift.figures.sheet import write_sheet
+
+        if self._sheet is None or not self._rows:
+            return
+        names, befores, afters = zip(*self._rows, strict=True)
+        make_folder(Path(self._sheet).parent)
+        rows = list(zip(befores, afters, strict=True))
+        write_sheet(rows, self._sheet, captions=names if len(names) > 1 else (), overwrite=self._overwrite)
+        if not self._quiet:
+            say(f"before and after: {self._sheet}")
+
+    def to_json(self) -> str:
+        """The account of all jobs so far."""
+        from darklift import __version__
+
+        card = self._card
+        model = card and {"name": card.name, "method": card.method, "backend": card.backend}
+        return json.dumps(
+            {"darklift": __version__, "model": model, "files": self._files, "failed": self.failed}, indent=2
+        )
+
+
+def _told(outcome: Outcome, settings: Settings) -> Iterable[str]:
+    """What people hear of a photo that was done."""
+    assert outcome.before is not None
+    assert outcome.enhanced is not None
+    job, enhanced = outcome.job, outcome.enhanced
+    height, width = outcome.before.size
+    steps = "1 step" if enhanced.steps == 1 else f"{enhanced.steps} steps"
+    yield f"{job.source} -> {job.target} ({width}x{height}, {steps}, {enhanced.seconds:.1f} s)"
+    if enhanced.share < 0.995 and settings.strength:
+        done = f"enhanced by {enhanced.share:.0%} only" if enhanced.share >= 0.005 else "left as it is"
+        yield f"{job.source}: bright enough already, {done}; --exposure +0 enhances it all the same"
+    for note in outcome.before.metadata.notes:
+        yield f"{job.source}: not kept: {note}"
+
+
+def _moves(bar: Bar, jobs: Sequence[Job]) -> OnJobStep:
+    """Moves the bar: by steps where there is one photo, else by photos."""
+
+    def on_step(number: int, step: int, steps: int) -> None:
+        name = jobs[number].source.name
+        if len(jobs) == 1:
+            bar.update(step, steps, name)
+        else:
+            bar.update(number + step / steps, len(jobs), name)
+
+    return on_step

@@ -9,28 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from darklift.batch.outputs import make_folder
+from darklift.cli._choices import spelled_out
 from darklift.cli._console import progress_bar, put_out, say
-from darklift.cli._options import (
-    Backend,
-    BackendOption,
-    DeviceOption,
-    ExposureOption,
-    ModelOption,
-    OverwriteOption,
-    Precision,
-    PrecisionOption,
-    PresetOption,
-    SeedOption,
-    StepsOption,
-    StrideOption,
-    WindowOption,
-    check_new_file,
-    check_new_picture,
-    make_folder,
-    window_of,
-    write_json,
-)
+from darklift.cli._options import OverwriteOption, check_new_file, check_new_picture, write_json
 from darklift.errors import UsageError
+from darklift.pipeline.settings import Settings
+from darklift.store.load import Opening
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -42,44 +27,38 @@ if TYPE_CHECKING:
 __all__ = ["evaluate"]
 
 
+@spelled_out(precision="fp32")
 def evaluate(
-    low: Annotated[Path, typer.Option(metavar="FOLDER", help="The dark pictures.")],
-    high: Annotated[Path, typer.Option(metavar="FOLDER", help="Their ground truths, by the same names.")],
-    model: ModelOption = "default",
+    low: Annotated[Path, typer.Option(metavar="FOLDER", help="The dark photos.")],
+    high: Annotated[Path, typer.Option(metavar="FOLDER", help="Their ground truths, under the same names.")],
+    *,
+    settings: Settings,
+    opening: Opening,
     names: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Evaluate only the pairs named in this file, one a line.")
+        Path | None, typer.Option(metavar="FILE", help="Score only the pairs named in this file, one name a line.")
     ] = None,
-    preset: PresetOption = None,
-    steps: StepsOption = None,
-    exposure: ExposureOption = None,
     ground_truth_mean: Annotated[
         bool,
         typer.Option(
             "--ground-truth-mean",
-            help="Ask for each ground truth's brightness: how good pictures get once their brightness is no guess.",
+            help="Tell the model how bright each ground truth is: how good results are when brightness is not a guess.",
         ),
     ] = False,
-    seed: SeedOption = 0,
-    per_image: Annotated[bool, typer.Option("--per-image", help="Print a row for each picture, too.")] = False,
+    per_image: Annotated[bool, typer.Option("--per-image", help="Also print a row for each photo.")] = False,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write all numbers to this file.")
     ] = None,
     save: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Keep the enhanced pictures in this folder, as PNG.")
+        Path | None, typer.Option(metavar="FOLDER", help="Keep the results in this folder, as PNG.")
     ] = None,
     sheet: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write a sheet: before, after, ground truth (up to 100 pairs).")
     ] = None,
     overwrite: OverwriteOption = False,
-    window: WindowOption = None,
-    stride: StrideOption = None,
-    backend: BackendOption = Backend.AUTO,
-    device: DeviceOption = "auto",
-    precision: PrecisionOption = Precision.FP32,
 ) -> None:
-    """Score a model: PSNR and SSIM over pairs, plain and GT-mean side by side.
+    """Score a model on pairs of dark photo and ground truth, plain and GT-mean side by side.
 
-    The table goes to stdout, as Markdown. Figures of the two protocols cannot be compared with one another.
+    Prints a Markdown table. Never compare a plain number with a GT-mean one: they answer different questions.
 
     \b
     Examples:
@@ -91,28 +70,22 @@ def evaluate(
     from darklift.evaluation.evaluate import evaluate as score
     from darklift.evaluation.report import evaluation_table, per_image_table
     from darklift.pipeline.enhancer import Enhancer
-    from darklift.pipeline.exposure import Exposure
 
-    if exposure is not None and ground_truth_mean:
-        raise UsageError("--exposure and --ground-truth-mean both say how bright: leave one of them away")
-    wish = None if exposure is None else Exposure.of(exposure)
+    if settings.exposure is not None and ground_truth_mean:
+        raise UsageError("--exposure and --ground-truth-mean both say how bright: give only one of them")
     pairs = match_pairs(low, high, pair_name=strip_role_prefix)
     if names is not None:
         pairs = select(pairs, read_names(names))
     _check_outputs(pairs, sheet, json_file, save, overwrite)
     keep = _Keep(pairs, save, sheet, overwrite)
-    enhancer = Enhancer(model, backend=backend.value, device=device, precision=precision.value)
+    enhancer = Enhancer(opening.load())
     with progress_bar() as bar:
         bar.update(0, len(pairs), pairs[0].name)
         evaluation = score(
             enhancer,
             pairs,
-            preset=preset,
-            steps=steps,
-            seed=seed,
-            exposure=wish,
+            settings,
             give_mean=ground_truth_mean,
-            window=window_of(window, stride),
             on_pair=lambda result, picture: keep(result, picture, bar.update),
         )
     if per_image:

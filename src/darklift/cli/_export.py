@@ -24,16 +24,14 @@ class Storage(StrEnum):
 
 def export(
     checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A .safetensors file from a run's folder.")],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the model goes.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="The folder to write the model to.")],
     storage: Annotated[
         Storage,
         typer.Option(
-            help="How weights are kept: fp16 halves the files, int8 (for compact) quarters them; computed in fp32."
+            help="How weights are stored: fp16 halves the files, int8 (for compact) quarters them. All compute in fp32."
         ),
     ] = Storage.FP32,
-    name: Annotated[
-        str | None, typer.Option(help="What the model is called.", show_default="the checkpoint's name")
-    ] = None,
+    name: Annotated[str | None, typer.Option(help="The model's name.", show_default="the checkpoint's name")] = None,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Export a checkpoint to ONNX, which runs without torch (exporting needs the torch extra).

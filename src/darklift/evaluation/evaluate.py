@@ -12,9 +12,9 @@ from darklift.data import Pair
 from darklift.errors import DataError
 from darklift.evaluation.metrics import Scores, mean_scores, score_pair
 from darklift.image import Picture, read_image
-from darklift.pipeline.enhancer import Enhanced, Enhancer
-from darklift.pipeline.exposure import Exposure
-from darklift.pipeline.windows import Window
+from darklift.pipeline.enhancer import Enhancer
+from darklift.pipeline.render import Enhanced
+from darklift.pipeline.settings import DEFAULTS, Exposure, Settings
 
 __all__ = ["Evaluation", "PairResult", "evaluate"]
 
@@ -76,18 +76,14 @@ class Evaluation:
 def evaluate(
     enhancer: Enhancer,
     pairs: Sequence[Pair],
+    settings: Settings = DEFAULTS,
     *,
-    preset: str | None = None,
-    steps: int | None = None,
-    seed: int = 0,
-    exposure: Exposure | float | str | None = None,
     give_mean: bool = False,
-    window: Window | int | None = None,
     on_pair: Callable[[PairResult, Picture], None] | None = None,
 ) -> Evaluation:
     """Enhance every pair's low picture and score it against the high one.
 
-    give_mean: pass the ground truth's mean as the exposure wanted (instead of ``exposure``). on_pair: told each
+    give_mean: pass the ground truth's mean as the exposure wanted in the place of the settings'. on_pair: told each
     result with its enhanced picture as it comes. Raises DataError (no pairs, sizes that differ), ImageError,
     UsageError.
     """
@@ -100,8 +96,8 @@ def evaluate(
             raise DataError(
                 f"pair {pair.name} differs in size: {_size(low)} and {_size(high)}: a pair shows the same pixels twice"
             )
-        wish = Exposure(mean=float(high.pixels.mean())) if give_mean else exposure
-        enhanced = enhancer.run(low, preset=preset, steps=steps, seed=seed, exposure=wish, window=window)
+        asked = settings.changed(exposure=Exposure(mean=float(high.pixels.mean()))) if give_mean else settings
+        enhanced = enhancer.run(low, asked)
         result = PairResult(pair.name, score_pair(enhanced.picture.pixels, high.pixels), enhanced.seconds)
         results.append(result)
         if on_pair is not None:
@@ -112,10 +108,10 @@ def evaluate(
         weights=str(card.info.get("weights", "as in the file")),
         backend=card.backend,
         steps=enhanced.steps,
-        seed=seed,
-        exposure=_describe_exposure(enhanced, exposure, give_mean),
-        window="whole picture" if window is None else str(window if isinstance(window, Window) else Window(window)),
-        preset=preset or next(iter(card.presets)),
+        seed=settings.seed,
+        exposure=_describe_exposure(enhanced, settings, give_mean),
+        window="whole picture" if settings.window is None else str(settings.window),
+        preset=settings.preset or next(iter(card.presets)),
         results=tuple(results),
     )
 
@@ -130,9 +126,9 @@ def _size(picture: Picture) -> str:
     return f"{width}x{height}"
 
 
-def _describe_exposure(enhanced: Enhanced, exposure: Exposure | float | str | None, give_mean: bool) -> str:
+def _describe_exposure(enhanced: Enhanced, settings: Settings, give_mean: bool) -> str:
     if enhanced.brightness is None:
         return "none"
     if give_mean:
         return "ground truth's mean given"
-    return "predicted by the model" if exposure is None else str(exposure)
+    return "predicted by the model" if settings.exposure is None else str(settings.exposure)

@@ -1,15 +1,29 @@
-"""Pictures: the only place that knows image files, value ranges, bit depth, EXIF, ICC, alpha and padding.
+"""Pictures: the only room that knows image files, value ranges, bit depths, EXIF, ICC profiles, alpha and padding.
 
-Everything else in darklift sees *unit* RGB (float32 in [0, 1], H x W x 3) and nothing of files. The range of a value
-always follows from its dtype, never from the maximum found: dark 16-bit pictures exist, and bright 8-bit ones too.
+The rest of darklift sees *unit* RGB, float32 (H, W, 3) in [0, 1], and nothing of files. A :class:`Picture` is that
+with what came along: alpha, metadata, and the :class:`Source` it is from.
 
-What a picture keeps on its way through: size, orientation as seen, alpha, one channel if it had one, EXIF, ICC
-profile, resolution, XMP, IPTC, comments and PNG text. What it cannot keep is refused at the door with an ``ImageError``
-that says how to get by (more than 8 bits per channel, several frames), or, where it belongs to the dark picture only
-(previews, gain maps), left out and named in ``Metadata.notes``.
+========================  ===========================================  ========================
+in                        from                                         out
+========================  ===========================================  ========================
+:func:`read_image`        a file                                       :func:`write_image`
+:func:`decode_image`      bytes, or a stream such as a pipe            :func:`encode_image`
+:func:`from_pil`          a Pillow image                               :func:`to_pil`
+:func:`from_array`        a numpy array                                :func:`to_array`
+========================  ===========================================  ========================
+
+The range of values follows from an array's dtype, never from the largest value found: there are dark 16-bit pictures,
+and bright 8-bit ones.
+
+A picture keeps its size, the orientation it is seen in, alpha, its one channel if it had one, EXIF, ICC profile,
+resolution, XMP, IPTC, comment, and the texts of PNG files. What it cannot keep (more than 8 bits per channel, several
+frames) is refused on the way in with an :class:`~darklift.errors.ImageError` that says what to do. What belongs to the
+dark picture only, such as previews and gain maps, is left out and named in ``Metadata.notes``.
+
+Each file format is a module in ``formats``; to add one, add its module there.
 """
 
-from darklift.image._arrays import (
+from darklift.image.arrays import (
     Padding,
     from_array,
     from_planes,
@@ -21,18 +35,30 @@ from darklift.image._arrays import (
     to_signed,
     to_unit,
 )
-from darklift.image._files import SUPPORTED_EXTENSIONS, is_image_path
-from darklift.image._picture import FloatArray, Metadata, Picture
-from darklift.image._pil import from_pil, to_pil
-from darklift.image._read import read_image
-from darklift.image._write import write_image
+from darklift.image.io import (
+    SUPPORTED_EXTENSIONS,
+    WRITABLE_EXTENSIONS,
+    check_writable,
+    decode_image,
+    encode_image,
+    is_image_path,
+    read_image,
+    write_image,
+)
+from darklift.image.picture import FloatArray, Metadata, Picture, Source
+from darklift.image.pil import from_pil, to_pil
 
 __all__ = [
     "SUPPORTED_EXTENSIONS",
+    "WRITABLE_EXTENSIONS",
     "FloatArray",
     "Metadata",
     "Padding",
     "Picture",
+    "Source",
+    "check_writable",
+    "decode_image",
+    "encode_image",
     "from_array",
     "from_pil",
     "from_planes",

@@ -1,6 +1,6 @@
-"""What a model may know of the whole photo while it works on a piece: a thumbnail and brightness statistics.
+"""A whole photo in brief, for a model that works on a piece of it: a thumbnail and statistics of its brightness.
 
-Made the same way in training (on 8-bit arrays) and in use (on float arrays of any size), without torch.
+Made in the same way for training (from 8-bit arrays) and for use (from float arrays of any size).
 """
 
 from __future__ import annotations
@@ -11,17 +11,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from darklift.image.picture import FloatArray
+
 __all__ = ["CUES", "QUANTILE_95", "QUANTILE_99", "STATISTICS", "THUMBNAIL", "Overview", "area_average", "describe"]
 
 THUMBNAIL = 40
-"""Side of the square thumbnail; photos of any aspect are squeezed onto it."""
+"""Side of the square thumbnail, onto which photos of any shape are squeezed."""
 
 _QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 STATISTICS = 7 + len(_QUANTILES)
 """Length of :attr:`Overview.statistics`."""
 
 QUANTILE_95, QUANTILE_99 = (4 + _QUANTILES.index(share) for share in (0.95, 0.99))
-"""Where in the statistics these are."""
+"""Where in the statistics these quantiles are."""
 
 _HIGHLIGHTS = (0.999, 0.9999)
 _CONTRAST_SCALES, _CONTRAST_SIDE = 5, 640
@@ -33,33 +35,37 @@ CUES = len(_HIGHLIGHTS) + _CONTRAST_SCALES
 class Overview:
     """A whole photo in brief.
 
-    thumbnail: float32 (3, 40, 40) unit, area-averaged. statistics: float32 (14,), each in [0, 1]: the square roots
-    (so that dark photos differ too) of the mean, the channel means, and quantiles of max(R, G, B); its spread; the
-    shares of pixels at the top (>= 250/255) and at the bottom (<= 2/255).
-    cues: None, or float32 (7,), what else tells how much light was lost: the square roots of the .999 and .9999
-    quantiles of max(R, G, B), so how far the brightest is from white; and the contrast between neighbours, in stops of
-    coded value, at 1, 2, 4, 8 and 16 pixels of a photo brought to sides of at most 640.
+    Attributes:
+        thumbnail: float32 (3, 40, 40) in [0, 1], averaged over areas.
+        statistics: float32 (14,), each in [0, 1]. First the square roots (so that dark photos differ, too) of the mean,
+            of the three channels' means, and of quantiles of max(R, G, B). Then the spread of max(R, G, B), and the
+            shares of pixels at the top (>= 250/255) and at the bottom (<= 2/255).
+        cues: None, or float32 (7,) with further signs of how much light was lost. First the square roots of the .999
+            and .9999 quantiles of max(R, G, B): how far the brightest parts are from white. Then the contrast between
+            neighbours, in stops of coded value, 1, 2, 4, 8 and 16 pixels apart in a photo brought to sides of at most
+            640.
     """
 
-    thumbnail: npt.NDArray[np.float32]
-    statistics: npt.NDArray[np.float32]
-    cues: npt.NDArray[np.float32] | None
+    thumbnail: FloatArray
+    statistics: FloatArray
+    cues: FloatArray | None
 
     @property
     def brightness(self) -> float:
-        """Mean of the thumbnail's coded values, in [0, 1]: that of all pixels where both sides are multiples of 40."""
+        """Mean of the thumbnail's coded values, in [0, 1]; that of all pixels if both sides are multiples of 40."""
         return float(self.thumbnail.mean())
 
 
-def area_average(planes: npt.NDArray[Any], size: tuple[int, int] = (THUMBNAIL, THUMBNAIL)) -> npt.NDArray[np.float32]:
-    """Means over a grid of whole-pixel cells: (C, H, W) uint8 or unit float -> float32 (C, *size) unit.
+def area_average(planes: npt.NDArray[Any], size: tuple[int, int] = (THUMBNAIL, THUMBNAIL)) -> FloatArray:
+    """A small picture of a large one: the mean of each cell in a grid over it, where cells are whole pixels.
 
-    A side shorter than the grid repeats its pixels.
+    (C, H, W) uint8, or floats in [0, 1] -> float32 (C, height, width) in [0, 1], where ``size`` is (height, width). A
+    side shorter than the grid repeats its pixels.
     """
     return np.stack([_average_plane(plane, size) for plane in planes])
 
 
-def _average_plane(plane: npt.NDArray[Any], size: tuple[int, int]) -> npt.NDArray[np.float32]:
+def _average_plane(plane: npt.NDArray[Any], size: tuple[int, int]) -> FloatArray:
     # One channel at a time, in a row of its own: summing over a channel-last picture in place takes ten times as long.
     wide = np.uint32 if plane.dtype == np.uint8 else plane.dtype
     sums = np.ascontiguousarray(plane, dtype=wide)
@@ -70,13 +76,14 @@ def _average_plane(plane: npt.NDArray[Any], size: tuple[int, int]) -> npt.NDArra
         sums = np.add.reduceat(sums, edges[:-1], axis=axis)
         counts.append(np.maximum(np.diff(edges), 1))
     scale = 255.0 if plane.dtype == np.uint8 else 1.0
-    result: npt.NDArray[np.float32] = (sums / (np.outer(counts[0], counts[1]) * scale)).astype(np.float32)
+    result: FloatArray = (sums / (np.outer(counts[0], counts[1]) * scale)).astype(np.float32)
     return result
 
 
 def describe(planes: npt.NDArray[Any], *, cues: bool = True) -> Overview:
-    """The overview of a photo: (3, H, W), uint8 or unit float; with the cues, which take as long as all else, or
-    without.
+    """The overview of a photo, (3, H, W) uint8 or floats in [0, 1].
+
+    cues: with :attr:`Overview.cues`, which take as long as all the rest.
     """
     thumbnail = area_average(planes)
     top = np.maximum(np.maximum(planes[0], planes[1]), planes[2])
@@ -114,7 +121,7 @@ def _contrast(planes: npt.NDArray[Any]) -> list[float]:
     return found
 
 
-def _halved(levels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def _halved(levels: FloatArray) -> FloatArray:
     """Means of pairs of rows; an odd last row goes, an only one stays."""
     pairs = len(levels) // 2
     return (levels[: 2 * pairs : 2] + levels[1 : 2 * pairs : 2]) / np.float32(2) if pairs else levels

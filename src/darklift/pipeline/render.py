@@ -1,130 +1,240 @@
-"""Sampling the pixels: from noise and a dark picture to a bright one, in one piece, in tiles, or in windows."""
+"""Doing what a plan says: from noise and a dark picture to a bright one, all of it or any part."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from dataclasses import replace as changed
 
 import numpy as np
 
-from darklift.diffusion import Ladder, SamplerPreset, noise_field, sample
-from darklift.image import FloatArray, pad_like, pad_to_multiple, to_unit
-from darklift.pipeline.tiling import Tile, map_tiles, plan_tiles, plan_windows
-from darklift.pipeline.windows import Window, memory_of_windows, predict_whole, predict_windows
+from darklift.diffusion import noise_field, sample
+from darklift.errors import UsageError
+from darklift.image import FloatArray, Picture, pad_like, pad_to_multiple, to_unit
+from darklift.pipeline.plan import Plan, planes_of
+from darklift.pipeline.settings import Window
+from darklift.pipeline.tiling import Tile, map_tiles, plan_windows
+from darklift.pipeline.windows import Predict, memory_of_windows, predict_whole, predict_windows
 from darklift.runtime import Model
 from darklift.runtime.memory import require_memory
 
-__all__ = ["OnStep", "Sampling", "check_memory", "restore", "tell_of_part"]
+__all__ = ["Enhanced", "OnStep", "render", "render_together"]
 
 OnStep = Callable[[int, int], None]
 """Told (steps done, steps in all)."""
 
-TILE_SIDE, TILE_OVERLAP = 1024, 64
-"""Pixels. A picture of up to TILE_SIDE² pixels is worked on in one piece."""
-
 
 @dataclass(frozen=True)
-class Sampling:
-    """How pictures are sampled. seed: of the noise, the same for each picture. window: None works on all at once."""
+class Enhanced:
+    """A result, and how it came about."""
 
-    preset: SamplerPreset
-    ladder: Ladder
-    seed: int
-    window: Window | None
-    uncertainty: bool = False
-    on_step: OnStep | None = None
-
-    @property
-    def steps(self) -> int:
-        """Rungs walked."""
-        return len(self.ladder) - 1
-
-
-def tell_of_part(on_step: OnStep | None, number: int, count: int) -> OnStep | None:
-    """What part ``number`` of ``count`` tells of its steps, all parts having as many: ``on_step`` hears of them all."""
-    if on_step is None:
-        return None
-    return lambda step, of: on_step(number * of + step, of * count)
+    picture: Picture
+    brightness: float | None
+    """The mean coded value asked of the model, in (0, 1); None where it takes none."""
+    steps: int
+    seconds: float
+    """Without reading and writing files."""
+    share: float = 1.0
+    """How much of what the model made is in the picture, before ``strength``; the rest is the photo itself. Less than 1
+    for a photo that was only a little too dark, 0 for one that was bright enough."""
+    uncertainty: FloatArray | None = None
+    """float32 (H, W), where it was asked for: where the model is unsure, in units of its own (larger is less sure); the
+    mean over steps and channels."""
 
 
-def check_memory(model: Model, size: tuple[int, ...], window: Window | None) -> None:
-    """Refuse what cannot fit before it takes the machine down. size: pictures, rows, columns. Raises ImageError."""
-    card = model.card
-    if not card.footprint.sees_whole:
-        return
-    count, rows, columns = size
-    height, width = card.footprint.padded((rows, columns))
-    needed = count * card.footprint.memory(height * width) if window is None else memory_of_windows(card, window)
-    many = "" if count == 1 else f"{count} pictures of "
-    remedy = "give a --window, such as 512," if window is None else "give a smaller --window,"
-    require_memory(
-        needed,
-        model.free_memory(),
-        f"{many}{columns}x{rows} pixels take {card.name}",
-        f"{remedy} or make the picture smaller" if count == 1 else "pass fewer at once",
-    )
+def render(
+    model: Model, picture: Picture, plan: Plan, part: Tile | None = None, *, on_step: OnStep | None = None
+) -> Enhanced:
+    """Make what the plan says of the picture that it was made for, or only a part of it: the same pixels either way.
 
-
-def restore(model: Model, low: FloatArray, condition: Mapping[str, FloatArray], how: Sampling) -> FloatArray:
-    """Sample whole pictures: low (B, 3, H, W) unit -> (B, 3, H, W) unit, tile by tile where they are large.
-
-    condition: what ``Model.condition`` made of the pictures, one row each. With ``how.uncertainty`` a fourth channel
-    says where the network is unsure. More than one picture only where the network sees all of its input at once and
-    there is no window.
+    part: None for all. A network that sees its whole input at once has all its work to do for any part. Raises
+    UsageError for another model's or another picture's plan and for a part outside of the picture, ImageError where
+    there is too little memory.
     """
-    if model.card.footprint.sees_whole:
-        return _restore_tile(model, low, Tile(0, 0, *low.shape[2:]), condition, how)
-    (planes,) = low
-    multiple = model.card.footprint.size_multiple
-    tiles = plan_tiles(*planes.shape[1:], side=TILE_SIDE, overlap=TILE_OVERLAP, multiple=multiple)
+    (enhanced,) = render_together(model, [picture], [plan], part, on_step=on_step)
+    return enhanced
+
+
+def render_together(
+    model: Model,
+    pictures: Sequence[Picture],
+    plans: Sequence[Plan],
+    part: Tile | None = None,
+    *,
+    on_step: OnStep | None = None,
+) -> tuple[Enhanced, ...]:
+    """:func:`render` of several pictures of one size under one choice of settings, their plans beside them.
+
+    A network that sees its whole input at once takes them together, without a window: faster on a GPU, and with the
+    memory of all. Others take one after the other. on_step counts over all.
+    """
+    for picture, plan in zip(pictures, plans, strict=True):
+        _check_fit(model, picture, plan)
+    first = plans[0]
+    area = Tile(0, 0, *first.look.size) if part is None else part
+    area.check_inside(first.look.size)
+    together = len(plans) if model.card.footprint.sees_whole and first.window is None else 1
+    starts = range(0, len(plans), together)
+    results: list[Enhanced] = []
+    for number, start in enumerate(starts):
+        group = slice(start, start + together)
+        tell = _tell_of_part(on_step, number, len(starts))
+        results.extend(_render_group(model, pictures[group], plans[group], area, tell))
+    return tuple(results)
+
+
+def _render_group(
+    model: Model, pictures: Sequence[Picture], plans: Sequence[Plan], area: Tile, on_step: OnStep | None
+) -> Iterator[Enhanced]:
+    """Pictures that go through the network together."""
+    started = time.perf_counter()
+    lows = [planes_of(picture) for picture in pictures]  # views: large pictures are held once
+    settings = plans[0].settings
+    if settings.uncertainty or any(plan.share * settings.strength for plan in plans):
+        made = _sample_area(model, lows, plans, area, on_step)
+    else:  # nothing of it would be in the result
+        made = np.stack([low[:, *area.window] for low in lows])
+        if on_step is not None:
+            on_step(plans[0].steps, plans[0].steps)
+    seconds = (time.perf_counter() - started) / len(pictures)
+    for picture, plan, low, planes in zip(pictures, plans, lows, made, strict=True):
+        rgb, amount = planes[:3], settings.strength * plan.share
+        if amount != 1:
+            own = low[:, *area.window]
+            rgb -= own  # in place: large pictures are held once
+            rgb *= np.float32(amount)
+            rgb += own
+        alpha = picture.alpha
+        pixels = rgb.transpose(1, 2, 0)
+        yield Enhanced(
+            changed(picture, pixels=pixels, alpha=None if alpha is None else alpha[area.window]),
+            plan.brightness,
+            plan.steps,
+            seconds,
+            plan.share,
+            planes[3] if settings.uncertainty else None,
+        )
+
+
+def _sample_area(
+    model: Model, lows: Sequence[FloatArray], plans: Sequence[Plan], area: Tile, on_step: OnStep | None
+) -> FloatArray:
+    """(B, 3, h, w) unit: what the model makes of the area, with the uncertainty as a fourth channel where asked for.
+
+    lows: the pictures, each (3, H, W) unit.
+    """
+    plan = plans[0]
+    _check_memory(model, len(lows), plan)
+    if len(plan.tiles) == 1:
+        return _sample_tile(model, lows, plans, plan.tiles[0], on_step)[:, :, *area.window]
+    worked_on = [tile for tile in plan.tiles if tile.overlaps(area)]
+    (low,) = lows
 
     def work(tile: Tile) -> FloatArray:
-        tell = tell_of_part(how.on_step, tiles.index(tile), len(tiles))
-        made: FloatArray = _restore_tile(model, low, tile, condition, replace(how, on_step=tell))[0]
+        tell = _tell_of_part(on_step, worked_on.index(tile), len(worked_on))
+        made: FloatArray = _sample_tile(model, [low], plans, tile, tell)[0]
         return made
 
-    return map_tiles(tiles, (3 + how.uncertainty, *planes.shape[1:]), work, TILE_OVERLAP)[None]
+    return map_tiles(worked_on, plan.look.size, work, plan.overlap, area)[None]
 
 
-def _restore_tile(
-    model: Model, low: FloatArray, tile: Tile, condition: Mapping[str, FloatArray], how: Sampling
+def _sample_tile(
+    model: Model, lows: Sequence[FloatArray], plans: Sequence[Plan], tile: Tile, on_step: OnStep | None
 ) -> FloatArray:
-    """Sample one tile of each picture: (B, 3, h, w) unit, with the uncertainty as a fourth channel where asked for."""
-    if how.window is None:
-        padded, (top, left) = pad_like(
-            low[:, :, *tile.window], model.card.footprint.size_multiple, model.card.footprint.padding
-        )
-        edges = np.array([tile.top, tile.left, tile.top + padded.shape[2], tile.left + padded.shape[3]])
-        box = (edges / np.tile(low.shape[2:], 2)).astype(np.float32)
-        predict = predict_whole(model, padded, condition, box)
-    else:
-        (planes,) = low
-        padded_planes, _ = pad_to_multiple(planes, 1, at_least=how.window.side)
-        padded, top, left = padded_planes[None], 0, 0
-        windows = plan_windows(*padded_planes.shape[1:], side=how.window.side, stride=how.window.stride)
-        predict = predict_windows(model, padded_planes, condition, windows)
-    count, _, rows, columns = padded.shape
+    """Sample one tile of each picture: (B, 3 or 4, h, w), see :func:`_sample_area`."""
+    plan, settings = plans[0], plans[0].settings
+    seen = [_seen(low, plan, tile) for low, plan in zip(lows, plans, strict=True)]
+    predict, (top, left), (rows, columns) = _network_on(model, seen, plans, tile)
+    count, predicts = len(seen), plan.preset.predicts
     uncertainty = np.zeros((count, 1, rows, columns), dtype=np.float32)
 
     def denoise(x: FloatArray, abar: float) -> FloatArray:
         outputs = predict(x, abar)
-        if how.uncertainty:
-            uncertainty[:] += outputs["uncertainty"].mean(axis=1, keepdims=True) / how.steps
-        return outputs[how.preset.predicts]
+        if settings.uncertainty:
+            uncertainty[:] += outputs["uncertainty"].mean(axis=1, keepdims=True) / plan.steps
+        return outputs[predicts]
 
     def noise(draw: int) -> FloatArray:
-        return noise_field(how.seed, draw, 3, (tile.top, tile.left, rows, columns))[None].repeat(count, axis=0)
+        return noise_field(settings.seed, draw, 3, (tile.top, tile.left, rows, columns))[None].repeat(count, axis=0)
 
     x0 = sample(
         denoise,
         noise(0),
-        how.ladder,
-        eta=how.preset.eta,
-        clip=how.preset.clip,
+        plan.ladder,
+        eta=plan.preset.eta,
+        clip=plan.preset.clip,
         noise=noise,
-        predicts=how.preset.predicts,
-        on_step=how.on_step,
+        predicts=predicts,
+        on_step=on_step,
     )
-    unit: FloatArray = to_unit(x0).clip(0, 1)
-    planes_: FloatArray = np.concatenate([unit, uncertainty], axis=1) if how.uncertainty else unit
-    return planes_[:, :, top : top + tile.height, left : left + tile.width]
+    made: FloatArray = to_unit(x0).clip(0, 1)
+    if settings.uncertainty:
+        made = np.concatenate([made, uncertainty], axis=1)
+    return made[:, :, top : top + tile.height, left : left + tile.width]
+
+
+def _seen(low: FloatArray, plan: Plan, tile: Tile) -> FloatArray:
+    """What the network sees of a tile, (3, h, w) unit."""
+    smoothing = plan.look.smoothing
+    return low[:, *tile.window] if smoothing is None else smoothing.apply(low, tile)
+
+
+def _network_on(
+    model: Model, seen: Sequence[FloatArray], plans: Sequence[Plan], tile: Tile
+) -> tuple[Predict, tuple[int, int], tuple[int, int]]:
+    """The network bound to a tile of each picture; where the tile begins in what it takes, and that one's size."""
+    plan, footprint = plans[0], model.card.footprint
+    condition = {name: np.concatenate([plan.condition[name] for plan in plans]) for name in plan.condition}
+    if plan.window is not None:
+        (planes,) = seen
+        whole, _ = pad_to_multiple(planes, 1, at_least=plan.window.side)
+        windows = plan_windows(*whole.shape[1:], side=plan.window.side, stride=plan.window.stride)
+        return predict_windows(model, whole, condition, windows), (0, 0), whole.shape[1:]
+    low = np.stack(seen) if len(seen) > 1 else seen[0][None]
+    padded, (top, left) = pad_like(low, footprint.size_multiple, footprint.padding)
+    edges = np.array([tile.top, tile.left, tile.top + padded.shape[2], tile.left + padded.shape[3]])
+    box = (edges / np.tile(plan.look.size, 2)).astype(np.float32)
+    return predict_whole(model, padded, condition, box), (top, left), padded.shape[2:]
+
+
+def _check_fit(model: Model, picture: Picture, plan: Plan) -> None:
+    if plan.model != model.card.name:
+        raise UsageError(f"the plan was made for model {plan.model}, and this is {model.card.name}: plan anew")
+    if plan.look.size != picture.size:
+        planned, got = (f"{columns}x{rows}" for rows, columns in (plan.look.size, picture.size))
+        raise UsageError(f"the plan was made for a picture of {planned} pixels, got one of {got}: plan each picture")
+
+
+def _check_memory(model: Model, count: int, plan: Plan) -> None:
+    """Refuse what cannot fit before it takes the machine down. Raises ImageError."""
+    card, (rows, columns) = model.card, plan.look.size
+    if not card.footprint.sees_whole:
+        return
+    many = "" if count == 1 else f"{count} pictures of "
+    require_memory(
+        _memory_needed(model, count, plan),
+        model.free_memory(),
+        f"{many}{columns}x{rows} pixels take {card.name}",
+        _how_to_save_memory(plan.window) if count == 1 else "pass fewer at once",
+    )
+
+
+def _memory_needed(model: Model, count: int, plan: Plan) -> float:
+    footprint = model.card.footprint
+    if plan.window is not None:
+        return memory_of_windows(footprint, plan.window)
+    height, width = footprint.padded(plan.look.size)
+    return count * footprint.memory(height * width)
+
+
+def _how_to_save_memory(window: Window | None) -> str:
+    remedy = "give a --window, such as 512," if window is None else "give a smaller --window,"
+    return f"{remedy} or make the picture smaller"
+
+
+def _tell_of_part(on_step: OnStep | None, number: int, count: int) -> OnStep | None:
+    """What part ``number`` of ``count`` tells of its steps, all parts having as many: ``on_step`` hears of them all."""
+    if on_step is None:
+        return None
+    return lambda step, of: on_step(number * of + step, of * count)

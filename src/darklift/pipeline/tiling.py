@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from darklift.errors import UsageError
 from darklift.image import FloatArray
 
 __all__ = ["Tile", "map_tiles", "plan_tiles", "plan_windows"]
@@ -28,6 +29,32 @@ class Tile:
     def window(self) -> tuple[slice, slice]:
         """Rows and columns, for indexing a (..., H, W) array."""
         return slice(self.top, self.top + self.height), slice(self.left, self.left + self.width)
+
+    def overlaps(self, other: Tile) -> bool:
+        """Whether the two have pixels in common."""
+        return (
+            self.top < other.top + other.height
+            and other.top < self.top + self.height
+            and self.left < other.left + other.width
+            and other.left < self.left + self.width
+        )
+
+    def shared(self, other: Tile) -> Tile:
+        """The pixels that this has in common with an overlapping one."""
+        top, left = max(self.top, other.top), max(self.left, other.left)
+        bottom = min(self.top + self.height, other.top + other.height)
+        return Tile(top, left, bottom - top, min(self.left + self.width, other.left + other.width) - left)
+
+    def seen_from(self, other: Tile) -> Tile:
+        """The same pixels, counted from the other's corner."""
+        return Tile(self.top - other.top, self.left - other.left, self.height, self.width)
+
+    def check_inside(self, size: tuple[int, int]) -> None:
+        """Raise UsageError for a part that is empty or reaches out of a picture of (rows, columns)."""
+        rows, columns = size
+        fits = self.top >= 0 and self.left >= 0 and self.height >= 1 and self.width >= 1
+        if not (fits and self.top + self.height <= rows and self.left + self.width <= columns):
+            raise UsageError(f"{self} does not lie in a picture of {rows} rows and {columns} columns")
 
 
 def plan_tiles(height: int, width: int, *, side: int, overlap: int, multiple: int) -> tuple[Tile, ...]:
@@ -68,19 +95,39 @@ def plan_windows(height: int, width: int, *, side: int, stride: int) -> tuple[Ti
 
 
 def map_tiles(
-    tiles: tuple[Tile, ...], shape: tuple[int, int, int], work: Callable[[Tile], FloatArray], overlap: int
+    tiles: Sequence[Tile],
+    size: tuple[int, int],
+    work: Callable[[Tile], FloatArray],
+    overlap: int,
+    part: Tile | None = None,
 ) -> FloatArray:
-    """Run ``work`` on each tile and cross-fade its (C, h, w) results into one (C, H, W) picture."""
-    if len(tiles) == 1:
-        return work(tiles[0])
-    total = np.zeros(shape, dtype=np.float32)
-    weights = np.zeros(shape[1:], dtype=np.float32)
+    """Run ``work`` on each tile and cross-fade its (C, h, w) results into one (C, H, W) picture.
+
+    size: (H, W) of the picture that ``tiles`` cover. part: make this part alone, of the tiles that reach into it; its
+    pixels are those of the whole picture, to the bit.
+    """
+    whole = Tile(0, 0, *size)
+    part = part or whole
+    if tuple(tiles) == (whole,):  # nothing to fade: its values as they are
+        return work(whole)[:, *part.window]
+    total: FloatArray | None = None
+    weights = np.zeros((part.height, part.width), dtype=np.float32)
     for tile in tiles:
-        weight = np.outer(
-            _fade(tile.top, tile.height, shape[1], overlap), _fade(tile.left, tile.width, shape[2], overlap)
+        if not tile.overlaps(part):
+            continue
+        rows, columns = (
+            _fade(tile.top, tile.height, size[0], overlap),
+            _fade(tile.left, tile.width, size[1], overlap),
         )
-        total[:, *tile.window] += weight * work(tile)
-        weights[tile.window] += weight
+        shared = tile.shared(part)
+        here, there = shared.seen_from(tile).window, shared.seen_from(part).window
+        weight = np.outer(rows, columns)[here]
+        made = work(tile)[:, *here]
+        if total is None:
+            total = np.zeros((len(made), part.height, part.width), dtype=np.float32)
+        total[:, *there] += weight * made
+        weights[there] += weight
+    assert total is not None  # the tiles cover the picture
     total /= weights
     return total
 

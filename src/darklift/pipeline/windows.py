@@ -5,19 +5,16 @@ LLDiffusion samples so). All windows walk down the ladder together: no seam can 
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 
-from darklift.errors import UsageError
 from darklift.image import FloatArray
+from darklift.pipeline.settings import Window
 from darklift.pipeline.tiling import Tile
-from darklift.runtime import Model, ModelCard, Piece
+from darklift.runtime import Footprint, Model, Piece
 
-__all__ = ["Predict", "Window", "memory_of_windows", "predict_whole", "predict_windows"]
+__all__ = ["Predict", "memory_of_windows", "predict_whole", "predict_windows"]
 
 Predict = Callable[[FloatArray, float], dict[str, FloatArray]]
 """x (B, 3, H, W) signed, abar -> the network's outputs by name, each (B, C, H, W)."""
@@ -28,50 +25,9 @@ _KEPT_BYTES = 2**31
 """What the network makes of the windows' dark pictures is kept from step to step up to so much, beyond it made anew."""
 
 
-@dataclass(frozen=True)
-class Window:
-    """Windows of ``side``×``side`` pixels that begin ``stride`` pixels apart (0: half a side).
-
-    The smaller the stride, the smoother and the slower: the network's work grows by (side/stride)². LLDiffusion was
-    published with windows of 128 and a stride of 16. Raises UsageError for a stride that leaves gaps.
-    """
-
-    side: int
-    stride: int = 0
-
-    def __post_init__(self) -> None:
-        try:
-            side, stride = operator.index(self.side), operator.index(self.stride)
-        except TypeError:
-            side = stride = 0
-        if side < 1:
-            raise UsageError(f"window is {self.side!r} with stride {self.stride!r}, expected whole numbers of pixels")
-        object.__setattr__(self, "side", side)
-        object.__setattr__(self, "stride", stride or max(1, side // 2))
-        if not 1 <= self.stride <= self.side:
-            raise UsageError(f"stride is {self.stride}, expected 1 to {self.side}, the window's side")
-
-    def __str__(self) -> str:
-        return f"windows of {self.side}, stride {self.stride}"
-
-    @classmethod
-    def of(cls, wish: Window | int | None, card: ModelCard) -> Self | None:
-        """The window wished for, as far as this model can work in it. Raises UsageError."""
-        if wish is None:
-            return None
-        window = cls(wish.side, wish.stride) if isinstance(wish, Window) else cls(wish)
-        if not card.footprint.sees_whole:
-            raise UsageError(f"model {card.name} works on large pictures in tiles of its own: leave the window away")
-        if window.side % card.footprint.size_multiple:
-            raise UsageError(
-                f"window is {window.side}, expected a multiple of {card.footprint.size_multiple} for {card.name}"
-            )
-        return window
-
-
-def memory_of_windows(card: ModelCard, window: Window) -> float:
+def memory_of_windows(footprint: Footprint, window: Window) -> float:
     """Bytes that a step takes at its peak, beside the picture itself and what is kept of its windows."""
-    return _batch_size(window.side) * card.footprint.memory(window.side**2)
+    return _batch_size(window.side) * footprint.memory(window.side**2)
 
 
 def predict_whole(model: Model, low: FloatArray, condition: Mapping[str, FloatArray], box: FloatArray) -> Predict:

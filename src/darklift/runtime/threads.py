@@ -1,4 +1,4 @@
-"""How many threads a network may use, so that several models, or several processes, share the cores in peace."""
+"""How many threads a network may use, so that several models, or processes, do not fight over the cores."""
 
 from __future__ import annotations
 

@@ -1,17 +1,44 @@
-"""Opening a model by its name or path, on the backend that fits its files."""
+"""Opening a model by its name or path, on the backend that fits its files. Imports nothing heavy before that."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from darklift.errors import MissingExtraError, UsageError
-from darklift.runtime import Model
 from darklift.weights import find_model
 
-__all__ = ["Backend", "load_model"]
+if TYPE_CHECKING:
+    from darklift.runtime import Model
 
-Backend = Literal["auto", "onnx", "openvino", "torch"]
+__all__ = ["Backend", "Opening", "Precision", "load_model"]
+
+Backend: TypeAlias = Literal["auto", "onnx", "openvino", "torch"]
+Precision: TypeAlias = Literal["auto", "fp32", "bf16", "fp16"]
+
+
+@dataclass(frozen=True)
+class Opening:
+    """Which model to open, and on what it runs."""
+
+    model: str = "default"
+    """A name that 'darklift info' lists, a folder from 'darklift export', or a .safetensors checkpoint."""
+    backend: Backend = "auto"
+    """What runs the model: onnx or openvino for exported models, torch for checkpoints."""
+    device: str = "auto"
+    """cpu, cuda, coreml or directml with onnx; openvino and torch use their own names."""
+    precision: Precision = "auto"
+    """What torch and OpenVINO compute in. auto: bf16 on a GPU that has it, for networks that predict noise; else fp32.
+    bf16 is twice as fast on CPUs that compute in it, and slower on those that only emulate it."""
+    threads: int | None = None
+    """CPU threads for the model. Give each of several processes its share, so that they do not fight over the cores."""
+
+    def load(self) -> Model:
+        """Open it; see :func:`load_model`."""
+        return load_model(
+            self.model, backend=self.backend, device=self.device, precision=self.precision, threads=self.threads
+        )
 
 
 def load_model(
@@ -22,10 +49,7 @@ def load_model(
     precision: str = "auto",
     threads: int | None = None,
 ) -> Model:
-    """A name that ``darklift info`` lists, a folder that ``darklift export`` wrote, or a .safetensors checkpoint.
-
-    See :class:`darklift.Enhancer` for the rest. Raises ModelError, UsageError, MissingExtraError.
-    """
+    """Open a model; :class:`Opening` says what each choice means. Raises ModelError, UsageError, MissingExtraError."""
     if backend not in get_args(Backend):
         raise UsageError(f"unknown backend {backend!r}: choose {', '.join(get_args(Backend))}")
     path = find_model(str(model))

@@ -1,0 +1,32 @@
+"""Whether a file can be written, found out before the work that it would hold."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from darklift.errors import ImageError
+
+__all__ = ["make_folder", "obstacle"]
+
+
+def obstacle(path: Path, overwrite: bool) -> str | None:
+    """Why this file cannot be written, and what to do; None where nothing is in the way."""
+    if os.path.isdir(path):
+        return "there is a folder of that name, choose another name"
+    if os.path.lexists(path) and not overwrite:
+        return "it exists already, choose another name or add --overwrite"
+    around = next((folder for folder in path.parents if os.path.lexists(folder)), Path())
+    if not os.path.isdir(around):
+        return f"{around} is not a folder"
+    if not os.access(around, os.W_OK | os.X_OK):
+        return f"the folder {around} is read-only, choose another"
+    return None
+
+
+def make_folder(folder: Path) -> None:
+    """With all folders above it. Raises ImageError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImageError(f"cannot create the folder {folder}: {error.strerror}") from error

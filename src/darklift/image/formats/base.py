@@ -1,0 +1,67 @@
+"""What every format says of itself, and what it can do."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from PIL import Image
+
+from darklift.image.picture import Picture
+
+__all__ = ["ANY_SIZE", "EncodeOptions", "Format", "matched"]
+
+ANY_SIZE = 1 << 62
+"""For :attr:`Format.keeps`, where nothing limits a block's size."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeOptions:
+    """How to encode, the same for every format; each takes what means something to it.
+
+    Attributes:
+        quality: 1 to 100, for formats with :attr:`Format.takes_quality`.
+        lossless: lose nothing, in a format that can do either.
+    """
+
+    quality: int
+    lossless: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Format:
+    """A kind of picture file.
+
+    Attributes:
+        name: as people write it, as in "JPEG" or "WebP"; found in any case of letters.
+        extensions: lower case with the dot, the usual one first.
+        sniff: given the first bytes of a file (4096, or all where it has fewer), how many of them this format
+            recognises; 0 where it is of another. Where two formats claim a file, the one that recognises more gets it:
+            so a camera's raw format can take from TIFF the files that are both.
+        decode: from a seekable stream that stands anywhere, whose position 0 is the file's beginning. Whatever it
+            raises counts as a damaged file, but for a ``DarkliftError``, which goes on as it is.
+        encode: into an empty stream that can seek; None for a format that is only read. It may count on the limits
+            below. ``ValueError`` and ``struct.error`` count as a picture that does not fit the format.
+        keeps: the fields of ``Metadata`` that have a place in such a file, and how many bytes each may have.
+        max_side: of a picture, in pixels; None is no limit of the format's.
+        alpha: whether it has room for it.
+        takes_quality: whether a smaller file can be had for a rougher picture.
+        can_be_lossless: whether the very same 8-bit values can come back.
+        pil: for images that Pillow has opened from such a file (its name for the format is the key): the picture.
+    """
+
+    name: str
+    extensions: tuple[str, ...]
+    sniff: Callable[[bytes], int]
+    decode: Callable[[BinaryIO], Picture]
+    encode: Callable[[Picture, BinaryIO, EncodeOptions], None] | None = None
+    keeps: Mapping[str, int] = field(default_factory=dict)
+    max_side: int | None = None
+    alpha: bool = True
+    takes_quality: bool = False
+    can_be_lossless: bool = True
+    pil: Mapping[str, Callable[[Image.Image], Picture]] = field(default_factory=dict)
+
+
+def matched(head: bytes, *signatures: bytes) -> int:
+    """The length of the signature that ``head`` begins with, 0 where it begins with none: what ``sniff`` returns."""
+    return next((len(signature) for signature in signatures if head.startswith(signature)), 0)

@@ -1,0 +1,107 @@
+"""JPEG: always lossy, without alpha, metadata in blocks of at most 64 KiB. Written as 4:4:4."""
+
+import struct
+from dataclasses import replace
+from functools import partial
+from typing import BinaryIO
+
+from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
+
+from darklift.errors import ImageError
+from darklift.image.exif import read_directory
+from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format, matched
+from darklift.image.metadata import metadata_of
+from darklift.image.picture import Picture
+from darklift.image.pixels import check_extent, check_mode, decode_with, image_of, picture_of
+
+__all__ = ["FORMAT"]
+
+_NAME = "JPEG"
+_SEGMENT = 65_533  # bytes that one segment takes
+_XMP_OVERHEAD = 29
+_IPTC_OVERHEAD = 32
+_MPF_ENTRIES_TAG = 0xB002
+
+
+def _adopt(image: Image.Image) -> Picture:
+    # Pillow calls a JPEG with previews or a gain map behind it MPO, and those its frames
+    check_extent(image, only_the_first=True)
+    check_mode(image)
+    image.load()
+    metadata, orientation = metadata_of(image.info)
+    notes = list(metadata.notes)
+    if "mp" in image.info:
+        notes.append(_note_on_pictures_behind(image.info["mp"]))
+    if metadata.xmp is not None and b"HasExtendedXMP" in metadata.xmp:
+        notes.append("the extended part of its XMP (often a depth map)")
+    return picture_of(image, replace(metadata, notes=tuple(notes)), orientation, _NAME)
+
+
+def _note_on_pictures_behind(mpf: bytes) -> str:
+    """Look at the list of pictures behind a JPEG's first (CIPA DC-007, multi-picture format).
+
+    Previews and gain maps belong to the dark picture and are left out like its thumbnail. Raises ``ImageError`` where
+    the others are pictures in their own right: the second view of a stereo pair, the parts of a panorama.
+    """
+    note = "further pictures behind the first (previews, or a gain map)"
+    try:
+        directory = read_directory(mpf)
+    except ImageError:
+        return note
+    for entry in directory.entries:
+        if entry.tag == _MPF_ENTRIES_TAG and entry.count <= len(mpf):
+            (start,) = struct.unpack_from(directory.order + "I", mpf, entry.position + 8)
+            table = mpf[start : start + entry.count]
+            kinds = [
+                kind & 0xFFFFFF
+                for kind, *_ in struct.iter_unpack(directory.order + "I12x", table[: len(table) // 16 * 16])
+            ]
+            if any(kind >> 16 == 2 for kind in kinds[1:]):
+                raise ImageError(f"{len(kinds)} pictures in one file, expected 1: save each as a file of its own")
+    return note
+
+
+def _encode(picture: Picture, stream: BinaryIO, options: EncodeOptions) -> None:
+    metadata = picture.metadata
+    image_of(picture).save(
+        stream,
+        "JPEG",
+        quality=options.quality,
+        subsampling=0,
+        dpi=metadata.dpi or (0, 0),
+        exif=metadata.exif or b"",
+        icc_profile=metadata.icc_profile,
+        xmp=metadata.xmp,
+        comment=metadata.comment,
+        extra=_iptc_segment(metadata.iptc) if metadata.iptc else b"",
+    )
+
+
+def _iptc_segment(iptc: bytes) -> bytes:
+    """An APP13 segment with one Photoshop image resource, 0x0404, where JPEG files keep their IPTC record."""
+    resource = b"8BIM" + struct.pack(">H2xI", 0x0404, len(iptc)) + iptc + bytes(len(iptc) % 2)
+    contents = b"Photoshop 3.0\0" + resource
+    return b"\xff\xed" + struct.pack(">H", len(contents) + 2) + contents
+
+
+FORMAT = Format(
+    name=_NAME,
+    extensions=(".jpg", ".jpeg", ".jfif"),
+    sniff=lambda head: matched(head, b"\xff\xd8\xff"),
+    decode=partial(decode_with, JpegImageFile, _adopt),
+    encode=_encode,
+    keeps={
+        "exif": _SEGMENT,
+        "icc_profile": ANY_SIZE,  # in as many segments as it takes
+        "dpi": ANY_SIZE,
+        "xmp": _SEGMENT - _XMP_OVERHEAD,
+        "iptc": _SEGMENT - _IPTC_OVERHEAD,
+        "comment": _SEGMENT,
+    },
+    max_side=65_500,
+    alpha=False,
+    takes_quality=True,
+    can_be_lossless=False,
+    pil={"JPEG": _adopt, "MPO": _adopt},
+)

@@ -1,0 +1,291 @@
+"""Pictures from and to bytes, streams and files. What is special about a format stands in its module in ``formats``."""
+
+import io
+import os
+import struct
+from pathlib import Path
+from typing import BinaryIO
+
+from darklift.errors import DarkliftError, ImageError, UsageError, hint_for
+from darklift.files import new_file
+from darklift.image.formats import FORMATS, HEAD_BYTES, EncodeOptions, Format, format_called, format_of
+from darklift.image.picture import Picture
+from darklift.image.words import one_line, one_of
+
+__all__ = [
+    "SUPPORTED_EXTENSIONS",
+    "WRITABLE_EXTENSIONS",
+    "check_writable",
+    "decode_image",
+    "encode_image",
+    "is_image_path",
+    "read_image",
+    "write_image",
+]
+
+SUPPORTED_EXTENSIONS = frozenset(extension for known in FORMATS for extension in known.extensions)
+"""Lower-case file name endings, dot included, of the pictures that can be read."""
+
+WRITABLE_EXTENSIONS = frozenset(extension for known in FORMATS if known.encode for extension in known.extensions)
+"""Those of the pictures that can be written, too."""
+
+_DEFAULT_QUALITY = 95
+_BLOCK_NAMES = {"exif": "EXIF", "icc_profile": "ICC profile", "xmp": "XMP", "iptc": "IPTC", "comment": "comment"}
+
+
+def is_image_path(path: str | Path) -> bool:
+    """Whether the name ends like a picture's that can be read, in any case of letters. No file is looked at."""
+    return Path(path).suffix.lower() in SUPPORTED_EXTENSIONS
+
+
+# ------------------------------------------------------------------------------------------------------------ reading
+
+
+def decode_image(source: bytes | bytearray | memoryview | BinaryIO) -> Picture:
+    """The picture in a JPEG, PNG, WebP, BMP or 8-bit TIFF file that is in memory or behind a stream.
+
+    The contents tell the format. A stream is read from where it stands to its end, so a picture can follow something
+    else; one that cannot seek, such as a pipe, is read into memory. It stays open, and where it stands afterwards is
+    not defined.
+
+    Returns unit RGB, upright. CMYK becomes sRGB.
+
+    Raises:
+        UsageError: neither bytes nor a binary stream. Paths go to :func:`read_image`.
+        ImageError: empty, damaged or of another kind; or what could not be kept: more than 8 bits per channel, several
+            frames or pages, more than 500 megapixels. The message says it without a name in front.
+    """
+    try:
+        return _decode(*_recognised(source))
+    except (OSError, ValueError) as error:  # ValueError: the stream is closed
+        raise ImageError(f"the stream cannot be read: {getattr(error, 'strerror', None) or one_line(error)}") from error
+
+
+def read_image(path: str | Path) -> Picture:
+    """Read a JPEG, PNG, WebP, BMP or 8-bit TIFF file; its contents tell the format, not its name.
+
+    Returns unit RGB, upright. CMYK becomes sRGB. Raises ``ImageError``, on one line with the path, when the file is
+    missing, empty, damaged or of another kind, and for what could not be kept: more than 8 bits per channel, several
+    frames or pages, more than 500 megapixels.
+    """
+    path = Path(path)
+    try:
+        if path.exists() and not path.is_file():
+            raise ImageError("it is a folder or a device, expected a picture file: choose a file")
+        with path.open("rb") as stream:
+            return _decode(*_recognised(stream))
+    except FileNotFoundError:
+        raise ImageError(f"cannot read {path}: no such file") from None
+    except ImageError as error:
+        raise ImageError(f"cannot read {path}: {error}") from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise ImageError(f"cannot read {path}: {getattr(error, 'strerror', None) or one_line(error)}") from error
+
+
+def _recognised(source: object) -> tuple[Format, BinaryIO]:
+    """The format, and a stream that can seek with the file's beginning at 0."""
+    if isinstance(source, bytes | bytearray | memoryview):
+        stream: BinaryIO = io.BytesIO(bytes(source))
+    elif isinstance(source, str | os.PathLike) or not callable(getattr(source, "read", None)):
+        raise UsageError(
+            f"got a {type(source).__name__}, expected bytes or a binary stream: use read_image for a path, from_pil or"
+            " from_array for an image in memory"
+        )
+    else:
+        stream = source  # type: ignore[assignment]  # as far as can be seen here; _read looks closer
+    head = _read(stream, HEAD_BYTES)
+    if not head:
+        raise ImageError("it is empty, expected a picture: copy or download it again, or rewind the stream")
+    kind = format_of(head)
+    if kind is None:
+        names = one_of(known.name for known in FORMATS)
+        raise ImageError(f"it is not a {names} file: convert it to one of these first")
+    if _starts_at_its_beginning(stream, len(head)):
+        return kind, stream
+    return kind, io.BytesIO(head + _read(stream))
+
+
+def _read(stream: BinaryIO, size: int | None = None) -> bytes:
+    """So many bytes, fewer only at the end; without ``size`` all that come. Pipes and sockets may give less at once."""
+    parts: list[bytes] = []
+    missing = size
+    while missing is None or missing > 0:
+        part = stream.read(-1 if missing is None else missing)
+        if not isinstance(part, bytes | bytearray | memoryview):
+            raise UsageError(f"the stream gives {type(part).__name__}, expected bytes: open it in binary mode")
+        if not part:
+            break
+        parts.append(bytes(part))
+        missing = None if missing is None else missing - len(part)
+    return b"".join(parts)
+
+
+def _starts_at_its_beginning(stream: BinaryIO, done: int) -> bool:
+    """Whether a stream can seek, and stood at 0 before ``done`` bytes were read."""
+    seekable = getattr(stream, "seekable", None)
+    return seekable is not None and bool(seekable()) and stream.tell() == done
+
+
+def _decode(kind: Format, stream: BinaryIO) -> Picture:
+    try:
+        return kind.decode(stream)
+    except DarkliftError:
+        raise
+    except MemoryError as error:
+        raise ImageError("not enough memory to decode it: cut it into parts") from error
+    except Exception as error:  # damaged files make Pillow raise nearly anything
+        raise ImageError(
+            f"damaged or incomplete {kind.name} file ({one_line(error)}): copy or download it again"
+        ) from error
+
+
+# ------------------------------------------------------------------------------------------------------------ writing
+
+
+def encode_image(picture: Picture, format: str, *, quality: int | None = None, lossless: bool = False) -> bytes:
+    """The picture as the contents of a file with 8 bits per channel; what :func:`write_image` would write.
+
+    Args:
+        picture: what to encode.
+        format: by name or extension, in any case of letters: "jpg", "JPEG", ".png".
+        quality: 1 to 100, for JPEG (always 4:4:4) and lossy WebP, 95 by default; the other formats are lossless anyway.
+        lossless: encode WebP without loss.
+
+    Raises:
+        UsageError: an unknown format, ``quality`` out of range, or JPEG was to be ``lossless``.
+        ImageError: alpha in a format without, a side or a block of metadata too long for the format, or pixels with
+            NaN. The message says it without a name in front.
+    """
+    kind = _writable(format)
+    options = _options(kind, quality, lossless)
+    _check_fit(picture, kind)
+    stream = io.BytesIO()
+    try:
+        _encode(picture, kind, stream, options)
+    except OSError as error:  # there is no disk: it is Pillow's encoder that gives up
+        raise ImageError(f"it cannot be encoded as {kind.name} ({one_line(error)}): choose another format") from error
+    return stream.getvalue()
+
+
+def check_writable(picture: Picture, format: str, *, quality: int | None = None, lossless: bool = False) -> None:
+    """Find out before the work what :func:`encode_image` and :func:`write_image` would refuse after it.
+
+    Only the picture's size, alpha and metadata count, which enhancing does not change. Arguments and errors are those
+    of :func:`encode_image`; for a path, pass its suffix.
+    """
+    kind = _writable(format)
+    _options(kind, quality, lossless)
+    _check_fit(picture, kind)
+
+
+def write_image(
+    picture: Picture, path: str | Path, *, quality: int | None = None, lossless: bool = False, overwrite: bool = False
+) -> Path:
+    """Write a picture with 8 bits per channel; the extension tells the format. Returns the path.
+
+    The file appears complete or not at all. Values are rounded to nearest. EXIF, ICC profile, resolution, XMP, IPTC and
+    comment go along where the format has a place for them (BMP only has one for the resolution); text chunks go from
+    PNG to PNG.
+
+    Args:
+        picture: what to write.
+        path: the target, in a folder that exists.
+        quality: 1 to 100, for JPEG (always 4:4:4) and lossy WebP, 95 by default; the other formats are lossless anyway.
+        lossless: write WebP without loss.
+        overwrite: replace a file that is there already.
+
+    Raises:
+        UsageError: ``quality`` is out of range, or JPEG was to be ``lossless``.
+        ImageError: unknown extension, missing folder, existing target without ``overwrite``, alpha in a format without,
+            a side or a block of metadata too long for the format, pixels with NaN, or the disk's refusal.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in WRITABLE_EXTENSIONS:
+        wanted = ", ".join(extension for known in FORMATS if known.encode for extension in known.extensions)
+        raise ImageError(f"cannot write {path}: extension {path.suffix!r}, expected one of {wanted}")
+    kind = _writable(path.suffix)
+    options = _options(kind, quality, lossless)
+    try:
+        _check_fit(picture, kind)
+        _check_place(Path(os.path.realpath(path)) if overwrite else path)
+        with new_file(path, overwrite=overwrite) as stream:
+            _encode(picture, kind, stream, options)
+    except ImageError as error:
+        raise ImageError(f"cannot write {path}: {error}") from error
+    except FileExistsError as error:
+        raise ImageError(
+            f"cannot write {path}: the file exists already, choose another name or allow overwriting"
+        ) from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise ImageError(f"cannot write {path}: {getattr(error, 'strerror', None) or one_line(error)}") from error
+    return path
+
+
+def _writable(format: str) -> Format:
+    kind = format_called(format) if isinstance(format, str) else None
+    if kind is None or kind.encode is None:
+        names = [known.name for known in FORMATS if known.encode]
+        hint = hint_for(str(format).upper(), names, "choose one of these")
+        problem = f"unknown format {format!r}" if kind is None else f"{kind.name} can only be read"
+        raise UsageError(f"{problem}, expected {one_of(names)}: {hint}")
+    return kind
+
+
+def _options(kind: Format, quality: int | None, lossless: bool) -> EncodeOptions:
+    if quality is not None and (isinstance(quality, bool) or not isinstance(quality, int) or not 1 <= quality <= 100):
+        raise UsageError(f"quality is {quality!r}, expected a whole number from 1 to 100")
+    if lossless and not kind.can_be_lossless:
+        others = one_of(known.name for known in FORMATS if known.can_be_lossless)
+        raise UsageError(f"lossless was asked for, and {kind.name} is always lossy: write {others}")
+    return EncodeOptions(_DEFAULT_QUALITY if quality is None else quality, bool(lossless))
+
+
+def _check_fit(picture: Picture, kind: Format) -> None:
+    """Refuse with an ``ImageError`` what the format has no room for, and name the formats that have it."""
+    if not _has_alpha_room(picture, kind):
+        raise ImageError(f"the picture has alpha and {kind.name} has none: write {_fitting(picture)}")
+    if not _has_side_room(picture, kind):
+        height, width = picture.size
+        raise ImageError(
+            f"{width} x {height} pixels, and {kind.name} takes {kind.max_side} a side: write {_fitting(picture)}"
+        )
+    for field, name in _BLOCK_NAMES.items():
+        size, limit = len(getattr(picture.metadata, field) or b""), kind.keeps.get(field)
+        if limit is not None and size > limit:
+            others = _fitting(picture, field, size)
+            raise ImageError(f"its {name} has {size} bytes, and {kind.name} takes {limit}: write {others}")
+
+
+def _fitting(picture: Picture, field: str = "", size: int = 0) -> str:
+    """The formats that take such a picture, and so many bytes of a field of its metadata."""
+    return one_of(
+        known.name
+        for known in FORMATS
+        if known.encode
+        and _has_alpha_room(picture, known)
+        and _has_side_room(picture, known)
+        and known.keeps.get(field, 0) >= size
+    )
+
+
+def _has_alpha_room(picture: Picture, kind: Format) -> bool:
+    return picture.alpha is None or kind.alpha
+
+
+def _has_side_room(picture: Picture, kind: Format) -> bool:
+    return kind.max_side is None or max(picture.size) <= kind.max_side
+
+
+def _check_place(target: Path) -> None:
+    if not target.parent.is_dir():
+        raise ImageError(f"there is no folder {target.parent}: create it first")
+    if target.is_dir():
+        raise ImageError("there is a folder of that name: choose another name")
+
+
+def _encode(picture: Picture, kind: Format, stream: BinaryIO, options: EncodeOptions) -> None:
+    assert kind.encode is not None  # or the format would not have been found among those that can be written
+    try:
+        kind.encode(picture, stream, options)
+    except (ValueError, struct.error) as error:  # how Pillow's writers say that something does not fit the format
+        raise ImageError(f"it does not fit a {kind.name} file ({one_line(error)}): choose another format") from error

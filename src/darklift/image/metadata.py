@@ -1,0 +1,112 @@
+"""What Pillow's ``image.info`` tells besides the pixels, gathered into one ``Metadata``.
+
+``info`` goes along when a Pillow image is copied or converted, so all of this works for any image, whatever its file
+was. What only the open file tells is read by the format's own module.
+"""
+
+import math
+import struct
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from darklift.errors import ImageError
+from darklift.image.exif import clean_exif, read_orientation, upright_xmp
+from darklift.image.picture import Metadata
+from darklift.image.words import one_line
+
+__all__ = ["bytes_or_none", "describe", "metadata_of", "profile_name", "understood_exif"]
+
+_IPTC_RESOURCE = 0x0404  # of Photoshop's, in a JPEG file
+_LONGEST_NAME = 200  # bytes of a profile's description that are looked at
+
+
+def metadata_of(info: Mapping[Any, Any]) -> tuple[Metadata, int]:
+    """The metadata for the upright picture, and the orientation (1 to 8) that its pixels still have to be turned by."""
+    notes: list[str] = []
+    exif, orientation = understood_exif(lambda: _exif_block(info), notes)
+    return describe(info, exif, orientation, notes), orientation
+
+
+def understood_exif(read: Callable[[], bytes | None], notes: list[str]) -> tuple[bytes | None, int]:
+    """The EXIF block that ``read`` finds, cleaned, and its orientation; damaged EXIF is left out with a note."""
+    try:
+        block = read()
+        return (None, 1) if block is None else (clean_exif(block), read_orientation(block))
+    except (ImageError, ValueError, TypeError, KeyError, struct.error) as error:
+        notes.append(f"EXIF that cannot be understood ({one_line(error)})")
+        return None, 1
+
+
+def describe(info: Mapping[Any, Any], exif: bytes | None, orientation: int, notes: list[str]) -> Metadata:
+    """All of it, with this EXIF block, for a picture that is turned from this orientation."""
+    xmp = info.get("xmp") or info.get("XML:com.adobe.xmp")
+    xmp = xmp.encode() if isinstance(xmp, str) else bytes_or_none(xmp)
+    dpi = _dpi(info)
+    if orientation != 1 and xmp is not None:
+        xmp = upright_xmp(xmp)
+    if orientation >= 5 and dpi is not None:
+        dpi = (dpi[1], dpi[0])
+    resources = info.get("photoshop")
+    return Metadata(
+        exif=exif,
+        icc_profile=bytes_or_none(info.get("icc_profile")),
+        dpi=dpi,
+        xmp=xmp,
+        iptc=bytes_or_none(resources.get(_IPTC_RESOURCE)) if isinstance(resources, dict) else None,
+        comment=bytes_or_none(info.get("comment")),
+        notes=tuple(notes),
+    )
+
+
+def _exif_block(info: Mapping[Any, Any]) -> bytes | None:
+    if exif := info.get("exif"):
+        return bytes(exif)
+    for key in ("Raw profile type exif", "Raw profile type APP1"):  # how ImageMagick stored EXIF in PNG before eXIf
+        if key in info:
+            return bytes.fromhex("".join(str(info[key]).split("\n")[3:]))
+    return None
+
+
+def _dpi(info: Mapping[Any, Any]) -> tuple[float, float] | None:
+    try:
+        horizontal, vertical = (float(value) for value in info["dpi"])
+    except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        return None  # not stated, or stated as nonsense: there is no resolution to keep
+    if not all(math.isfinite(value) and 0.5 <= value < 65535.5 for value in (horizontal, vertical)):
+        return None
+    return (horizontal, vertical)
+
+
+def bytes_or_none(value: object) -> bytes | None:
+    """Bytes that are there and not empty."""
+    return value if isinstance(value, bytes) and value else None
+
+
+def profile_name(profile: bytes) -> str:
+    """The description in an ICC profile (ICC.1:2022, 7.3 and 9.2.41), "unnamed profile" where none can be read."""
+    name = ""
+    try:
+        (count,) = struct.unpack_from(">I", profile, 128)
+        for at in range(132, 132 + 12 * min(count, 100), 12):
+            tag, start, size = struct.unpack_from(">4s2I", profile, at)
+            if tag == b"desc":
+                name = _profile_text(profile[start : start + size])
+                break
+    except struct.error:
+        pass  # cut short, so there is no name in it
+    return " ".join(name.replace("\0", " ").split()) or "unnamed profile"
+
+
+def _profile_text(tag: bytes) -> str:
+    """The text of a ``desc`` tag: one ASCII line in version 2, in version 4 several languages, of which English."""
+    if tag.startswith(b"desc"):
+        (length,) = struct.unpack_from(">I", tag, 8)
+        return tag[12 : 12 + min(length, _LONGEST_NAME)].decode("ascii", "replace")
+    if not tag.startswith(b"mluc"):
+        return ""
+    (count,) = struct.unpack_from(">I", tag, 8)
+    records = [struct.unpack_from(">2s2x2I", tag, 16 + 12 * number) for number in range(min(count, 100))]
+    length, start = next(
+        (rest for language, *rest in records if language == b"en"), records[0][1:] if records else (0, 0)
+    )
+    return tag[start : start + min(length, _LONGEST_NAME)].decode("utf-16-be", "replace")

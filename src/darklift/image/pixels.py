@@ -1,0 +1,187 @@
+"""Between Pillow's images and pictures, for every format that Pillow opens: modes, which way is up, inks, damage."""
+
+import io
+import threading
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image, ImageCms
+
+from darklift.errors import ImageError
+from darklift.image.arrays import assemble, unit_from_integers
+from darklift.image.metadata import metadata_of, profile_name
+from darklift.image.picture import Metadata, Picture, Source
+from darklift.image.words import one_line
+
+__all__ = [
+    "TOO_DEEP",
+    "adopt",
+    "check_extent",
+    "check_mode",
+    "decode_with",
+    "image_of",
+    "noted_warnings",
+    "picture_of",
+    "to_srgb",
+    "with_notes",
+]
+
+# Larger than any camera's picture, and small enough that a malicious header cannot ask for all of the memory.
+_MAX_PIXELS = 500_000_000
+
+TOO_DEEP = "more than 8 bits per channel, expected 8: convert it to 8 bits first, or pass a uint16 or float array"
+
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_GRAY_MODES = frozenset({"1", "L", "LA", "La"})
+_COLOUR_MODES = frozenset({"P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "CMYK", "YCbCr"})
+_DEEP_MODES = frozenset({"I", "F", "I;16", "I;16L", "I;16B", "I;16N"})
+
+_warnings_lock = threading.Lock()
+
+
+# ----------------------------------------------------------------------------------------------------- into a picture
+
+
+def decode_with(
+    opener: Callable[[BinaryIO], Image.Image], adopt: Callable[[Image.Image], Picture], stream: BinaryIO
+) -> Picture:
+    """Open a stream from its beginning with one of Pillow's readers, and make a picture of it with ``adopt``.
+
+    The readers are called by name instead of through ``Image.open``. So no other formats are ever tried, and Pillow's
+    own limit of 89 megapixels, which is a setting of the whole process and not ours to change, gives way to ours.
+    """
+    stream.seek(0)
+    with noted_warnings() as notes:
+        image = opener(stream)
+    return with_notes(adopt(image), notes)  # side by side with other threads, as it raises no warnings
+
+
+def adopt(image: Image.Image, container: str | None) -> Picture:
+    """The picture in an image that Pillow has opened and may not have loaded yet, where nothing is special."""
+    check_extent(image)
+    check_mode(image)
+    image.load()
+    return picture_of(image, *metadata_of(image.info), container)
+
+
+def with_notes(picture: Picture, notes: Iterable[str]) -> Picture:
+    """The same picture with more notes."""
+    return replace(picture, metadata=replace(picture.metadata, notes=(*picture.metadata.notes, *notes)))
+
+
+def check_extent(image: Image.Image, *, only_the_first: bool = False) -> None:
+    """Refuse a picture that is too large, or several in one, with an ``ImageError``.
+
+    only_the_first: further frames are no reason to refuse, as only the first is the picture.
+    """
+    width, height = image.size
+    if not 0 < width * height <= _MAX_PIXELS:
+        raise ImageError(
+            f"{width} x {height} pixels, expected between 1 and {_MAX_PIXELS // 10**6} megapixels: cut it into parts"
+        )
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1 and not only_the_first:
+        raise ImageError(f"{frames} frames or pages, expected 1: save each as a file of its own")
+
+
+def check_mode(image: Image.Image) -> None:
+    """Refuse with an ``ImageError`` what a picture cannot keep: more than 8 bits, colours of another kind."""
+    if image.mode in _DEEP_MODES:
+        raise ImageError(TOO_DEEP)
+    if image.mode not in _GRAY_MODES | _COLOUR_MODES:
+        raise ImageError(f"colour mode {image.mode}, expected gray, RGB, palette or CMYK: convert it to RGB first")
+
+
+@contextmanager
+def noted_warnings() -> Iterator[list[str]]:
+    """Pillow's warnings about a damaged file end up as notes in the list that this yields; it is filled at the end."""
+    notes: list[str] = []
+    # the warning filters belong to the whole process: two threads that set and restore them at once would mix them up
+    with _warnings_lock, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield notes
+    notes.extend(
+        dict.fromkeys(
+            f"damaged parts ({one_line(warning.message)})"
+            for warning in caught
+            if isinstance(warning.message, UserWarning)
+        )
+    )
+
+
+def picture_of(image: Image.Image, metadata: Metadata, orientation: int, container: str | None) -> Picture:
+    """A picture from an image that was checked and loaded, turned upright from ``orientation``."""
+    gray = image.mode in _GRAY_MODES
+    space = "sRGB" if metadata.icc_profile is None else profile_name(metadata.icc_profile)
+    if image.mode == "CMYK":
+        space = "CMYK"
+        upright, metadata = _cmyk_to_rgb(image, metadata)
+    elif image.has_transparency_data:
+        upright = image.convert("LA" if gray else "RGBA")
+    else:
+        upright = image.convert("L" if gray else "RGB")
+    if orientation in _UPRIGHT:
+        upright = upright.transpose(_UPRIGHT[orientation])
+    values = np.asarray(upright)
+    unit = unit_from_integers(values.reshape(*values.shape[:2], -1))
+    colours = 1 if gray else 3
+    pixels = np.repeat(unit[:, :, :1], 3, axis=2) if gray else np.ascontiguousarray(unit[:, :, :3])
+    alpha = np.ascontiguousarray(unit[:, :, colours]) if unit.shape[2] > colours else None
+    return Picture(pixels, alpha=alpha, gray=gray, metadata=metadata, source=Source(container, 8, space))
+
+
+def _cmyk_to_rgb(image: Image.Image, metadata: Metadata) -> tuple[Image.Image, Metadata]:
+    """Through the image's own profile to sRGB where it has one; plainly, as Pillow does, where it has none."""
+    without_profile = replace(metadata, icc_profile=None)
+    if metadata.icc_profile is None:
+        return image.convert("RGB"), without_profile
+    try:
+        converted, srgb = to_srgb(image, metadata.icc_profile)
+    except (ImageCms.PyCMSError, OSError, ValueError) as error:
+        note = f"a CMYK profile that cannot be used ({one_line(error)}): colours were converted without it"
+        return image.convert("RGB"), replace(without_profile, notes=(*metadata.notes, note))
+    note = "CMYK inks and their profile: colours were converted to sRGB"
+    return converted, replace(metadata, icc_profile=srgb, notes=(*metadata.notes, note))
+
+
+def to_srgb(image: Image.Image, icc_profile: bytes) -> tuple[Image.Image, bytes]:
+    """An L or CMYK image as sRGB, and the profile to go with it; a bad profile is a ``PyCMSError`` or ``OSError``."""
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+    converted = ImageCms.profileToProfile(
+        image,
+        ImageCms.ImageCmsProfile(io.BytesIO(icc_profile)),
+        srgb,
+        renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        outputMode="RGB",
+        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+    )
+    assert converted is not None  # only a conversion in place returns nothing
+    profile = bytearray(srgb.tobytes())
+    profile[24:36] = bytes.fromhex("07d000010001000000000000")  # 2000-01-01, so that equal pictures are equal files
+    return converted, bytes(profile)
+
+
+# --------------------------------------------------------------------------------------------------- out of a picture
+
+
+def image_of(picture: Picture, mode: str | None = None) -> Image.Image:
+    """The 8-bit image of ``mode`` L, LA, RGB or RGBA, by default the one that fits, with nothing in its ``info``.
+
+    Raises ``ImageError`` when the pixels hold NaN or infinity.
+    """
+    if mode is None:
+        mode = ("L" if picture.gray else "RGB") + ("A" if picture.alpha is not None else "")
+    values = assemble(picture, np.uint8, gray=mode.startswith("L"), alpha=mode.endswith("A"))
+    return Image.fromarray(values[:, :, 0] if mode == "L" else values)

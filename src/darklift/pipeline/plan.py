@@ -1,0 +1,167 @@
+"""What shall happen to one photo, decided by one look at it: a value that can be kept, changed, and sent elsewhere.
+
+:func:`plan` looks at the photo and decides; :func:`darklift.pipeline.render.render` does it, for any part of the photo,
+at any time. A slider is the same look under other settings (:func:`replan`); frames of a video can share one look; a
+tile on another machine is a part of a plan.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from darklift.diffusion import Ladder, SamplerPreset
+from darklift.errors import ImageError, UsageError
+from darklift.image import FloatArray, Picture
+from darklift.image.overview import Overview, describe
+from darklift.pipeline.deblock import Smoothing, plan_smoothing
+from darklift.pipeline.exposure import Aim, aim_for
+from darklift.pipeline.settings import DEFAULTS, Exposure, Settings, Window
+from darklift.pipeline.tiling import Tile, plan_tiles
+from darklift.runtime import Guess, Model, ModelCard
+
+__all__ = ["Look", "Plan", "check_settings", "look_at", "plan", "planes_of", "replan"]
+
+TILE_SIDE, TILE_OVERLAP = 1024, 64
+"""Pixels. A picture of up to TILE_SIDE² pixels is worked on in one piece."""
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """What one look at a photo tells.
+
+    size: (rows, columns). smoothing: of its flat dark blocks, None where there is none to do. overview: of the photo as
+    the network will see it. guess: how bright a good version of it would be, None where the model does not say.
+    """
+
+    size: tuple[int, int]
+    smoothing: Smoothing | None
+    overview: Overview
+    guess: Guess | None
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What shall happen to one photo; plain values and small arrays, which ``pickle`` takes anywhere."""
+
+    model: str
+    """The name of the model that it was made for."""
+    settings: Settings
+    look: Look
+    preset: SamplerPreset
+    ladder: Ladder
+    """The noise levels that the sampler walks down."""
+    aim: Aim | None
+    """The brightness to ask for; None where the model takes none."""
+    condition: Mapping[str, FloatArray]
+    """All that the network is told of the whole photo, by the names of its inputs."""
+    window: Window | None
+    """What the network sees at once, None for all of a tile."""
+    tiles: tuple[Tile, ...]
+    """The pieces that are sampled one by one. They overlap, and cover the photo."""
+    overlap: int
+    """Pixels of overlap between tiles, over which their results are cross-faded."""
+
+    @property
+    def steps(self) -> int:
+        """Sampling steps."""
+        return len(self.ladder) - 1
+
+    @property
+    def share(self) -> float:
+        """How much of what the model makes goes into the result, in [0, 1]; the rest is the photo itself."""
+        return 1.0 if self.aim is None else self.aim.share
+
+    @property
+    def brightness(self) -> float | None:
+        """The mean coded value asked of the model; None where it takes none."""
+        return None if self.aim is None else self.aim.wanted.brightness
+
+
+def plan(model: Model, picture: Picture, settings: Settings = DEFAULTS) -> Plan:
+    """Look at the picture once and decide all that is decided about it: cheap beside doing it.
+
+    Raises UsageError for settings that this model cannot do, ImageError for pixels that are no numbers.
+    """
+    check_settings(model, settings)
+    return _decide(model, look_at(model, picture), settings)
+
+
+def replan(model: Model, plan: Plan, settings: Settings) -> Plan:
+    """The same photo under other settings, without looking at it again. Raises UsageError."""
+    check_settings(model, settings)
+    return _decide(model, plan.look, settings)
+
+
+def look_at(model: Model, picture: Picture) -> Look:
+    """All that a model wants to know of a photo before anything is decided. Raises ImageError."""
+    low = planes_of(picture)
+    smoothing = plan_smoothing(low) if model.card.deblocks else None
+    overview = describe(low if smoothing is None else smoothing.apply(low))
+    return Look(picture.size, smoothing, overview, model.guess_exposure(overview))
+
+
+def planes_of(picture: Picture) -> FloatArray:
+    """The pixels as (3, H, W) in [0, 1]: a view, or a copy where some lie outside. Raises ImageError for NaN and
+    infinity.
+    """
+    lowest, highest = float(picture.pixels.min()), float(picture.pixels.max())
+    if not (math.isfinite(lowest) and math.isfinite(highest)):
+        raise ImageError("the picture holds NaN or infinite values, expected [0, 1]: what computed it went wrong")
+    inside = picture.pixels if lowest >= 0 and highest <= 1 else picture.pixels.clip(0, 1)
+    return inside.transpose(2, 0, 1)
+
+
+def check_settings(model: Model, settings: Settings) -> None:
+    """Raise UsageError for settings that this model cannot do, whatever the photo."""
+    name = model.card.name
+    _ladder(model.card.preset(settings.preset), settings.steps)
+    if settings.exposure is not None and not model.controls_exposure:
+        raise UsageError(f"model {name} cannot be told how bright to go: leave out the exposure")
+    if settings.uncertainty and not model.tells_uncertainty:
+        raise UsageError(f"model {name} does not tell where it is unsure: choose one that does")
+    window = Window.of(settings.window)
+    if window is not None:
+        _check_window(window, model.card)
+
+
+def _decide(model: Model, look: Look, settings: Settings) -> Plan:
+    footprint, preset = model.card.footprint, model.card.preset(settings.preset)
+    aim = None
+    if look.guess is not None:
+        aim = aim_for(Exposure.of(settings.exposure), look.guess, look.overview.brightness)
+    window = Window.of(settings.window)
+    if window is not None and max(footprint.padded(look.size)) <= window.side:
+        window = None  # all of it lies in one window, also as the network pads it
+    tiles: tuple[Tile, ...] = (Tile(0, 0, *look.size),)
+    if not footprint.sees_whole:
+        tiles = plan_tiles(*look.size, side=TILE_SIDE, overlap=TILE_OVERLAP, multiple=footprint.size_multiple)
+    return Plan(
+        model=model.card.name,
+        settings=settings,
+        look=look,
+        preset=preset,
+        ladder=_ladder(preset, settings.steps),
+        aim=aim,
+        condition=model.condition(look.overview, None if aim is None else aim.wanted),
+        window=window,
+        tiles=tiles,
+        overlap=TILE_OVERLAP,
+    )
+
+
+def _ladder(preset: SamplerPreset, steps: int | None) -> Ladder:
+    try:
+        return preset.ladder(steps)
+    except ValueError as error:
+        raise UsageError(f"steps: {error}") from error
+
+
+def _check_window(window: Window, card: ModelCard) -> None:
+    if not card.footprint.sees_whole:
+        raise UsageError(f"model {card.name} cuts large pictures into tiles by itself: leave out the window")
+    if window.side % card.footprint.size_multiple:
+        raise UsageError(
+            f"window is {window.side}, expected a multiple of {card.footprint.size_multiple} for model {card.name}"
+        )

@@ -1,0 +1,180 @@
+"""Every choice of one enhancement as one value. Imports nothing heavy: ``darklift --help`` reads its text from here."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import operator
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from darklift.errors import UsageError, hint_for
+
+__all__ = ["DEFAULTS", "Exposure", "Settings", "Window"]
+
+_MAX_STOPS = 10
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """How bright the result should be: ``stops`` brighter or darker than the model would choose, or a ``mean`` of the
+    coded values. With neither, the model chooses, and may leave a photo as it is.
+
+    A stop is a factor of two in light, as on a camera; light is the coded value to the power of 2.2. Raises UsageError
+    for more than 10 stops and for a mean outside [0, 1].
+    """
+
+    stops: float | None = None
+    mean: float | None = None
+
+    def __post_init__(self) -> None:
+        stops_fit = self.stops is None or abs(_number(self.stops)) <= _MAX_STOPS
+        if not stops_fit or not (self.mean is None or 0 <= _number(self.mean) <= 1):
+            raise _no_exposure(f"stops={self.stops!r}, mean={self.mean!r}")
+
+    def __str__(self) -> str:
+        return f"{self.stops or 0.0:+g}" if self.mean is None else f"mean={self.mean:g}"
+
+    @classmethod
+    def of(cls, wish: Exposure | float | str | None) -> Exposure:
+        """From stops as a number ("+0.5"), or "mean=0.4"; None is the model's own choice. Raises UsageError."""
+        if wish is None:
+            return cls()
+        if isinstance(wish, Exposure):
+            return wish
+        text = str(wish).strip()
+        key, equals, value = text.partition("=")
+        number = _number(value if equals else text)
+        if equals and key.strip() == "mean" and 0 < number < 1:
+            return cls(mean=number)
+        if not equals and abs(number) <= _MAX_STOPS:
+            return cls(stops=number)
+        raise _no_exposure(repr(text))
+
+
+@dataclass(frozen=True)
+class Window:
+    """Overlapping windows for networks that see their whole input at once, on pictures too large for that.
+
+    The network's work grows by (side/stride)². LLDiffusion was published with windows of 128 and a stride of 16. Raises
+    UsageError for a stride that leaves gaps.
+    """
+
+    side: int
+    """Pixels along each side of a window."""
+    stride: int = 0
+    """Pixels from one window to the next: smaller is smoother and slower. 0 is half a side."""
+
+    def __post_init__(self) -> None:
+        try:
+            side, stride = operator.index(self.side), operator.index(self.stride)
+        except TypeError:
+            side = stride = 0
+        if side < 1:
+            raise UsageError(f"window is {self.side!r} with stride {self.stride!r}, expected whole numbers of pixels")
+        object.__setattr__(self, "side", side)
+        object.__setattr__(self, "stride", stride or max(1, side // 2))
+        if not 1 <= self.stride <= self.side:
+            raise UsageError(f"stride is {self.stride}, expected 1 to {self.side}, the window's side")
+
+    def __str__(self) -> str:
+        return f"windows of {self.side}, stride {self.stride}"
+
+    @classmethod
+    def of(cls, wish: Window | int | None) -> Window | None:
+        """From a side in pixels; None is the whole picture. Raises UsageError."""
+        return wish if wish is None or isinstance(wish, Window) else cls(wish)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every choice of one enhancement. What a value may be is checked when it is made (UsageError); whether a model can
+    do it, when a photo is planned.
+    """
+
+    preset: str | None = None
+    """Which of the model's ways of sampling to use; a wrong name lists them."""
+    steps: int | None = None
+    """Sampling steps. More take longer and are not always better."""
+    exposure: Exposure | float | str | None = None
+    """Brighter or darker than the model would choose: stops such as +0.5 or -1, or a brightness such as mean=0.45. With
+    it, photos that are bright enough already are enhanced, too."""
+    strength: float = 1.0
+    """How much of the change to keep: 1 is all of it, 0 leaves the photo as it is."""
+    seed: int = 0
+    """Of the sampling noise. The same seed gives the same picture."""
+    window: Window | int | None = None
+    """For models that see the whole photo at once (GSAD, LLDiffusion): work in overlapping windows of this side in
+    pixels, when a photo is too large for your memory."""
+    uncertainty: bool = False
+    """Also ask the model where it is unsure. GSAD's models can tell, compact cannot."""
+
+    def __post_init__(self) -> None:
+        if self.exposure is not None:
+            object.__setattr__(self, "exposure", Exposure.of(self.exposure))
+        object.__setattr__(self, "window", Window.of(self.window))
+        if not 0 <= _number(self.strength) <= 1:
+            raise UsageError(f"strength is {self.strength!r}, expected 0 (the photo as it is) to 1 (fully enhanced)")
+        for name, least in (("seed", None), ("steps", 1)):
+            object.__setattr__(self, name, _whole(name, getattr(self, name), least))
+
+    def changed(self, **changes: Any) -> Self:
+        """The same but for these fields. Raises UsageError, also for a name that is none of them."""
+        known = [field.name for field in dataclasses.fields(self)]
+        for name in changes:
+            if name not in known:
+                raise UsageError(
+                    f"there is no setting {name!r}: {hint_for(name, known, 'known are ' + ', '.join(known))}"
+                )
+        return dataclasses.replace(self, **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        window = Window.of(self.window)
+        return {
+            **{field.name: getattr(self, field.name) for field in dataclasses.fields(self)},
+            "exposure": None if self.exposure is None else dataclasses.asdict(Exposure.of(self.exposure)),
+            "window": None if window is None else [window.side, window.stride],
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The inverse of :meth:`to_dict`. Raises UsageError."""
+        exposure, window = values.get("exposure"), values.get("window")
+        made = {
+            "exposure": Exposure(**exposure) if isinstance(exposure, dict) else exposure,
+            "window": Window(*window) if isinstance(window, list | tuple) else window,
+        }
+        return cls().changed(**{**values, **made})
+
+
+def _number(value: Any) -> float:
+    """NaN for what is no number."""
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
+
+
+def _whole(name: str, value: Any, least: int | None) -> int | None:
+    if value is None and least is not None:
+        return None
+    try:
+        number = operator.index(value)
+    except TypeError as error:
+        raise UsageError(f"{name} is {value!r}, expected a whole number") from error
+    if least is not None and number < least:
+        raise UsageError(f"{name} is {number}, expected {least} or more")
+    return number
+
+
+def _no_exposure(got: str) -> UsageError:
+    return UsageError(
+        f"exposure {got} is neither stops from -{_MAX_STOPS} to {_MAX_STOPS} (such as +0.5) nor mean=V with V between "
+        "0 and 1"
+    )
+
+
+DEFAULTS = Settings()
+"""The model's own choices throughout."""

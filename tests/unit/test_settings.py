@@ -1,0 +1,84 @@
+"""Settings: one frozen value with every choice, checked when it is made."""
+
+import dataclasses
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from darklift import Exposure, Settings, UsageError, Window
+from darklift.cli._choices import field_docs
+from darklift.store.load import Opening
+
+wishes = st.one_of(
+    st.none(),
+    st.floats(-10, 10).map(lambda stops: Exposure(stops=stops)),
+    st.floats(0.01, 0.99).map(lambda mean: Exposure(mean=mean)),
+)
+
+
+@given(
+    st.builds(
+        Settings,
+        preset=st.none() | st.text(min_size=1, max_size=5),
+        steps=st.none() | st.integers(1, 1000),
+        exposure=wishes,
+        strength=st.floats(0, 1),
+        seed=st.integers(),
+        window=st.none() | st.integers(1, 2000).map(Window),
+        uncertainty=st.booleans(),
+    )
+)
+def test_settings_travel_as_plain_values(settings):
+    sent = json.loads(json.dumps(settings.to_dict()))
+    come = Settings.from_dict(sent)
+    assert dataclasses.replace(come, exposure=None) == dataclasses.replace(settings, exposure=None)
+    if settings.exposure is not None:
+        for name in ("stops", "mean"):
+            before, after = getattr(settings.exposure, name), getattr(come.exposure, name)
+            assert (before is None) == (after is None)
+            assert before is None or math.isclose(before, after, rel_tol=1e-4, abs_tol=1e-4)
+
+
+def test_plain_wishes_become_values():
+    assert Settings(window=64).window == Window(64, 32)
+    assert Settings(exposure=-1).exposure == Exposure(stops=-1)
+    assert Settings(exposure="mean=0.4").exposure == Exposure(mean=0.4)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("strength", 1.1),
+        ("strength", -0.1),
+        ("strength", "much"),
+        ("strength", math.nan),
+        ("strength", None),
+        ("seed", 1.5),
+        ("seed", "3"),
+        ("seed", None),
+        ("steps", 0),
+        ("steps", 2.5),
+        ("window", 0),
+        ("window", "64"),
+        ("exposure", "bright"),
+        ("exposure", 11),
+    ],
+)
+def test_an_impossible_value_is_refused_when_it_is_made(name, value):
+    with pytest.raises(UsageError, match=name):
+        Settings(**{name: value})
+
+
+def test_an_unknown_setting_names_the_nearest():
+    with pytest.raises(UsageError, match="exposure"):
+        Settings().changed(exposre=1)
+
+
+@pytest.mark.parametrize("value", [Settings, Opening, Window])
+def test_every_choice_is_explained(value):
+    docs = field_docs(value)
+    assert set(docs) == {field.name for field in dataclasses.fields(value)}
+    assert all(text.endswith(".") and "\n" not in text for text in docs.values())

@@ -1,0 +1,70 @@
+"""How many threads a model runs on is a choice, of each model by itself."""
+
+import onnxruntime
+import pytest
+
+from darklift import Enhancer, UsageError
+from darklift.runtime.threads import thread_count
+from darklift.store.load import Opening
+
+
+@pytest.fixture
+def sessions(monkeypatch):
+    """The threads that ONNX Runtime's sessions were opened with from now on."""
+    opened, open_session = [], onnxruntime.InferenceSession
+
+    def remember(data, options, **more):
+        opened.append(options.intra_op_num_threads)
+        return open_session(data, options, **more)
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", remember)
+    return opened
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_every_graph_gets_the_threads_asked_for(sessions, threads, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    Enhancer("nano", threads=threads)
+    Opening(model="nano", threads=threads).load()
+    assert sessions == [threads] * 6
+
+
+def test_without_a_wish_the_environment_tells(sessions, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    Enhancer("nano")
+    assert sessions == [2, 2, 2]
+
+
+@pytest.mark.parametrize("setting", ["", "many", "-1", "99999"])
+def test_without_either_the_cores_that_we_may_use(monkeypatch, setting):
+    monkeypatch.setenv("OMP_NUM_THREADS", setting)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 2, 5}, raising=False)
+    assert thread_count() == 3
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1.5, "2"])
+def test_an_impossible_number_is_refused(threads):
+    with pytest.raises(UsageError, match="threads"):
+        Enhancer("nano", threads=threads)
+
+
+def test_torch_s_setting_is_another_only_while_the_model_runs(make_compact):
+    import torch
+    from torch import nn
+
+    from darklift.methods.base import Graph
+    from darklift.store.torch_model import torch_model
+
+    method, seen = make_compact(), []
+
+    class Spy(nn.Module):
+        def forward(self, x):
+            seen.append(torch.get_num_threads())
+            return x
+
+    method.graphs = lambda: {"step": Graph(Spy(), ("x",), ("x0",), {})}
+    before = torch.get_num_threads()
+    model = torch_model(method, {}, threads=before + 2)
+    model.predict({}, torch.zeros(1, 3, 8, 8).numpy(), 0.5)
+    assert seen == [before + 2]
+    assert torch.get_num_threads() == before
