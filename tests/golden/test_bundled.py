@@ -11,7 +11,7 @@ from darklift.errors import ModelError
 from darklift.evaluation.evaluate import evaluate
 from darklift.image import Picture
 from darklift.methods.compact import Compact, CompactConfig
-from darklift.pipeline.deblock import deblock
+from darklift.pipeline.deblock import plan_smoothing
 from darklift.pipeline.exposure import Exposure
 from darklift.store.exported import exported_method, exported_weights
 from darklift.store.torch_model import torch_model
@@ -60,7 +60,10 @@ def test_a_bundled_model_s_weights_come_back_and_make_its_picture(name: str) -> 
 def test_flat_dark_blocks_are_smoothed_before_they_are_lifted(name: str) -> None:
     blocks = np.kron(np.random.default_rng(0).integers(3, 6, (4, 5, 3)), np.ones((32, 32, 1))) / 255
     blocked = Picture(blocks.astype(np.float32))
-    smooth = Picture(deblock(blocked.pixels.transpose(2, 0, 1)).transpose(1, 2, 0))
+    planes = blocked.pixels.transpose(2, 0, 1)
+    smoothing = plan_smoothing(planes)
+    assert smoothing is not None
+    smooth = Picture(smoothing.apply(planes).transpose(1, 2, 0))
     assert np.abs(smooth.pixels - blocked.pixels).max() > 0.5 / 255
     lifted, expected = (Enhancer(name)(picture, exposure=Exposure(mean=0.4)).pixels for picture in (blocked, smooth))
     np.testing.assert_array_equal(lifted, expected)

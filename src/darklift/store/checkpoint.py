@@ -53,7 +53,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
             f"cannot read {path} as a safetensors checkpoint ({error}): pass a file that darklift wrote"
         ) from error
     if metadata.get("format") != FORMAT:
-        raise ModelError(f"{path} is a safetensors file, but not a checkpoint of darklift: pass one from a run folder")
+        raise ModelError(f"{path} is a safetensors file, but not a darklift checkpoint: pass one from a run folder")
     try:
         description = json.loads(metadata["darklift"])
         name, config, info = description["method"], description["config"], description["info"]
