@@ -166,7 +166,7 @@ def darken(
 
     \b
     Examples:
-      darklift convert lldiffusion best.pth -o lldiffusion-lol.safetensors
+      darklift convert best.pth -o lldiffusion-lol.safetensors
       darklift darken photo.jpg --like night.jpg --model lldiffusion-lol.safetensors
     """
     from darklift.image import read_image, write_image
