@@ -237,9 +237,9 @@ def test_resuming_is_exact_in_bf16_too(tiny_recipe: MakeRecipe, tmp_path: Path) 
 def test_the_precision_is_measured_once_and_kept(tiny_recipe: MakeRecipe, tmp_path: Path) -> None:
     recipe = tiny_recipe("train.steps=4", "train.precision=auto", NO_VALIDATION)
     with fresh_accelerate(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr("darklift.train.run.fastest_precision", lambda: "bf16")
+        patch.setattr("darklift.train.setup.fastest_precision", lambda: "bf16")
         run_until(recipe, tmp_path, 2)
-        patch.setattr("darklift.train.run.fastest_precision", lambda: pytest.fail("measured again"))
+        patch.setattr("darklift.train.setup.fastest_precision", lambda: pytest.fail("measured again"))
         run(recipe, tmp_path, resume=True)
     assert load_recipe(tmp_path / "recipe.toml").train.precision == "bf16"
 
@@ -278,7 +278,7 @@ def test_a_full_disk_is_told_and_keeps_what_was_saved_before(
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         write_atomically(path, data)
 
-    monkeypatch.setattr("darklift.train.run.write_atomically", fill_up)
+    monkeypatch.setattr("darklift.train.state.write_atomically", fill_up)
     with pytest.raises(TrainingError, match=r"cannot write .*No space left.*make room.*--resume"):
         run(tiny_recipe("train.steps=2", NO_VALIDATION), tmp_path, resume=True)
     assert (tmp_path / "state.pt").read_bytes() == before
