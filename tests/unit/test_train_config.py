@@ -1,5 +1,7 @@
 """Recipes: what is read, what ``--set`` changes, what is refused, and that a saved recipe is the same recipe."""
 
+import functools
+import json
 from pathlib import Path
 
 import pytest
@@ -46,13 +48,19 @@ def recipe_file(tmp_path):
     return path
 
 
-@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_every_shipped_recipe_parses_and_builds_its_network(path):
+@functools.cache
+def network(method, settings):
+    """Made once for all recipes that share it, as shapes without numbers: the largest would take 1.5 GB."""
     from darklift.store.checkpoint import build_method
 
+    with torch.device("meta"):
+        return build_method(method, json.loads(settings))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_every_shipped_recipe_parses_and_builds_its_network(path):
     recipe = load_recipe(path)
-    with torch.device("meta"):  # shapes without numbers: the largest would take 1.5 GB
-        method = build_method(recipe.method, recipe.model)
+    method = network(recipe.method, json.dumps(recipe.model, sort_keys=True))
     assert recipe.train.stage in {None, *(stage.name for stage in method.stages)}
     assert sum(parameter.numel() for parameter in method.net.parameters()) > 1000
     assert all(side % method.footprint.size_multiple == 0 for _, side in recipe.train.crops)
