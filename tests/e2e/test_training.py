@@ -49,11 +49,6 @@ EVENTFUL = (
 )
 
 
-@pytest.fixture(autouse=True)
-def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda _: None)
-
-
 def run_until(recipe: Recipe, folder: Path, step: int, number: int = signal.SIGINT) -> Watch:
     """As :func:`run`, stopped so that ``step`` steps are done and saved."""
     watch = Watch(**{f"step{step - 1}": interrupt(number)})
@@ -458,7 +453,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tiny_recipe: MakeRecipe, tmp_path: P
         return tiny_recipe(f"train.steps={steps}", "train.decay=0", "train.workers=1", NO_VALIDATION)
 
     folder = tmp_path / "run"
-    with driver(recipe(100_000), folder, PAUSE="0.05") as process:
+    with driver({folder: recipe(100_000)}, PAUSE="0.05") as process:
         lines = told(process, until=3)
         with pytest.raises(TrainingError, match="another process is training"):
             train(recipe(100_000), folder)
@@ -485,7 +480,7 @@ def test_a_killed_run_goes_on_from_its_last_save(tiny_recipe: MakeRecipe, tmp_pa
         return tiny_recipe(*changes, NO_VALIDATION)
 
     folder = tmp_path / "run"
-    with driver(recipe(100_000, 0.3 / 60), folder, PAUSE="0.05") as process:
+    with driver({folder: recipe(100_000, 0.3 / 60)}, PAUSE="0.05") as process:
         step = 0
         while not (folder / "state.pt").exists():
             step += 1
@@ -515,7 +510,7 @@ def test_two_processes_train_as_one_and_stop_as_one(tiny_recipe: MakeRecipe, tmp
     recipe = tiny_recipe("train.steps=50", "train.decay=0", "data.validation.every=3")
     first, second = group_of_two()
     folder = tmp_path / "two"
-    with driver(recipe, folder, **first) as main, driver(recipe, folder, **second, STOP_AFTER="5") as other:
+    with driver({folder: recipe}, **first) as main, driver({folder: recipe}, **second, STOP_AFTER="5") as other:
         lines = told(main)
         others = told(other)
         assert main.wait() == other.wait() == 130, main.stderr.read() + other.stderr.read()
