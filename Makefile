@@ -11,7 +11,7 @@ TEST_READY := $(TEST_VENV)/.ready
 SHELL := /bin/sh
 export PYTHON IMAGE
 
-.PHONY: help demo test docs lint format clean remake
+.PHONY: help demo quick test docs lint format clean remake
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -23,6 +23,10 @@ demo: $(DEMO_READY) ## Enhance a dark photo without PyTorch; IMAGE=photo.jpg for
 	echo "darklift enhance \"$$IMAGE\" -o demo --overwrite --sheet \"$$sheet\""; \
 	$(DEMO_VENV)/bin/darklift enhance "$$IMAGE" -o demo --overwrite --sheet "$$sheet" || exit 1; \
 	echo "Done: the enhanced photo is in demo/, before and after side by side in $$sheet"
+
+# Nothing in tests/unit exports a network, trains one, or starts a pool of processes.
+quick: $(TEST_READY) ## Run the unit tests only, in under a minute
+	OMP_NUM_THREADS=1 $(TEST_VENV)/bin/python -m pytest -n 2 tests/unit tests/test_architecture.py $(PYTEST_ARGS)
 
 # Training with PyTorch in a process that has used OpenVINO was seen to crash (Linux, OpenVINO 2026.4.1).
 OPENVINO_TESTS := tests/golden/test_openvino.py

@@ -1,6 +1,7 @@
 """What many tests need: a tiny paired data set on disk, a tiny recipe, and tiny networks that are not their start."""
 
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,14 @@ if TYPE_CHECKING:  # PyTorch takes seconds to import: only the tests that use it
 
 RECIPES = Path(darklift.__file__).parent / "recipes"
 SIZES = [(64, 64), (96, 64), (64, 96), (80, 72), (65, 91), (96, 96)]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_waiting_for_the_disk() -> Iterator[None]:
+    """What tests write need not survive a power cut, and some of them write gigabytes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,23 +1,16 @@
-"""The made-up weights, noise and pictures that the reference outputs of the published systems were computed from."""
+"""The made-up weights, noise and pictures that went into the published systems, and what came out (golden/data)."""
 
 import json
-import os
 import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pytest
 import torch
 from torch import Tensor
 
-SHARED = Path(os.environ.get("DARKLIFT_SHARED", Path(__file__).resolve().parents[2] / "shared"))
-PARITY = SHARED / "parity"
-needs_parity = pytest.mark.skipif(
-    not PARITY.is_dir(),
-    reason=f"the reference outputs are not at {PARITY}: set DARKLIFT_SHARED to their folder's parent",
-)
+PARITY = Path(__file__).parent / "golden" / "data"
 
 
 def random_state(tag: str) -> np.random.RandomState:

@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -59,9 +59,9 @@ class Told(Progress):
         if os.environ.get("STOP_AFTER") == str(report.step):
             signal.raise_signal(signal.SIGINT)
 
-recipe, folder = sys.argv[1:]
 try:
-    train(load_recipe(Path(recipe)), Path(folder), progress=Told())
+    for folder in map(Path, sys.argv[1:]):
+        train(load_recipe(folder.with_suffix(".toml")), folder, progress=Told())
 except KeyboardInterrupt as stop:
     print(json.dumps({"stopped": str(stop)}))
     sys.exit(130)
@@ -69,13 +69,16 @@ except KeyboardInterrupt as stop:
 
 
 @contextmanager
-def driver(recipe: Recipe, folder: Path, **variables: str) -> Iterator[subprocess.Popen[str]]:
-    """A process of its own, and process group of its own, that trains; it does not outlive the test."""
-    file = folder.with_suffix(".toml")
-    file.write_bytes(dump_recipe(recipe))
+def driver(recipes: Mapping[Path, Recipe], **variables: str) -> Iterator[subprocess.Popen[str]]:
+    """A process of its own, and process group of its own, that trains each recipe in its folder, one after another.
+
+    It does not outlive the test.
+    """
+    for folder, recipe in recipes.items():
+        folder.with_suffix(".toml").write_bytes(dump_recipe(recipe))
     environment = {**os.environ, **variables, "PYTHONPATH": str(Path(darklift.__file__).parents[1])}
     process = subprocess.Popen(
-        [sys.executable, "-c", DRIVER, str(file), str(folder)],
+        [sys.executable, "-c", DRIVER, *map(str, recipes)],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

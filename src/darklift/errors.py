@@ -27,6 +27,7 @@ __all__ = [
     "TrainingError",
     "UsageError",
     "hint_for",
+    "one_line",
 ]
 
 
@@ -34,6 +35,17 @@ def hint_for(name: str, known: Iterable[str], otherwise: str) -> str:
     """What a message about an unknown name ends with: the nearest known one, or ``otherwise`` where none is near."""
     near = difflib.get_close_matches(name, list(known), n=1)
     return f"did you mean {near[0]!r}?" if near else otherwise
+
+
+def one_line(error: BaseException | str) -> str:
+    """What an error from elsewhere says, short enough to go into a message of ours.
+
+    Its first line, but not one that only announces the next, such as "Exception from core.cpp:92:". An error without
+    words goes by the name of its type.
+    """
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    telling = [line for line in lines if not line.endswith(":")]
+    return (telling or lines or [type(error).__name__])[0]
 
 
 class DarkliftError(Exception):

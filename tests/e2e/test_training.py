@@ -49,11 +49,6 @@ EVENTFUL = (
 )
 
 
-@pytest.fixture(autouse=True)
-def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda _: None)
-
-
 def run_until(recipe: Recipe, folder: Path, step: int, number: int = signal.SIGINT) -> Watch:
     """As :func:`run`, stopped so that ``step`` steps are done and saved."""
     watch = Watch(**{f"step{step - 1}": interrupt(number)})
@@ -237,9 +232,9 @@ def test_resuming_is_exact_in_bf16_too(tiny_recipe: MakeRecipe, tmp_path: Path) 
 def test_the_precision_is_measured_once_and_kept(tiny_recipe: MakeRecipe, tmp_path: Path) -> None:
     recipe = tiny_recipe("train.steps=4", "train.precision=auto", NO_VALIDATION)
     with fresh_accelerate(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr("darklift.train.run.fastest_precision", lambda: "bf16")
+        patch.setattr("darklift.train.setup.fastest_precision", lambda: "bf16")
         run_until(recipe, tmp_path, 2)
-        patch.setattr("darklift.train.run.fastest_precision", lambda: pytest.fail("measured again"))
+        patch.setattr("darklift.train.setup.fastest_precision", lambda: pytest.fail("measured again"))
         run(recipe, tmp_path, resume=True)
     assert load_recipe(tmp_path / "recipe.toml").train.precision == "bf16"
 
@@ -278,8 +273,8 @@ def test_a_full_disk_is_told_and_keeps_what_was_saved_before(
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         write_atomically(path, data)
 
-    monkeypatch.setattr("darklift.train.run.write_atomically", fill_up)
-    with pytest.raises(TrainingError, match=r"cannot write .*No space left.*make room.*--resume"):
+    monkeypatch.setattr("darklift.train.state.write_atomically", fill_up)
+    with pytest.raises(TrainingError, match=r"No space left.*--resume"):
         run(tiny_recipe("train.steps=2", NO_VALIDATION), tmp_path, resume=True)
     assert (tmp_path / "state.pt").read_bytes() == before
 
@@ -334,13 +329,13 @@ def test_a_second_run_in_the_folder_of_a_finished_one_is_refused(tiny_recipe: Ma
     recipe = tiny_recipe("train.steps=2", NO_VALIDATION)
     run(recipe, tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
-    with pytest.raises(TrainingError, match=r"holds a run already.*--resume"):
+    with pytest.raises(TrainingError, match=rf"{re.escape(str(tmp_path))}.*--resume"):
         train(recipe, tmp_path)
     assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
 
 
 def test_there_must_be_something_to_resume(tiny_recipe: MakeRecipe, tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="nothing to resume"):
+    with pytest.raises(TrainingError, match=r"state\.pt.*--resume"):
         train(tiny_recipe(), tmp_path / "new", resume=True)
     assert not (tmp_path / "new").exists()
 
@@ -356,9 +351,7 @@ def test_resuming_another_network_is_refused_and_changes_nothing(tiny_recipe: Ma
     before = {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
     for change in ("model.fine_widths=[8, 12]", "model.ssim_weight=0.5", "model.seed=1"):
         key, _, value = change.partition("=")
-        with pytest.raises(
-            TrainingError, match=rf"holds a run with {key}=.* \(now {re.escape(value)}\): set that back"
-        ):
+        with pytest.raises(TrainingError, match=rf"{key}=.* \(now {re.escape(value)}\).*train\.initial="):
             train(tiny_recipe("train.steps=4", NO_VALIDATION, change), tmp_path, resume=True)
     assert {path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
 
@@ -370,14 +363,14 @@ def test_a_damaged_state_is_said_to_be_one(tiny_recipe: MakeRecipe, tmp_path: Pa
     whole = path.read_bytes()
     for damaged in (whole[: len(whole) // 2], b"", b"state", b"PK", pickle.dumps({"step": print})):
         path.write_bytes(damaged)
-        with pytest.raises(TrainingError, match=r"cannot read .*state\.pt"):
+        with pytest.raises(TrainingError, match=r"state\.pt"):
             train(recipe, tmp_path, resume=True)
 
 
 def test_impossible_recipes_are_refused_before_anything_is_written(tiny_recipe: MakeRecipe, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"side of 34 pixels.*multiples of 4"):
+    with pytest.raises(ConfigError, match=r"train\.crops.*34.*multiples of 4"):
         train(tiny_recipe("train.crops=[[0, 32], [50, 34]]"), tmp_path)
-    with pytest.raises(ConfigError, match="did you mean 'fine_widths'"):
+    with pytest.raises(ConfigError, match=r"'fine_width'.*'fine_widths'"):
         train(tiny_recipe("model.fine_width=[8, 16]"), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] in ([".lock"], [])
 
@@ -411,12 +404,12 @@ def test_what_is_not_finite_stops_the_run_names_the_files_and_spoils_nothing(
     straight = run(recipe, tmp_path / "straight")
     with pytest.MonkeyPatch.context() as patch:
         poisoned(patch, 4, poison)
-        with pytest.raises(TrainingError, match=f"the {what} is not finite at step 3") as caught:
+        with pytest.raises(TrainingError, match=f"{what} .*finite.* step 3") as caught:
             run(recipe, tmp_path / "poisoned")
     method = build_method(recipe.method, recipe.model)
     examples = Examples(build_mixture(recipe.data), method.stages[0], recipe.train)
     names = ", ".join(examples[index][1] for index in range(12, 16))
-    assert f"batch of {names}: look at these files" in str(caught.value)
+    assert names in str(caught.value)
     assert "pairs/" in names
 
     after = run(recipe, tmp_path / "poisoned", resume=True)
@@ -425,7 +418,7 @@ def test_what_is_not_finite_stops_the_run_names_the_files_and_spoils_nothing(
 
 
 def test_a_rate_far_too_high_ends_in_words(tiny_recipe: MakeRecipe, tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=r"is not finite at step \d+ .*pairs/"):
+    with pytest.raises(TrainingError, match=r"finite.* step \d+ .*pairs/"):
         run(tiny_recipe("train.lr=1e30", "train.warmup=0", NO_VALIDATION), tmp_path)
 
 
@@ -458,11 +451,11 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tiny_recipe: MakeRecipe, tmp_path: P
         return tiny_recipe(f"train.steps={steps}", "train.decay=0", "train.workers=1", NO_VALIDATION)
 
     folder = tmp_path / "run"
-    with driver(recipe(100_000), folder, PAUSE="0.05") as process:
+    with driver({folder: recipe(100_000)}, PAUSE="0.05") as process:
         lines = told(process, until=3)
-        with pytest.raises(TrainingError, match="another process is training"):
+        with pytest.raises(TrainingError, match=rf"another process.*{re.escape(str(folder))}"):
             train(recipe(100_000), folder)
-        with pytest.raises(TrainingError, match="another process is training"):
+        with pytest.raises(TrainingError, match=rf"another process.*{re.escape(str(folder))}"):
             train(recipe(100_000), folder, resume=True)
         os.killpg(process.pid, number)  # as a terminal does, and a cluster: to the data-loading workers too
         lines += told(process)
@@ -485,7 +478,7 @@ def test_a_killed_run_goes_on_from_its_last_save(tiny_recipe: MakeRecipe, tmp_pa
         return tiny_recipe(*changes, NO_VALIDATION)
 
     folder = tmp_path / "run"
-    with driver(recipe(100_000, 0.3 / 60), folder, PAUSE="0.05") as process:
+    with driver({folder: recipe(100_000, 0.3 / 60)}, PAUSE="0.05") as process:
         step = 0
         while not (folder / "state.pt").exists():
             step += 1
@@ -498,7 +491,7 @@ def test_a_killed_run_goes_on_from_its_last_save(tiny_recipe: MakeRecipe, tmp_pa
     (folder / ".state.pt.1.tmp").write_bytes(b"half a sta")
     with (folder / "log.jsonl").open("a") as file:
         file.write('{"step": 99999, "lo')
-    with pytest.raises(TrainingError, match="holds a run already"):
+    with pytest.raises(TrainingError, match="--resume"):
         train(recipe(100_000, 1), folder)
     start = saved(folder)["step"]
     end = start + 4
@@ -515,7 +508,7 @@ def test_two_processes_train_as_one_and_stop_as_one(tiny_recipe: MakeRecipe, tmp
     recipe = tiny_recipe("train.steps=50", "train.decay=0", "data.validation.every=3")
     first, second = group_of_two()
     folder = tmp_path / "two"
-    with driver(recipe, folder, **first) as main, driver(recipe, folder, **second, STOP_AFTER="5") as other:
+    with driver({folder: recipe}, **first) as main, driver({folder: recipe}, **second, STOP_AFTER="5") as other:
         lines = told(main)
         others = told(other)
         assert main.wait() == other.wait() == 130, main.stderr.read() + other.stderr.read()
@@ -559,7 +552,7 @@ def test_every_process_gets_its_share_of_the_same_batches(tiny_recipe: MakeRecip
 
 def test_a_batch_that_cannot_be_shared_is_refused(tiny_recipe: MakeRecipe) -> None:
     _, _, examples = parts_of(tiny_recipe())
-    with pytest.raises(TrainingError, match=r"train\.batch is 4, which 3 processes"):
+    with pytest.raises(TrainingError, match=r"train\.batch is 4.* 3 processes"):
         example_batches(examples, 0, 0, 3)
 
 

@@ -16,7 +16,7 @@ from darklift.pipeline.exposure import Exposure
 from darklift.store.exported import exported_method, exported_weights
 from darklift.store.torch_model import torch_model
 from darklift.weights import CATALOGUE
-from parity import SHARED
+from shared import SHARED, needs_pictures
 
 LOL = SHARED / "data" / "lolv1"
 models = pytest.mark.parametrize("name", CATALOGUE)
@@ -37,7 +37,7 @@ def test_the_package_stays_small() -> None:
     assert sum(size(model.folder) for model in CATALOGUE.values()) < 20e6
 
 
-@pytest.mark.skipif(not LOL.exists(), reason=f"the LOL-v1 pairs are not at {LOL}: set DARKLIFT_SHARED to data's parent")
+@needs_pictures(LOL)
 @pytest.mark.parametrize(("name", "psnr", "ssim"), [("compact", 29.3, 0.92), ("nano", 28.75, 0.917)])
 def test_scenes_never_trained_on_come_out_as_the_card_says(name: str, psnr: float, ssim: float) -> None:
     """Every tenth validation pair; the limits lie .3 dB and at most .005 below what these six gave."""

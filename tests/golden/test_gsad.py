@@ -13,9 +13,7 @@ from darklift.errors import ModelError, UsageError
 from darklift.methods.gsad import Gsad
 from darklift.store.checkpoint import load_checkpoint
 from darklift.store.convert import convert
-from parity import PARITY, largest_difference, needs_parity, noise, picture, reference, weight
-
-pytestmark = needs_parity
+from parity import PARITY, largest_difference, noise, picture, reference, weight
 
 
 @pytest.fixture(scope="module")

@@ -28,9 +28,8 @@ from darklift.methods.parts.blocks import colour_map
 from darklift.store.checkpoint import load_checkpoint
 from darklift.store.convert import convert
 from darklift.store.released import Inert, ReleasedFile, StoredTensor
-from parity import PARITY, largest_difference, needs_parity, noise, picture, random_state, reference, tensor, weight
+from parity import PARITY, largest_difference, noise, picture, random_state, reference, tensor, weight
 
-pytestmark = needs_parity
 LOL, LOL_V2 = "deg-unet-lol", "deg-unet-lol-v2-real"
 STEP = 417
 

@@ -81,7 +81,7 @@ def test_one_split_of_lol_v1_is_plain(tmp_path):
 
 
 def test_a_root_with_several_data_sets_is_refused(tmp_path):
-    with pytest.raises(DataError, match=r"several data sets in .*: LOL-v2 real, LOL-v2 synthetic; expected one"):
+    with pytest.raises(DataError, match=r"LOL-v2 real, LOL-v2 synthetic"):
         find_pairs(lol_v2(tmp_path))
 
 
@@ -101,19 +101,19 @@ def test_an_unknown_root_lists_what_was_looked_for(tmp_path):
 
 
 def test_a_missing_root_or_split_is_refused(tmp_path):
-    with pytest.raises(DataError, match=r"no folder .*gone"):
+    with pytest.raises(DataError, match="gone"):
         find_pairs(tmp_path / "gone")
     fill(tmp_path / "our485/low", "1.png")
     fill(tmp_path / "our485/high", "1.png")
-    with pytest.raises(DataError, match="LOL-v1 without its test split; expected eval15/low and eval15/high"):
+    with pytest.raises(DataError, match=r"LOL-v1.*test.*eval15/low.*eval15/high"):
         find_pairs(tmp_path, "test")
-    with pytest.raises(UsageError, match="'val'; expected 'train' or 'test'"):
+    with pytest.raises(UsageError, match=r"'val'.*'train'.*'test'"):
         find_pairs(tmp_path, "val")
 
 
 def test_pictures_that_do_not_pair_up_are_named(tmp_path):
     (lol_v1(tmp_path) / "our485/high/2.jpg").unlink()
-    with pytest.raises(DataError, match=r"without a partner in .*high: 2;"):
+    with pytest.raises(DataError, match=r"high: 2;"):
         find_pairs(tmp_path)
 
 
@@ -153,7 +153,7 @@ def test_scenes_that_lack_something_are_named(tmp_path):
     fill(tmp_path / "1", "target.jpg", "low1.jpg")
     fill(tmp_path / "2", "low1.jpg")
     fill(tmp_path / "10", "target.jpg")
-    with pytest.raises(DataError, match=r"without target\.jpg or without low1\.jpg: 2, 10;"):
+    with pytest.raises(DataError, match=r"target\.jpg.*: 2, 10;"):
         exposure_pairs(str(tmp_path))
 
 

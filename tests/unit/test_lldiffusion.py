@@ -3,7 +3,6 @@
 import copy
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,6 @@ from darklift.methods.lldiffusion import LOL_V2, Lldiffusion, LldiffusionConfig
 from darklift.methods.lldiffusion.degradation import reflect
 from darklift.methods.parts.unet import ChannelAttention
 from darklift.store.checkpoint import build_method
-from darklift.store.export import export_method
 from darklift.store.torch_model import torch_model
 
 TINY = LldiffusionConfig(
@@ -255,14 +253,3 @@ def test_reflection_is_torch_s_and_numpy_s(amount: int) -> None:
         np.testing.assert_array_equal(reflect(x, amount), np.pad(x.numpy(), sides, mode="reflect"))
         if min(height, width) > amount:
             assert torch.equal(reflect(x, amount), F.pad(x, (amount,) * 4, mode="reflect"))
-
-
-@pytest.mark.parametrize("changes", [{}, {"degradation": False, "colour_map": False}], ids=["whole", "neither"])
-def test_an_exported_model_gives_what_torch_gives(tmp_path: Path, changes: dict[str, Any]) -> None:
-    method = make(multipliers=(1, 2), attention_level=1, feature_widths=(8, 8), **changes)
-    method.net.eval()
-    enhance = Enhancer(torch_model(method, {}, precision="fp32"))
-    exported = Enhancer(export_method(method, tmp_path / "model", name="tiny", info={}))
-    for height, width in ((1, 1), (37, 53), (24, 16)):
-        dark = dark_picture(height, width)
-        np.testing.assert_allclose(exported(dark, steps=3), enhance(dark, steps=3), atol=1e-4)

@@ -169,7 +169,7 @@ def test_what_is_no_whole_number_is_refused(bad):
 
 
 def test_a_fourth_counter_is_refused():
-    with pytest.raises(ValueError, match="at most 3 counters, got 4"):
+    with pytest.raises(ValueError, match=r"3.*got 4"):
         random_generator(0, "level", 1, 2, 3, 4)
 
 

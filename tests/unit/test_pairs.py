@@ -79,7 +79,7 @@ def test_two_pictures_of_one_name_are_refused(tmp_path):
     low = fill(tmp_path / "low", "1.png", "1.jpg", "2.png")
     high = fill(tmp_path / "high", "1.png", "2.png")
     for folders in [(low, high), (high, low)]:
-        with pytest.raises(DataError, match=r"several pictures of one name in .*low: 1\.jpg and 1\.png;") as error:
+        with pytest.raises(DataError, match=r"low: 1\.jpg and 1\.png") as error:
             match_pairs(*folders)
         assert "2.png" not in message(error)
 
@@ -88,14 +88,14 @@ def test_two_pictures_of_one_name_are_refused(tmp_path):
 def test_missing_folders_files_in_their_place_and_empty_folders_are_refused(tmp_path, missing):
     fill(tmp_path / ("high" if missing == "low" else "low"), "1.png")
     folder = tmp_path / missing
-    with pytest.raises(DataError, match=re.escape(f"no folder {folder};")):
+    with pytest.raises(DataError, match=re.escape(str(folder))):
         match_pairs(tmp_path / "low", tmp_path / "high")
     folder.touch()
-    with pytest.raises(DataError, match=re.escape(f"no folder {folder};")):
+    with pytest.raises(DataError, match=re.escape(str(folder))):
         match_pairs(tmp_path / "low", tmp_path / "high")
     folder.unlink()
     fill(folder, "readme.txt", ".1.png")
-    with pytest.raises(DataError, match=re.escape(f"no picture in {folder}; expected files ending in .bmp")) as error:
+    with pytest.raises(DataError, match=rf"{re.escape(str(folder))}.*\.bmp") as error:
         match_pairs(tmp_path / "low", tmp_path / "high")
     message(error)
 
@@ -121,7 +121,7 @@ def test_names_that_become_one_by_the_hook_are_refused(tmp_path):
 def test_a_broken_link_counts_as_missing(tmp_path):
     low, high = fill(tmp_path / "low", "1.png", "2.png"), fill(tmp_path / "high", "1.png")
     (high / "2.png").symlink_to(tmp_path / "gone.png")
-    with pytest.raises(DataError, match=re.escape(f"1 in {low} without a partner in {high}: 2;")):
+    with pytest.raises(DataError, match=rf"1 in {re.escape(str(low))} .*{re.escape(str(high))}: 2;"):
         match_pairs(low, high)
 
 
@@ -146,7 +146,7 @@ def test_select_and_exclude_part_the_pairs(chosen):
 
 @pytest.mark.parametrize("choose", [select, exclude])
 def test_unknown_names_are_refused(choose):
-    with pytest.raises(DataError, match=r"2 of 3 names match none of the 3 pairs: 1\.png, 3; ") as error:
+    with pytest.raises(DataError, match=r"2 of 3 names.* 3 pairs.*1\.png, 3") as error:
         choose(PAIRS, ["3", "1.png", "2"])
     message(error)
 
@@ -159,12 +159,12 @@ def test_read_names_takes_what_editors_write(tmp_path):
 
 
 def test_read_names_refuses_what_is_no_list(tmp_path):
-    with pytest.raises(DataError, match=r"cannot read .*gone\.txt: No such file"):
+    with pytest.raises(DataError, match=r"gone\.txt.*No such file"):
         read_names(tmp_path / "gone.txt")
     with pytest.raises(DataError, match="cannot read"):
         read_names(tmp_path)
     (tmp_path / "photo.jpg").write_bytes(b"\xff\xd8\xff\xe0")
-    with pytest.raises(DataError, match="not UTF-8 text"):
+    with pytest.raises(DataError, match="UTF-8"):
         read_names(tmp_path / "photo.jpg")
     (tmp_path / "empty.txt").write_text(" \n\n")
     with pytest.raises(DataError, match="no name in"):

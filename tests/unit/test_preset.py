@@ -102,26 +102,26 @@ def test_any_number_of_steps_that_is_accepted_gives_a_picture(name):
 
 @pytest.mark.parametrize("steps", [0, -1, 1001, 2.5, "10"])
 def test_an_impossible_number_of_steps_is_refused(steps):
-    with pytest.raises(ValueError, match="takes 1 to 1000 steps, got"):
+    with pytest.raises(ValueError, match="1 to 1000"):
         LLDIFFUSION.ladder(steps)
 
 
 def test_a_models_own_limit_holds():
     assert len(ONE_STEP.ladder(8)) == 9
-    with pytest.raises(ValueError, match="takes 1 to 8 steps, got 9"):
+    with pytest.raises(ValueError, match=r"1 to 8.*9"):
         ONE_STEP.ladder(9)
 
 
 @pytest.mark.parametrize("preset", [LLDIFFUSION, gsad("LOL-v1")], ids=["lldiffusion", "gsad"])
 def test_a_ladder_that_begins_with_hardly_any_noise_is_refused(preset):
     """With one step both would take pure noise for a nearly clean picture, and hand it back."""
-    with pytest.raises(ValueError, match=r"with 1 steps .* would begin at abar 0\.99.*: take more steps"):
+    with pytest.raises(ValueError, match=r"1 steps.*0\.99.*more steps"):
         preset.ladder(1)
     assert preset.ladder(2)[0] < 0.2
 
 
 def test_a_ladder_too_faint_for_single_precision_is_refused():
-    with pytest.raises(ValueError, match=r"with 1000 steps .* would begin at abar .*e-310.*: take fewer steps"):
+    with pytest.raises(ValueError, match=r"1000 steps.*e-310.*fewer steps"):
         gsad("LOL-v1").ladder(1000)
     assert len(gsad("LOL-v1").ladder(100)) == 101
 

@@ -283,14 +283,14 @@ def test_a_bad_ladder_is_refused_before_anything_runs(ladder):
     def denoise(x, abar):
         raise AssertionError("the network was called")
 
-    with pytest.raises(ValueError, match="a ladder is rising abar values") as caught:
+    with pytest.raises(ValueError, match="rising") as caught:
         sample(denoise, np.zeros(SHAPE), ladder, eta=0, clip=False)
     assert len(str(caught.value)) < 250
 
 
 @pytest.mark.parametrize("eta", [-0.1, 1.1, math.nan])
 def test_an_eta_out_of_range_is_refused(eta):
-    with pytest.raises(ValueError, match="eta must be from 0"):
+    with pytest.raises(ValueError, match="eta"):
         sample(pretend_network, np.zeros(SHAPE), (0.1, 0.5, 1.0), eta=eta, clip=False, noise=no_noise)
 
 
@@ -301,7 +301,7 @@ def test_an_unknown_kind_of_prediction_is_refused():
 
 def test_noise_is_missed_only_where_it_is_needed():
     x = arrays(2)[1]
-    with pytest.raises(ValueError, match="pass noise="):
+    with pytest.raises(ValueError, match="noise="):
         sample(pretend_network, x, (0.1, 0.5, 1.0), eta=0.5, clip=False)
     alone = sample(pretend_network, x, (0.1, 1.0), eta=1, clip=False)  # one step adds none
     np.testing.assert_array_equal(alone, sample(pretend_network, x, (0.1, 1.0), eta=0, clip=False))

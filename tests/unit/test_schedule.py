@@ -112,7 +112,7 @@ def test_step_numbers_fall_within_the_schedule(data, total, spacing):
 
 @pytest.mark.parametrize("steps", [0, -1, 1001, 2.5, math.nan, "10"])
 def test_impossible_numbers_of_steps_are_refused(steps):
-    with pytest.raises(ValueError, match="from 1 to the schedule's 1000"):
+    with pytest.raises(ValueError, match="1000"):
         SCHEDULES["linear"].timesteps(steps)
 
 

@@ -1,5 +1,8 @@
 """Recipes: what is read, what ``--set`` changes, what is refused, and that a saved recipe is the same recipe."""
 
+import functools
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -46,13 +49,19 @@ def recipe_file(tmp_path):
     return path
 
 
-@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_every_shipped_recipe_parses_and_builds_its_network(path):
+@functools.cache
+def network(method, settings):
+    """Made once for all recipes that share it, as shapes without numbers: the largest would take 1.5 GB."""
     from darklift.store.checkpoint import build_method
 
+    with torch.device("meta"):
+        return build_method(method, json.loads(settings))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_every_shipped_recipe_parses_and_builds_its_network(path):
     recipe = load_recipe(path)
-    with torch.device("meta"):  # shapes without numbers: the largest would take 1.5 GB
-        method = build_method(recipe.method, recipe.model)
+    method = network(recipe.method, json.dumps(recipe.model, sort_keys=True))
     assert recipe.train.stage in {None, *(stage.name for stage in method.stages)}
     assert sum(parameter.numel() for parameter in method.net.parameters()) > 1000
     assert all(side % method.footprint.size_multiple == 0 for _, side in recipe.train.crops)
@@ -118,11 +127,11 @@ def test_later_changes_win(recipe_file):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("train.lrr=1", "unknown key 'train.lrr': did you mean 'lr'"),
-        ("trian.lr=1", "unknown key 'trian': did you mean 'train'"),
-        ("data.sources.1.shar=1", "unknown key 'data.sources.1.shar': did you mean 'share'"),
-        ("data.validation.evry=1", "unknown key 'data.validation.evry': did you mean 'every'"),
-        ("train.colour=1", "known keys are stage, initial, steps, batch"),
+        ("train.lrr=1", "'train.lrr'.*'lr'"),
+        ("trian.lr=1", "'trian'.*'train'"),
+        ("data.sources.1.shar=1", "'data.sources.1.shar'.*'share'"),
+        ("data.validation.evry=1", "'data.validation.evry'.*'every'"),
+        ("train.colour=1", "'train.colour'.*stage, initial, steps, batch"),
         ("train.lr=fast", "train.lr: .*number.*, got 'fast'"),
         ("train.lr=", "train.lr: .*number.*, got ''"),
         ("train.lr=-1", "train.lr: .*greater than 0, got -1"),
@@ -132,31 +141,31 @@ def test_later_changes_win(recipe_file):
         ("train.steps=1.5", "train.steps: .*integer"),
         ("train.ema=1", "train.ema: .*less than 1"),
         ("train.precision=fp8", "train.precision: .*'bf16'.*got 'fp8'"),
-        ("train.crops=[]", "first steps rising from 0"),
-        ("train.crops=[[10, 32]]", "first steps rising from 0"),
-        ("train.crops=[[0, 32], [0, 64]]", "first steps rising from 0"),
-        ("train.crops=[[0, 32], [90, 64], [50, 32]]", "first steps rising from 0"),
-        ("train.crops=[[0, -32]]", "first steps rising from 0"),
-        ("train.halvings=[0]", "rising steps, each greater than 0"),
-        ("train.halvings=[20, 10]", "rising steps, each greater than 0"),
-        ("train.halvings=[20, 20]", "rising steps, each greater than 0"),
-        ("train.crops.1.0=0", "first steps rising from 0"),
+        ("train.crops=[]", "train.crops: .*rising from 0"),
+        ("train.crops=[[10, 32]]", "train.crops: .*rising from 0"),
+        ("train.crops=[[0, 32], [0, 64]]", "train.crops: .*rising from 0"),
+        ("train.crops=[[0, 32], [90, 64], [50, 32]]", "train.crops: .*rising from 0"),
+        ("train.crops=[[0, -32]]", "train.crops: .*rising from 0"),
+        ("train.halvings=[0]", "train.halvings: .*rising steps"),
+        ("train.halvings=[20, 10]", "train.halvings: .*rising steps"),
+        ("train.halvings=[20, 20]", "train.halvings: .*rising steps"),
+        ("train.crops.1.0=0", "train.crops: .*rising from 0"),
         ("data.sources=[]", "data.sources: .*at least 1 item"),
         ("data.sources.0.kind=pair", "data.sources.0.kind: .*'pairs'.*got 'pair'"),
-        ("data.sources.0.uneven=2", "data.sources.0: uneven has no effect on a source of kind pairs"),
-        ("data.sources.1.jitter=0.1", "data.sources.1: jitter has no effect on a source of kind photos"),
-        ("data.sources.1.grainy=0.1", "data.sources.1: grainy has no effect on a source of kind photos"),
+        ("data.sources.0.uneven=2", "data.sources.0: uneven .* kind pairs"),
+        ("data.sources.1.jitter=0.1", "data.sources.1: jitter .* kind photos"),
+        ("data.sources.1.grainy=0.1", "data.sources.1: grainy .* kind photos"),
         ("data.sources.0.grainy=1.1", "data.sources.0.grainy"),
-        ("data.sources.1.low=dark", "data.sources.1: low has no effect on a source of kind photos"),
-        ("data.sources.0.low=dark", "data.sources.0: low and high belong together"),
-        ("data.sources.1.min_stops=8", "data.sources.1: min_stops 8 is above max_stops 7"),
+        ("data.sources.1.low=dark", "data.sources.1: low .* kind photos"),
+        ("data.sources.0.low=dark", "data.sources.0: low and high"),
+        ("data.sources.1.min_stops=8", "data.sources.1: min_stops 8 .*max_stops 7"),
         ("data.sources.0.share=0", "data.sources.0.share: .*greater than 0"),
-        ("data.sources.2.share=1", "'2' is no place in a list of 2"),
-        ("data.sources.-1.share=1", "'-1' is no place in a list of 2"),
-        ("data.sources.².share=1", "'²' is no place in a list of 2"),
-        ("data.sources.first.share=1", "'first' is no place in a list"),
-        ("train.steps.x=1", "'x' lies below a plain value"),
-        ("train.steps.x.y=1", "'x' lies below a plain value"),
+        ("data.sources.2.share=1", "data.sources.2.share: '2' .*list of 2"),
+        ("data.sources.-1.share=1", "'-1' .*list of 2"),
+        ("data.sources.².share=1", "'²' .*list of 2"),
+        ("data.sources.first.share=1", "'first' .*list"),
+        ("train.steps.x=1", "--set train.steps.x: .*'x'"),
+        ("train.steps.x.y=1", "--set train.steps.x.y: .*'x'"),
         ("train=3", "train: .*got 3"),
         ("train.lr", "--set takes key=value"),
         ("=3", "--set takes key=value"),
@@ -171,7 +180,7 @@ def test_bad_changes_are_refused_in_words(recipe_file, change, message):
 
 def test_a_misspelt_key_is_named_before_the_one_it_leaves_missing(recipe_file):
     recipe_file.write_text(SMALL.replace("steps = 100", "stepps = 100"))
-    with pytest.raises(ConfigError, match=r"unknown key 'train\.stepps': did you mean 'steps'"):
+    with pytest.raises(ConfigError, match=r"'train\.stepps'.*'steps'"):
         load_recipe(recipe_file)
 
 
@@ -184,15 +193,14 @@ def test_a_missing_key_is_named(recipe_file):
 @pytest.mark.parametrize("content", [b"method = ", b"\xff\xfe", b"a = 1\na = 2"])
 def test_what_is_not_toml_is_refused(recipe_file, content):
     recipe_file.write_bytes(content)
-    with pytest.raises(ConfigError, match=r"small\.toml is not valid TOML"):
+    with pytest.raises(ConfigError, match=r"small\.toml.* TOML"):
         load_recipe(recipe_file)
 
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path):
-    with pytest.raises(ConfigError, match="cannot read the recipe"):
-        load_recipe(tmp_path / "none.toml")
-    with pytest.raises(ConfigError, match="cannot read the recipe"):
-        load_recipe(tmp_path)
+    for path in (tmp_path / "none.toml", tmp_path):
+        with pytest.raises(ConfigError, match=re.escape(str(path))):
+            load_recipe(path)
 
 
 def test_a_recipe_is_frozen(recipe_file):

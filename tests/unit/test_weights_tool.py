@@ -1,8 +1,9 @@
 """tools/weights.py: what the bundled weights went through between trainings."""
 
-import subprocess
+import importlib.util
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,6 +11,9 @@ import torch
 from darklift.store.checkpoint import load_checkpoint, save_checkpoint
 
 TOOL = Path(__file__).parents[2] / "tools" / "weights.py"
+spec = importlib.util.spec_from_file_location("weights_tool", TOOL)
+tool = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(tool)
 
 
 @pytest.fixture(scope="module")
@@ -22,16 +26,26 @@ def checkpoints(make_compact, tmp_path_factory):
     return folder
 
 
-def run(*arguments, cwd=None):
-    command = [sys.executable, TOOL, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Runs the tool in this process, which has imported PyTorch already; the result has returncode and stderr."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", [str(TOOL), *map(str, arguments)])
+        try:
+            tool.main()
+        except SystemExit as end:
+            return SimpleNamespace(returncode=end.code, stderr=capsys.readouterr().err)
+        return SimpleNamespace(returncode=0, stderr=capsys.readouterr().err)
+
+    return run
 
 
 def weights_of(path):
     return load_checkpoint(path).method.net.state_dict()
 
 
-def test_a_mean_and_a_part_from_one_alone(checkpoints, tmp_path):
+def test_a_mean_and_a_part_from_one_alone(run, checkpoints, tmp_path):
     a, b, out = checkpoints / "A", checkpoints / "B", tmp_path / "out"
     done = run("mean", a, b, "-o", out, "--shares", "0.75", "0.25", "--take", f"exposure.={b}")
     assert done.returncode == 0, done.stderr
@@ -39,7 +53,7 @@ def test_a_mean_and_a_part_from_one_alone(checkpoints, tmp_path):
         torch.testing.assert_close(value, weights_of(a)[name] * (2 if name.startswith("exposure.") else 1.25))
 
 
-def test_voters_can_be_added_and_left_out_again(checkpoints, tmp_path):
+def test_voters_can_be_added_and_left_out_again(run, checkpoints, tmp_path):
     voted, alone = tmp_path / "voted", tmp_path / "alone"
     assert run("grow", checkpoints / "A", "-o", voted, 'voters=["tone", "picture"]').returncode == 0
     done = run("grow", voted, "-o", alone, 'voters=["tone"]')
@@ -49,7 +63,7 @@ def test_voters_can_be_added_and_left_out_again(checkpoints, tmp_path):
     assert all(torch.equal(value, before[name]) for name, value in after.items())
 
 
-def test_a_grown_network_does_what_it_did(checkpoints, tmp_path):
+def test_a_grown_network_does_what_it_did(run, checkpoints, tmp_path):
     grown = tmp_path / "grown"
     done = run("grow", checkpoints / "A", "-o", grown, "fine_blocks=3", "cues=true")
     assert done.returncode == 0, done.stderr
@@ -80,8 +94,11 @@ def test_a_grown_network_does_what_it_did(checkpoints, tmp_path):
     ],
     ids=str,
 )
-def test_wrong_requests_are_told_in_one_line_and_leave_no_file(checkpoints, tmp_path, arguments, code, message):
-    done = run(*arguments, "-o", tmp_path / "out", cwd=checkpoints)
+def test_wrong_requests_are_told_in_one_line_and_leave_no_file(
+    run, checkpoints, tmp_path, monkeypatch, arguments, code, message
+):
+    monkeypatch.chdir(checkpoints)
+    done = run(*arguments, "-o", tmp_path / "out")
     assert done.returncode == code, done.stderr
     assert message in done.stderr
     assert done.stderr.count("\n") == 1

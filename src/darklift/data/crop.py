@@ -17,12 +17,12 @@ Planes = npt.NDArray[np.uint8]
 class Crop:
     """A piece of a photo pair together with its photo.
 
-    low, high: uint8 (3, n, n). box: float32 (4,), the piece as fractions of the photo: top, left, bottom, right.
-    photo_low, photo_high: uint8 (3, H, W), the whole photo (or the part of one that is taken for a photo).
-    name: the file's, for messages. index: the example's number in the run, from which everything random about it
-    follows. batch: examples in a batch of the run, over all its processes: example ``index`` is number
-    ``index % batch`` of batch ``index // batch``. exposure_weight, clipped_weight: how much its brightness, and its
-    clipped highlights, count as a target, in [0, 1].
+    low, high: uint8 (3, n, n). box: float32 (4,), where the piece lies in the photo, as fractions: top, left, bottom,
+    right. photo_low, photo_high: uint8 (3, H, W), the whole photo (or the part that is taken for the whole).
+    name: the file's, for messages. index: the example's number in the run; everything random about it follows from
+    this. batch: how many examples a step has, over all processes: example ``index`` is number ``index % batch`` of
+    step ``index // batch``. exposure_weight, clipped_weight: how much its brightness, and its clipped highlights, count
+    as a target, in [0, 1].
     """
 
     low: Planes
@@ -39,7 +39,7 @@ class Crop:
 
 @dataclass(frozen=True)
 class CropGeometry:
-    """Where the photo, and the crop in it, come from: made once by :func:`cut`, applied to both pictures of a pair."""
+    """Which part of a picture is the photo, and which part of that the crop; the same for both pictures of a pair."""
 
     rows: slice
     columns: slice

@@ -1,4 +1,4 @@
-"""Dark shots of good photos, by a camera's physics, which needs no network."""
+"""Dark shots of good photos: what a camera would have taken in little light. No network is needed."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from darklift.image import FloatArray, Picture
 __all__ = ["MAX_STOPS", "DarkShot", "noise_level", "shoot_dark"]
 
 MAX_STOPS = 12.0
-"""More light than this, an 8-bit file has nothing to lose."""
+"""An 8-bit file holds no more light than this that could be lost."""
 
 
 @dataclass(frozen=True)
 class DarkShot:
-    """A darkened photo, and the camera that took it."""
+    """A dark photo, and the simulated camera that took it."""
 
     picture: Picture
     camera: Camera
@@ -31,15 +31,15 @@ class DarkShot:
 
 
 def shoot_dark(photo: Picture, seed: int, number: int = 0, *, stops: tuple[float, float] = (1.0, 7.0)) -> DarkShot:
-    """The photo as a random camera would have taken it in little light; 8 bits, without alpha and metadata.
+    """The photo as a random camera would have taken it in little light: 8 bits, without alpha and metadata.
 
-    See :mod:`darklift.data.synthesis` for the model. number: which of the seed's cameras, exposures and noises; the
-    same (seed, number) does the same to the same photo. stops: between which the light lost is drawn. Raises
-    UsageError for stops that do not rise from 0 to :data:`MAX_STOPS`.
+    :mod:`darklift.data.synthesis` describes the camera. number: which of the seed's cameras, exposures and noises; the
+    same (seed, number) does the same to the same photo. stops: the least and the most light to lose. Raises UsageError
+    unless 0 <= least <= most <= :data:`MAX_STOPS`.
     """
     least, most = stops
     if not 0 <= least <= most <= MAX_STOPS:
-        raise UsageError(f"stops are {least} to {most}, expected to rise between 0 and {MAX_STOPS:g}")
+        raise UsageError(f"stops are {least} to {most}, expected to rise between 0 and {MAX_STOPS:g}: choose others")
     rng = random_generator(seed, "dark shot", number)
     camera = draw_camera(rng, most, least)
     planes = np.rint(photo.pixels.transpose(2, 0, 1) * 255).astype(np.uint8)
@@ -50,9 +50,9 @@ def shoot_dark(photo: Picture, seed: int, number: int = 0, *, stops: tuple[float
 def noise_level(pixels: FloatArray) -> FloatArray:
     """Standard deviation of the noise in each channel, (3,), of unit pixels (H, W, 3); 0 below three pixels a side.
 
-    The mean absolute answer to a mask that is blind to edges of constant slope (Immerkær 1996, Computer Vision and
-    Image Understanding 64(2), eq. 5): the difference of two Laplacians, which answers Gaussian noise by
-    sigma·6·sqrt(2/π).
+    The mean absolute response of a filter that does not see edges of constant slope, the difference of two Laplacians;
+    to Gaussian noise it responds with sigma·6·sqrt(2/π) (Immerkær 1996, Computer Vision and Image Understanding 64(2),
+    eq. 5).
     """
     if min(pixels.shape[:2]) < 3:
         return np.zeros(3, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Where training examples come from: pairs on disk, or good photographs to be darkened."""
+"""Where training examples come from: pairs on disk, or good photos whose dark halves a simulated camera takes."""
 
 from __future__ import annotations
 
@@ -28,35 +28,49 @@ __all__ = ["Mixture", "Source"]
 
 @dataclass(frozen=True)
 class Source:
-    """Examples of one kind.
+    """Examples of one kind; a recipe sets the numbers by the same names.
 
-    highs: the good pictures. lows: their dark partners, or None to darken the good ones on the fly.
-    share: weight in the mixture. jitter: pairs' dark pictures are made up to this many stops darker or lighter.
-    grainy: how often a pair's dark picture gets a phone's noise on top of its own, half of it through a JPEG file.
-    recompressed: how often a pair's dark picture goes through a JPEG file, then. re_exposed: half of the targets are
-    made up to this many stops brighter or darker, at most :data:`~darklift.data.synthesis.MAX_EXPOSE`: they teach what
-    the brightness wanted means, and say nothing about the brightness to choose. in_blocks: how often a dark picture is
-    coded in blocks, as HEIC files are. min_stops, max_stops: by how much good ones are darkened (below 0: overexposed).
-    uneven: where it is not 0, they are, and their targets with them, by
-    :func:`~darklift.data.synthesis.shoot_uneven` with this power. The two weights: see :class:`Crop`.
+    Some of them are for sources with dark pictures (pairs, exposures), others for good photos alone.
     """
 
     name: str
     highs: tuple[Path, ...]
+    """The good pictures."""
     lows: tuple[Path, ...] | None
+    """Their dark partners. None: a simulated camera underexposes the good ones, anew each time
+    (:func:`~darklift.data.synthesis.underexpose`).
+    """
     share: float = 1.0
+    """How often examples come from here, relative to the other sources' shares."""
     jitter: float = 0.0
+    """With dark pictures: these are made up to so many stops darker or lighter."""
     grainy: float = 0.0
+    """With dark pictures: how often one gets a phone's noise on top of its own, half of these as a JPEG file."""
     recompressed: float = 0.0
+    """With dark pictures: how often one goes through a JPEG file after that."""
     re_exposed: float = 0.0
+    """Half of the targets are made up to so many stops brighter or darker, at most
+    :data:`~darklift.data.synthesis.MAX_EXPOSE`. They teach what a wish for brightness means, and nothing about the
+    brightness to choose.
+    """
     in_blocks: float = 0.0
+    """How often a dark picture is coded in blocks, as HEIC files are."""
     uneven: float = 0.0
+    """Photos alone: above 0, they and their targets become scenes of uneven light
+    (:func:`~darklift.data.synthesis.shoot_uneven`, with this power).
+    """
     part_share: float = 0.5
+    """How often only a part of a picture is taken for the whole photo."""
     turn_share: float = 0.25
+    """How often a picture is turned by 90 degrees."""
     min_stops: float = 0.0
+    """Photos alone: the least light that the camera loses, in stops; below 0 it overexposes."""
     max_stops: float = 7.0
+    """Photos alone: the most light that it loses, in stops."""
     exposure_weight: float = 1.0
+    """How much the targets' brightness counts, from 0 to 1."""
     clipped_weight: float = 1.0
+    """How much the targets' clipped highlights count, from 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +89,7 @@ class Mixture:
         if empty or not self.sources:
             raise DataError(
                 f"no pictures to train on in {', '.join(empty) or 'no sources'}: expected at least one in each source; "
-                "add some, or leave fewer out"
+                "add some, or leave out fewer"
             )
         # Pairs of a multi-exposure scene share their target.
         paths = list(dict.fromkeys(path for source in self.sources for path in (*source.highs, *(source.lows or ()))))
@@ -95,31 +109,17 @@ class Mixture:
         source = self.sources[int(rng.choice(len(shares), p=shares / shares.sum()))]
         number = int(rng.integers(len(source.highs)))
         high = _at_least(self._picture(source.highs[number]), size)
+        low = None if source.lows is None else _at_least(self._picture(source.lows[number]), size)
         place = cut(
             (high.shape[1], high.shape[2]), size, rng, part_share=source.part_share, turn_share=source.turn_share
         )
         photo_high = place.photo(high)
-        if source.lows is None:
-            camera = draw_camera(rng, source.max_stops, source.min_stops)
-            if source.uneven:
-                photo_low, photo_high = shoot_uneven(photo_high, camera, rng, source.uneven)
-            else:
-                photo_low = underexpose(photo_high, camera, rng)
+        if low is None:
+            photo_low, photo_high = _shoot(photo_high, source, rng)
         else:
-            photo_low = place.photo(_at_least(self._picture(source.lows[number]), size))
-            if source.jitter:
-                photo_low = jitter_exposure(photo_low, float(rng.uniform(-source.jitter, source.jitter)))
-            if source.grainy and rng.random() < source.grainy:
-                photo_low = add_grain(photo_low, rng)
-            if rng.random() < source.recompressed:
-                photo_low = recompress(photo_low, draw_quality(rng))
+            photo_low = _vary(place.photo(low), source, rng)
         if source.in_blocks and rng.random() < source.in_blocks:
-            photo_low = code_in_blocks(
-                photo_low,
-                side=2 ** int(rng.integers(3, 6)),
-                flat=float(rng.uniform(1, 4)),
-                steps=(float(rng.uniform(1, 3)), float(rng.uniform(1, 6))),
-            )
+            photo_low = _in_random_blocks(photo_low, rng)
         exposure_weight = source.exposure_weight
         if source.re_exposed and rng.random() < 0.5:
             photo_high = expose(photo_high, float(rng.uniform(-source.re_exposed, source.re_exposed)))
@@ -140,6 +140,34 @@ class Mixture:
         if path not in self._pictures:
             self._pictures[path] = _decode(path)
         return self._pictures[path]
+
+
+def _shoot(photo: Planes, source: Source, rng: np.random.Generator) -> tuple[Planes, Planes]:
+    """A good photo as a random camera takes it in little light, and the target for that."""
+    camera = draw_camera(rng, source.max_stops, source.min_stops)
+    if source.uneven:
+        return shoot_uneven(photo, camera, rng, source.uneven)
+    return underexpose(photo, camera, rng), photo
+
+
+def _vary(low: Planes, source: Source, rng: np.random.Generator) -> Planes:
+    """A real dark photo, perhaps at another exposure, with a phone's grain, or with a JPEG file's traces."""
+    if source.jitter:
+        low = jitter_exposure(low, float(rng.uniform(-source.jitter, source.jitter)))
+    if source.grainy and rng.random() < source.grainy:
+        low = add_grain(low, rng)
+    if rng.random() < source.recompressed:
+        low = recompress(low, draw_quality(rng))
+    return low
+
+
+def _in_random_blocks(low: Planes, rng: np.random.Generator) -> Planes:
+    return code_in_blocks(
+        low,
+        side=2 ** int(rng.integers(3, 6)),
+        flat=float(rng.uniform(1, 4)),
+        steps=(float(rng.uniform(1, 3)), float(rng.uniform(1, 6))),
+    )
 
 
 def _decode(path: Path) -> Planes:

@@ -46,15 +46,15 @@ _FROM_ROOT = np.where(
 
 
 _NIGHT_KEPT = 0.3
-"""How much of the light that an uneven scene's darker places lack, in stops, the good picture of it lacks as well."""
+"""Of the stops of light that an uneven scene's darker places lack, the share that its good picture lacks as well."""
 
 
 @dataclass(frozen=True)
 class Grain:
     """Noise as a phone's file holds it, after demosaicing and noise reduction: more grey than coloured, in blotches.
 
-    luma, chroma: how often each is smoothed over 3×3 pixels. coloured: share of the variance that is chroma's; the rest
-    is the same in R, G and B.
+    luma, chroma: how many times each is smoothed over 3×3 pixels. coloured: chroma's share of the variance; the rest is
+    the same in R, G and B.
     """
 
     luma: int
@@ -64,11 +64,11 @@ class Grain:
 
 @dataclass(frozen=True)
 class Camera:
-    """One dark shot. stops: exposure lost. gains: of R, G, B. shot, read: noise (variance a, deviation sqrt b, full
-    scale 1).
+    """How one dark shot is taken.
 
-    grain: what became of the noise, its variance apart, or None for a raw sensor's (every pixel and channel by itself).
-    black: light lost to a raised black level. jpeg: quality, or None for an uncompressed file.
+    stops: light lost. gains: of R, G and B. shot, read: strength of the noise where full scale is 1 (the model's a and
+    sqrt b). grain: what the noise looks like, whatever its strength; None is a raw sensor's, independent in every pixel
+    and channel. black: light lost to a raised black level. jpeg: quality, or None for an uncompressed file.
     """
 
     stops: float
@@ -81,7 +81,7 @@ class Camera:
 
 
 def draw_camera(rng: np.random.Generator, max_stops: float = 7.0, min_stops: float = 0.0) -> Camera:
-    """A random camera and exposure; noise levels log-uniform, a JPEG every other time."""
+    """A random camera and exposure: noise levels are log-uniform, and every other shot is a JPEG."""
     gains = np.exp(rng.normal(0, 0.08, 3))
     return Camera(
         stops=float(rng.uniform(min_stops, max_stops)),
@@ -95,7 +95,7 @@ def draw_camera(rng: np.random.Generator, max_stops: float = 7.0, min_stops: flo
 
 
 def _draw_grain(rng: np.random.Generator) -> Grain:
-    """Around what night photos from phones have on flat parts (docs/explanation/maths.md), and wider."""
+    """Around what phones' night photos show on flat parts (docs/explanation/maths.md), and somewhat beyond."""
     luma = (0, 1, 2, 4, 8)[int(rng.integers(5))]
     return Grain(luma, chroma=luma + int(rng.integers(8)), coloured=float(rng.uniform(0.05, 0.4)))
 
@@ -118,8 +118,10 @@ def underexpose(
 
 
 def add_grain(low: Planes, rng: np.random.Generator) -> Planes:
-    """A real dark photo as a phone's file would hold it: grain of a random camera on top of its own noise, every other
-    time through JPEG. Light and colour stay, but for what clips at black. (3, H, W) uint8, likewise out.
+    """A real dark photo as a phone's file would hold it: uint8 (3, H, W) -> uint8 (3, H, W).
+
+    A random camera's grain comes on top of its own noise, and every other result has gone through a JPEG file. Light
+    and colour stay, except where noise clips at black.
     """
     camera = draw_camera(rng, max_stops=0.0)
     return underexpose(low, replace(camera, gains=(1.0, 1.0, 1.0), grain=_draw_grain(rng), black=0.0), rng)
@@ -131,12 +133,12 @@ def _coded(light: npt.NDArray[np.float32]) -> Planes:
 
 
 def shoot_uneven(photo: Planes, camera: Camera, rng: np.random.Generator, power: float) -> tuple[Planes, Planes]:
-    """A dark shot of a scene lit more unevenly than its good photo tells, and what a photographer would make of it.
+    """A dark shot of a scene whose light is less even than its good photo shows, and what a photographer would make of
+    it: uint8 (3, H, W) -> two of these.
 
-    A good photo of a wide range of light was compressed (tone mapping; Reinhard et al. 2002): what it shows bright was
-    brighter still, beside the rest. So each place's light is multiplied by its own brightness to a random power of .2
-    to 1 times ``power``: lamps fill the camera's range, and the rest is night. The good picture keeps 30% of that:
-    night is not day. (3, H, W) uint8 -> two of these.
+    Good photos of such scenes are tone-mapped (Reinhard et al. 2002): what looks bright in them was brighter still. So
+    each place's light is multiplied by its own brightness to a random power of 0.2 to 1 times ``power``: lamps fill the
+    camera's range, and the rest is night. The good picture keeps 30% of that, because night is not day.
     """
     light = light_of(photo, cells=(None, 12, 40)[int(rng.integers(3))])
     lit = light ** np.float32(rng.uniform(0.2, 1) * power)
@@ -144,9 +146,9 @@ def shoot_uneven(photo: Planes, camera: Camera, rng: np.random.Generator, power:
 
 
 def light_of(photo: Planes, cells: int | None = None) -> npt.NDArray[np.float32]:
-    """How brightly each place of a photo is lit: (3, H, W) -> (H, W) in [0.001, 1], 1 for its lightest fiftieth.
+    """How brightly each place of a photo is lit: uint8 (3, H, W) -> (H, W) in [0.001, 1], 1 for its lightest fiftieth.
 
-    The mean of its channels in linear light, at each pixel or as it is over a grid of cells×cells.
+    The mean of the channels in linear light, at each pixel or averaged over a grid of cells×cells.
     """
     light: npt.NDArray[np.float32] = _TO_LINEAR[photo].mean(axis=0)
     if cells is not None:
@@ -181,17 +183,16 @@ def _smoothed(noise: npt.NDArray[np.float32], times: int, margin: int, scale: fl
 
 
 def jitter_exposure(low: Planes, stops: float) -> Planes:
-    """Coded values times 2**stops, rounded and clipped to 8 bits: a real dark photo a little darker or lighter."""
+    """A real dark photo made a little darker or lighter: coded values times 2**stops, rounded and clipped to 8 bits."""
     return _look_up(low, np.clip(np.arange(256) / 255 * 2.0**stops, 0, 1))
 
 
 def expose(photo: Planes, stops: float) -> Planes:
-    """A good photo as it would be at another exposure: coded values times 2**stops, black and white staying where they
-    are.
+    """A good photo as it would be at another exposure: coded values times 2**stops, while black and white stay.
 
-    v -> v·s / (1 + (s - 1)·v^k) with s = 2**stops. Brighter, k = 4: a plain gain in shadows and midtones, near white a
-    shoulder, so that nothing clips; rises with v for up to :data:`MAX_EXPOSE` stops. Darker, k = 16: a plain gain of
-    all but what was white, since less light is less light; lamps stay lamps.
+    v -> v·s / (1 + (s - 1)·v^k) with s = 2**stops. Brighter, k = 4: a plain gain in shadows and midtones, with a
+    shoulder near white, so that nothing clips; the curve rises everywhere for up to :data:`MAX_EXPOSE` stops. Darker,
+    k = 16: a plain gain of all but white, as with less light; lamps stay lamps.
     """
     values, gain = np.arange(256) / 255, 2.0**stops
     return _look_up(photo, values * gain / (1 + (gain - 1) * values ** (4 if stops > 0 else 16)))
@@ -206,7 +207,7 @@ def _look_up(planes: Planes, curve: npt.NDArray[np.float64]) -> Planes:
 
 
 def draw_quality(rng: np.random.Generator) -> int:
-    """Of a JPEG file as phones and web pages make them."""
+    """The quality of a JPEG file, as phones and web pages choose it."""
     return int(rng.integers(40, 96))
 
 
@@ -219,9 +220,11 @@ def recompress(planes: Planes, quality: int) -> Planes:
 
 
 def code_in_blocks(planes: Planes, side: int, flat: float, steps: tuple[float, float]) -> Planes:
-    """As video coders (HEIC files) leave the flat parts of a photo, the dark ones above all: blocks of side×side pixels
-    with no more than their mean, where the deviation of luma is under ``flat`` codes. steps: to which multiples luma's
-    and chroma's mean are rounded. (3, H, W) uint8, likewise out; what is left over at the edges stays as it is.
+    """A photo's flat parts as blocks of one colour, as video coders (HEIC files) leave them, above all in the dark.
+
+    side: of a block, in pixels. flat: a block is flat where luma deviates by less than so many codes; only its mean is
+    kept. steps: the multiples that luma's and chroma's means are rounded to. uint8 (3, H, W) -> uint8 (3, H, W); pixels
+    beyond the last whole block stay as they are.
     """
     rows, columns = (length // side * side for length in planes.shape[1:])
     if not rows * columns:

@@ -17,38 +17,38 @@ from darklift.errors import ConfigError, hint_for
 __all__ = ["DataConfig", "Recipe", "SourceConfig", "TrainConfig", "ValidationConfig", "dump_recipe", "load_recipe"]
 
 
-class _Settings(BaseModel):
+class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 _FOLDERS, _DARK_PICTURES = ("low", "high"), ("jitter", "grainy", "recompressed")
-_TO_DARKEN = ("uneven", "min_stops", "max_stops")
+_CAMERA = ("uneven", "min_stops", "max_stops")
 _WITHOUT_EFFECT = {
-    "pairs": _TO_DARKEN,
-    "exposures": (*_FOLDERS, *_TO_DARKEN),
+    "pairs": _CAMERA,
+    "exposures": (*_FOLDERS, *_CAMERA),
     "photos": (*_FOLDERS, *_DARK_PICTURES),
 }
 
 
-class SourceConfig(_Settings):
-    """One source of training examples; see :class:`darklift.data.sources.Source` for the numbers."""
+class SourceConfig(_Section):
+    """One source of training examples; :class:`darklift.data.sources.Source` explains the numbers."""
 
     name: str
     kind: Literal["pairs", "exposures", "photos"]
-    """pairs: two folders paired by name, or a known layout. exposures: scene folders. photos: good pictures to
-    darken.
+    """pairs: two folders whose pictures have equal names, or a known layout. exposures: a folder for each scene, with
+    some dark pictures and one target. photos: good pictures alone, from which a simulated camera takes dark ones.
     """
     path: str
     """Folder, relative to ``data.root``."""
     low: str | None = None
     high: str | None = None
-    """Folders of the two halves, relative to ``path``, where the layout is none that darklift knows."""
+    """Folders of the dark and the good pictures, relative to ``path``; only where darklift does not know the layout."""
     leave_out: str | None = None
-    """A file of names, one a line, that are not trained on (relative to ``data.root``): of pairs, of scenes where the
-    kind is exposures, of files without extension where it is photos.
+    """A text file (relative to ``data.root``) with the names of what is not trained on, one a line: names of scenes for
+    exposures, file names without extension for pairs and photos.
     """
     leave_out_every: int = Field(default=0, ge=0)
-    """Hold out every n-th scene or picture (0: none), for looking at later."""
+    """Do not train on every n-th scene or picture either, to have some to look at later. 0 leaves out none."""
     share: float = Field(default=1.0, gt=0)
     jitter: float = Field(default=0.0, ge=0)
     grainy: float = Field(default=0.0, ge=0, le=1)
@@ -65,86 +65,100 @@ class SourceConfig(_Settings):
 
     @model_validator(mode="after")
     def _check_kind(self) -> Self:
-        """What has no effect on a source of this kind would be a mistake that nobody sees."""
+        """A setting without effect on this kind of source would be a mistake that nobody notices."""
         for name in _WITHOUT_EFFECT[self.kind]:
             if getattr(self, name) != type(self).model_fields[name].default:
                 raise ValueError(f"{name} has no effect on a source of kind {self.kind}: leave it out")
         if (self.low is None) != (self.high is None):
-            raise ValueError("low and high belong together: give both folders, or none for a known layout")
+            raise ValueError("low and high belong together: give both folders, or neither for a known layout")
         if self.min_stops > self.max_stops:
             raise ValueError(f"min_stops {self.min_stops:g} is above max_stops {self.max_stops:g}")
         return self
 
 
-class ValidationConfig(_Settings):
-    """The pairs that checkpoints are chosen on."""
+class ValidationConfig(_Section):
+    """The pairs by which the best checkpoint is chosen."""
 
     path: str
     names: str | None = None
-    """A file of names, one a line; None takes all pairs of ``path``."""
+    """A text file with the names of some pairs, one a line. None takes all pairs of ``path``."""
     every: int = Field(default=2000, gt=0)
     """Steps between validations."""
     limit: int | None = Field(default=None, gt=0)
+    """Score only the first so many pairs, to save time. None scores them all."""
     samples: int = Field(default=4, ge=0)
-    """Pictures of the first so many pairs are saved at each validation."""
+    """At each validation, the results of the first so many pairs are saved as pictures."""
 
 
-class DataConfig(_Settings):
-    """Where the pictures are. ``root`` is relative to the working directory."""
+class DataConfig(_Section):
+    """Where the pictures are."""
 
     root: str = "data"
+    """The folder that all other paths are relative to; itself relative to the working directory."""
     sources: tuple[SourceConfig, ...] = Field(min_length=1)
     validation: ValidationConfig | None = None
 
 
-class TrainConfig(_Settings):
+class TrainConfig(_Section):
     """The optimisation."""
 
     stage: str | None = None
-    """Which of the method's stages; None is its first."""
+    """Which of the method's training stages. None is the first."""
     initial: str | None = None
-    """Whose weights training begins from: a checkpoint of ours, or an exported compact model, by its folder or its name
-    ("compact" is the bundled one; GSAD's and LLDiffusion's exports fold some weights into others). A stage with a
-    teacher holds them frozen, too.
+    """The weights to begin from: a checkpoint, or an exported compact model by its folder or its name ("compact" is the
+    bundled one). Exports of GSAD and LLDiffusion do not work here, since they merge some weights. In a stage with a
+    teacher, the teacher is the network with these weights, and stays so.
     """
     steps: int = Field(gt=0)
     batch: int = Field(default=8, gt=0, le=65536)
-    """Examples a step over all processes together."""
+    """Examples in each step, over all processes together."""
     lr: float = Field(default=5e-4, gt=0)
+    """The learning rate."""
     warmup: int = Field(default=200, ge=0)
+    """Over the first so many steps, the learning rate rises to its full value."""
     decay: int = Field(default=0, ge=0)
-    """The learning rate is constant until the last so many steps, where it falls to 1% along a cosine. A run that has
-    not come there yet can be made longer by resuming it with more steps.
+    """Over the last so many steps, the learning rate falls to 1% along a cosine. Until a run gets there, it can be made
+    longer: resume it with more steps.
     """
     halvings: tuple[int, ...] = ()
-    """Steps at which the learning rate is halved, rising."""
+    """At each of these steps the learning rate is halved; in rising order."""
     weight_decay: float = Field(default=0.01, ge=0)
     beta2: float = Field(default=0.999, gt=0, lt=1)
-    """Of AdamW: how long the scale of each gradient is remembered. 0.99 gets over a spike of the loss sooner."""
+    """How long AdamW remembers the size of each gradient. With 0.99 it recovers sooner from a spike of the loss."""
     clip_norm: float = Field(default=1.0, gt=0)
+    """Gradients whose norm is larger than this are scaled down to it."""
     ema: float = Field(default=0.999, ge=0, lt=1)
+    """How slowly the averaged weights follow. They are the ones that are validated and saved as checkpoints."""
     precision: Literal["auto", "no", "bf16", "fp16"] = "auto"
-    """auto: the fastest that trains safely on this device, measured once when the run begins."""
+    """"no" is float32 throughout. "auto" takes the fastest that trains safely on this device, measured when a run
+    begins.
+    """
     crops: tuple[tuple[int, int], ...] = ((0, 128),)
-    """(first step, side of the crops in pixels); the first steps rise from 0."""
+    """Rows of (first step, side of the crops in pixels) from that step on; the first steps rise from 0."""
     workers: int = Field(default=1, ge=0, le=256)
+    """Processes that prepare examples while the network trains. With 0, the training process prepares them itself."""
     seed: int = Field(default=0, ge=0, lt=2**31)
+    """The same seed gives the same examples in the same order."""
     save_minutes: float = Field(default=10, gt=0)
+    """How often the run is saved, so that it can go on from there."""
     log_every: int = Field(default=50, gt=0)
+    """Every so many steps, the losses are written to the log."""
 
     @field_validator("crops")
     @classmethod
     def _check_crops(cls, crops: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
         firsts = [first for first, _ in crops]
         if firsts[:1] != [0] or sorted(set(firsts)) != firsts or any(size <= 0 for _, size in crops):
-            raise ValueError("expected rows of first step and side, first steps rising from 0: [[0, 96], [6000, 128]]")
+            raise ValueError(
+                "expected rows of first step and side, with first steps rising from 0, such as [[0, 96], [6000, 128]]"
+            )
         return crops
 
     @field_validator("halvings")
     @classmethod
     def _check_halvings(cls, halvings: tuple[int, ...]) -> tuple[int, ...]:
         if sorted(set(halvings)) != list(halvings) or any(step <= 0 for step in halvings):
-            raise ValueError("expected rising steps, each greater than 0: [6000, 60000]")
+            raise ValueError("expected rising steps, each greater than 0, such as [6000, 60000]")
         return halvings
 
     def crop_size(self, step: int) -> int:
@@ -152,12 +166,13 @@ class TrainConfig(_Settings):
         return next(size for first, size in reversed(self.crops) if first <= step)
 
 
-class Recipe(_Settings):
+class Recipe(_Section):
     """Everything that a training run is made of."""
 
     method: str
+    """Its name; an unknown one is answered by the names there are."""
     model: dict[str, Any] = {}
-    """The method's own config."""
+    """The method's own config: how large its network is, and its objectives' numbers."""
     data: DataConfig
     train: TrainConfig
 
@@ -210,9 +225,9 @@ def _place(node: Any, part: str, key: str) -> Any:
     if isinstance(node, dict):
         return part
     if not isinstance(node, list):
-        raise ConfigError(f"--set {key}: {part!r} lies below a plain value")
+        raise ConfigError(f"--set {key}: there is nothing below a plain value, got {part!r}: leave it out")
     if not (part.isdecimal() and int(part) < len(node)):
-        raise ConfigError(f"--set {key}: {part!r} is no place in a list of {len(node)}, which counts from 0")
+        raise ConfigError(f"--set {key}: {part!r} is no place in a list of {len(node)}: count from 0")
     return int(part)
 
 

@@ -1,4 +1,4 @@
-"""From a recipe's data section to pictures: which files are trained on, which are held out."""
+"""From a recipe's data section to pictures: which files are trained on, and which are held out."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["build_mixture", "validation_pairs"]
 T = TypeVar("T")
 
 _SOURCE_SETTINGS = tuple(field.name for field in fields(Source) if field.name not in ("name", "highs", "lows"))
-"""What a recipe says of a source under the same name."""
+"""The numbers that a recipe sets by the same names."""
 
 
 def build_mixture(config: DataConfig) -> Mixture:
@@ -27,7 +27,7 @@ def build_mixture(config: DataConfig) -> Mixture:
 
 
 def validation_pairs(config: DataConfig) -> tuple[Pair, ...]:
-    """The pairs that checkpoints are chosen on; none without a validation section."""
+    """The pairs by which checkpoints are chosen; none without a validation section. Raises DataError."""
     validation = config.validation
     if validation is None:
         return ()
@@ -62,7 +62,7 @@ def _source(config: SourceConfig, root: Path) -> Source:
 
 
 def _check_known(left_out: Collection[str], names: Collection[str], config: SourceConfig) -> None:
-    """A list that silently leaves nothing out would let what is held out into the training."""
+    """A list that silently leaves out nothing would let the held-out pictures into the training."""
     unknown = sorted(set(left_out) - set(names))
     if unknown:
         raise DataError(

@@ -1,4 +1,4 @@
-"""A run's folder: made, locked against a second run, and taken away again where nothing was begun in it."""
+"""A run's folder: it is made, locked against a second run, and removed again if nothing was begun in it."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ _LOCK = ".lock"
 
 @contextlib.contextmanager
 def run_folder(folder: Path) -> Iterator[None]:
-    """One run at a time in a folder; the system frees the lock when its holder dies. Raises TrainingError, also where
-    what is done inside finds the disk full.
+    """Hold the folder for one run; the system frees the lock when its holder dies.
+
+    Raises TrainingError where another run holds it, where it cannot be made, and where the disk fills up meanwhile.
     """
     is_new = not folder.exists()
     try:

@@ -42,7 +42,7 @@ __all__ = [
 class StepReport:
     """What one step did: ``step`` steps are done now; losses are means over all processes.
 
-    seconds: with the waiting for its batch, without what the receiver of the report before did.
+    seconds: how long it took, with the waiting for its batch, but without what the receiver of the last report did.
     """
 
     step: int
@@ -90,7 +90,7 @@ def new_state(method: Method, stage: Stage, config: TrainConfig, accelerator: Ac
 
 
 def set_training(net: nn.Module) -> None:
-    """Training mode, but for the parts of which nothing learns: spectral norm would go on iterating in these."""
+    """Training mode, except for parts in which nothing learns: their spectral norm would go on changing."""
     net.train()
     for part in net.children():
         if not any(parameter.requires_grad for parameter in part.parameters()):
@@ -98,7 +98,7 @@ def set_training(net: nn.Module) -> None:
 
 
 def _ema_update(decay: float) -> Any:
-    """EMA whose decay rises to ``decay`` over the first steps, so that the start is forgotten soon."""
+    """A moving average whose decay rises to ``decay`` over the first steps, so that it soon forgets the start."""
 
     @torch.no_grad()
     def update(averaged: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
@@ -124,7 +124,7 @@ class Examples(Dataset[Any]):
     """Prepared examples by their number in the run; each is a pure function of (seed, number)."""
 
     def __init__(self, mixture: Mixture, stage: Stage, config: TrainConfig) -> None:
-        # Not the stage: workers that are not forked get a copy of all that is here, and need no network.
+        # Not the whole stage: workers that are not forked get a copy of all that is here, and need no network.
         self.mixture, self.prepare, self.config = mixture, stage.prepare, config
 
     def __getitem__(self, index: int) -> tuple[dict[str, Tensor], str]:
@@ -209,9 +209,7 @@ def train_steps(
         on_device = {name: tensor.to(accelerator.device, non_blocking=True) for name, tensor in batch.items()}
         parts = stage.objective(state.net, on_device, state.teacher)
         losses = torch.stack([part.float() for part in parts.values()])
-        if not torch.isfinite(losses).all():
-            shown = ", ".join(f"{name} {part:.3g}" for name, part in zip(parts, losses.tolist(), strict=True))
-            raise _not_finite("loss", state.step, shown, names)
+        _check_losses(losses, parts, state.step, names)
         accelerator.backward(losses.sum())
         grad_norm = accelerator.clip_grad_norm_(trained, config.clip_norm)
         # With fp16, overflow is expected now and then: its scaler leaves the step out.
@@ -227,8 +225,14 @@ def train_steps(
         started = time.perf_counter()  # validating and saving, between two steps, are not part of one
 
 
+def _check_losses(losses: Tensor, parts: Iterable[str], step: int, names: Sequence[str]) -> None:
+    if not torch.isfinite(losses).all():
+        shown = ", ".join(f"{part} {loss:.3g}" for part, loss in zip(parts, losses.tolist(), strict=True))
+        raise _not_finite("loss", step, shown, names)
+
+
 def _not_finite(what: str, step: int, shown: str, names: Sequence[str]) -> TrainingError:
     return TrainingError(
         f"the {what} is not finite at step {step} ({shown}) on the batch of {', '.join(names)}: look at these files, "
-        "or resume from the last checkpoint with a lower train.lr or train.precision=no"
+        "or resume from the last checkpoint with a lower train.lr or with train.precision=no"
     )

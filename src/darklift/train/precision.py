@@ -12,10 +12,9 @@ __all__ = ["fastest_precision"]
 
 
 def fastest_precision() -> Literal["no", "bf16", "fp16"]:
-    """bf16 on GPUs that have it, else fp16; on CPUs bf16 only where a convolution's forward and backward are faster
-    in it.
+    """bf16 on GPUs that have it, otherwise fp16. On CPUs bf16 or float32 ("no"), whichever trains a convolution faster.
 
-    Processors with AMX run bf16 about twice as fast as float32; others that merely know the format run it slower.
+    Processors with AMX run bf16 about twice as fast as float32; others know the format, but run it more slowly.
     """
     if torch.cuda.is_available():
         return "bf16" if torch.cuda.is_bf16_supported() else "fp16"

@@ -2,7 +2,7 @@
 
 Legend: ``low`` dark photo (y), ``x0`` its well-lit partner, ``eps`` unit noise, ``c`` = sqrt(abar), ``P`` uncertainty,
 ``t`` a step of the training schedule (1 … T); unit [0, 1], signed [-1, 1]. The objectives are written out in
-docs/math.md, section GSAD.
+docs/explanation/maths.md, section GSAD.
 """
 
 from __future__ import annotations

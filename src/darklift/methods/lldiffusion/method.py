@@ -2,7 +2,7 @@
 
 Legend: ``low`` dark photo (y), ``x0`` its well-lit partner, ``eps`` unit noise, ``abar`` noise level, ``t`` a step of
 the training schedule (0 … T-1), ``features`` what the encoder E makes of ``low``; unit [0, 1], signed [-1, 1]. The
-objectives are written out in docs/math.md, section LLDiffusion.
+objectives are written out in docs/explanation/maths.md, section LLDiffusion.
 """
 
 from __future__ import annotations

@@ -1,0 +1,55 @@
+"""What a run writes down on its way: a line of JSON for each report, and the same values for TensorBoard."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch.utils.tensorboard import SummaryWriter
+
+from darklift.files import write_atomically
+from darklift.train.loop import StepReport
+
+__all__ = ["Journal"]
+
+_LOG = "log.jsonl"
+
+
+class Journal:
+    """The record of a run that has done ``step`` steps; what a killed run wrote of later steps is taken away, because
+    these are done again.
+    """
+
+    def __init__(self, folder: Path, step: int) -> None:
+        self._log = folder / _LOG
+        self._forget_after(step)
+        self._board = SummaryWriter(str(folder), purge_step=step)
+
+    def close(self) -> None:
+        """Let TensorBoard's writer, a thread of its own, write out what it still holds."""
+        self._board.close()
+
+    def report(self, report: StepReport) -> None:
+        """The losses of a step, its learning rate, the gradient's norm and how many seconds it took."""
+        values = {"loss": report.loss, **{f"loss/{k}": v for k, v in report.losses.items()}}
+        values |= {"lr": report.lr, "grad_norm": report.grad_norm, "seconds": report.seconds}
+        self.record(report.step, values)
+
+    def record(self, step: int, values: Mapping[str, float]) -> None:
+        """Values by name, as they are after this many steps."""
+        for name, value in values.items():
+            self._board.add_scalar(name, value, step)
+        with self._log.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": step, **{k: round(v, 6) for k, v in values.items()}}) + "\n")
+
+    def _forget_after(self, step: int) -> None:
+        if not self._log.exists():
+            return
+        kept = []
+        for line in self._log.read_text(encoding="utf-8").splitlines(keepends=True):
+            with contextlib.suppress(json.JSONDecodeError):  # the last line, cut short
+                if json.loads(line)["step"] <= step:
+                    kept.append(line)
+        write_atomically(self._log, "".join(kept).encode())

@@ -1,0 +1,71 @@
+"""What a run is made of before its first step: the recipe's network, stage, weights and precision, checked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from darklift.errors import ConfigError, ModelError
+from darklift.methods import Method, Stage
+from darklift.store.checkpoint import build_method, load_checkpoint, load_weights
+from darklift.store.exported import exported_weights
+from darklift.train.config import Recipe, TrainConfig
+from darklift.train.precision import fastest_precision
+from darklift.weights import find_model
+
+__all__ = ["build_network", "choose_stage", "load_initial_weights", "settle_precision"]
+
+
+def settle_precision(recipe: Recipe, saved: dict[str, Any] | None) -> Recipe:
+    """The recipe with "auto" replaced by what a resumed run began with, or by what is fastest here."""
+    if recipe.train.precision != "auto":
+        return recipe
+    precision = saved["precision"] if saved else fastest_precision()
+    return recipe.model_copy(update={"train": recipe.train.model_copy(update={"precision": precision})})
+
+
+def build_network(recipe: Recipe) -> Method:
+    """The recipe's method, untrained. Raises ConfigError."""
+    try:
+        return build_method(recipe.method, recipe.model)
+    except ModelError as error:  # here it is the request that is wrong, not a file
+        raise ConfigError(str(error)) from error
+
+
+def choose_stage(method: Method, config: TrainConfig, *, resumed: bool) -> Stage:
+    """The stage that the recipe names, or the method's first. Raises ConfigError, also for crops that do not fit it."""
+    stages = {stage.name: stage for stage in method.stages}
+    name = config.stage or method.stages[0].name
+    if name not in stages:
+        raise ConfigError(f"train.stage is {name!r}: method {method.name} has the stages {', '.join(stages)}")
+    if stages[name].goes_on and config.initial is None and not resumed:
+        raise ConfigError(
+            f"stage {name} goes on from another stage's weights: give its checkpoint as train.initial, such as "
+            "runs/first/best.safetensors"
+        )
+    _check_crops(config, method, stages[name])
+    return stages[name]
+
+
+def load_initial_weights(method: Method, name: str) -> None:
+    """Those of a checkpoint, or of an exported model by its folder or its name in the catalogue. Raises ModelError."""
+    path = find_model(name)
+    weights: dict[str, Tensor] = (
+        exported_weights(method, path) if path.is_dir() else load_checkpoint(path).method.net.state_dict()
+    )
+    load_weights(method, weights, name)
+
+
+def _check_crops(config: TrainConfig, method: Method, stage: Stage) -> None:
+    for _, side in config.crops:
+        if side % method.footprint.size_multiple:
+            raise ConfigError(
+                f"train.crops has a side of {side} pixels, which this network cannot take: choose multiples of "
+                f"{method.footprint.size_multiple}"
+            )
+        if side < stage.least_crop:
+            raise ConfigError(
+                f"train.crops has a side of {side} pixels, and stage {stage.name} of this model needs at least "
+                f"{stage.least_crop}: choose larger crops"
+            )
