@@ -11,7 +11,7 @@ TEST_READY := $(TEST_VENV)/.ready
 SHELL := /bin/sh
 export PYTHON IMAGE
 
-.PHONY: help demo test lint format clean remake
+.PHONY: help demo test docs lint format clean remake
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -32,6 +32,10 @@ test: lint ## Run the linters, the type checker and all tests
 	OMP_NUM_THREADS=1 $(TEST_VENV)/bin/python -m pytest -n 2 --ignore=$(OPENVINO_TESTS) $(PYTEST_ARGS)
 	OMP_NUM_THREADS=1 $(TEST_VENV)/bin/python -m pytest $(OPENVINO_TESTS) $(PYTEST_ARGS) || test $$? = 5 # none chosen
 
+docs: $(TEST_READY) ## Build the documentation site in site/; any warning is an error
+	PYTHONPATH=tools $(TEST_VENV)/bin/python -m zensical build --strict --clean
+	@echo "Done: open site/index.html"
+
 lint: $(TEST_READY) ## Check style, format and types
 	$(TEST_VENV)/bin/python -m ruff check
 	$(TEST_VENV)/bin/python -m ruff format --check
@@ -42,7 +46,7 @@ format: $(TEST_READY) ## Mend style and format in place
 	$(TEST_VENV)/bin/python -m ruff format
 
 clean: ## Remove the environments and everything that can be made again
-	rm -rf $(TEST_VENV) $(DEMO_VENV) build dist demo .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(TEST_VENV) $(DEMO_VENV) build dist demo site .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name .git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # An environment is ready once .ready, which is written last, holds this folder's path. One that was left half made, that
@@ -57,7 +61,7 @@ $(DEMO_READY): pyproject.toml $(call remake_unless_usable,$(DEMO_VENV))
 
 $(TEST_READY): pyproject.toml constraints.txt $(call remake_unless_usable,$(TEST_VENV))
 	@echo "Preparing $(TEST_VENV): PyTorch and all tools (only the first time; takes minutes)"
-	$(call install,$(TEST_VENV),--editable ".[torch$(comma)openvino$(comma)test$(comma)dev]" --constraint constraints.txt)
+	$(call install,$(TEST_VENV),--editable ".[torch$(comma)openvino$(comma)test$(comma)dev$(comma)docs]" --constraint constraints.txt)
 
 comma := ,
 # $(1) the environment's folder, $(2) what pip installs into it

@@ -1,6 +1,6 @@
 """A numpy array in, a numpy array out:  python examples/enhance_array.py [PHOTO [RESULT]]
 
-The range follows from the dtype: uint8 0 to 255, uint16 0 to 65535, floats 0 to 1.
+The range follows from the dtype: uint8 is 0 to 255, uint16 is 0 to 65535, floats are 0 to 1.
 """
 
 import sys
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from darklift import Enhancer
+from darklift import Enhancer, Settings
 
 HERE = Path(__file__).parent
 
@@ -21,11 +21,11 @@ def main(photo: Path = HERE / "night.jpg", result: Path = Path("night_enhanced.p
     bright = enhance(dark)
     print(f"mean {dark.mean():.0f} -> {bright.mean():.0f}, {bright.dtype} {bright.shape} as before")
 
-    brighter = enhance(dark, exposure=+0.5)  # half a stop more than the model would choose
-    print(f"half a stop brighter: mean {brighter.mean():.0f}")
+    wish = Settings(exposure=+0.5)  # half a stop more than the model would choose
+    print(f"half a stop brighter: mean {enhance(dark, wish).mean():.0f}")
+    print(f"and gentler: mean {enhance(dark, wish, strength=0.5).mean():.0f}")
 
-    again = enhance(dark, seed=0)
-    print(f"same seed, same picture: {np.array_equal(bright, again)}")
+    print(f"same seed, same picture: {np.array_equal(bright, enhance(dark, seed=0))}")
 
     Image.fromarray(bright).save(result)
     print(f"saved {result}")

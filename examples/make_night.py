@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 from skimage import data
 
-from darklift.data.synthesis import Camera, Grain, darken
+from darklift.data.synthesis import Camera, Grain, underexpose
 from darklift.diffusion import random_generator
 
 NIGHT = Path(__file__).with_name("night.jpg")
@@ -22,7 +22,7 @@ CAMERA = Camera(stops=4.0, gains=(1.06, 1.0, 0.9), shot=2e-4, read=8e-4, grain=N
 
 def main(path: Path = NIGHT) -> Path:
     photo = np.ascontiguousarray(data.coffee().transpose(2, 0, 1))
-    night = darken(photo, CAMERA, random_generator(0, "night"))
+    night = underexpose(photo, CAMERA, random_generator(0, "night"))
     Image.fromarray(night.transpose(1, 2, 0)).save(path, quality=92)
     return path
 

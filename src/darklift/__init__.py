@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         TrainingError,
         UsageError,
     )
-    from darklift.image import Metadata, Picture, decode_image, encode_image, read_image, write_image
+    from darklift.image import Metadata, Picture, Source, decode_image, encode_image, read_image, write_image
     from darklift.pipeline.enhancer import Enhancer
     from darklift.pipeline.plan import Plan
     from darklift.pipeline.render import Enhanced
@@ -39,6 +39,7 @@ __all__ = [
     "Picture",
     "Plan",
     "Settings",
+    "Source",
     "Tile",
     "TrainingError",
     "UsageError",
@@ -63,7 +64,7 @@ _HOMES = {
         "TrainingError",
         "UsageError",
     ),
-    "image": ("Metadata", "Picture", "decode_image", "encode_image", "read_image", "write_image"),
+    "image": ("Metadata", "Picture", "Source", "decode_image", "encode_image", "read_image", "write_image"),
     "pipeline.enhancer": ("Enhancer",),
     "pipeline.plan": ("Plan",),
     "pipeline.render": ("Enhanced",),

@@ -51,7 +51,8 @@ def loaded_models(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         card = ModelCard("fake", "gain", Footprint(4, sees_whole=True), {"default": preset})
         return Model(card, {"step": _Step(), "exposure": _Exposure()})
 
-    monkeypatch.setattr("darklift.store.load.load_model", load)
+    for place in ("darklift.store.load.load_model", "darklift.pipeline.enhancer.load_model"):
+        monkeypatch.setattr(place, load)
     return asked_for
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from darklift.weights import CATALOGUE
+from darklift import Enhancer, Settings
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 NIGHT = EXAMPLES / "night.jpg"
@@ -55,8 +55,15 @@ def test_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str], loaded_mod
     assert loaded_models == ["default"]
 
 
-@pytest.mark.skipif(not CATALOGUE["compact"].folder.exists(), reason="the bundled model is not here yet")
-@pytest.mark.parametrize("name", ["enhance_array", "enhance_folder"])
+@pytest.mark.usefixtures("loaded_models")
+def test_bytes(tmp_path: Path) -> None:
+    answer = script("bytes_in_bytes_out").answer(Enhancer(), NIGHT.read_bytes(), Settings(strength=0.9))
+    assert answer.startswith(b"\xff\xd8")  # JPEG in, JPEG out
+    (tmp_path / "bright.jpg").write_bytes(answer)
+    assert pixels(tmp_path / "bright.jpg").mean() > 3 * pixels(NIGHT).mean()
+
+
+@pytest.mark.parametrize("name", ["enhance_array", "enhance_folder", "slider"])
 def test_with_the_bundled_model(tmp_path: Path, name: str) -> None:
     done = subprocess.run(
         [sys.executable, EXAMPLES / f"{name}.py"], cwd=tmp_path, capture_output=True, text=True, check=False

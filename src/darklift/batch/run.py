@@ -17,11 +17,10 @@ from darklift.batch.paths import STREAM, Job
 from darklift.errors import DarkliftError, ImageError, UsageError
 from darklift.figures.heatmap import draw_heatmap
 from darklift.image import (
-    SUPPORTED_EXTENSIONS,
+    WRITABLE_EXTENSIONS,
     Picture,
     decode_image,
     encode_image,
-    is_image_path,
     read_image,
     write_image,
 )
@@ -80,8 +79,8 @@ def check_job(job: Job, overwrite: bool) -> str | None:
     """Why a job is bound to fail, as far as its files tell before any work; None where nothing speaks against it."""
     if job.source != STREAM and not os.path.lexists(job.source):
         return f"cannot read {job.source}: no such file or folder"
-    if job.target != STREAM and not is_image_path(job.target):
-        kinds = ", ".join(sorted(SUPPORTED_EXTENSIONS))
+    if job.target != STREAM and job.target.suffix.lower() not in WRITABLE_EXTENSIONS:
+        kinds = ", ".join(sorted(WRITABLE_EXTENSIONS))
         return f"cannot write {job.target}: expected one of {kinds}, choose one with --format"
     for path in job.outputs:
         problem = None if path == STREAM else obstacle(path, overwrite)
@@ -119,7 +118,7 @@ def failed(job: Job, message: str, defect: str = "") -> Outcome:
 def _do(
     enhancer: Enhancer, job: Job, settings: Settings, saving: Saving, on_step: Callable[[int, int], None]
 ) -> Outcome:
-    picture = decode_image(sys.stdin.buffer) if job.source == STREAM else read_image(job.source)
+    picture = _read(job)
     enhanced = enhancer.run(picture, settings, uncertainty=job.map is not None, on_step=on_step)
     if job.map is not None and enhanced.uncertainty is not None:  # first: a picture that is there is done in full
         make_folder(job.map.parent)
@@ -133,6 +132,15 @@ def _do(
     return Outcome(job, before=picture, enhanced=enhanced)
 
 
+def _read(job: Job) -> Picture:
+    if job.source != STREAM:
+        return read_image(job.source)
+    try:
+        return decode_image(sys.stdin.buffer)
+    except ImageError as error:
+        raise ImageError(f"cannot read a photo from standard input (-): {error}") from error
+
+
 def _save(picture: Picture, job: Job, saving: Saving) -> None:
     if job.target != STREAM:
         make_folder(job.target.parent)
@@ -144,4 +152,4 @@ def _save(picture: Picture, job: Job, saving: Saving) -> None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     except OSError as error:
-        raise ImageError(f"cannot write to the standard output: {error.strerror or error}") from error
+        raise ImageError(f"cannot write to standard output (-): {error.strerror or error}") from error

@@ -32,9 +32,9 @@ _JPEG = (".jpg", ".jpeg", ".jfif")
 
 
 def _format_names() -> list[str]:
-    from darklift.image import SUPPORTED_EXTENSIONS
+    from darklift.image import WRITABLE_EXTENSIONS
 
-    return sorted(extension[1:] for extension in SUPPORTED_EXTENSIONS)
+    return sorted(extension[1:] for extension in WRITABLE_EXTENSIONS)
 
 
 @spelled_out()

@@ -14,7 +14,7 @@ from darklift.cli._console import put_out
 
 __all__ = ["info"]
 
-_NOT_FOR_USERS = ("test", "dev")
+_NOT_FOR_USERS = ("test", "dev", "docs")
 _PACKAGES = ("numpy", "pillow", "onnxruntime", "openvino", "psutil", "torch")
 
 

@@ -32,9 +32,9 @@ SeedOption: TypeAlias = Annotated[
 
 def check_new_picture(option: str, path: str, overwrite: bool) -> None:
     """Like :func:`check_new_file`, for a picture. Raises UsageError."""
-    from darklift.image import is_image_path
+    from darklift.image import WRITABLE_EXTENSIONS
 
-    if not is_image_path(path):
+    if Path(path).suffix.lower() not in WRITABLE_EXTENSIONS:
         raise UsageError(f"{option} {path} is not the name of a picture: let it end with .png or .jpg")
     check_new_file(option, path, overwrite)
 

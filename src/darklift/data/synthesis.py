@@ -95,7 +95,7 @@ def draw_camera(rng: np.random.Generator, max_stops: float = 7.0, min_stops: flo
 
 
 def _draw_grain(rng: np.random.Generator) -> Grain:
-    """Around what night photos from phones have on flat parts (docs/math.md), and wider."""
+    """Around what night photos from phones have on flat parts (docs/explanation/maths.md), and wider."""
     luma = (0, 1, 2, 4, 8)[int(rng.integers(5))]
     return Grain(luma, chroma=luma + int(rng.integers(8)), coloured=float(rng.uniform(0.05, 0.4)))
 

@@ -71,7 +71,7 @@ def read_image(path: str | Path) -> Picture:
     path = Path(path)
     try:
         if path.exists() and not path.is_file():
-            raise ImageError("it is a folder or a device, expected a picture file")
+            raise ImageError("it is a folder or a device, expected a picture file: choose a file")
         with path.open("rb") as stream:
             return _decode(*_recognised(stream))
     except FileNotFoundError:
@@ -88,18 +88,18 @@ def _recognised(source: object) -> tuple[Format, BinaryIO]:
         stream: BinaryIO = io.BytesIO(bytes(source))
     elif isinstance(source, str | os.PathLike) or not callable(getattr(source, "read", None)):
         raise UsageError(
-            f"got a {type(source).__name__}, expected bytes or a binary stream: read_image takes paths, from_pil and"
-            " from_array other things"
+            f"got a {type(source).__name__}, expected bytes or a binary stream: use read_image for a path, from_pil or"
+            " from_array for an image in memory"
         )
     else:
         stream = source  # type: ignore[assignment]  # as far as can be seen here; _read looks closer
     head = _read(stream, HEAD_BYTES)
     if not head:
-        raise ImageError("the file is empty, expected a picture")
+        raise ImageError("it is empty, expected a picture: copy or download it again, or rewind the stream")
     kind = format_of(head)
     if kind is None:
         names = one_of(known.name for known in FORMATS)
-        raise ImageError(f"it is no {names} file: convert it to one of these first")
+        raise ImageError(f"it is not a {names} file: convert it to one of these first")
     if _starts_at_its_beginning(stream, len(head)):
         return kind, stream
     return kind, io.BytesIO(head + _read(stream))
@@ -135,7 +135,7 @@ def _decode(kind: Format, stream: BinaryIO) -> Picture:
         raise ImageError("not enough memory to decode it: cut it into parts") from error
     except Exception as error:  # damaged files make Pillow raise nearly anything
         raise ImageError(
-            f"damaged or incomplete {kind.name} file ({one_line(error)}): get it once more from where it came"
+            f"damaged or incomplete {kind.name} file ({one_line(error)}): copy or download it again"
         ) from error
 
 

@@ -1,5 +1,5 @@
 """Exported models on OpenVINO: the files that ONNX Runtime runs, faster on CPUs, most of all on those that compute in
-bf16 (docs/benchmarks.md).
+bf16 (docs/lab/benchmarks.md).
 """
 
 from __future__ import annotations

@@ -36,13 +36,13 @@ CATALOGUE: dict[str, KnownModel] = {
         KnownModel(
             name="compact",
             summary="darklift's own small diffusion model, 1 to 8 steps, with exposure control",
-            licence="Apache-2.0 (trained on research-only data: see docs/model-cards/compact.md)",
+            licence="Apache-2.0 (trained on research-only data: see docs/reference/model-cards/compact.md)",
             source="recipes/compact.toml and those that it names, of this repository",
         ),
         KnownModel(
             name="nano",
             summary="compact with one voter and two blocks a level: a sixth of the bytes",
-            licence="Apache-2.0 (trained on research-only data: see docs/model-cards/nano.md)",
+            licence="Apache-2.0 (trained on research-only data: see docs/reference/model-cards/nano.md)",
             source="recipes/compact.toml and those that it names, of this repository",
         ),
     )

@@ -86,13 +86,11 @@ def _adopt(image: Image.Image) -> Picture:
 def _check_tags(image: TiffImageFile) -> None:
     tags = image.tag_v2
     if _DNG_VERSION in tags or tags.get(_SUBFILE_TYPE, 0) & 1:
-        raise ImageError(
-            "a camera raw file, of which only the preview can be read here: develop it to JPEG or TIFF first"
-        )
+        raise ImageError("a camera raw file, of which only the preview could be read: develop it to JPEG or TIFF first")
     if max(tags.get(_BITS, (1,))) > 8:
         raise ImageError(TOO_DEEP)
     if set(tags.get(_SAMPLE_FORMAT, (1,))) - {1, 4}:  # 1: unsigned integers, 4: not stated
-        raise ImageError("TIFF samples that are no unsigned integers: convert it to 8 bits first")
+        raise ImageError("TIFF samples that are not unsigned integers: convert it to 8 bits first")
     extra = tags.get(_EXTRA_SAMPLES, ())
     if len(extra) > 1 or 0 in extra:
         raise ImageError("TIFF channels besides colour and alpha, which would be lost: save it without them")

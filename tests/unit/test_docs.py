@@ -1,0 +1,88 @@
+"""The documentation: links lead somewhere, every page is in the site's menu, and its tables leave nothing out."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from darklift.image import SUPPORTED_EXTENSIONS
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+SHELVES = ("guides", "reference", "explanation", "lab")
+PAGES = [
+    *sorted(DOCS.rglob("*.md")),
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "examples/README.md")),
+]
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+
+
+def prose(page: Path) -> str:
+    """Without what is in fences, where brackets are code."""
+    return re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+
+def links(text: str) -> list[str]:
+    """Where links and pictures lead, but for those to other sites and the names that mkdocstrings looks up."""
+    return [link for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
+
+
+def anchors(page: Path) -> set[str]:
+    """Of a page's headings, as GitHub and the site both make them."""
+    headings = re.findall(r"^#+ +(.+)$", prose(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+@each_page
+def test_links_lead_somewhere(page: Path) -> None:
+    wrong = []
+    for link in links(prose(page)):
+        name, _, anchor = link.partition("#")
+        target = (page.parent / name).resolve() if name else page
+        if not target.is_file() or (anchor and anchor not in anchors(target)):
+            wrong.append(link)
+    assert wrong == []
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: page.relative_to(DOCS).as_posix())
+def test_the_site_holds_what_its_pages_link_to(page: Path) -> None:
+    """A page of the site can only lead to what the site holds; sources are named as code."""
+    names = [link.partition("#")[0] for link in links(prose(page))]
+    assert [name for name in names if name and DOCS not in (page.parent / name).resolve().parents] == []
+
+
+def test_every_page_stands_on_a_shelf_and_in_the_menu() -> None:
+    pages = {page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")}
+    assert {page.split("/")[0] for page in pages} == {*SHELVES, "index.md"}
+    settings = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    assert set(listed(yaml.safe_load(settings)["nav"])) == pages
+
+
+def listed(menu: object) -> list[str]:
+    if isinstance(menu, str):
+        return [menu]
+    entries = menu.values() if isinstance(menu, dict) else menu
+    return [page for entry in entries for page in listed(entry)]  # type: ignore[attr-defined]
+
+
+def test_every_file_format_has_its_row() -> None:
+    page = (DOCS / "reference" / "formats.md").read_text(encoding="utf-8")
+    assert {extension for extension in SUPPORTED_EXTENSIONS if f"`{extension}`" not in page} == set()
+
+
+def test_every_recipe_is_explained() -> None:
+    guide = (DOCS / "guides" / "train.md").read_text(encoding="utf-8")
+    recipes = {path.stem for path in (ROOT / "src" / "darklift" / "recipes").glob("*.toml")}
+    assert {name for name in recipes if f"`{name}`" not in guide} == set()
+
+
+def test_every_room_is_on_a_floor() -> None:
+    page = (DOCS / "explanation" / "architecture.md").read_text(encoding="utf-8")
+    rooms = {path.parent.name for path in (ROOT / "src" / "darklift").glob("*/__init__.py")}
+    assert {room for room in rooms if f"`{room}`" not in page} == set()
+
+
+@pytest.mark.parametrize("picture", sorted((DOCS / "pictures").iterdir()), ids=lambda picture: picture.name)
+def test_every_picture_is_shown(picture: Path) -> None:
+    assert any(picture.name in page.read_text(encoding="utf-8") for page in PAGES)

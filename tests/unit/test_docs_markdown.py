@@ -1,0 +1,80 @@
+"""What is made from the source while the documentation site is built."""
+
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import typer
+
+import darklift
+
+ROOT = Path(__file__).resolve().parents[2]
+markdown = pytest.importorskip("markdown", reason="the extra docs is not installed")
+for package in ("griffe", "latex2mathml"):
+    pytest.importorskip(package, reason="the extra docs is not installed")
+
+
+@pytest.fixture
+def site(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(sys, "path", [str(ROOT / "tools"), *sys.path])
+    import docs_markdown
+
+    return docs_markdown
+
+
+def test_every_command_and_option_is_told_of(site: ModuleType) -> None:
+    from darklift.cli import app
+
+    page = "\n".join(site.command_reference())
+    for name, command in typer.main.get_command(app).commands.items():
+        assert f"## darklift {name}\n" in page
+        for parameter in command.params:
+            if parameter.param_type_name == "option" and parameter.name != "help":
+                assert f"`{parameter.opts[0]}`" in page
+    assert "auto, onnx, openvino, torch" in page
+    assert "darklift enhance night.jpg\n" in page
+
+
+def test_every_public_name_is_looked_up_once(site: ModuleType) -> None:
+    blocks = [line.removeprefix("::: darklift.") for line in site.api_reference() if line.startswith(":::")]
+    assert sorted(blocks) == sorted(name for name in darklift.__all__ if not name.startswith("__"))
+
+
+def test_keys_come_with_bounds_defaults_and_texts(site: ModuleType) -> None:
+    rows = {line.split("`")[1]: line for line in site.key_table("darklift.train.config.TrainConfig")[2:]}
+    assert rows["steps"] == "| `steps` | whole number above 0 | required |  |"
+    assert "| whole number from 0 | `0` |" in rows["decay"]
+    assert "along a cosine" in rows["decay"]
+    assert "auto, no, bf16, fp16" in rows["precision"]
+
+
+def test_a_class_without_keys_is_a_mistake(site: ModuleType) -> None:
+    with pytest.raises(ValueError, match="ImageError"):
+        site.key_table("darklift.errors.ImageError")
+
+
+def test_equations_become_mathml(site: ModuleType) -> None:
+    text = "with $x_t$ and\n\n$$\\frac{a}{b}$$\n"
+    html = markdown.markdown(text, extensions=["pymdownx.arithmatex", site.Site()], extension_configs=GENERIC)
+    assert "<msub><mi>x</mi><mi>t</mi></msub>" in html
+    assert "<mfrac><mrow><mi>a</mi></mrow><mrow><mi>b</mi></mrow></mfrac>" in html
+    assert "$" not in html
+    assert "\\" not in html
+
+
+GENERIC = {"pymdownx.arithmatex": {"generic": True}}
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("see :class:`~darklift.Window`", "see <code>Window</code>"),
+        ("see :meth:`run`", "see <code>run</code>"),
+        ("as follows::", "as follows:"),
+        (":::", ":::"),
+    ],
+)
+def test_sphinx_is_understood(site: ModuleType, written: str, shown: str) -> None:
+    assert markdown.markdown(written, extensions=[site.Site()]) == f"<p>{shown}</p>"
