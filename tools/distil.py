@@ -1,13 +1,14 @@
-"""Targets of which a part is what models make of the dark picture: knowledge distillation (Hinton et al. 2015,
-arXiv 1503.02531) for pairs.
+"""Training targets that are partly what models make of the dark pictures: knowledge distillation for pairs
+(Hinton et al. 2015, arXiv 1503.02531).
 
 python tools/distil.py LOW HIGH -o OUT --models A B [--share 0.6] [--leave-out FILE]
 
-A ground truth holds noise and light that nobody could have told from the dark picture; what several models make of it,
-the ground truth's mean given, holds less. Each target is the models' mean, which counts ``share``, mixed with the
-ground truth. Pairs that FILE names (those of the validation) get their ground truth as it is. Written are 8-bit PNG
-files named like HIGH's, to stand in for that folder, and distil.json, which tells how they were made: the same command
-goes on where it was interrupted, another one is refused.
+A ground truth holds noise and light that nobody could guess from the dark picture. What several models make of it, told
+the ground truth's mean brightness, holds less. Each target mixes the mean of the models' pictures, which counts
+``share``, with the ground truth. Pairs that FILE names (those for validation) get their ground truth as it is.
+
+OUT gets 8-bit PNG files with the names of HIGH's, so that it can take that folder's place, and distil.json, which says
+how they were made. The same command goes on where it was interrupted; another one is refused.
 """
 
 from __future__ import annotations
@@ -22,12 +23,10 @@ from typing import Any
 
 import numpy as np
 
-from darklift import Enhancer, read_image, write_image
+from darklift import Enhancer, Exposure, Picture, read_image, write_image
 from darklift.data import Pair, exclude, match_pairs, read_names
 from darklift.errors import DarkliftError, DataError, UsageError
 from darklift.files import write_atomically
-from darklift.image import Picture
-from darklift.pipeline.exposure import Exposure
 from darklift.weights import find_model
 
 

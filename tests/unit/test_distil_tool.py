@@ -9,9 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from darklift import Enhancer, read_image, write_image
-from darklift.image import Picture
-from darklift.pipeline.exposure import Exposure
+from darklift import Enhancer, Exposure, Picture, read_image, write_image
 from darklift.weights import CATALOGUE
 
 TOOL = Path(__file__).parents[2] / "tools" / "distil.py"
@@ -57,14 +55,14 @@ def test_an_interrupted_run_goes_on_and_another_command_is_refused(pairs, tmp_pa
     names = ("--leave-out", pairs / "validation.txt")
     done = run(*sides, "-o", tmp_path, "--models", "nano", "--share", 0.5, *names)
     assert done.returncode == 2
-    assert "targets of other share, left_out: expected an empty folder" in done.stderr
+    assert "share, left_out" in done.stderr
 
 
 def test_files_of_unknown_making_are_not_taken_for_targets(pairs, tmp_path):
     (tmp_path / "a.png").write_bytes(b"somebody's")
     done = run(pairs / "low", pairs / "high", "-o", tmp_path, "--models", "nano")
     assert done.returncode == 2
-    assert "holds files, but no distil.json" in done.stderr
+    assert "no distil.json" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
 
 
@@ -76,7 +74,7 @@ def test_a_model_that_changed_under_its_name_is_another_model(pairs, tmp_path):
     (model / "model.json").write_text(json.dumps(card | {"info": {"weights": "changed"}}))
     done = run(pairs / "low", pairs / "high", "-o", output, "--models", model)
     assert done.returncode == 2
-    assert "targets of other models" in done.stderr
+    assert "other models" in done.stderr
 
 
 @pytest.mark.parametrize("record", ["", "[]", "null", "{"])
@@ -84,7 +82,7 @@ def test_a_damaged_record_is_a_line(pairs, tmp_path, record):
     (tmp_path / "distil.json").write_text(record)
     done = run(pairs / "low", pairs / "high", "-o", tmp_path, "--models", "nano")
     assert done.returncode == 2
-    assert "distil.json is damaged" in done.stderr
+    assert str(tmp_path / "distil.json") in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
@@ -92,7 +90,7 @@ def test_a_damaged_record_is_a_line(pairs, tmp_path, record):
 def test_the_pairs_themselves_are_never_written_into(pairs, side):
     done = run(pairs / "low", pairs / "high", "-o", pairs / side, "--models", "nano")
     assert done.returncode == 2
-    assert "expected another folder" in done.stderr
+    assert str(pairs / side) in done.stderr
 
 
 def test_a_file_in_the_place_of_the_folder_is_a_line(pairs, tmp_path):
@@ -100,7 +98,7 @@ def test_a_file_in_the_place_of_the_folder_is_a_line(pairs, tmp_path):
     for output in (tmp_path / "file", tmp_path / "file" / "below"):
         done = run(pairs / "low", pairs / "high", "-o", output, "--models", "nano")
         assert done.returncode == 2
-        assert "expected a folder that can be written into" in done.stderr
+        assert "can be written" in done.stderr
         assert len(done.stderr.splitlines()) == 1
 
 
@@ -110,21 +108,21 @@ def test_a_pair_of_two_sizes_is_a_line(pairs, tmp_path):
         write_image(Picture(np.full((rows, 32, 3), 0.5, np.float32)), tmp_path / side / "a.png")
     done = run(tmp_path / "low", tmp_path / "high", "-o", tmp_path / "out", "--models", "nano")
     assert done.returncode == 1
-    assert "are 32x1 and 32x24: expected two pictures of one size" in done.stderr
+    assert "32x1 and 32x24" in done.stderr
 
 
 def test_a_share_of_nothing_is_refused(pairs, tmp_path):
     done = run(pairs / "low", pairs / "high", "-o", tmp_path / "out", "--models", "nano", "--share", 0)
     assert done.returncode == 2
-    assert "expected more than 0" in done.stderr
+    assert "--share is 0" in done.stderr
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
     ("names", "code", "expected"),
     [
-        pytest.param("b.png\n", 1, "match none of the 2 pairs: b.png", id="other pairs: would teach the validation"),
-        pytest.param("a\nb\n", 2, "leaves out all of the 2 pairs", id="all pairs"),
+        pytest.param("b.png\n", 1, "b.png", id="other pairs: would teach the validation"),
+        pytest.param("a\nb\n", 2, "all of the 2 pairs", id="all pairs"),
     ],
 )
 def test_a_list_that_cannot_be_meant_is_refused(pairs, tmp_path, names, code, expected):

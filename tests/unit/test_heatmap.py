@@ -1,5 +1,7 @@
 """A map of numbers as a picture: colours that rise with the numbers, a legend below, nothing lost at odd sizes."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -50,5 +52,5 @@ def test_any_size_and_flat_maps(shape):
 
 @pytest.mark.parametrize("values", [np.zeros((2, 2, 3)), np.zeros((0, 4)), [[np.nan]], [[np.inf]]])
 def test_what_is_no_map_is_refused(values):
-    with pytest.raises(UsageError, match=r"takes .* finite numbers"):
+    with pytest.raises(UsageError, match=re.escape(str(np.shape(values)))):
         drawn(values)

@@ -12,8 +12,8 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from darklift.errors import UsageError
 from darklift.evaluation.metrics import (
+    METRICS,
     PSNR_CEILING,
-    Scores,
     exposure_error,
     mean_brightness,
     mean_scores,
@@ -132,24 +132,24 @@ def test_values_that_are_not_finite_are_refused(bad):
     broken = image.copy()
     broken[3, 4, 1] = bad
     for score in (psnr, ssim):
-        with pytest.raises(UsageError, match="NaN or infinity"):
+        with pytest.raises(UsageError, match="NaN"):
             score(broken, image)
 
 
 def test_shapes_that_do_not_fit_are_refused():
     image = np.zeros((12, 13, 3), np.uint8)
     for score in (psnr, ssim):
-        with pytest.raises(UsageError, match=r"\(12, 13, 3\) and \(13, 12, 3\)"):
+        with pytest.raises(UsageError, match=r"\(12, 13, 3\) .*\(13, 12, 3\)"):
             score(image, image.transpose(1, 0, 2))
         for shape in [(12, 13), (12, 13, 4), (0, 13, 3), (1, 12, 13, 3)]:
-            with pytest.raises(UsageError, match="expected \\(height, width, 3\\)"):
+            with pytest.raises(UsageError, match=r"\(height, width, 3\)"):
                 score(np.zeros(shape, np.uint8), np.zeros(shape, np.uint8))
 
 
 def test_ssim_refuses_pictures_without_one_whole_window():
     small = np.zeros((40, 10, 3), np.uint8)
     assert psnr(small, small) == math.inf
-    with pytest.raises(UsageError, match="10×40 pixels; SSIM needs at least 11"):
+    with pytest.raises(UsageError, match=r"10×40 .*11"):
         ssim(small, small)
 
 
@@ -169,14 +169,14 @@ def test_score_pair_is_plain_and_gt_mean_side_by_side():
     weights = np.array([0.299, 0.587, 0.114])
     scaled = np.clip(prediction * ((target @ weights).mean() / (prediction @ weights).mean()), 0, 1)
     scores = score_pair(prediction, target)
-    assert scores == Scores(
-        psnr=psnr(prediction, target),
-        ssim=ssim(prediction, target),
-        psnr_gt_mean=pytest.approx(psnr(scaled, target), abs=1e-3),
-        ssim_gt_mean=pytest.approx(ssim(scaled, target), abs=1e-5),
-        exposure_error=pytest.approx(-math.log2((prediction @ weights).mean() / (target @ weights).mean())),
-    )
-    assert scores.psnr_gt_mean > scores.psnr + 3
+    assert scores == {
+        "psnr": psnr(prediction, target),
+        "ssim": ssim(prediction, target),
+        "psnr_gt_mean": pytest.approx(psnr(scaled, target), abs=1e-3),
+        "ssim_gt_mean": pytest.approx(ssim(scaled, target), abs=1e-5),
+        "exposure_error": pytest.approx(-math.log2((prediction @ weights).mean() / (target @ weights).mean())),
+    }
+    assert scores["psnr_gt_mean"] > scores["psnr"] + 3
 
 
 @given(st.integers(0, 8), st.integers(0, 1000))
@@ -185,8 +185,8 @@ def test_gt_mean_scores_do_not_see_a_scaled_output(halvings, seed):
     prediction, target = (image.astype(np.float32) for image in random_pair(16, 17, seed))
     darker = score_pair(prediction / 2**halvings, target)  # powers of two: exact in float, so exactly the same scores
     same = score_pair(prediction, target)
-    assert (darker.psnr_gt_mean, darker.ssim_gt_mean) == (same.psnr_gt_mean, same.ssim_gt_mean)
-    assert darker.exposure_error == pytest.approx(
+    assert (darker["psnr_gt_mean"], darker["ssim_gt_mean"]) == (same["psnr_gt_mean"], same["ssim_gt_mean"])
+    assert darker["exposure_error"] == pytest.approx(
         abs(math.log2(mean_brightness(prediction) / mean_brightness(target)) - halvings), abs=1e-6
     )
 
@@ -202,10 +202,10 @@ def test_gt_mean_scaling_meets_the_target_brightness(factor):
 def test_gt_mean_scales_before_it_rounds():
     _, target = random_pair(20, 20)
     dark = score_pair(target / 64, target)
-    assert dark.psnr_gt_mean == math.inf
-    assert dark.ssim_gt_mean == 1.0
+    assert dark["psnr_gt_mean"] == math.inf
+    assert dark["ssim_gt_mean"] == 1.0
     rounded = to_8bit(target / 64) / 255.0
-    assert score_pair(rounded, target).psnr_gt_mean < 40
+    assert score_pair(rounded, target)["psnr_gt_mean"] < 40
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
@@ -222,10 +222,10 @@ def test_scaling_keeps_dtype_and_range(dtype):
 def test_a_black_output_gets_finite_scores():
     black, target = np.zeros((12, 12, 3)), np.ones((12, 12, 3))
     scores = score_pair(black, target)
-    assert scores.psnr == scores.psnr_gt_mean == 0.0
-    assert scores.exposure_error == pytest.approx(math.log2(510))
-    assert score_pair(black, black).exposure_error == 0.0
-    assert score_pair(target, black).psnr_gt_mean == math.inf  # scaled to black, as the protocol says
+    assert scores["psnr"] == scores["psnr_gt_mean"] == 0.0
+    assert scores["exposure_error"] == pytest.approx(math.log2(510))
+    assert score_pair(black, black)["exposure_error"] == 0.0
+    assert score_pair(target, black)["psnr_gt_mean"] == math.inf  # scaled to black, as the protocol says
 
 
 @given(st.floats(0.01, 1.0), st.floats(0.01, 1.0))
@@ -243,32 +243,51 @@ def test_score_pair_clips_what_a_file_would_clip():
 def test_score_pair_refuses_bytes_and_broken_pictures():
     unit = np.full((12, 12, 3), 0.5)
     for pair in [(to_8bit(unit), unit), (unit, to_8bit(unit))]:
-        with pytest.raises(UsageError, match="uint8; expected floats"):
+        with pytest.raises(UsageError, match="uint8"):
             score_pair(*pair)
     with pytest.raises(UsageError, match="NaN"):
         score_pair(unit * math.nan, unit)
-    with pytest.raises(UsageError, match="expected one shape"):
+    with pytest.raises(UsageError, match=r"\(12, 12, 3\) .*\(11, 12, 3\)"):
         score_pair(unit, unit[:11])
-    with pytest.raises(UsageError, match="expected \\(height, width, 3\\)"):
+    with pytest.raises(UsageError, match=r"\(height, width, 3\)"):
         score_pair(unit[..., 0], unit[..., 0])
 
 
+def scores_of(*values):
+    return dict(zip((metric.name for metric in METRICS), values, strict=True))
+
+
+def test_the_table_names_each_metric_once():
+    names = [metric.name for metric in METRICS]
+    assert names == ["psnr", "ssim", "psnr_gt_mean", "ssim_gt_mean", "exposure_error"]  # keys of JSON and logs
+    assert len({metric.heading for metric in METRICS}) == len(METRICS)
+
+
+def test_better_pictures_score_better_the_way_the_table_says():
+    poor, target = random_pair(30, 31, noise=0.3)
+    better, worse = (score_pair(np.clip(target + part * (poor - target), 0, 1), target) for part in (0.2, 1.0))
+    for metric in METRICS:
+        assert (better[metric.name] > worse[metric.name]) == (metric.better == "higher"), metric.name
+
+
 def test_mean_scores_is_the_mean_of_each_score():
-    first, second = Scores(20.0, 0.8, 26.0, 0.9, 0.5), Scores(30.0, 0.6, 28.0, 0.7, 1.5)
-    assert mean_scores([first, second]) == Scores(25.0, pytest.approx(0.7), 27.0, pytest.approx(0.8), 1.0)
+    first, second = scores_of(20.0, 0.8, 26.0, 0.9, 0.5), scores_of(30.0, 0.6, 28.0, 0.7, 1.5)
+    assert mean_scores([first, second]) == pytest.approx(scores_of(25.0, 0.7, 27.0, 0.8, 1.0), abs=1e-12)
     assert mean_scores([first]) == first
 
 
 def test_one_identical_picture_does_not_hide_the_others():
-    perfect, poor = Scores(math.inf, 1.0, math.inf, 1.0, 0.0), Scores(10.0, 0.5, 20.0, 0.5, 2.0)
+    perfect, poor = scores_of(math.inf, 1.0, math.inf, 1.0, 0.0), scores_of(10.0, 0.5, 20.0, 0.5, 2.0)
     mean = mean_scores([perfect, poor])
-    assert mean.psnr == (PSNR_CEILING + 10.0) / 2
-    assert mean.psnr_gt_mean == (PSNR_CEILING + 20.0) / 2
-    assert mean_scores([Scores(120.0, 1.0, 120.0, 1.0, 0.0)]) == mean_scores([perfect])  # never better than identical
+    assert mean["psnr"] == (PSNR_CEILING + 10.0) / 2
+    assert mean["psnr_gt_mean"] == (PSNR_CEILING + 20.0) / 2
+    assert mean_scores([scores_of(120.0, 1.0, 120.0, 1.0, 0.0)]) == mean_scores(
+        [perfect]
+    )  # never better than identical
 
 
 def test_mean_of_nothing_is_refused():
-    with pytest.raises(UsageError, match="no scores"):
+    with pytest.raises(UsageError):
         mean_scores([])
 
 

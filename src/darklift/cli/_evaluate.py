@@ -18,13 +18,13 @@ from darklift.pipeline.settings import Settings
 from darklift.store.load import Opening
 
 if TYPE_CHECKING:
-    from PIL import Image
-
     from darklift.data import Pair
     from darklift.evaluation.evaluate import PairResult
     from darklift.image import Picture
 
 __all__ = ["evaluate"]
+
+_LABELS = ("before", "after", "ground truth")
 
 
 @spelled_out(precision="fp32")
@@ -52,7 +52,11 @@ def evaluate(
         Path | None, typer.Option(metavar="FOLDER", help="Keep the results in this folder, as PNG.")
     ] = None,
     sheet: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Write a sheet: before, after, ground truth (up to 100 pairs).")
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Also write a contact sheet: before, after and ground truth, on as many pages as it takes.",
+        ),
     ] = None,
     overwrite: OverwriteOption = False,
 ) -> None:
@@ -94,17 +98,20 @@ def evaluate(
     if json_file is not None:
         write_json(json_file, evaluation.to_dict())
         say(f"numbers: {json_file}")
-    keep.write_sheet()
+    keep.finish_sheet()
 
 
 def _check_outputs(
     pairs: tuple[Pair, ...], sheet: str | None, json_file: Path | None, save: Path | None, overwrite: bool
 ) -> None:
     """Refuse before the work what would fail after it, or be written over the pictures that are scored."""
+    from darklift.figures.sheet import sheet_paths
+
     outputs: list[tuple[str, Path]] = []
     if sheet is not None:
-        check_new_picture("--sheet", sheet, overwrite)
-        outputs.append(("--sheet", Path(sheet)))
+        for page in sheet_paths(sheet, len(pairs), len(_LABELS)):
+            check_new_picture("--sheet", str(page), overwrite)
+            outputs.append(("--sheet", page))
     if json_file is not None:
         check_new_file("--json", json_file, overwrite)
         outputs.append(("--json", json_file))
@@ -125,17 +132,14 @@ class _Keep:
     """Told each result as it comes: moves the bar, and keeps the pictures that were asked for."""
 
     def __init__(self, pairs: tuple[Pair, ...], save: Path | None, sheet: str | None, overwrite: bool) -> None:
-        from darklift.figures.sheet import MAX_ROWS, fitting_side
+        from darklift.figures.sheet import Sheet
 
         self._pairs = {pair.name: pair for pair in pairs}
-        self._save, self._sheet, self._overwrite = save, sheet, overwrite
-        self._in_sheet = [pair.name for pair in pairs[:MAX_ROWS]] if sheet else []
-        self._side = fitting_side(len(self._in_sheet), 3)
-        self._enhanced: dict[str, Image.Image] = {}
+        self._save, self._overwrite = save, overwrite
+        self._sheet = None if sheet is None else Sheet(sheet, len(pairs), _LABELS, overwrite=overwrite)
         self._done = 0
 
     def __call__(self, result: PairResult, picture: Picture, show: Callable[[float, float, str], None]) -> None:
-        from darklift.figures.sheet import preview
         from darklift.image import write_image
 
         self._done += 1
@@ -143,16 +147,13 @@ class _Keep:
         if self._save is not None:
             make_folder(self._save)
             write_image(picture, _saved(self._save, result.name), overwrite=self._overwrite)
-        if result.name in self._in_sheet:
-            self._enhanced[result.name] = preview(picture, self._side)
+        if self._sheet is not None:
+            make_folder(self._sheet.paths[0].parent)
+            pair = self._pairs[result.name]
+            self._sheet.add((pair.low, picture, pair.high), result.name)
 
-    def write_sheet(self) -> None:
-        from darklift.figures.sheet import write_sheet
+    def finish_sheet(self) -> None:
+        from darklift.figures.sheet import pages_in_words
 
-        if self._sheet is None:
-            return
-        rows = [(self._pairs[n].low, self._enhanced[n], self._pairs[n].high) for n in self._in_sheet]
-        make_folder(Path(self._sheet).parent)
-        labels = ("before", "after", "ground truth")
-        write_sheet(rows, self._sheet, labels, captions=self._in_sheet, overwrite=self._overwrite)
-        say(f"before, after and ground truth: {self._sheet}")
+        if self._sheet is not None:
+            say(f"{', '.join(_LABELS)}: {pages_in_words(self._sheet.close())}")

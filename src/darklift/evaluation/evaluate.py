@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import isfinite
 from statistics import median
 from typing import Any
 
 from darklift.data import Pair
 from darklift.errors import DataError
-from darklift.evaluation.metrics import Scores, mean_scores, score_pair
+from darklift.evaluation.metrics import Scores, describe_metrics, mean_scores, score_pair
 from darklift.image import Picture, read_image
 from darklift.pipeline.enhancer import Enhancer
 from darklift.pipeline.render import Enhanced
@@ -21,7 +21,7 @@ __all__ = ["Evaluation", "PairResult", "evaluate"]
 
 @dataclass(frozen=True)
 class PairResult:
-    """One pair's scores, and the seconds that the enhancement took (without reading and writing files)."""
+    """One pair's scores, and the seconds that enhancing it took, without reading and writing files."""
 
     name: str
     scores: Scores
@@ -30,11 +30,11 @@ class PairResult:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A model's scores and everything that they depend on.
+    """A model's scores, with everything that they depend on.
 
     exposure: "predicted by the model", "none" (the model takes none), the wish that was passed, or
-    "ground truth's mean given", which tells how good the picture is once its brightness is not a guess.
-    window: "whole picture", or the windows that it was worked on in. preset: the way of sampling.
+    "ground truth's mean given", which shows how good pictures are when their brightness is not a guess.
+    window: "whole picture", or the overlapping windows that it was worked on in. preset: the way of sampling.
     """
 
     model: str
@@ -62,10 +62,9 @@ class Evaluation:
         names = ("model", "weights", "backend", "preset", "steps", "seed", "exposure", "window")
         fields = {name: getattr(self, name) for name in names}
         per_image = [{"name": r.name, **_finite(r.scores), "seconds": r.seconds} for r in self.results]
-        protocol = "RGB, 8-bit rounded; SSIM 11x11 Gaussian, sigma 1.5; plain and GT-mean"
         return {
             **fields,
-            "protocol": protocol,
+            "protocol": describe_metrics(),
             "images": len(self.results),
             "mean": _finite(self.mean),
             "seconds": self.seconds,
@@ -81,21 +80,17 @@ def evaluate(
     give_mean: bool = False,
     on_pair: Callable[[PairResult, Picture], None] | None = None,
 ) -> Evaluation:
-    """Enhance every pair's low picture and score it against the high one.
+    """Enhance every pair's dark picture and score the result against its ground truth.
 
-    give_mean: pass the ground truth's mean as the exposure wanted in the place of the settings'. on_pair: told each
-    result with its enhanced picture as it comes. Raises DataError (no pairs, sizes that differ), ImageError,
-    UsageError.
+    give_mean: tell the model each ground truth's mean brightness, instead of the settings' exposure. on_pair: called
+    with each result and its enhanced picture as soon as there is one. Raises DataError (no pairs, sizes that differ),
+    ImageError, UsageError.
     """
     if not pairs:
         raise DataError("there are no pairs to evaluate on: pass folders with at least one picture each")
     results = []
     for pair in pairs:
-        low, high = read_image(pair.low), read_image(pair.high)
-        if low.pixels.shape != high.pixels.shape:
-            raise DataError(
-                f"pair {pair.name} differs in size: {_size(low)} and {_size(high)}: a pair shows the same pixels twice"
-            )
+        low, high = _read(pair)
         asked = settings.changed(exposure=Exposure(mean=float(high.pixels.mean()))) if give_mean else settings
         enhanced = enhancer.run(low, asked)
         result = PairResult(pair.name, score_pair(enhanced.picture.pixels, high.pixels), enhanced.seconds)
@@ -116,9 +111,18 @@ def evaluate(
     )
 
 
+def _read(pair: Pair) -> tuple[Picture, Picture]:
+    low, high = read_image(pair.low), read_image(pair.high)
+    if low.size != high.size:
+        raise DataError(
+            f"pair {pair.name} differs in size: {_size(low)} and {_size(high)}: a pair shows the same pixels twice"
+        )
+    return low, high
+
+
 def _finite(scores: Scores) -> dict[str, float | None]:
     """JSON knows no infinity: the PSNR of identical pictures is None."""
-    return {name: value if isfinite(value) else None for name, value in asdict(scores).items()}
+    return {name: value if isfinite(value) else None for name, value in scores.items()}
 
 
 def _size(picture: Picture) -> str:

@@ -5,17 +5,19 @@ by :func:`to_8bit`, a ``uint8`` one is taken as it is, and the peak value is 255
 back see exactly these values: a picture scores the same here whether it has been saved or not.
 """
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from darklift.errors import UsageError
 
-__all__ = ["MIN_SSIM_SIDE", "psnr", "ssim", "to_8bit"]
+__all__ = ["MIN_SSIM_SIDE", "BytePixels", "FloatPixels", "psnr", "ssim", "to_8bit"]
 
-FloatPixels = npt.NDArray[np.floating[Any]]
-BytePixels = npt.NDArray[np.uint8]
+FloatPixels: TypeAlias = npt.NDArray[np.floating[Any]]
+"""A picture's values as floats: unit, [0, 1]."""
+BytePixels: TypeAlias = npt.NDArray[np.uint8]
+"""A picture's values as saved: 0 to 255."""
 Float64Array = npt.NDArray[np.float64]
 
 PEAK = 255.0

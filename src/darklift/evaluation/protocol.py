@@ -1,10 +1,10 @@
 """The two protocols of published low-light results, always reported side by side.
 
 - **plain**: the output is scored as it is.
-- **GT-mean**: the output is first scaled so that its mean brightness equals the ground truth's, and then scored. It
-  forgives a wrong overall exposure, which a single dark photo leaves open, and it needs the ground truth: it says how
-  good a picture *could* look, not how good the one delivered looks. On LOL-v1 it adds some decibels; a table that mixes
-  the two protocols compares nothing.
+- **GT-mean**: the output is first scaled so that its mean brightness equals the ground truth's, and then scored. This
+  forgives a wrong overall exposure, which nobody can tell from a single dark photo. But it needs the ground truth: it
+  says how good a picture *could* look, not how good the one delivered looks. On LOL-v1 it adds some decibels, so a
+  table that mixes the two protocols compares nothing.
 
 The GT-mean rule, precisely, in coded values (sRGB as stored, not linear light), from LLFlow (Wang et al. 2022), which
 credits KinD (Zhang et al. 2019), and kept by Retinexformer (Cai et al. 2023) and GSAD (Hou et al. 2023):
@@ -20,52 +20,42 @@ LOL-v1), and some swap the weights of red and blue (up to some tenths).
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from darklift.errors import UsageError
-from darklift.evaluation.fidelity import psnr, ssim
+from darklift.evaluation.fidelity import FloatPixels
 
 __all__ = [
-    "PSNR_CEILING",
-    "Scores",
+    "GT_MEAN",
+    "PLAIN",
+    "PROTOCOLS",
+    "Protocol",
     "exposure_error",
     "mean_brightness",
-    "mean_scores",
+    "require_unit_rgb",
     "scale_to_gt_mean",
-    "score_pair",
 ]
-
-FloatPixels = npt.NDArray[np.floating[Any]]
 
 # ITU-R BT.601 luma, the weights behind OpenCV's RGB2GRAY.
 GRAY_WEIGHTS = (0.299, 0.587, 0.114)
-
-PSNR_CEILING = 100.0
-"""dB that one picture can bring to :func:`mean_scores`: an identical one (inf) must not hide all the others."""
 
 DARKEST_BRIGHTNESS = 0.5 / 255.0
 """Mean brightness below which :func:`exposure_error` sees no difference: half an 8-bit step, black once saved."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """What one output, or the mean of many, scores against its ground truth under both protocols."""
+@dataclass(frozen=True)
+class Protocol:
+    """What is done to an output before it is scored."""
 
-    psnr: float
-    """dB, plain; inf where the 8-bit pictures are identical."""
-    ssim: float
-    """[-1, 1], plain."""
-    psnr_gt_mean: float
-    """dB after the GT-mean scaling; inf where the 8-bit pictures are then identical."""
-    ssim_gt_mean: float
-    """[-1, 1] after the GT-mean scaling."""
-    exposure_error: float
-    """Stops of mean coded brightness, ≥ 0: see :func:`exposure_error`."""
+    name: str
+    """As tables say it."""
+    description: str
+    """What is scored, in one phrase."""
+    prepare: Callable[[FloatPixels, FloatPixels], FloatPixels]
+    """(output, ground truth), unit RGB -> what is scored against the ground truth."""
 
 
 def mean_brightness(image_unit: FloatPixels) -> float:
@@ -80,7 +70,7 @@ def mean_brightness(image_unit: FloatPixels) -> float:
     Raises:
         UsageError: not a float array of that shape, or empty.
     """
-    _require_unit_rgb(image_unit)
+    require_unit_rgb(image_unit)
     # The mean of the grey picture is the grey of the channels' means.
     red, green, blue = (float(mean) for mean in image_unit.mean(axis=(0, 1), dtype=np.float64))
     return GRAY_WEIGHTS[0] * red + GRAY_WEIGHTS[1] * green + GRAY_WEIGHTS[2] * blue
@@ -130,61 +120,21 @@ def exposure_error(prediction_unit: FloatPixels, target_unit: FloatPixels) -> fl
     return abs(math.log2(brightness / target_brightness))
 
 
-def score_pair(prediction_unit: FloatPixels, target_unit: FloatPixels) -> Scores:
-    """Score one output under both protocols.
+def require_unit_rgb(image_unit: FloatPixels) -> None:
+    """Refuse what cannot be a unit picture: uint8 above all, whose mean would silently be 255 times too bright.
 
-    Args:
-        prediction_unit: (H, W, 3) float RGB in [0, 1], H, W ≥ 11, **not rounded**: GT-mean scales before it rounds.
-            Values outside are clipped first, under both protocols: they would not survive in a saved picture.
-        target_unit: the ground truth, of the same shape.
-
-    Raises:
-        UsageError: another dtype, shapes that differ or do not fit, values that are not finite.
+    Raises UsageError for anything but a float array of shape (H, W, 3) that is not empty.
     """
-    _require_unit_rgb(prediction_unit)
-    _require_unit_rgb(target_unit)
-    prediction = np.clip(prediction_unit, 0.0, 1.0)
-    target = np.clip(target_unit, 0.0, 1.0)
-    plain_psnr = psnr(prediction, target)
-    plain_ssim = ssim(prediction, target)
-    scaled = scale_to_gt_mean(prediction, target)
-    return Scores(
-        psnr=plain_psnr,
-        ssim=plain_ssim,
-        psnr_gt_mean=psnr(scaled, target),
-        ssim_gt_mean=ssim(scaled, target),
-        exposure_error=exposure_error(prediction, target),
-    )
-
-
-def mean_scores(scores: Sequence[Scores]) -> Scores:
-    """Arithmetic mean of each score over many pictures, every picture counting the same.
-
-    A PSNR above :data:`PSNR_CEILING` (100 dB; identical pictures have inf) counts as 100 dB, so the mean is always
-    finite, no picture is left out, and a better picture never lowers it.
-
-    Raises:
-        UsageError: no scores at all.
-    """
-    if not scores:
-        raise UsageError("got no scores to average; expected at least one scored picture")
-
-    return Scores(
-        psnr=_mean([min(score.psnr, PSNR_CEILING) for score in scores]),
-        ssim=_mean([score.ssim for score in scores]),
-        psnr_gt_mean=_mean([min(score.psnr_gt_mean, PSNR_CEILING) for score in scores]),
-        ssim_gt_mean=_mean([score.ssim_gt_mean for score in scores]),
-        exposure_error=_mean([score.exposure_error for score in scores]),
-    )
-
-
-def _mean(values: Sequence[float]) -> float:
-    return math.fsum(values) / len(values)
-
-
-def _require_unit_rgb(image_unit: FloatPixels) -> None:
-    """Refuse what cannot be a unit picture; uint8 above all, whose mean would silently be 255 times too bright."""
     if not np.issubdtype(image_unit.dtype, np.floating):
         raise UsageError(f"got a picture of dtype {image_unit.dtype}; expected floats in [0, 1]: divide by its range")
     if image_unit.ndim != 3 or image_unit.shape[2] != 3 or image_unit.size == 0:
         raise UsageError(f"got a picture of shape {image_unit.shape}; expected (height, width, 3), RGB, not empty")
+
+
+def _as_it_is(prediction_unit: FloatPixels, target_unit: FloatPixels) -> FloatPixels:
+    return prediction_unit
+
+
+PLAIN = Protocol("plain", "the output as it is", _as_it_is)
+GT_MEAN = Protocol("GT-mean", "the output first scaled to the ground truth's mean brightness", scale_to_gt_mean)
+PROTOCOLS = (PLAIN, GT_MEAN)

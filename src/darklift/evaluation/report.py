@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 from darklift.evaluation.evaluate import Evaluation
-from darklift.evaluation.metrics import Scores
+from darklift.evaluation.metrics import METRICS, Scores, describe_metrics
 
 __all__ = ["evaluation_table", "per_image_table"]
 
-_COLUMNS = ("PSNR", "SSIM", "PSNR GT-mean", "SSIM GT-mean", "exposure error", "s/image")
+_COLUMNS = (*(metric.heading for metric in METRICS), "s/image")
+_WIDTH = 105
 
 
 def evaluation_table(evaluations: Evaluation | Sequence[Evaluation]) -> str:
-    """A Markdown table, one row an evaluation, with a line on the protocol below it."""
+    """A Markdown table with a row for each evaluation, and what the numbers are below it."""
     rows = [evaluations] if isinstance(evaluations, Evaluation) else list(evaluations)
     lines = [_row(("model", "weights", "backend", "preset", "steps", "seed", "exposure", "images", *_COLUMNS))]
     lines.append("|---|---|---|---|--:|--:|---|--:|" + "--:|" * len(_COLUMNS))
@@ -21,15 +23,8 @@ def evaluation_table(evaluations: Evaluation | Sequence[Evaluation]) -> str:
         model = row.model if row.window == "whole picture" else f"{row.model}, {row.window}"
         head = (model, row.weights, row.backend, row.preset, row.steps, row.seed, row.exposure, len(row.results))
         lines.append(_row((*map(str, head), *_numbers(row.mean, row.seconds))))
-    return "\n".join(
-        [
-            *lines,
-            "",
-            "Means over the images, RGB, rounded to 8 bits. SSIM: 11x11 Gaussian window, sigma 1.5. Plain: the",
-            "output as it is. GT-mean: the output first scaled to the ground truth's mean brightness. Exposure error:",
-            "|log2| of the ratio of the mean coded values. s/image: median, without reading and writing files.",
-        ]
-    )
+    below = f"Means over the images, {describe_metrics()} s/image: median, without reading and writing files."
+    return "\n".join([*lines, "", *textwrap.wrap(below, _WIDTH, break_on_hyphens=False)])
 
 
 def per_image_table(evaluation: Evaluation) -> str:
@@ -40,14 +35,7 @@ def per_image_table(evaluation: Evaluation) -> str:
 
 
 def _numbers(scores: Scores, seconds: float) -> tuple[str, ...]:
-    return (
-        f"{scores.psnr:.2f}",
-        f"{scores.ssim:.4f}",
-        f"{scores.psnr_gt_mean:.2f}",
-        f"{scores.ssim_gt_mean:.4f}",
-        f"{scores.exposure_error:.3f}",
-        f"{seconds:.2f}",
-    )
+    return (*(f"{scores[metric.name]:.{metric.digits}f}" for metric in METRICS), f"{seconds:.2f}")
 
 
 def _row(cells: Sequence[str]) -> str:

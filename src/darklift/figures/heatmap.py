@@ -34,13 +34,14 @@ _LEGEND, _MIN_WIDTH, _MARGIN, _TEXT = 64, 360, 12, 15  # pixels
 
 
 def draw_heatmap(values: npt.NDArray[np.floating], low: str, high: str) -> Picture:
-    """(H, W) numbers -> a picture of the same pixels in colours, above a legend of 64 rows.
+    """(H, W) numbers -> a picture with a colour for each, and 64 rows of legend below it.
 
-    low, high: what small and large numbers mean. Narrow maps get a margin on the right, so that the legend can be read.
-    Raises UsageError for anything but a map of finite numbers.
+    low, high: words for what small and large numbers mean. Narrow maps get a margin on the right, so that the legend
+    stays readable. Raises UsageError for anything but a map of finite numbers.
     """
     if values.ndim != 2 or not values.size or not np.isfinite(values).all():
-        raise UsageError(f"a heat map takes (H, W) finite numbers, got shape {values.shape}")
+        gaps = " with NaN or infinity" if values.size and not np.isfinite(values).all() else ""
+        raise UsageError(f"a heat map takes (H, W) finite numbers, got shape {values.shape}{gaps}: check the model")
     start, end = (float(limit) for limit in np.percentile(values, _EXTREMES))
     height, width = values.shape
     image = Image.new("RGB", (max(width, _MIN_WIDTH), height + _LEGEND), _BACKGROUND)

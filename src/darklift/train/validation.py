@@ -29,21 +29,14 @@ class Validator:
         self.samples = config.validation.samples if config.validation else 0
 
     def score(self, method: Method, step: int) -> dict[str, float]:
-        """Mean scores by name. ``choice``, by which the best checkpoint is kept: GT-mean PSNR + 20·SSIM (plain), in dB.
+        """Mean scores by name, and ``choice``, by which the best checkpoint is kept: GT-mean PSNR + 20·SSIM (plain).
 
-        Plain PSNR mostly tells how the photographer's exposure was guessed, so it does not choose.
+        Plain PSNR mostly tells how well the photographer's exposure was guessed, so it has no say in the choice.
         """
         enhancer = Enhancer(torch_model(method, {"model": f"step {step}"}, precision="fp32"))
         mean = evaluate(enhancer, self.pairs).mean
         self._save_samples(enhancer, method, step)
-        scores = {
-            "psnr": mean.psnr,
-            "ssim": mean.ssim,
-            "psnr_gt_mean": mean.psnr_gt_mean,
-            "ssim_gt_mean": mean.ssim_gt_mean,
-            "exposure_error": mean.exposure_error,
-        }
-        return {**scores, "choice": mean.psnr_gt_mean + 20 * mean.ssim}
+        return {**mean, "choice": mean["psnr_gt_mean"] + 20 * mean["ssim"]}
 
     def _save_samples(self, enhancer: Enhancer, method: Method, step: int) -> None:
         """Low, enhanced and ground truth side by side, and what the method adds."""

@@ -1,12 +1,16 @@
-"""Photos unlike LOL: python benchmarks/other_photos.py [--exposures DIR] [--photos DIR] [--every 8] [--model MODEL]
+"""Photos unlike LOL: python benchmarks/quality/other_photos.py [--exposures DIR] [--photos DIR] [--model MODEL]
 
---exposures: scenes of several exposures each (DIR/NNN/target.jpg, low*.jpg): PSNR of the model, the target's mean
-given, beside the gamma that gives each frame this mean. --photos: good photographs. They should come back nearly
-unchanged: how many do (30 dB to the input), and which do not. Darkened as `darklift synth` does, they should come back
-as they were: PSNR of the model, which is told nothing, beside single gammas and CLAHE: scikit-image's (extra test),
-which first stretches a picture to the full range, and OpenCV's, which does not (where opencv-python-headless is
-installed). Darkened as scenes of uneven light (docs/math.md), they should come back with their lights. Every n-th is
-taken, as the recipes hold them out.
+Every n-th is taken (--every 8), as the recipes hold them out.
+
+--exposures: scenes of several exposures each (DIR/NNN/target.jpg, low*.jpg). PSNR of the model, which is given the
+target's mean, beside the gamma that gives each frame this mean.
+
+--photos: good photographs, in three ways.
+- As they are, they should come back nearly unchanged: how many do (30 dB to the input), and which do not.
+- Darkened by a camera's physics, they should come back as they were. PSNR of the model, which is told nothing, beside
+  single gammas and CLAHE: scikit-image's, which first stretches a picture to the full range, and OpenCV's, which does
+  not (where opencv-python-headless is installed).
+- Darkened as scenes of uneven light (docs/explanation/maths.md), they should come back with their lights.
 """
 
 from __future__ import annotations
@@ -22,14 +26,13 @@ from scipy.optimize import brentq
 from skimage.color import hsv2rgb, rgb2hsv
 from skimage.exposure import equalize_adapthist
 
-from darklift import Enhancer, read_image
+from darklift import Enhancer, Exposure, read_image
 from darklift.data import exposure_pairs
 from darklift.data.crop import Planes
-from darklift.data.synthesis import darken, draw_camera, shoot_uneven
+from darklift.data.synthesis import draw_camera, shoot_uneven, underexpose
 from darklift.diffusion import random_generator
 from darklift.evaluation.metrics import psnr
 from darklift.image import is_image_path
-from darklift.pipeline.exposure import Exposure
 
 try:
     import cv2
@@ -77,7 +80,7 @@ def darkened(enhancer: Enhancer, paths: Sequence[Path]) -> None:
     scores: dict[str, list[float]] = {}
     for number, path in enumerate(paths):
         photo, rng = read_image(path).pixels, random_generator(0, "darkened", number)
-        low = _floats(darken(_planes(photo), draw_camera(rng, STOPS[1], STOPS[0]), rng))
+        low = _floats(underexpose(_planes(photo), draw_camera(rng, STOPS[1], STOPS[0]), rng))
         made = {"ours": enhancer(low)}
         made |= {f"gamma {gamma}": low**gamma for gamma in GAMMAS}
         made |= {f"CLAHE {limit}": _clahe(low, limit) for limit in CLIP_LIMITS}
@@ -154,7 +157,7 @@ def unchanged(enhancer: Enhancer, paths: Iterable[Path]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--exposures", type=Path)
     parser.add_argument("--photos", type=Path)
     parser.add_argument("--every", type=int, default=8)

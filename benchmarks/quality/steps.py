@@ -1,8 +1,8 @@
-"""Quality against steps: python benchmarks/steps.py LOW HIGH [--names FILE] [--model MODEL] [--steps 1 2 4 8]
+"""Quality against steps: python benchmarks/quality/steps.py LOW HIGH [--names FILE] [--model MODEL] [--steps 1 2 4 8]
 
-Each number of steps twice: with the exposure that the model predicts, and with the ground truth's mean given. Then, as
-given, the texture: the energy between a quarter and half a cycle a pixel (the finest octave), in dB against the
-ground truth's. 0 is as much texture as it has, its noise included; a result that is too smooth is below.
+Each number of steps twice: with the brightness that the model predicts, and with the ground truth's mean given. Then,
+with the mean given, the texture: the energy between a quarter and half a cycle a pixel (the finest octave), in dB
+against the ground truth's. 0 is as much texture as that has, its noise included; smoother results are below 0.
 """
 
 from __future__ import annotations
@@ -14,11 +14,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from darklift import Enhancer, read_image
+from darklift import Enhancer, Exposure, Settings, read_image
 from darklift.data import Pair, match_pairs, read_names, select
 from darklift.evaluation.evaluate import evaluate
 from darklift.evaluation.report import evaluation_table
-from darklift.pipeline.exposure import Exposure
 
 
 def main() -> None:
@@ -33,7 +32,11 @@ def main() -> None:
     if arguments.names:
         pairs = select(pairs, read_names(arguments.names))
     enhancer = Enhancer(arguments.model)
-    rows = [evaluate(enhancer, pairs, steps=n, give_mean=given) for given in (False, True) for n in arguments.steps]
+    rows = [
+        evaluate(enhancer, pairs, Settings(steps=n), give_mean=given)
+        for given in (False, True)
+        for n in arguments.steps
+    ]
     print(evaluation_table(rows))
     for steps in arguments.steps:
         print(f"texture, {steps} steps: {np.mean([texture(enhancer, pair, steps) for pair in pairs]):+.2f} dB")

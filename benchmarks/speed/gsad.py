@@ -1,17 +1,15 @@
-"""GSAD's speed, with random weights: python benchmarks/gsad.py [--width 64] [--repeat 5] [--only sampling|training]
+"""GSAD's speed, with random weights: python benchmarks/speed/gsad.py [--width 64] [--repeat 5]
 
-Three tables, each measured in one run, the rows of a table in turn: seconds a sampling step by precision;
-seconds of the structure term of a training step (batch 8, crops of 96), ours against a literal version that clusters
-inside the step and takes each cluster's singular values by itself; and seconds of that whole training step by
-precision, where the literal version also keeps channels first and builds attention's matrix of all pairs.
+Three tables. Seconds of a sampling step, by precision. Seconds of the structure term of a training step, ours against a
+literal version that clusters inside the step and takes each cluster's singular values by itself. Seconds of that whole
+training step, by precision; there the literal version also keeps channels first and builds attention's matrix of all
+pairs.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
-import statistics
-import time
 from collections.abc import Callable, Mapping, Sequence
 from unittest import mock
 
@@ -19,35 +17,15 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from literal import literal_attention
+from timing import Spread, print_seconds, time_in_turn
 from torch import Tensor
 
 from darklift.data.crop import Crop
 from darklift.methods.gsad import Gsad, GsadConfig
 from darklift.methods.gsad.structure import cluster_patches, cluster_spectra, structure_term
 
-BATCH, CROP = 8, 96
 
-
-def medians(repeat: int, **works: Callable[[], object]) -> dict[str, float]:
-    """Median seconds of each, run in turn so that a slow minute meets all of them; once before, unmeasured."""
-    seconds: dict[str, list[float]] = {name: [] for name in works}
-    for number in range(repeat + 1):
-        for name, work in works.items():
-            started = time.perf_counter()
-            work()
-            if number:
-                seconds[name].append(time.perf_counter() - started)
-    return {name: statistics.median(values) for name, values in seconds.items()}
-
-
-def print_table(title: str, seconds: dict[str, float]) -> None:
-    first = next(iter(seconds.values()))
-    print(f"\n| {title} | s | against the first |\n|---|--:|--:|")
-    for name, value in seconds.items():
-        print(f"| {name} | {value:.4g} | {first / value:.2f}x |", flush=True)
-
-
-def sampling_steps(method: Gsad, repeat: int, size: tuple[int, int], precisions: Sequence[str]) -> dict[str, float]:
+def sampling_steps(method: Gsad, repeat: int, size: tuple[int, int], precisions: Sequence[str]) -> dict[str, Spread]:
     x, low = torch.randn(1, 3, *size), torch.rand(1, 3, *size)
     step = method.graphs()["step"].module.eval()
 
@@ -57,15 +35,15 @@ def sampling_steps(method: Gsad, repeat: int, size: tuple[int, int], precisions:
             step(x, torch.full((1,), 0.5), low)
 
     works = {"fp32": lambda: run(None), "bf16": lambda: run(torch.bfloat16)}
-    return medians(repeat, **{name: works[name] for name in precisions})
+    return time_in_turn({name: works[name] for name in precisions}, repeat)
 
 
-def examples() -> list[Crop]:
+def examples(batch: int, side: int) -> list[Crop]:
     """Smooth pictures with noise: their patches fall into clusters of very different sizes, as photographs' do."""
     crops = []
-    for index in range(BATCH):
+    for index in range(batch):
         rng = np.random.default_rng(index)
-        rows, columns = np.mgrid[0:CROP, 0:CROP]
+        rows, columns = np.mgrid[0:side, 0:side]
         waves = np.stack([np.sin(rows / rng.uniform(8, 40) + columns / rng.uniform(8, 40)) for _ in range(3)])
         high = np.clip(120 + 100 * waves**3 + 5 * rng.standard_normal(waves.shape), 0, 255).astype(np.uint8)
         box = np.array([0, 0, 1, 1], np.float32)
@@ -83,16 +61,16 @@ def literal_structure(x0: Tensor, x_next: Tensor, config: GsadConfig) -> Tensor:
         for k in range(config.clusters):
             one, other = (torch.linalg.svdvals(each[clusters == k]) for each in rows)
             terms.append((one - other).abs().sum())
-    return torch.stack(terms).reshape(BATCH, -1).mean(dim=1)
+    return torch.stack(terms).reshape(len(x0), -1).mean(dim=1)
 
 
 def _rows(gray: Tensor, patch: int) -> Tensor:
     return gray.unfold(0, patch, patch).unfold(1, patch, patch).reshape(-1, patch * patch)
 
 
-def training_step(method: Gsad, repeat: int) -> None:
+def training_step(method: Gsad, crops: Sequence[Crop], repeat: int) -> None:
     config, stage = method.config, method.stages[1]
-    rows = [stage.prepare(crop) for crop in examples()]
+    rows = [stage.prepare(crop) for crop in crops]
     batch = {name: torch.stack([torch.as_tensor(row[name]) for row in rows]) for name in rows[0]}
     noisy = (batch["x0"] + 0.05 * torch.randn_like(batch["x0"])).requires_grad_()
 
@@ -104,22 +82,15 @@ def training_step(method: Gsad, repeat: int) -> None:
         return literal_structure(batch["x0"], noisy, config)
 
     torch.testing.assert_close(ours(), literal(), rtol=1e-4, atol=1e-5)
-    print_table(
-        "structure term, forward and backward",
-        medians(10 * repeat, literal=lambda: literal().sum().backward(), ours=lambda: ours().sum().backward()),
-    )
-    print_table(
-        "training step, stage 2",
-        medians(
-            repeat,
-            **{
-                "literal, fp32": _Step(method, batch, literal=True),
-                "ours, fp32": _Step(method, batch),
-                "literal, bf16": _Step(method, batch, literal=True, dtype=torch.bfloat16),
-                "ours, bf16": _Step(method, batch, dtype=torch.bfloat16),
-            },
-        ),
-    )
+    terms = {"literal": lambda: literal().sum().backward(), "ours": lambda: ours().sum().backward()}
+    print_seconds("structure term, forward and backward", time_in_turn(terms, 10 * repeat))
+    steps = {
+        "literal, fp32": _Step(method, batch, literal=True),
+        "ours, fp32": _Step(method, batch),
+        "literal, bf16": _Step(method, batch, literal=True, dtype=torch.bfloat16),
+        "ours, bf16": _Step(method, batch, dtype=torch.bfloat16),
+    }
+    print_seconds("training step, stage 2", time_in_turn(steps, repeat))
 
 
 class _Step:
@@ -157,10 +128,12 @@ class _Step:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--width", type=int, default=64)
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--only", choices=("sampling", "training"))
+    parser.add_argument("--batch", type=int, default=8, help="of training")
+    parser.add_argument("--crop", type=int, default=96, metavar="SIDE", help="of training")
     parser.add_argument(
         "--size", type=int, nargs=2, default=(400, 608), metavar=("ROWS", "COLUMNS"), help="of sampling"
     )
@@ -174,9 +147,9 @@ def main() -> None:
     if arguments.only != "training":
         rows, columns = arguments.size
         seconds = sampling_steps(method, arguments.repeat, (rows, columns), arguments.precisions)
-        print_table(f"sampling step, {columns}x{rows}", seconds)
+        print_seconds(f"sampling step, {columns}x{rows}", seconds)
     if arguments.only != "sampling":
-        training_step(method, arguments.repeat)
+        training_step(method, examples(arguments.batch, arguments.crop), arguments.repeat)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,165 @@
+"""Each benchmark runs, at sizes at which its numbers mean nothing, and prints the table that docs show."""
+
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+SCORES = ("PSNR", "SSIM", "PSNR GT-mean", "SSIM GT-mean", "exposure error", "s/image")
+
+
+def needs(module: str, extra: str) -> pytest.MarkDecorator:
+    missing = importlib.util.find_spec(module) is None
+    return pytest.mark.skipif(missing, reason=f"{module} is not installed: pip install 'darklift[{extra}]'")
+
+
+def run(script: str, *arguments: object) -> str:
+    """What the script prints, on one thread."""
+    command = [sys.executable, BENCHMARKS / script, *map(str, arguments)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def tables(output: str) -> list[dict[str, dict[str, str]]]:
+    """Each Markdown table as rows by their first cell, and these as cells by their headings."""
+    found: list[dict[str, dict[str, str]]] = []
+    for block in re.findall(r"(?:^\|.*\n)+", output, flags=re.MULTILINE):
+        head, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in block.splitlines())
+        found.append({row[0]: dict(zip(head, row, strict=True)) for row in rows})
+    return found
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Two pairs of 112x104 pixels, in the folders low and high."""
+    root = tmp_path_factory.mktemp("pairs")
+    for name in "ab":
+        rng = np.random.default_rng(ord(name))
+        rows, columns = np.mgrid[0:104, 0:112]
+        high = 0.5 + 0.4 * np.sin(rows[..., None] / (7, 9, 12) + columns[..., None] / 11)
+        low = 0.15 * high + 0.01 * rng.standard_normal(high.shape)
+        for side, pixels in (("low", low), ("high", high)):
+            (root / side).mkdir(exist_ok=True)
+            Image.fromarray(np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8)).save(root / side / f"{name}.png")
+    return root / "low", root / "high"
+
+
+# --- speed ------------------------------------------------------------------------------------------------------------
+
+
+def test_sizes() -> None:
+    (table,) = tables(run("speed/sizes.py", "nano", "--sizes", "64x48", "--repeat", 1))
+    assert list(table) == ["64x48"]
+    assert float(table["64x48"]["cold start (s)"]) > float(table["64x48"]["s (median)"]) > 0
+    assert 20 < float(table["64x48"]["peak memory (MB)"]) < 2000
+
+
+def test_backends() -> None:
+    seconds, differences = tables(run("speed/backends.py", "nano", "--sizes", "64x48", "--repeat", 2))
+    assert {"ONNX Runtime", "torch, fp32", "torch, bf16"} <= seconds.keys() == differences.keys()
+    assert seconds["ONNX Runtime"]["against the first"] == "1.00x"
+    assert all(float(row["largest"]) <= 64 for row in differences.values())
+    assert differences["torch, fp32"]["largest"] in ("0", "1")
+
+
+def test_gsad() -> None:
+    tiny = ("--width", 32, "--repeat", 1, "--size", 32, 32, "--batch", 1, "--crop", 32)
+    sampling, term, step = tables(run("speed/gsad.py", *tiny))
+    assert list(sampling) == ["fp32", "bf16"]
+    assert list(term) == ["literal", "ours"]
+    assert list(step) == ["literal, fp32", "ours, fp32", "literal, bf16", "ours, bf16"]
+    assert all(float(row["s (median)"]) > 0 for table in (sampling, term, step) for row in table.values())
+
+
+def test_lldiffusion() -> None:
+    seconds, memory = tables(run("speed/lldiffusion.py", "--width", 32, "--size", 32, 32, "--rounds", 1))
+    assert list(seconds) == list(memory) == ["literal", "ours"]
+    assert float(memory["literal"]["peak memory (MB)"]) >= 0
+
+
+def load_timing(monkeypatch: pytest.MonkeyPatch) -> object:
+    spec = importlib.util.spec_from_file_location("timing", BENCHMARKS / "speed" / "timing.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "timing", module)  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_rivals_take_turns_and_are_compared_round_by_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    timing = load_timing(monkeypatch)
+    order: list[str] = []
+    works: dict[str, Callable[[], None]] = {name: lambda n=name: order.append(n) for name in "ab"}  # type: ignore[misc]
+    seconds = timing.time_in_turn(works, 2)  # type: ignore[attr-defined]
+    assert order == ["a", "b", "a", "b", "b", "a"], "once unmeasured, then there and back"
+    assert len(seconds["a"].values) == 2
+    slow, fast = timing.Spread((2.0, 8.0, 30.0)), timing.Spread((1.0, 4.0, 10.0))  # type: ignore[attr-defined]
+    assert (slow.median, slow.over(fast), slow.range()) == (8.0, 2.0, "2–30")
+
+
+# --- quality ----------------------------------------------------------------------------------------------------------
+
+
+def test_steps(pairs: tuple[Path, Path]) -> None:
+    output = run("quality/steps.py", *pairs, "--model", "nano", "--steps", 1, 2)
+    lines = [line for line in output.splitlines() if line.startswith("| nano")]
+    assert [line.split("|")[5].strip() for line in lines] == ["1", "2", "1", "2"]
+    assert f"| {' | '.join(SCORES)} |" in output
+    assert re.findall(r"texture, (\d) steps: [+-]\d+\.\d\d dB", output) == ["1", "2"]
+
+
+def test_noise_error(pairs: tuple[Path, Path], tmp_path: Path) -> None:
+    from darklift.methods.gsad import Gsad, GsadConfig
+    from darklift.store.checkpoint import save_checkpoint
+
+    method = Gsad(GsadConfig(width=32, multipliers=(1, 1), blocks=1))
+    save_checkpoint(tmp_path / "tiny.safetensors", method, method.net.state_dict(), {})
+    head, row = run("quality/noise_error.py", *pairs, tmp_path / "tiny.safetensors", "--steps", 5, 500).splitlines()
+    assert head == "4 crops | t = 5 | t = 500"
+    assert all(0.1 < float(error) < 10 for error in row.split("|")[1:])
+
+
+@needs("skimage", "test")
+def test_other_photos(pairs: tuple[Path, Path], tmp_path: Path) -> None:
+    _, high = pairs
+    scene = tmp_path / "001"
+    scene.mkdir()
+    with Image.open(high / "a.png") as good:
+        good.save(scene / "target.jpg")
+        for number, gain in enumerate((0.1, 0.3)):
+            good.point(lambda value, gain=gain: value * gain).save(scene / f"low{number}.jpg")
+    folders = ("--exposures", tmp_path, "--photos", high)
+    output = run("quality/other_photos.py", *folders, "--every", 1, "--model", "nano")
+    assert "1 scenes" in output
+    assert "of 2 good photos" in output
+    assert len(re.findall(r"gamma 0\.\d -?\d+\.\d\d dB", output)) == 5
+    assert re.search(r"unevenly \(2 photos\): nothing given -?\d+\.\d\d dB", output)
+
+
+# --- plots ------------------------------------------------------------------------------------------------------------
+
+
+@needs("matplotlib", "dev")
+def test_curves(tmp_path: Path) -> None:
+    rows: list[dict[str, float]] = [
+        {"step": 10, "loss/l1": 0.5, "seconds": 0.1},
+        {"step": 20, "loss/l1": 0.4, "seconds": 0.1},
+        {"step": 20, "validation/psnr": 20.0, "validation/exposure_error": 0.3},
+    ]
+    (tmp_path / "log.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    output = run("plots/curves.py", "-o", tmp_path / "curves.png", f"mine={tmp_path}")
+    assert "mine" in output
+    with Image.open(tmp_path / "curves.png") as image:
+        assert image.size == (2 * 4 * 80, 2 * 3 * 80)
