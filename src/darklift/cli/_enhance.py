@@ -6,7 +6,6 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,8 +18,6 @@ from darklift.pipeline.settings import Settings
 from darklift.store.load import Opening
 
 if TYPE_CHECKING:
-    from PIL import Image
-
     from darklift.batch.paths import Job
     from darklift.batch.run import OnJobStep, Outcome, Saving
     from darklift.runtime import ModelCard
@@ -137,7 +134,7 @@ def enhance(
         raise
     if as_json:
         put_out(account.to_json())
-    account.write_sheet()
+    account.finish_sheet()
     if account.failed:
         if len(jobs) > 1:
             warn(f"{account.failed} of {len(jobs)} photos failed")
@@ -185,26 +182,25 @@ def _check_saving(jobs: Sequence[Job], lossless: bool, sheet: str | None, overwr
         raise UsageError(f"--lossless: {jpeg} would be JPEG, which is always lossy; add --format webp or --format png")
     if sheet is None:
         return
-    check_new_picture("--sheet", sheet, overwrite)
-    place = os.path.realpath(sheet)
-    if any(place == os.path.realpath(path) for job in jobs for path in (job.source, *job.outputs)):
-        raise UsageError(f"--sheet {sheet} is one of the pictures, too: choose another name")
+    from darklift.figures.sheet import sheet_paths
+
+    taken = {os.path.realpath(path) for job in jobs for path in (job.source, *job.outputs)}
+    for page in sheet_paths(sheet, len(jobs)):
+        check_new_picture("--sheet", str(page), overwrite)
+        if os.path.realpath(page) in taken:
+            raise UsageError(f"--sheet {page} is one of the photos, too: choose another name")
 
 
 class _Account:
-    """Tells people, and ``--json``, what became of each job; keeps small pictures for the sheet.
-
-    failed: how many jobs failed.
-    """
+    """Tells people, ``--json`` and the sheet what became of each job. failed: how many jobs failed."""
 
     def __init__(self, jobs: Sequence[Job], sheet: str | None, *, quiet: bool, overwrite: bool) -> None:
-        from darklift.figures.sheet import MAX_ROWS, fitting_side
+        from darklift.figures.sheet import Sheet
 
         self.failed = 0
         self._files: list[dict[str, Any]] = []
-        self._jobs, self._sheet, self._quiet, self._overwrite = jobs, sheet, quiet, overwrite
-        self._side = fitting_side(min(len(jobs), MAX_ROWS), 2)
-        self._rows: list[tuple[str, Image.Image, Image.Image]] = []
+        self._jobs, self._quiet = jobs, quiet
+        self._sheet = None if sheet is None else Sheet(sheet, len(jobs), overwrite=overwrite)
         self._card: ModelCard | None = None
 
     def run(self, opening: Opening, settings: Settings, saving: Saving) -> None:
@@ -240,33 +236,29 @@ class _Account:
             if outcome.defect:
                 say(outcome.defect)
             return
-        self._keep_row(outcome)
+        self._show(outcome)
         if not self._quiet:
             for line in _told(outcome, settings):
                 say(line)
 
-    def _keep_row(self, outcome: Outcome) -> None:
-        from darklift.figures.sheet import MAX_ROWS, preview
+    def _show(self, outcome: Outcome) -> None:
+        """Put it onto the sheet. Raises ImageError."""
+        from darklift.batch.outputs import make_folder
 
         assert outcome.before is not None
         assert outcome.enhanced is not None
-        if self._sheet and len(self._rows) < MAX_ROWS:
-            before, after = (preview(p, self._side) for p in (outcome.before, outcome.enhanced.picture))
-            self._rows.append((outcome.job.source.name, before, after))
+        if self._sheet is not None:
+            make_folder(self._sheet.paths[0].parent)
+            caption = outcome.job.source.name if len(self._jobs) > 1 else ""
+            self._sheet.add((outcome.before, outcome.enhanced.picture), caption)
 
-    def write_sheet(self) -> None:
-        """The sheet of what was done; none where all failed. Raises ImageError."""
-        from darklift.batch.outputs import make_folder
-        from darklift.figures.sheet import write_sheet
+    def finish_sheet(self) -> None:
+        """Write the sheet's last page. Raises ImageError."""
+        from darklift.figures.sheet import pages_in_words
 
-        if self._sheet is None or not self._rows:
-            return
-        names, befores, afters = zip(*self._rows, strict=True)
-        make_folder(Path(self._sheet).parent)
-        rows = list(zip(befores, afters, strict=True))
-        write_sheet(rows, self._sheet, captions=names if len(names) > 1 else (), overwrite=self._overwrite)
-        if not self._quiet:
-            say(f"before and after: {self._sheet}")
+        pages = () if self._sheet is None else self._sheet.close()
+        if pages and not self._quiet:
+            say(f"before and after: {pages_in_words(pages)}")
 
     def to_json(self) -> str:
         """The account of all jobs so far."""

@@ -6,11 +6,11 @@ import struct
 from pathlib import Path
 from typing import BinaryIO
 
-from darklift.errors import DarkliftError, ImageError, UsageError, hint_for
+from darklift.errors import DarkliftError, ImageError, UsageError, hint_for, one_line
 from darklift.files import new_file
 from darklift.image.formats import FORMATS, HEAD_BYTES, EncodeOptions, Format, format_called, format_of
 from darklift.image.picture import Picture
-from darklift.image.words import one_line, one_of
+from darklift.image.words import one_of
 
 __all__ = [
     "SUPPORTED_EXTENSIONS",

@@ -9,10 +9,9 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from darklift.errors import ImageError
+from darklift.errors import ImageError, one_line
 from darklift.image.exif import clean_exif, read_orientation, upright_xmp
 from darklift.image.picture import Metadata
-from darklift.image.words import one_line
 
 __all__ = ["bytes_or_none", "describe", "metadata_of", "profile_name", "understood_exif"]
 

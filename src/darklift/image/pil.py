@@ -5,11 +5,10 @@ from typing import Any
 from PIL import Image
 from PIL.ImageFile import ImageFile
 
-from darklift.errors import DarkliftError, ImageError, UsageError
+from darklift.errors import DarkliftError, ImageError, UsageError, one_line
 from darklift.image.formats import FORMATS
 from darklift.image.picture import Picture
 from darklift.image.pixels import adopt, image_of
-from darklift.image.words import one_line
 
 __all__ = ["from_pil", "to_pil"]
 

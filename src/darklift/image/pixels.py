@@ -11,11 +11,10 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageCms
 
-from darklift.errors import ImageError
+from darklift.errors import ImageError, one_line
 from darklift.image.arrays import assemble, unit_from_integers
 from darklift.image.metadata import metadata_of, profile_name
 from darklift.image.picture import Metadata, Picture, Source
-from darklift.image.words import one_line
 
 __all__ = [
     "TOO_DEEP",

@@ -2,12 +2,7 @@
 
 from collections.abc import Iterable
 
-__all__ = ["one_line", "one_of"]
-
-
-def one_line(error: object) -> str:
-    """The words of an error or warning from elsewhere, fit for the end of a one-line message."""
-    return " ".join(str(error).split()) or type(error).__name__
+__all__ = ["one_of"]
 
 
 def one_of(names: Iterable[str]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as ort
 
-from darklift.errors import ModelError, UsageError
+from darklift.errors import ModelError, UsageError, one_line
 from darklift.image import FloatArray
 from darklift.runtime.card import ModelCard
 from darklift.runtime.model import Model
@@ -98,7 +98,7 @@ class _OnnxGraph:
         try:
             self._session = onnxruntime.InferenceSession(data, options, providers=chosen)
         except _ORT_ERRORS as error:
-            raise ModelError(f"ONNX Runtime cannot load {path} ({_reason(error)}): update onnxruntime") from error
+            raise ModelError(f"ONNX Runtime cannot load {path} ({one_line(error)}): update onnxruntime") from error
         self._inputs = tuple(i.name for i in self._session.get_inputs())
         self._outputs = [o.name for o in self._session.get_outputs()]
 
@@ -114,12 +114,8 @@ class _OnnxGraph:
         try:
             values: list[Any] = self._session.run(self._outputs, dict(feeds))
         except _ORT_ERRORS as error:
-            raise ModelError(f"ONNX Runtime could not run the model ({_reason(error)}): free some memory") from error
+            raise ModelError(f"ONNX Runtime could not run the model ({one_line(error)}): free some memory") from error
         return dict(zip(self._outputs, values, strict=True))
-
-
-def _reason(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 def _session_options(threads: int) -> Any:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import openvino
 
-from darklift.errors import ModelError, UsageError
+from darklift.errors import ModelError, UsageError, one_line
 from darklift.image import FloatArray
 from darklift.runtime.model import Model
 from darklift.runtime.onnx import load_card, read_graph
@@ -66,7 +66,7 @@ class _OpenVinoGraph:
             self._compiled = core.compile_model(graph, device, dict(settings))
             self.precision = str(self._compiled.get_property("INFERENCE_PRECISION_HINT").to_string())
         except RuntimeError as error:
-            raise ModelError(f"OpenVINO cannot load {path} ({_reason(error)}): use --backend onnx") from error
+            raise ModelError(f"OpenVINO cannot load {path} ({one_line(error)}): use --backend onnx") from error
         if not (self._inputs and self._outputs):
             raise ModelError(f"{path} is no graph of a model (it has no inputs or outputs): export the model again")
 
@@ -83,11 +83,6 @@ class _OpenVinoGraph:
             # A request of its own for each call: threads may share a model.
             results = self._compiled.create_infer_request().infer(dict(feeds))
         except RuntimeError as error:
-            raise ModelError(f"OpenVINO could not run the model ({_reason(error)}): use --backend onnx") from error
+            raise ModelError(f"OpenVINO could not run the model ({one_line(error)}): use --backend onnx") from error
         # By place: compiled, an output may be called by what it is made of.
         return {name: results[place] for place, name in enumerate(self._outputs)}
-
-
-def _reason(error: Exception) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, Self
 import torch
 from torch import Tensor
 
-from darklift.errors import ModelError
+from darklift.errors import ModelError, one_line
 
 __all__ = ["Inert", "ReleasedFile", "StoredTensor"]
 
@@ -217,8 +217,7 @@ class ReleasedFile:
         return root
 
     def _unreadable(self, error: Exception) -> ModelError:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         return ModelError(
-            f"cannot read {self.source} as a checkpoint that PyTorch 1.6 or later wrote ({reason}): download it again, "
+            f"cannot read {self.source} as a checkpoint that PyTorch 1.6 or later wrote ({one_line(error)}): download it again, "
             "or check what it is"
         )

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from darklift.errors import ModelError, UsageError
+from darklift.errors import ModelError, UsageError, one_line
 from darklift.image import FloatArray
 from darklift.methods import Graph, Method
 from darklift.runtime import Model
@@ -50,7 +50,7 @@ def torch_model(
         where = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
         method.net.to(where).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     except (RuntimeError, AssertionError) as error:
-        raise UsageError(f"device {device!r} cannot be used by this torch: {str(error).splitlines()[0]}") from error
+        raise UsageError(f"device {device!r} cannot be used by this torch: {one_line(error)}") from error
     if precision == "auto":
         predicts_noise = all(preset.predicts == "eps" for preset in method.presets.values())
         has_bf16 = where.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)

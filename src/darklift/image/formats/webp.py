@@ -6,11 +6,10 @@ from typing import BinaryIO
 from PIL import Image, ImageCms
 from PIL.WebPImagePlugin import WebPImageFile
 
-from darklift.errors import ImageError
+from darklift.errors import ImageError, one_line
 from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format
 from darklift.image.picture import Picture
 from darklift.image.pixels import adopt, decode_with, image_of, to_srgb
-from darklift.image.words import one_line
 
 __all__ = ["FORMAT"]
 
