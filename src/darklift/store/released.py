@@ -218,6 +218,6 @@ class ReleasedFile:
 
     def _unreadable(self, error: Exception) -> ModelError:
         return ModelError(
-            f"cannot read {self.source} as a checkpoint that PyTorch 1.6 or later wrote ({one_line(error)}): download it again, "
-            "or check what it is"
+            f"cannot read {self.source} as a checkpoint that PyTorch 1.6 or later wrote ({one_line(error)}): download "
+            "it again, or check what it is"
         )
