@@ -36,7 +36,7 @@ from darklift.image import (
 from darklift.image.formats import FORMATS, HEAD_BYTES, Format, format_called, format_of
 from pictures import noise, saved
 
-NAMES = ["BMP", "JPEG", "PNG", "TIFF", "WebP"]
+NAMES = ["AVIF", "BMP", "JPEG", "PNG", "TIFF", "WebP"]
 SIZES = st.tuples(st.integers(1, 40), st.integers(1, 40), st.sampled_from([1, 3, 4]))
 each_format = pytest.mark.parametrize("kind", FORMATS, ids=lambda kind: kind.name)
 
@@ -214,7 +214,7 @@ def test_an_endless_stream_of_something_else_is_refused_at_its_beginning() -> No
 def test_an_unknown_format_is_refused_with_the_known_ones(unknown: Any) -> None:
     picture = from_array(noise(2, 2, 3))
     for call in (encode_image, check_writable):
-        with pytest.raises(UsageError, match="BMP, JPEG, PNG, TIFF or WebP") as caught:
+        with pytest.raises(UsageError, match="AVIF, BMP, JPEG, PNG, TIFF or WebP") as caught:
             call(picture, unknown)
         assert repr(unknown) in str(caught.value)
     with pytest.raises(UsageError, match="did you mean 'PNG'"):
@@ -222,10 +222,10 @@ def test_an_unknown_format_is_refused_with_the_known_ones(unknown: Any) -> None:
 
 
 REFUSED = [
-    (from_array(noise(4, 4, 4)), "jpg", {}, ImageError, "alpha.*JPEG.*PNG, TIFF or WebP"),
-    (from_array(noise(4, 4, 4)), "bmp", {}, ImageError, "alpha.*BMP.*PNG, TIFF or WebP"),
-    (from_array(noise(1, 20_000, 4)), "jpg", {}, ImageError, "alpha.*JPEG.*PNG or TIFF"),
-    (from_array(noise(1, 16_384)), "webp", {}, ImageError, "16384 x 1 .*16383.*BMP, JPEG, PNG or TIFF"),
+    (from_array(noise(4, 4, 4)), "jpg", {}, ImageError, "alpha.*JPEG.*AVIF, PNG, TIFF or WebP"),
+    (from_array(noise(4, 4, 4)), "bmp", {}, ImageError, "alpha.*BMP.*AVIF, PNG, TIFF or WebP"),
+    (from_array(noise(1, 20_000, 4)), "jpg", {}, ImageError, "alpha.*JPEG.*AVIF, PNG or TIFF"),
+    (from_array(noise(1, 16_384)), "webp", {}, ImageError, "16384 x 1 .*16383.*AVIF, BMP, JPEG, PNG or TIFF"),
     (from_array(noise(65_501, 1)), "jpg", {}, ImageError, "1 x 65501 .*65500.*BMP, PNG or TIFF"),
     (from_array(noise(4, 4, 3)), "jpg", {"quality": 0}, UsageError, "0.*1 to 100"),
     (from_array(noise(4, 4, 3)), "jpg", {"lossless": True}, UsageError, "JPEG"),

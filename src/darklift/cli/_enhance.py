@@ -63,7 +63,7 @@ def enhance(
         typer.Option(
             "--format",
             metavar="NAME",
-            help="Write all results as jpg, png, webp, tif or bmp.",
+            help="Write all results as jpg, png, webp, avif, tif or bmp.",
             show_default="each photo's own",
             autocompletion=_format_names,
             rich_help_panel=_FILES,
@@ -72,7 +72,7 @@ def enhance(
     quality: Annotated[
         int | None,
         typer.Option(
-            min=1, max=100, metavar="Q", help="Of JPEG and WebP files.", show_default="95", rich_help_panel=_FILES
+            min=1, max=100, metavar="Q", help="Of JPEG, WebP and AVIF files.", show_default="95", rich_help_panel=_FILES
         ),
     ] = None,
     lossless: Annotated[

@@ -42,7 +42,7 @@ def is_image_path(path: str | Path) -> bool:
 
 
 def decode_image(source: bytes | bytearray | memoryview | BinaryIO) -> Picture:
-    """The picture in a JPEG, PNG, WebP, BMP or 8-bit TIFF file that is in memory or behind a stream.
+    """The picture in a JPEG, PNG, WebP, AVIF, BMP or TIFF file that is in memory or behind a stream.
 
     The contents tell the format. A stream is read from where it stands to its end, so a picture can follow something
     else; one that cannot seek, such as a pipe, is read into memory. It stays open, and where it stands afterwards is
@@ -62,7 +62,7 @@ def decode_image(source: bytes | bytearray | memoryview | BinaryIO) -> Picture:
 
 
 def read_image(path: str | Path) -> Picture:
-    """Read a JPEG, PNG, WebP, BMP or 8-bit TIFF file; its contents tell the format, not its name.
+    """Read a JPEG, PNG, WebP, AVIF, BMP or TIFF file; its contents tell the format, not its name.
 
     Returns unit RGB, upright. CMYK becomes sRGB. Raises ``ImageError``, on one line with the path, when the file is
     missing, empty, damaged or of another kind, and for what could not be kept: more than 8 bits per channel, several
@@ -148,7 +148,7 @@ def encode_image(picture: Picture, format: str, *, quality: int | None = None, l
     Args:
         picture: what to encode.
         format: by name or extension, in any case of letters: "jpg", "JPEG", ".png".
-        quality: 1 to 100, for JPEG (always 4:4:4) and lossy WebP, 95 by default; the other formats are lossless anyway.
+        quality: 1 to 100, for JPEG and AVIF (always 4:4:4) and lossy WebP, 95 by default; the others are lossless.
         lossless: encode WebP without loss.
 
     Raises:
@@ -190,7 +190,7 @@ def write_image(
     Args:
         picture: what to write.
         path: the target, in a folder that exists.
-        quality: 1 to 100, for JPEG (always 4:4:4) and lossy WebP, 95 by default; the other formats are lossless anyway.
+        quality: 1 to 100, for JPEG and AVIF (always 4:4:4) and lossy WebP, 95 by default; the others are lossless.
         lossless: write WebP without loss.
         overwrite: replace a file that is there already.
 

@@ -74,7 +74,7 @@ def _check_known(left_out: Collection[str], names: Collection[str], config: Sour
 def _photos(folder: Path) -> list[Path]:
     photos = sorted(path for path in folder.rglob("*") if path.is_file() and is_image_path(path))
     if not photos:
-        raise DataError(f"no pictures in {folder}: expected JPEG, PNG, WebP, BMP or TIFF files there or below")
+        raise DataError(f"no pictures in {folder}: expected JPEG, PNG, WebP, AVIF, BMP or TIFF files there or below")
     return photos
 
 
