@@ -223,7 +223,7 @@ def test_pictures_behind_a_jpeg(tmp_path: Path) -> None:
     picture = read_image(tmp_path / "a.jpg")
     assert picture.size == (16, 16)
     assert picture.source.container == "JPEG"
-    assert "gain map" in picture.metadata.notes[0]
+    assert "previews" in picture.metadata.notes[0]
     data = bytearray((tmp_path / "a.jpg").read_bytes())
     order = ">" if data[data.index(b"MPF\0") + 4 :].startswith(b"MM") else "<"
     entries = data.index(struct.pack(order + "I", 0x030000), data.index(b"0100"))  # the table follows the version

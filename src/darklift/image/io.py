@@ -3,6 +3,7 @@
 import io
 import os
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,6 +12,7 @@ from darklift.files import new_file
 from darklift.image.formats import FORMATS, HEAD_BYTES, EncodeOptions, Format, format_called, format_of
 from darklift.image.picture import Picture
 from darklift.image.words import one_of
+from darklift.image.xmp_claims import without_claims
 
 __all__ = [
     "SUPPORTED_EXTENSIONS",
@@ -283,9 +285,18 @@ def _check_place(target: Path) -> None:
         raise ImageError("there is a folder of that name: choose another name")
 
 
+def _without_trailer(picture: Picture) -> Picture:
+    """The picture for a file that ends with it, so that its XMP claims no video behind."""
+    metadata = picture.metadata
+    if metadata.trailer is None:
+        return picture
+    xmp = metadata.xmp and without_claims(metadata.xmp)
+    return replace(picture, metadata=replace(metadata, xmp=xmp, trailer=None))
+
+
 def _encode(picture: Picture, kind: Format, stream: BinaryIO, options: EncodeOptions) -> None:
     assert kind.encode is not None  # or the format would not have been found among those that can be written
     try:
-        kind.encode(picture, stream, options)
+        kind.encode(picture if "trailer" in kind.keeps else _without_trailer(picture), stream, options)
     except (ValueError, struct.error) as error:  # how Pillow's writers say that something does not fit the format
         raise ImageError(f"it does not fit a {kind.name} file ({one_line(error)}): choose another format") from error
