@@ -22,6 +22,7 @@ from darklift.image import (
     decode_image,
     encode_image,
     read_image,
+    result_extension,
     write_image,
 )
 from darklift.pipeline.enhancer import Enhancer
@@ -146,7 +147,7 @@ def _save(picture: Picture, job: Job, saving: Saving) -> None:
         make_folder(job.target.parent)
         write_image(picture, job.target, quality=saving.quality, lossless=saving.lossless, overwrite=saving.overwrite)
         return
-    container = job.format or picture.source.container or "PNG"
+    container = job.format or result_extension(picture.source.container or "PNG")
     data = encode_image(picture, container, quality=saving.quality, lossless=saving.lossless)
     try:
         sys.stdout.buffer.write(data)

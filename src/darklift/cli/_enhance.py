@@ -63,8 +63,8 @@ def enhance(
         typer.Option(
             "--format",
             metavar="NAME",
-            help="Write all results as jpg, png, webp, avif, tif or bmp.",
-            show_default="each photo's own",
+            help="Write all results as jpg, png, webp, avif, tif, bmp or ppm.",
+            show_default="each photo's own; jpg for HEIC, png for GIF",
             autocompletion=_format_names,
             rich_help_panel=_FILES,
         ),

@@ -43,6 +43,7 @@ from darklift.image.io import (
     encode_image,
     is_image_path,
     read_image,
+    result_extension,
     write_image,
 )
 from darklift.image.picture import FloatArray, Metadata, Picture, Source
@@ -67,6 +68,7 @@ __all__ = [
     "pad_to_multiple",
     "padded_length",
     "read_image",
+    "result_extension",
     "to_array",
     "to_pil",
     "to_planes",

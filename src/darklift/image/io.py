@@ -11,6 +11,7 @@ from darklift.errors import DarkliftError, ImageError, UsageError, hint_for, one
 from darklift.files import new_file
 from darklift.image.formats import FORMATS, HEAD_BYTES, EncodeOptions, Format, format_called, format_of
 from darklift.image.picture import Picture
+from darklift.image.pixels import with_notes
 from darklift.image.words import one_of
 from darklift.image.xmp_claims import without_claims
 
@@ -22,6 +23,7 @@ __all__ = [
     "encode_image",
     "is_image_path",
     "read_image",
+    "result_extension",
     "write_image",
 ]
 
@@ -130,7 +132,8 @@ def _starts_at_its_beginning(stream: BinaryIO, done: int) -> bool:
 
 def _decode(kind: Format, stream: BinaryIO) -> Picture:
     try:
-        return kind.decode(stream)
+        picture = kind.decode(stream)
+        return picture if kind.encode else with_notes(picture, [f"the {kind.name} container, which can only be read"])
     except DarkliftError:
         raise
     except MemoryError as error:
@@ -142,6 +145,12 @@ def _decode(kind: Format, stream: BinaryIO) -> Picture:
 
 
 # ------------------------------------------------------------------------------------------------------------ writing
+
+
+def result_extension(extension: str) -> str:
+    """The extension that a result gets whose source has this one: the same, or another where that can only be read."""
+    kind = format_called(extension) if extension else None
+    return extension if kind is None or kind.written_as is None else kind.written_as
 
 
 def encode_image(picture: Picture, format: str, *, quality: int | None = None, lossless: bool = False) -> bytes:

@@ -21,6 +21,7 @@ __all__ = [
     "adopt",
     "check_extent",
     "check_mode",
+    "check_size",
     "decode_with",
     "image_of",
     "noted_warnings",
@@ -85,14 +86,18 @@ def check_extent(image: Image.Image, *, only_the_first: bool = False) -> None:
 
     only_the_first: further frames are no reason to refuse, as only the first is the picture.
     """
-    width, height = image.size
-    if not 0 < width * height <= _MAX_PIXELS:
-        raise ImageError(
-            f"{width} x {height} pixels, expected between 1 and {_MAX_PIXELS // 10**6} megapixels: cut it into parts"
-        )
+    check_size(*image.size)
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and not only_the_first:
         raise ImageError(f"{frames} frames or pages, expected 1: save each as a file of its own")
+
+
+def check_size(width: int, height: int) -> None:
+    """Refuse a picture that is too large, or that has no pixels, with an ``ImageError``."""
+    if min(width, height) < 1 or width * height > _MAX_PIXELS:
+        raise ImageError(
+            f"{width} x {height} pixels, expected between 1 and {_MAX_PIXELS // 10**6} megapixels: cut it into parts"
+        )
 
 
 def check_mode(image: Image.Image) -> None:

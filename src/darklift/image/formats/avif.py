@@ -19,6 +19,7 @@ from darklift.image.metadata import metadata_of, understood_exif
 from darklift.image.opened import file_behind
 from darklift.image.picture import Picture
 from darklift.image.pixels import TOO_DEEP, check_extent, check_mode, decode_with, image_of, picture_of
+from darklift.image.xmp_claims import without_claims
 
 __all__ = ["FORMAT"]
 
@@ -59,7 +60,8 @@ def _adopt(image: Image.Image) -> Picture:
     if facts.crop is not None:
         left, top, width, height = facts.crop
         image = image.crop((left, top, left + width, top + height))
-    metadata = replace(metadata, exif=exif, icc_profile=profile, notes=tuple(notes))
+    xmp = metadata.xmp and without_claims(metadata.xmp)
+    metadata = replace(metadata, exif=exif, xmp=xmp, icc_profile=profile, notes=tuple(notes))
     return picture_of(image, metadata, orientation, _NAME)
 
 

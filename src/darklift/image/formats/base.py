@@ -46,6 +46,8 @@ class Format:
         alpha: whether it has room for it.
         takes_quality: whether a smaller file can be had for a rougher picture.
         can_be_lossless: whether the very same 8-bit values can come back.
+        written_as: for a format that is only read, the extension that results are written with unless another is asked
+            for.
         pil: for images that Pillow has opened from such a file (its name for the format is the key): the picture.
     """
 
@@ -59,6 +61,7 @@ class Format:
     alpha: bool = True
     takes_quality: bool = False
     can_be_lossless: bool = True
+    written_as: str | None = None
     pil: Mapping[str, Callable[[Image.Image], Picture]] = field(default_factory=dict)
 
 
