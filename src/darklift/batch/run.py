@@ -21,6 +21,7 @@ from darklift.image import (
     Picture,
     decode_image,
     encode_image,
+    left_out,
     read_image,
     result_extension,
     write_image,
@@ -49,7 +50,8 @@ class Outcome:
     """What became of one job: either ``error`` says on one line why it failed, or ``before`` and ``enhanced`` are
     there.
 
-    defect: a traceback, where darklift itself is to blame.
+    defect: a traceback, where darklift itself is to blame. notes: in words, what the photo's file held and the written
+    one does not.
     """
 
     job: Job
@@ -57,6 +59,7 @@ class Outcome:
     defect: str = ""
     before: Picture | None = None
     enhanced: Enhanced | None = None
+    notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -72,7 +75,7 @@ class Outcome:
         account["seconds"] = round(self.enhanced.seconds, 3)
         if self.job.map is not None:
             account["uncertainty"] = str(self.job.map)
-        account["notes"] = list(self.before.metadata.notes)
+        account["notes"] = list(self.notes)
         return account
 
 
@@ -130,7 +133,8 @@ def _do(
         if job.map is not None and not saving.overwrite:
             job.map.unlink(missing_ok=True)
         raise
-    return Outcome(job, before=picture, enhanced=enhanced)
+    notes = (*picture.metadata.notes, *left_out(picture, _container(picture, job)))
+    return Outcome(job, before=picture, enhanced=enhanced, notes=notes)
 
 
 def _read(job: Job) -> Picture:
@@ -142,13 +146,19 @@ def _read(job: Job) -> Picture:
         raise ImageError(f"cannot read a photo from standard input (-): {error}") from error
 
 
+def _container(picture: Picture, job: Job) -> str:
+    """The format that the result is written in, by name or extension."""
+    if job.target != STREAM:
+        return job.target.suffix
+    return job.format or result_extension(picture.source.container or "PNG")
+
+
 def _save(picture: Picture, job: Job, saving: Saving) -> None:
     if job.target != STREAM:
         make_folder(job.target.parent)
         write_image(picture, job.target, quality=saving.quality, lossless=saving.lossless, overwrite=saving.overwrite)
         return
-    container = job.format or result_extension(picture.source.container or "PNG")
-    data = encode_image(picture, container, quality=saving.quality, lossless=saving.lossless)
+    data = encode_image(picture, _container(picture, job), quality=saving.quality, lossless=saving.lossless)
     try:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()

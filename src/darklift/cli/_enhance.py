@@ -282,7 +282,7 @@ def _told(outcome: Outcome, settings: Settings) -> Iterable[str]:
     if enhanced.share < 0.995 and settings.strength:
         done = f"enhanced by {enhanced.share:.0%} only" if enhanced.share >= 0.005 else "left as it is"
         yield f"{job.source}: bright enough already, {done}; --exposure +0 enhances it all the same"
-    for note in outcome.before.metadata.notes:
+    for note in outcome.notes:
         yield f"{job.source}: not kept: {note}"
 
 

@@ -46,6 +46,7 @@ from darklift.image.io import (
     result_extension,
     write_image,
 )
+from darklift.image.left_out import left_out
 from darklift.image.picture import FloatArray, Metadata, Picture, Source
 from darklift.image.pil import from_pil, to_pil
 
@@ -64,6 +65,7 @@ __all__ = [
     "from_pil",
     "from_planes",
     "is_image_path",
+    "left_out",
     "pad_like",
     "pad_to_multiple",
     "padded_length",
