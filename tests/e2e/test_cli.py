@@ -346,7 +346,7 @@ class TestWrongRequests:
             (["--steps", "9"], "takes 1 to 8 steps, got 9"),
             (["--exposure", "bright"], "neither stops from -10 to 10"),
             (["--exposure", "mean=3"], "neither stops"),
-            (["--format", "gif"], "--format gif is not known: choose from avif, bmp, jfif, jpeg"),
+            (["--format", "gif"], "--format gif is not known: choose from avif, bmp, jfif, jp2, jpeg"),
             (["--lossless", "-o", "a.jpg"], "--lossless: a.jpg would be JPEG"),
             (["--sheet", "sheet"], "not the name of a picture"),
             (["--sheet", "night.png"], "exists already"),

@@ -36,7 +36,7 @@ from darklift.image import (
 from darklift.image.formats import FORMATS, HEAD_BYTES, Format, format_called, format_of
 from pictures import noise, saved
 
-NAMES = ["AVIF", "BMP", "JPEG", "PNG", "PPM", "TIFF", "WebP"]
+NAMES = ["AVIF", "BMP", "JPEG2000", "JPEG", "PNG", "PPM", "TIFF", "WebP"]
 ONLY_READ = ["GIF", "HEIF"]
 WRITTEN = [known for known in FORMATS if known.encode]
 SIZES = st.tuples(st.integers(1, 40), st.integers(1, 40), st.sampled_from([1, 3, 4]))
@@ -216,7 +216,7 @@ def test_an_endless_stream_of_something_else_is_refused_at_its_beginning() -> No
 def test_an_unknown_format_is_refused_with_the_known_ones(unknown: Any) -> None:
     picture = from_array(noise(2, 2, 3))
     for call in (encode_image, check_writable):
-        with pytest.raises(UsageError, match="AVIF, BMP, JPEG, PNG, PPM, TIFF or WebP") as caught:
+        with pytest.raises(UsageError, match="AVIF, BMP, JPEG2000, JPEG, PNG, PPM, TIFF or WebP") as caught:
             call(picture, unknown)
         assert repr(unknown) in str(caught.value)
     with pytest.raises(UsageError, match="did you mean 'PNG'"):
@@ -224,11 +224,17 @@ def test_an_unknown_format_is_refused_with_the_known_ones(unknown: Any) -> None:
 
 
 REFUSED = [
-    (from_array(noise(4, 4, 4)), "jpg", {}, ImageError, "alpha.*JPEG.*AVIF, PNG, TIFF or WebP"),
-    (from_array(noise(4, 4, 4)), "bmp", {}, ImageError, "alpha.*BMP.*AVIF, PNG, TIFF or WebP"),
-    (from_array(noise(1, 20_000, 4)), "jpg", {}, ImageError, "alpha.*JPEG.*AVIF, PNG or TIFF"),
-    (from_array(noise(1, 16_384)), "webp", {}, ImageError, "16384 x 1 .*16383.*AVIF, BMP, JPEG, PNG, PPM or TIFF"),
-    (from_array(noise(65_501, 1)), "jpg", {}, ImageError, "1 x 65501 .*65500.*BMP, PNG, PPM or TIFF"),
+    (from_array(noise(4, 4, 4)), "jpg", {}, ImageError, "alpha.*JPEG.*AVIF, JPEG2000, PNG, TIFF or WebP"),
+    (from_array(noise(4, 4, 4)), "bmp", {}, ImageError, "alpha.*BMP.*AVIF, JPEG2000, PNG, TIFF or WebP"),
+    (from_array(noise(1, 20_000, 4)), "jpg", {}, ImageError, "alpha.*JPEG.*AVIF, JPEG2000, PNG or TIFF"),
+    (
+        from_array(noise(1, 16_384)),
+        "webp",
+        {},
+        ImageError,
+        "16384 x 1 .*16383.*AVIF, BMP, JPEG2000, JPEG, PNG, PPM or TIFF",
+    ),
+    (from_array(noise(65_501, 1)), "jpg", {}, ImageError, "1 x 65501 .*65500.*BMP, JPEG2000, PNG, PPM or TIFF"),
     (from_array(noise(4, 4, 3)), "jpg", {"quality": 0}, UsageError, "0.*1 to 100"),
     (from_array(noise(4, 4, 3)), "jpg", {"lossless": True}, UsageError, "JPEG"),
 ]

@@ -6,6 +6,7 @@ To write the tables anew after a change of behaviour: PYTHONPATH=tests python te
 import importlib.util
 import io
 import struct
+import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -38,6 +39,14 @@ def seen(data: bytes) -> Image.Image:
     """The file as another program sees it: upright, by what its metadata say."""
     image = Image.open(io.BytesIO(data))
     image.load()
+    if image.format == "JPEG2000":  # of which Pillow passes on nothing but pixels, resolution and comment
+        _, *exif = data.split(b"uuidJpgTiffExif->JP2")
+        _, *xmp = data.split(b"uuid" + uuid.UUID("be7acfcb-97a9-42e8-9c71-999491e3afac").bytes)
+        _, *profile = data.split(b"colr\2\0\0")
+        image.info["exif"] = b"".join(exif)
+        image.info["xmp"] = b"".join(xmp)[: len(XMP)]
+        if profile:
+            image.info["icc_profile"] = profile[0][: int.from_bytes(profile[0][:4], "big")]
     return image
 
 
@@ -205,6 +214,8 @@ def turned_file(container: str) -> bytes | None:
     exif[0x0112] = 6
     if container == "HEIF":
         return heif_file(box(b"irot", b"\3"), exif=exif.tobytes())
+    if container == "JPEG2000":  # of which Pillow writes no EXIF
+        return encode_image(replace(plain(), metadata=Metadata(exif=exif.tobytes())), container)
     if container in ("AVIF", "JPEG", "PNG", "TIFF", "WebP"):
         return saved(container, exif=exif)
     return None
@@ -226,7 +237,7 @@ def orientation_cell(container: str) -> str:
 def deep_file(container: str) -> bytes | None:
     """A file with more than 8 bits, of gray where Pillow can write no other."""
     samples = (plain().pixels[:, :, 0] * 65535).astype(np.uint16)
-    if container in ("PNG", "TIFF"):
+    if container in ("JPEG2000", "PNG", "TIFF"):
         stream = io.BytesIO()
         Image.fromarray(samples).save(stream, container)
         return stream.getvalue()

@@ -63,7 +63,7 @@ def enhance(
         typer.Option(
             "--format",
             metavar="NAME",
-            help="Write all results as jpg, png, webp, avif, tif, bmp or ppm.",
+            help="Write all results as jpg, png, webp, avif, tif, jp2, bmp or ppm.",
             show_default="each photo's own; jpg for HEIC, png for GIF",
             autocompletion=_format_names,
             rich_help_panel=_FILES,
