@@ -16,7 +16,7 @@ import pytest
 
 SOURCE = Path(__file__).resolve().parents[1] / "src"
 PACKAGE = "darklift"
-MAX_LINES = 400
+MAX_LINES = 300
 ANYTHING = "*"
 
 # What each room may import besides itself: exactly what it does import. A deeper name has a row of its own where it is
