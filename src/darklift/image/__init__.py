@@ -35,6 +35,7 @@ from darklift.image.arrays import (
     to_signed,
     to_unit,
 )
+from darklift.image.formats import format_called
 from darklift.image.io import (
     SUPPORTED_EXTENSIONS,
     WRITABLE_EXTENSIONS,
@@ -59,6 +60,7 @@ __all__ = [
     "check_writable",
     "decode_image",
     "encode_image",
+    "format_called",
     "from_array",
     "from_pil",
     "from_planes",
