@@ -35,6 +35,7 @@ from darklift.image.arrays import (
     to_signed,
     to_unit,
 )
+from darklift.image.formats import format_called, result_extension
 from darklift.image.io import (
     SUPPORTED_EXTENSIONS,
     WRITABLE_EXTENSIONS,
@@ -43,7 +44,6 @@ from darklift.image.io import (
     encode_image,
     is_image_path,
     read_image,
-    result_extension,
     write_image,
 )
 from darklift.image.left_out import left_out
@@ -61,6 +61,7 @@ __all__ = [
     "check_writable",
     "decode_image",
     "encode_image",
+    "format_called",
     "from_array",
     "from_pil",
     "from_planes",

@@ -3,17 +3,16 @@
 import io
 import os
 import struct
-from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 from darklift.errors import DarkliftError, ImageError, UsageError, hint_for, one_line
 from darklift.files import new_file
 from darklift.image.formats import FORMATS, HEAD_BYTES, EncodeOptions, Format, format_called, format_of
+from darklift.image.left_out import without_trailer
 from darklift.image.picture import Picture
 from darklift.image.pixels import with_notes
 from darklift.image.words import one_of
-from darklift.image.xmp_claims import without_claims
 
 __all__ = [
     "SUPPORTED_EXTENSIONS",
@@ -23,7 +22,6 @@ __all__ = [
     "encode_image",
     "is_image_path",
     "read_image",
-    "result_extension",
     "write_image",
 ]
 
@@ -145,12 +143,6 @@ def _decode(kind: Format, stream: BinaryIO) -> Picture:
 
 
 # ------------------------------------------------------------------------------------------------------------ writing
-
-
-def result_extension(extension: str) -> str:
-    """The extension that a result gets whose source has this one: the same, or another where that can only be read."""
-    kind = format_called(extension) if extension else None
-    return extension if kind is None or kind.written_as is None else kind.written_as
 
 
 def encode_image(picture: Picture, format: str, *, quality: int | None = None, lossless: bool = False) -> bytes:
@@ -294,18 +286,9 @@ def _check_place(target: Path) -> None:
         raise ImageError("there is a folder of that name: choose another name")
 
 
-def _without_trailer(picture: Picture) -> Picture:
-    """The picture for a file that ends with it, so that its XMP claims no video behind."""
-    metadata = picture.metadata
-    if metadata.trailer is None:
-        return picture
-    xmp = metadata.xmp and without_claims(metadata.xmp)
-    return replace(picture, metadata=replace(metadata, xmp=xmp, trailer=None))
-
-
 def _encode(picture: Picture, kind: Format, stream: BinaryIO, options: EncodeOptions) -> None:
     assert kind.encode is not None  # or the format would not have been found among those that can be written
     try:
-        kind.encode(picture if "trailer" in kind.keeps else _without_trailer(picture), stream, options)
+        kind.encode(picture if "trailer" in kind.keeps else without_trailer(picture), stream, options)
     except (ValueError, struct.error) as error:  # how Pillow's writers say that something does not fit the format
         raise ImageError(f"it does not fit a {kind.name} file ({one_line(error)}): choose another format") from error

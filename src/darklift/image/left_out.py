@@ -1,9 +1,12 @@
 """What a picture carries that a format has no place for, in words."""
 
+from dataclasses import replace
+
 from darklift.image.formats import format_called
 from darklift.image.picture import Metadata, Picture
+from darklift.image.xmp_claims import without_claims
 
-__all__ = ["left_out"]
+__all__ = ["left_out", "without_trailer"]
 
 _NAMES = {
     "exif": "EXIF",
@@ -44,3 +47,12 @@ def _names_of_chunks(metadata: Metadata) -> list[str]:
     if metadata.icc_profile is None and kinds.intersection(_COLOURS):
         names.append("colour space chunks")
     return names
+
+
+def without_trailer(picture: Picture) -> Picture:
+    """The picture for a file that ends with it, so that its XMP claims no video behind."""
+    metadata = picture.metadata
+    if metadata.trailer is None:
+        return picture
+    xmp = metadata.xmp and without_claims(metadata.xmp)
+    return replace(picture, metadata=replace(metadata, xmp=xmp, trailer=None))
