@@ -3,15 +3,19 @@
 import dataclasses
 import json
 import math
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import darklift
 from darklift import Exposure, Settings, UsageError, Window
 from darklift.cli._choices import field_docs
+from darklift.pipeline.plan import Look
 from darklift.store.load import Opening
 
+PUBLIC = [value for name in darklift.__all__ if dataclasses.is_dataclass(value := getattr(darklift, name))]
 wishes = st.one_of(
     st.none(),
     st.floats(-10, 10).map(lambda stops: Exposure(stops=stops)),
@@ -82,3 +86,9 @@ def test_every_choice_is_explained(value):
     docs = field_docs(value)
     assert set(docs) == {field.name for field in dataclasses.fields(value)}
     assert all(text.endswith(".") and "\n" not in text for text in docs.values())
+
+
+@pytest.mark.parametrize("value", [*PUBLIC, Look, Opening])
+def test_every_field_of_a_public_value_is_explained(value):
+    listed = re.findall(r"^ +(\w+): \S", value.__doc__, re.MULTILINE)  # below Attributes:
+    assert {field.name for field in dataclasses.fields(value)} - {*field_docs(value), *listed} == set()
