@@ -78,6 +78,17 @@ def enhance(
     lossless: Annotated[
         bool, typer.Option("--lossless", help="Write WebP without loss.", rich_help_panel=_FILES)
     ] = False,
+    bits: Annotated[
+        int | None,
+        typer.Option(
+            min=8,
+            max=16,
+            metavar="8|16",
+            help="A channel, in PNG and TIFF files.",
+            show_default="each photo's own, as far as the format can",
+            rich_help_panel=_FILES,
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace files that are already there.", rich_help_panel=_FILES)
     ] = False,
@@ -124,10 +135,10 @@ def enhance(
     if uncertainty is not None:
         jobs = with_maps(jobs, uncertainty)
     _check_streams(jobs, as_json)
-    _check_saving(jobs, lossless, sheet, overwrite)
+    _check_saving(jobs, lossless, bits, sheet, overwrite)
     account = _Account(jobs, sheet, quiet=quiet, overwrite=overwrite)
     try:
-        account.run(opening, settings, Saving(quality, lossless, overwrite))
+        account.run(opening, settings, Saving(quality, lossless, bits, overwrite))
     except KeyboardInterrupt:
         if as_json:
             put_out(account.to_json())
@@ -176,7 +187,8 @@ def _check_streams(jobs: Sequence[Job], as_json: bool) -> None:
             raise UsageError("the photo would go to standard output, which is a terminal: add  > bright.jpg")
 
 
-def _check_saving(jobs: Sequence[Job], lossless: bool, sheet: str | None, overwrite: bool) -> None:
+def _check_saving(jobs: Sequence[Job], lossless: bool, bits: int | None, sheet: str | None, overwrite: bool) -> None:
+    _check_bits(jobs, bits)
     jpeg = next((job.target for job in jobs if job.target.suffix.lower() in _JPEG), None)
     if lossless and jpeg is not None:
         raise UsageError(f"--lossless: {jpeg} would be JPEG, which is always lossy; add --format webp or --format png")
@@ -189,6 +201,21 @@ def _check_saving(jobs: Sequence[Job], lossless: bool, sheet: str | None, overwr
         check_new_picture("--sheet", str(page), overwrite)
         if os.path.realpath(page) in taken:
             raise UsageError(f"--sheet {page} is one of the photos, too: choose another name")
+
+
+def _check_bits(jobs: Sequence[Job], bits: int | None) -> None:
+    from darklift.batch.paths import STREAM
+    from darklift.image import WRITABLE_EXTENSIONS, check_bits
+
+    if bits is None:
+        return
+    for job in jobs:
+        name = job.format if job.target == STREAM else job.target.suffix.lower()
+        if name is not None and f".{name.lower().removeprefix('.')}" in WRITABLE_EXTENSIONS:
+            try:
+                check_bits(name, bits)
+            except UsageError as error:
+                raise UsageError(f"--bits, for {job.target}: {error}") from error
 
 
 class _Account:
@@ -282,7 +309,7 @@ def _told(outcome: Outcome, settings: Settings) -> Iterable[str]:
     if enhanced.share < 0.995 and settings.strength:
         done = f"enhanced by {enhanced.share:.0%} only" if enhanced.share >= 0.005 else "left as it is"
         yield f"{job.source}: bright enough already, {done}; --exposure +0 enhances it all the same"
-    for note in outcome.before.metadata.notes:
+    for note in outcome.notes:
         yield f"{job.source}: not kept: {note}"
 
 
