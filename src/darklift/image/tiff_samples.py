@@ -117,17 +117,18 @@ def read_samples(stream: BinaryIO, layout: Layout) -> npt.NDArray[Any]:
 
     Raises ``ImageError`` where a piece is missing or cut short; decompressors raise nearly anything else.
     """
-    places = list(_places(layout))
-    if not 0 < layout.piece[0] * layout.piece[1] <= _LARGEST_PIECE or not len(places) == len(layout.offsets) == len(
+    rows, columns = (max(side, 1) for side in layout.piece)
+    wanted = -(-layout.height // rows) * -(-layout.width // columns) * (layout.channels if layout.apart else 1)
+    if not 0 < layout.piece[0] * layout.piece[1] <= _LARGEST_PIECE or not wanted == len(layout.offsets) == len(
         layout.lengths
     ):
         raise ImageError(
-            f"damaged TIFF file: {len(layout.offsets)} strips or tiles, expected {len(places)}: copy or download it "
+            f"damaged TIFF file: {len(layout.offsets)} strips or tiles, expected {wanted}: copy or download it "
             "again"
         )
     size = stream.seek(0, io.SEEK_END)
     samples = np.empty((layout.height, layout.width, layout.channels), _stored(layout).newbyteorder("="))
-    for (top, left, channels), offset, length in zip(places, layout.offsets, layout.lengths, strict=True):
+    for (top, left, channels), offset, length in zip(_places(layout), layout.offsets, layout.lengths, strict=True):
         target = samples[top : top + layout.piece[0], left : left + layout.piece[1], channels]
         rows = layout.piece[0] if layout.tiled else len(target)  # a last strip is cut, a last tile is filled up
         stream.seek(offset)
@@ -139,7 +140,7 @@ def read_samples(stream: BinaryIO, layout: Layout) -> npt.NDArray[Any]:
 
 def _places(layout: Layout) -> Iterator[tuple[int, int, slice]]:
     """Where each piece begins, and which channels it holds."""
-    rows, columns = (max(side, 1) for side in layout.piece)
+    rows, columns = layout.piece
     parts = [slice(n, n + 1) for n in range(layout.channels)] if layout.apart else [slice(0, layout.channels)]
     for channels in parts:
         for top in range(0, layout.height, rows):
