@@ -94,7 +94,7 @@ def test_bits_are_chosen(night: Codes, darklift: Darklift) -> None:
     assert by_tifffile("few.tif").dtype == np.uint8
     assert darklift("enhance", "few.tif", "-o", "many.tif", "--bits", "16").exit_code == 0
     assert by_tifffile("many.tif").dtype == np.uint16
-    for wrong, said in ((("-o", "a.jpg", "--bits", "16"), "PNG or TIFF"), (("--bits", "12"), "8 or 16")):
+    for wrong, said in ((("-o", "a.jpg", "--bits", "16"), "--format png"), (("--bits", "12"), "8 or 16")):
         result = darklift("enhance", "night.tif", *wrong)
         assert result.exit_code == 2
         assert said in result.stderr

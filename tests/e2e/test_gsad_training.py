@@ -114,7 +114,7 @@ def test_a_run_goes_on_in_its_own_stage_only(recipe_file: Path, paired_data: Pat
 def test_crops_smaller_than_a_patch_are_refused(recipe_file: Path, paired_data: Path, tmp_path: Path) -> None:
     weights = train(settings(recipe_file, paired_data, "train.steps=1"), tmp_path / "first")
     changes = ("train.stage=structure", f"train.initial={weights}", "model.patch=64")
-    with pytest.raises(ConfigError, match=r"a side of 48 pixels, and stage structure of this model takes 64 at least"):
+    with pytest.raises(ConfigError, match=r"48 pixels.* 64"):
         train(settings(recipe_file, paired_data, *changes), tmp_path / "run")
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from darklift.cli._account import Account
 from darklift.cli._choices import spelled_out
-from darklift.cli._console import Bar, progress_bar, put_out, say, warn
+from darklift.cli._console import put_out, say, warn
 from darklift.cli._options import RecursiveOption, check_new_picture
 from darklift.errors import UsageError
 from darklift.pipeline.settings import Settings
@@ -19,13 +19,10 @@ from darklift.store.load import Opening
 
 if TYPE_CHECKING:
     from darklift.batch.paths import Job
-    from darklift.batch.run import OnJobStep, Outcome, Saving
-    from darklift.runtime import ModelCard
 
 __all__ = ["enhance"]
 
 _FILES = "Files"
-_JPEG = (".jpg", ".jpeg", ".jfif")
 
 
 def _format_names() -> list[str]:
@@ -63,7 +60,7 @@ def enhance(
         typer.Option(
             "--format",
             metavar="NAME",
-            help="Write all results as jpg, png, webp, tif or bmp.",
+            help="Write all results in this format, such as jpg, png or webp; a wrong name lists all.",
             show_default="each photo's own",
             autocompletion=_format_names,
             rich_help_panel=_FILES,
@@ -72,7 +69,12 @@ def enhance(
     quality: Annotated[
         int | None,
         typer.Option(
-            min=1, max=100, metavar="Q", help="Of JPEG and WebP files.", show_default="95", rich_help_panel=_FILES
+            min=1,
+            max=100,
+            metavar="Q",
+            help="Quality of JPEG and WebP files, 1 to 100.",
+            show_default="95",
+            rich_help_panel=_FILES,
         ),
     ] = None,
     lossless: Annotated[
@@ -110,7 +112,7 @@ def enhance(
             rich_help_panel=_FILES,
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print an account of all photos as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what became of each photo, as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
 ) -> None:
     """Light up dark photos.
@@ -136,7 +138,7 @@ def enhance(
         jobs = with_maps(jobs, uncertainty)
     _check_streams(jobs, as_json)
     _check_saving(jobs, lossless, bits, sheet, overwrite)
-    account = _Account(jobs, sheet, quiet=quiet, overwrite=overwrite)
+    account = Account(jobs, sheet, quiet=quiet, overwrite=overwrite)
     try:
         account.run(opening, settings, Saving(quality, lossless, bits, overwrite))
     except KeyboardInterrupt:
@@ -188,10 +190,18 @@ def _check_streams(jobs: Sequence[Job], as_json: bool) -> None:
 
 
 def _check_saving(jobs: Sequence[Job], lossless: bool, bits: int | None, sheet: str | None, overwrite: bool) -> None:
-    _check_bits(jobs, bits)
-    jpeg = next((job.target for job in jobs if job.target.suffix.lower() in _JPEG), None)
-    if lossless and jpeg is not None:
-        raise UsageError(f"--lossless: {jpeg} would be JPEG, which is always lossy; add --format webp or --format png")
+    from darklift.image import format_called
+
+    if bits not in (None, 8, 16):
+        raise UsageError(f"--bits {bits}: expected 8 or 16")
+    for job in jobs:
+        kind = format_called(job.format or job.target.suffix)
+        if kind is not None and lossless and not kind.can_be_lossless:
+            raise UsageError(f"--lossless: {job.target} would be {kind.name}, which is always lossy; add --format png")
+        if kind is not None and bits is not None and bits not in kind.bits:
+            raise UsageError(
+                f"--bits {bits}: {job.target} would be {kind.name}, which has fewer; add --format png or tif"
+            )
     if sheet is None:
         return
     from darklift.figures.sheet import sheet_paths
@@ -201,126 +211,3 @@ def _check_saving(jobs: Sequence[Job], lossless: bool, bits: int | None, sheet: 
         check_new_picture("--sheet", str(page), overwrite)
         if os.path.realpath(page) in taken:
             raise UsageError(f"--sheet {page} is one of the photos, too: choose another name")
-
-
-def _check_bits(jobs: Sequence[Job], bits: int | None) -> None:
-    from darklift.batch.paths import STREAM
-    from darklift.image import WRITABLE_EXTENSIONS, check_bits
-
-    if bits is None:
-        return
-    for job in jobs:
-        name = job.format if job.target == STREAM else job.target.suffix.lower()
-        if name is not None and f".{name.lower().removeprefix('.')}" in WRITABLE_EXTENSIONS:
-            try:
-                check_bits(name, bits)
-            except UsageError as error:
-                raise UsageError(f"--bits, for {job.target}: {error}") from error
-
-
-class _Account:
-    """Tells people, ``--json`` and the sheet what became of each job. failed: how many jobs failed."""
-
-    def __init__(self, jobs: Sequence[Job], sheet: str | None, *, quiet: bool, overwrite: bool) -> None:
-        from darklift.figures.sheet import Sheet
-
-        self.failed = 0
-        self._files: list[dict[str, Any]] = []
-        self._jobs, self._quiet = jobs, quiet
-        self._sheet = None if sheet is None else Sheet(sheet, len(jobs), overwrite=overwrite)
-        self._card: ModelCard | None = None
-
-    def run(self, opening: Opening, settings: Settings, saving: Saving) -> None:
-        """Do all jobs; the model is opened once it is known that there is something to do."""
-        from darklift.batch.run import check_job, failed, run_jobs
-        from darklift.pipeline.enhancer import Enhancer
-        from darklift.pipeline.plan import check_settings
-
-        problems = {job: check_job(job, saving.overwrite) for job in self._jobs}
-        for job, problem in problems.items():
-            if problem is not None:
-                self._take(failed(job, problem), settings)
-        ready = [job for job, problem in problems.items() if problem is None]
-        if not ready:
-            return
-        enhancer = Enhancer(opening.load())
-        self._card = enhancer.model.card
-        check_settings(enhancer.model, settings)
-        reached = 0
-        try:
-            with progress_bar(shown=not self._quiet) as bar:
-                for outcome in run_jobs(enhancer, ready, settings, saving, on_step=_moves(bar, ready)):
-                    reached += 1
-                    self._take(outcome, settings)
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt(f"stopped: {reached} of {len(ready)} photos were reached") from None
-
-    def _take(self, outcome: Outcome, settings: Settings) -> None:
-        self._files.append(outcome.to_dict())
-        if outcome.error is not None:
-            self.failed += 1
-            warn(outcome.error)
-            if outcome.defect:
-                say(outcome.defect)
-            return
-        self._show(outcome)
-        if not self._quiet:
-            for line in _told(outcome, settings):
-                say(line)
-
-    def _show(self, outcome: Outcome) -> None:
-        """Put it onto the sheet. Raises ImageError."""
-        from darklift.batch.outputs import make_folder
-
-        assert outcome.before is not None
-        assert outcome.enhanced is not None
-        if self._sheet is not None:
-            make_folder(self._sheet.paths[0].parent)
-            caption = outcome.job.source.name if len(self._jobs) > 1 else ""
-            self._sheet.add((outcome.before, outcome.enhanced.picture), caption)
-
-    def finish_sheet(self) -> None:
-        """Write the sheet's last page. Raises ImageError."""
-        from darklift.figures.sheet import pages_in_words
-
-        pages = () if self._sheet is None else self._sheet.close()
-        if pages and not self._quiet:
-            say(f"before and after: {pages_in_words(pages)}")
-
-    def to_json(self) -> str:
-        """The account of all jobs so far."""
-        from darklift import __version__
-
-        card = self._card
-        model = card and {"name": card.name, "method": card.method, "backend": card.backend}
-        return json.dumps(
-            {"darklift": __version__, "model": model, "files": self._files, "failed": self.failed}, indent=2
-        )
-
-
-def _told(outcome: Outcome, settings: Settings) -> Iterable[str]:
-    """What people hear of a photo that was done."""
-    assert outcome.before is not None
-    assert outcome.enhanced is not None
-    job, enhanced = outcome.job, outcome.enhanced
-    height, width = outcome.before.size
-    steps = "1 step" if enhanced.steps == 1 else f"{enhanced.steps} steps"
-    yield f"{job.source} -> {job.target} ({width}x{height}, {steps}, {enhanced.seconds:.1f} s)"
-    if enhanced.share < 0.995 and settings.strength:
-        done = f"enhanced by {enhanced.share:.0%} only" if enhanced.share >= 0.005 else "left as it is"
-        yield f"{job.source}: bright enough already, {done}; --exposure +0 enhances it all the same"
-    for note in outcome.notes:
-        yield f"{job.source}: not kept: {note}"
-
-
-def _moves(bar: Bar, jobs: Sequence[Job]) -> OnJobStep:
-    """Moves the bar: by steps where there is one photo, else by photos."""
-
-    def on_step(number: int, step: int, steps: int) -> None:
-        name = jobs[number].source.name
-        if len(jobs) == 1:
-            bar.update(step, steps, name)
-        else:
-            bar.update(number + step / steps, len(jobs), name)
-
-    return on_step

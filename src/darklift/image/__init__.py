@@ -35,18 +35,18 @@ from darklift.image.arrays import (
     to_signed,
     to_unit,
 )
+from darklift.image.formats import format_called
 from darklift.image.io import (
     SUPPORTED_EXTENSIONS,
     WRITABLE_EXTENSIONS,
-    check_bits,
     check_writable,
     decode_image,
     encode_image,
     is_image_path,
-    not_written,
     read_image,
     write_image,
 )
+from darklift.image.options import not_written
 from darklift.image.picture import FloatArray, Metadata, Picture, Source
 from darklift.image.pil import from_pil, to_pil
 
@@ -58,10 +58,10 @@ __all__ = [
     "Padding",
     "Picture",
     "Source",
-    "check_bits",
     "check_writable",
     "decode_image",
     "encode_image",
+    "format_called",
     "from_array",
     "from_pil",
     "from_planes",

@@ -6,21 +6,20 @@ import struct
 from pathlib import Path
 from typing import BinaryIO
 
-from darklift.errors import DarkliftError, ImageError, UsageError, hint_for, one_line
+from darklift.errors import DarkliftError, ImageError, UsageError, one_line
 from darklift.files import new_file
-from darklift.image.formats import FORMATS, HEAD_BYTES, EncodeOptions, Format, format_called, format_of
+from darklift.image.formats import FORMATS, HEAD_BYTES, EncodeOptions, Format, format_of
+from darklift.image.options import encode_options, writable
 from darklift.image.picture import Picture
 from darklift.image.words import one_of
 
 __all__ = [
     "SUPPORTED_EXTENSIONS",
     "WRITABLE_EXTENSIONS",
-    "check_bits",
     "check_writable",
     "decode_image",
     "encode_image",
     "is_image_path",
-    "not_written",
     "read_image",
     "write_image",
 ]
@@ -31,7 +30,6 @@ SUPPORTED_EXTENSIONS = frozenset(extension for known in FORMATS for extension in
 WRITABLE_EXTENSIONS = frozenset(extension for known in FORMATS if known.encode for extension in known.extensions)
 """Those of the pictures that can be written, too."""
 
-_DEFAULT_QUALITY = 95
 _BLOCK_NAMES = {"exif": "EXIF", "icc_profile": "ICC profile", "xmp": "XMP", "iptc": "IPTC", "comment": "comment"}
 
 
@@ -163,8 +161,8 @@ def encode_image(
         ImageError: alpha in a format without, a side or a block of metadata too long for the format, or pixels with
             NaN. The message says it without a name in front.
     """
-    kind = _writable(format)
-    options = _options(kind, picture, quality, lossless, bits)
+    kind = writable(format)
+    options = encode_options(kind, picture, quality, lossless, bits)
     _check_fit(picture, kind)
     stream = io.BytesIO()
     try:
@@ -182,8 +180,8 @@ def check_writable(
     Only the picture's size, alpha and metadata count, which enhancing does not change. Arguments and errors are those
     of :func:`encode_image`; for a path, pass its suffix.
     """
-    kind = _writable(format)
-    _options(kind, picture, quality, lossless, bits)
+    kind = writable(format)
+    encode_options(kind, picture, quality, lossless, bits)
     _check_fit(picture, kind)
 
 
@@ -220,8 +218,8 @@ def write_image(
     if path.suffix.lower() not in WRITABLE_EXTENSIONS:
         wanted = ", ".join(extension for known in FORMATS if known.encode for extension in known.extensions)
         raise ImageError(f"cannot write {path}: extension {path.suffix!r}, expected one of {wanted}")
-    kind = _writable(path.suffix)
-    options = _options(kind, picture, quality, lossless, bits)
+    kind = writable(path.suffix)
+    options = encode_options(kind, picture, quality, lossless, bits)
     try:
         _check_fit(picture, kind)
         _check_place(Path(os.path.realpath(path)) if overwrite else path)
@@ -236,60 +234,6 @@ def write_image(
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise ImageError(f"cannot write {path}: {getattr(error, 'strerror', None) or one_line(error)}") from error
     return path
-
-
-def _writable(format: str) -> Format:
-    kind = format_called(format) if isinstance(format, str) else None
-    if kind is None or kind.encode is None:
-        names = [known.name for known in FORMATS if known.encode]
-        hint = hint_for(str(format).upper(), names, "choose one of these")
-        problem = f"unknown format {format!r}" if kind is None else f"{kind.name} can only be read"
-        raise UsageError(f"{problem}, expected {one_of(names)}: {hint}")
-    return kind
-
-
-def not_written(picture: Picture, format: str, *, bits: int | None = None) -> tuple[str, ...]:
-    """In words, what writing this picture in this format leaves out: bits, where it has fewer than the source had.
-
-    Nothing is said of bits that were asked for. For a path, pass its suffix. Raises ``UsageError`` as
-    :func:`encode_image`.
-    """
-    kind = _writable(format)
-    written, had = _bits(kind, picture, bits), picture.source.bits
-    if bits is not None or written >= had:
-        return ()
-    return (f"{had} bits a channel: {kind.name} has {written}",)
-
-
-def check_bits(format: str, bits: int) -> None:
-    """Raise ``UsageError`` where this format, by name or extension, cannot be written with so many bits a channel."""
-    _check_bits(_writable(format), bits)
-
-
-def _bits(kind: Format, picture: Picture, bits: int | None) -> int:
-    if bits is None:
-        return next((known for known in kind.bits if known >= picture.source.bits), kind.bits[-1])
-    _check_bits(kind, bits)
-    return bits
-
-
-def _check_bits(kind: Format, bits: int) -> None:
-    if bits not in kind.bits:
-        able = [known for known in FORMATS if known.encode and bits in known.bits]
-        if not able:
-            raise UsageError(f"bits is {bits!r}, expected 8 or 16")
-        has = " or ".join(str(known) for known in kind.bits)
-        raise UsageError(f"bits is {bits}, and {kind.name} has {has}: write {one_of(known.name for known in able)}")
-
-
-def _options(kind: Format, picture: Picture, quality: int | None, lossless: bool, bits: int | None) -> EncodeOptions:
-    if quality is not None and (isinstance(quality, bool) or not isinstance(quality, int) or not 1 <= quality <= 100):
-        raise UsageError(f"quality is {quality!r}, expected a whole number from 1 to 100")
-    if lossless and not kind.can_be_lossless:
-        others = one_of(known.name for known in FORMATS if known.can_be_lossless)
-        raise UsageError(f"lossless was asked for, and {kind.name} is always lossy: write {others}")
-    quality = _DEFAULT_QUALITY if quality is None else quality
-    return EncodeOptions(quality, bool(lossless), _bits(kind, picture, bits))
 
 
 def _check_fit(picture: Picture, kind: Format) -> None:

@@ -123,8 +123,7 @@ def read_samples(stream: BinaryIO, layout: Layout) -> npt.NDArray[Any]:
         layout.lengths
     ):
         raise ImageError(
-            f"damaged TIFF file: {len(layout.offsets)} strips or tiles, expected {wanted}: copy or download it "
-            "again"
+            f"damaged TIFF file: {len(layout.offsets)} strips or tiles, expected {wanted}: copy or download it again"
         )
     size = stream.seek(0, io.SEEK_END)
     samples = np.empty((layout.height, layout.width, layout.channels), _stored(layout).newbyteorder("="))

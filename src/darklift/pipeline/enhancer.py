@@ -14,7 +14,7 @@ from PIL import Image
 
 from darklift.errors import UsageError
 from darklift.image import Picture, from_array, from_pil, read_image, to_array, to_pil, write_image
-from darklift.pipeline.plan import Plan, check_settings, plan, replan
+from darklift.pipeline.plan import Plan, check_settings, plan, replan, require_picture
 from darklift.pipeline.render import Enhanced, OnStep, render, render_together
 from darklift.pipeline.settings import DEFAULTS, Settings
 from darklift.pipeline.tiling import Tile
@@ -131,11 +131,7 @@ class Enhancer:
 def _of_one_size(pictures: Iterable[Picture]) -> tuple[Picture, ...]:
     several = tuple(pictures) if isinstance(pictures, Iterable) else (pictures,)
     for picture in several:
-        if not isinstance(picture, Picture):
-            raise UsageError(
-                f"expected pictures as read_image makes them, got a {type(picture).__name__}: call the Enhancer itself "
-                "for paths, PIL images and arrays"
-            )
+        require_picture(picture)
     sizes = sorted({picture.size for picture in several})
     if len(sizes) != 1:
         shown = " and ".join(f"{width}x{height}" for height, width in sizes) or "none at all"

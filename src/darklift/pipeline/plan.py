@@ -21,7 +21,7 @@ from darklift.pipeline.settings import DEFAULTS, Exposure, Settings, Window
 from darklift.pipeline.tiling import Tile, plan_tiles
 from darklift.runtime import Guess, Model, ModelCard
 
-__all__ = ["Look", "Plan", "check_settings", "look_at", "plan", "planes_of", "replan"]
+__all__ = ["Look", "Plan", "check_settings", "look_at", "plan", "planes_of", "replan", "require_picture"]
 
 TILE_SIDE, TILE_OVERLAP = 1024, 64
 """Pixels. A picture of up to TILE_SIDE² pixels is worked on in one piece."""
@@ -103,14 +103,24 @@ def look_at(model: Model, picture: Picture) -> Look:
 
 
 def planes_of(picture: Picture) -> FloatArray:
-    """The pixels as (3, H, W) in [0, 1]: a view, or a copy where some lie outside. Raises ImageError for NaN and
-    infinity.
+    """The pixels as (3, H, W) in [0, 1]: a view, or a copy where some lie outside. Raises UsageError for what is no
+    Picture, ImageError for NaN and infinity.
     """
+    require_picture(picture)
     lowest, highest = float(picture.pixels.min()), float(picture.pixels.max())
     if not (math.isfinite(lowest) and math.isfinite(highest)):
         raise ImageError("the picture holds NaN or infinite values, expected [0, 1]: what computed it went wrong")
     inside = picture.pixels if lowest >= 0 and highest <= 1 else picture.pixels.clip(0, 1)
     return inside.transpose(2, 0, 1)
+
+
+def require_picture(picture: object) -> None:
+    """Raise UsageError for what is no Picture."""
+    if not isinstance(picture, Picture):
+        raise UsageError(
+            f"expected a Picture as read_image makes it, got a {type(picture).__name__}: call the Enhancer itself for "
+            "paths, PIL images and arrays"
+        )
 
 
 def check_settings(model: Model, settings: Settings) -> None:

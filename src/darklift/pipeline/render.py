@@ -12,7 +12,7 @@ import numpy as np
 from darklift.diffusion import noise_field, sample
 from darklift.errors import UsageError
 from darklift.image import FloatArray, Picture, pad_like, pad_to_multiple, to_unit
-from darklift.pipeline.plan import Plan, planes_of
+from darklift.pipeline.plan import Plan, planes_of, require_picture
 from darklift.pipeline.settings import Window
 from darklift.pipeline.tiling import Tile, map_tiles, plan_windows
 from darklift.pipeline.windows import Predict, memory_of_windows, predict_whole, predict_windows
@@ -70,6 +70,7 @@ def render_together(
     memory of all. Others take one after the other. on_step counts over all.
     """
     for picture, plan in zip(pictures, plans, strict=True):
+        require_picture(picture)
         _check_fit(model, picture, plan)
     first = plans[0]
     area = Tile(0, 0, *first.look.size) if part is None else part
