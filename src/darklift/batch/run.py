@@ -21,6 +21,7 @@ from darklift.image import (
     Picture,
     decode_image,
     encode_image,
+    not_written,
     read_image,
     write_image,
 )
@@ -40,6 +41,7 @@ class Saving:
 
     quality: int | None = None
     lossless: bool = False
+    bits: int | None = None
     overwrite: bool = False
 
 
@@ -56,6 +58,8 @@ class Outcome:
     defect: str = ""
     before: Picture | None = None
     enhanced: Enhanced | None = None
+    notes: tuple[str, ...] = ()
+    """In words, what the photo's file held and the written one does not."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -71,7 +75,7 @@ class Outcome:
         account["seconds"] = round(self.enhanced.seconds, 3)
         if self.job.map is not None:
             account["uncertainty"] = str(self.job.map)
-        account["notes"] = list(self.before.metadata.notes)
+        account["notes"] = list(self.notes)
         return account
 
 
@@ -119,6 +123,7 @@ def _do(
     enhancer: Enhancer, job: Job, settings: Settings, saving: Saving, on_step: Callable[[int, int], None]
 ) -> Outcome:
     picture = _read(job)
+    left_out = not_written(picture, _container(picture, job), bits=saving.bits)  # also finds out whether they fit
     enhanced = enhancer.run(picture, settings, uncertainty=job.map is not None, on_step=on_step)
     if job.map is not None and enhanced.uncertainty is not None:  # first: a picture that is there is done in full
         make_folder(job.map.parent)
@@ -129,7 +134,7 @@ def _do(
         if job.map is not None and not saving.overwrite:
             job.map.unlink(missing_ok=True)
         raise
-    return Outcome(job, before=picture, enhanced=enhanced)
+    return Outcome(job, before=picture, enhanced=enhanced, notes=(*picture.metadata.notes, *left_out))
 
 
 def _read(job: Job) -> Picture:
@@ -141,13 +146,26 @@ def _read(job: Job) -> Picture:
         raise ImageError(f"cannot read a photo from standard input (-): {error}") from error
 
 
+def _container(picture: Picture, job: Job) -> str:
+    """The format that the result is written in, by name or extension."""
+    return job.target.suffix if job.target != STREAM else job.format or picture.source.container or "PNG"
+
+
 def _save(picture: Picture, job: Job, saving: Saving) -> None:
     if job.target != STREAM:
         make_folder(job.target.parent)
-        write_image(picture, job.target, quality=saving.quality, lossless=saving.lossless, overwrite=saving.overwrite)
+        write_image(
+            picture,
+            job.target,
+            quality=saving.quality,
+            lossless=saving.lossless,
+            bits=saving.bits,
+            overwrite=saving.overwrite,
+        )
         return
-    container = job.format or picture.source.container or "PNG"
-    data = encode_image(picture, container, quality=saving.quality, lossless=saving.lossless)
+    data = encode_image(
+        picture, _container(picture, job), quality=saving.quality, lossless=saving.lossless, bits=saving.bits
+    )
     try:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()

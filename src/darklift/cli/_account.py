@@ -111,7 +111,7 @@ def _told(outcome: Outcome, settings: Settings) -> Iterable[str]:
     left = _left_alone(enhanced, settings)
     if left:
         yield f"{job.source}: {left}; --exposure +0 enhances it all the same"
-    for note in outcome.before.metadata.notes:
+    for note in outcome.notes:
         yield f"{job.source}: not kept: {note}"
 
 

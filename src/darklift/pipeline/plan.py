@@ -101,7 +101,7 @@ def look_at(model: Model, picture: Picture) -> Look:
     """All that a model wants to know of a photo before anything is decided. Raises ImageError."""
     low = planes_of(picture)
     smoothing = plan_smoothing(low) if model.card.deblocks else None
-    overview = describe(low if smoothing is None else smoothing.apply(low))
+    overview = describe(low if smoothing is None else smoothing.apply(low), bits=picture.source.bits)
     return Look(picture.size, smoothing, overview, model.guess_exposure(overview))
 
 
