@@ -17,11 +17,11 @@ from darklift.image import (
     Picture,
     from_array,
     from_pil,
-    left_out,
     read_image,
     to_pil,
     write_image,
 )
+from darklift.image.left_out import left_out
 from pictures import noise, saved
 
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6" xmp:Rating="4"/></x:xmpmeta>'

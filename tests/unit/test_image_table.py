@@ -16,8 +16,9 @@ import pytest
 from PIL import Image, ImageCms
 
 from darklift.errors import ImageError, UsageError
-from darklift.image import Metadata, Picture, decode_image, encode_image, left_out
+from darklift.image import Metadata, Picture, decode_image, encode_image
 from darklift.image.formats import FORMATS
+from darklift.image.left_out import left_out
 from heif_files import HEIF_SIZE, box, heif_file
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "formats.md"

@@ -4,16 +4,20 @@ import dataclasses
 import inspect
 import json
 import math
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import darklift
 from darklift import Exposure, Settings, UsageError, Window
 from darklift.cli import _choices
 from darklift.cli._choices import field_docs
+from darklift.pipeline.plan import Look
 from darklift.store.load import Opening
 
+PUBLIC = [value for name in darklift.__all__ if dataclasses.is_dataclass(value := getattr(darklift, name))]
 wishes = st.one_of(
     st.none(),
     st.floats(-10, 10).map(lambda stops: Exposure(stops=stops)),
@@ -107,3 +111,9 @@ def test_a_command_gets_the_values_that_its_options_spell_out():
     command(**{**typed, "photo": "night.jpg", "steps": 4, "exposure": "+1", "window": 64, "stride": 16, "threads": 1})
     assert got["settings"] == Settings(steps=4, exposure=1.0, window=Window(64, 16))
     assert got["opening"] == Opening(precision="fp32", threads=1)
+
+
+@pytest.mark.parametrize("value", [*PUBLIC, Look, Opening])
+def test_every_field_of_a_public_value_is_explained(value):
+    listed = re.findall(r"^ +(\w+): \S", value.__doc__, re.MULTILINE)  # below Attributes:
+    assert {field.name for field in dataclasses.fields(value)} - {*field_docs(value), *listed} == set()

@@ -21,7 +21,7 @@ from darklift.image import (
     Picture,
     decode_image,
     encode_image,
-    left_out,
+    not_written,
     read_image,
     result_extension,
     write_image,
@@ -42,6 +42,7 @@ class Saving:
 
     quality: int | None = None
     lossless: bool = False
+    bits: int | None = None
     overwrite: bool = False
 
 
@@ -50,8 +51,7 @@ class Outcome:
     """What became of one job: either ``error`` says on one line why it failed, or ``before`` and ``enhanced`` are
     there.
 
-    defect: a traceback, where darklift itself is to blame. notes: in words, what the photo's file held and the written
-    one does not.
+    defect: a traceback, where darklift itself is to blame.
     """
 
     job: Job
@@ -60,6 +60,7 @@ class Outcome:
     before: Picture | None = None
     enhanced: Enhanced | None = None
     notes: tuple[str, ...] = ()
+    """In words, what the photo's file held and the written one does not."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -123,6 +124,7 @@ def _do(
     enhancer: Enhancer, job: Job, settings: Settings, saving: Saving, on_step: Callable[[int, int], None]
 ) -> Outcome:
     picture = _read(job)
+    left_out = not_written(picture, _container(picture, job), bits=saving.bits)  # also finds out whether they fit
     enhanced = enhancer.run(picture, settings, uncertainty=job.map is not None, on_step=on_step)
     if job.map is not None and enhanced.uncertainty is not None:  # first: a picture that is there is done in full
         make_folder(job.map.parent)
@@ -133,8 +135,7 @@ def _do(
         if job.map is not None and not saving.overwrite:
             job.map.unlink(missing_ok=True)
         raise
-    notes = (*picture.metadata.notes, *left_out(picture, _container(picture, job)))
-    return Outcome(job, before=picture, enhanced=enhanced, notes=notes)
+    return Outcome(job, before=picture, enhanced=enhanced, notes=(*picture.metadata.notes, *left_out))
 
 
 def _read(job: Job) -> Picture:
@@ -156,9 +157,18 @@ def _container(picture: Picture, job: Job) -> str:
 def _save(picture: Picture, job: Job, saving: Saving) -> None:
     if job.target != STREAM:
         make_folder(job.target.parent)
-        write_image(picture, job.target, quality=saving.quality, lossless=saving.lossless, overwrite=saving.overwrite)
+        write_image(
+            picture,
+            job.target,
+            quality=saving.quality,
+            lossless=saving.lossless,
+            bits=saving.bits,
+            overwrite=saving.overwrite,
+        )
         return
-    data = encode_image(picture, _container(picture, job), quality=saving.quality, lossless=saving.lossless)
+    data = encode_image(
+        picture, _container(picture, job), quality=saving.quality, lossless=saving.lossless, bits=saving.bits
+    )
     try:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()

@@ -80,6 +80,17 @@ def enhance(
     lossless: Annotated[
         bool, typer.Option("--lossless", help="Write WebP without loss.", rich_help_panel=_FILES)
     ] = False,
+    bits: Annotated[
+        int | None,
+        typer.Option(
+            min=8,
+            max=16,
+            metavar="8|16",
+            help="A channel, in PNG and TIFF files.",
+            show_default="each photo's own, as far as the format can",
+            rich_help_panel=_FILES,
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace files that are already there.", rich_help_panel=_FILES)
     ] = False,
@@ -126,10 +137,10 @@ def enhance(
     if uncertainty is not None:
         jobs = with_maps(jobs, uncertainty)
     _check_streams(jobs, as_json)
-    _check_saving(jobs, lossless, sheet, overwrite)
+    _check_saving(jobs, lossless, bits, sheet, overwrite)
     account = Account(jobs, sheet, quiet=quiet, overwrite=overwrite)
     try:
-        account.run(opening, settings, Saving(quality, lossless, overwrite))
+        account.run(opening, settings, Saving(quality, lossless, bits, overwrite))
     except KeyboardInterrupt:
         if as_json:
             put_out(account.to_json())
@@ -178,13 +189,19 @@ def _check_streams(jobs: Sequence[Job], as_json: bool) -> None:
             raise UsageError("the photo would go to standard output, which is a terminal: add  > bright.jpg")
 
 
-def _check_saving(jobs: Sequence[Job], lossless: bool, sheet: str | None, overwrite: bool) -> None:
+def _check_saving(jobs: Sequence[Job], lossless: bool, bits: int | None, sheet: str | None, overwrite: bool) -> None:
     from darklift.image import format_called
 
-    for job in jobs if lossless else ():
+    if bits not in (None, 8, 16):
+        raise UsageError(f"--bits {bits}: expected 8 or 16")
+    for job in jobs:
         kind = format_called(job.format or job.target.suffix)
-        if kind is not None and not kind.can_be_lossless:
+        if kind is not None and lossless and not kind.can_be_lossless:
             raise UsageError(f"--lossless: {job.target} would be {kind.name}, which is always lossy; add --format png")
+        if kind is not None and bits is not None and bits not in kind.bits:
+            raise UsageError(
+                f"--bits {bits}: {job.target} would be {kind.name}, which has fewer; add --format png or tif"
+            )
     if sheet is None:
         return
     from darklift.figures.sheet import sheet_paths

@@ -1,10 +1,11 @@
 """A whole photo in brief, for a model that works on a piece of it: a thumbnail and statistics of its brightness.
 
-Made in the same way for training (from 8-bit arrays) and for use (from float arrays of any size).
+Made in the same way for training (from 8-bit arrays) and for use (from float arrays of any size and depth).
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,29 +81,46 @@ def _average_plane(plane: npt.NDArray[Any], size: tuple[int, int]) -> FloatArray
     return result
 
 
-def describe(planes: npt.NDArray[Any], *, cues: bool = True) -> Overview:
+def describe(planes: npt.NDArray[Any], *, cues: bool = True, bits: int = 8) -> Overview:
     """The overview of a photo, (3, H, W) uint8 or floats in [0, 1].
 
-    cues: with :attr:`Overview.cues`, which take as long as all the rest.
+    cues: with :attr:`Overview.cues`, which take as long as all the rest. bits: how finely the photo's source tells
+    values apart; of more than 8, nothing is rounded to 8.
     """
     thumbnail = area_average(planes)
     top = np.maximum(np.maximum(planes[0], planes[1]), planes[2])
-    if top.dtype != np.uint8:
-        top = (np.clip(top, 0, 1) * 255 + 0.5).astype(np.uint8)
-    share = np.bincount(top.ravel(), minlength=256) / top.size
+    share = _histogram(top, bits)
+    white = len(share) - 1
     cumulative = np.cumsum(share)
-    values = np.arange(256) / 255.0
+    values = np.arange(white + 1) / white
     mean = float(share @ values)
     quantiles, highlights = (
-        np.searchsorted(cumulative, np.array(shares) - 1e-9) / 255.0 for shares in (_QUANTILES, _HIGHLIGHTS)
+        np.searchsorted(cumulative, np.array(shares) - 1e-9) / white for shares in (_QUANTILES, _HIGHLIGHTS)
     )
     spread = float(share @ (values - mean) ** 2) ** 0.5
+    # what 8 bits would round to 250 or more, and to 2 or less
+    bright, dark = math.ceil(249.5 * white / 255), math.ceil(2.5 * white / 255)
     channels = thumbnail.mean(axis=(1, 2))
     rooted = np.sqrt(np.concatenate([[channels.mean()], channels, quantiles]))
-    statistics = np.concatenate([rooted, [spread, share[250:].sum(), share[:3].sum()]]).astype(np.float32)
+    statistics = np.concatenate([rooted, [spread, share[bright:].sum(), share[:dark].sum()]]).astype(np.float32)
     if not cues:
         return Overview(thumbnail, statistics, None)
     return Overview(thumbnail, statistics, np.concatenate([np.sqrt(highlights), _contrast(planes)]).astype(np.float32))
+
+
+def _histogram(top: npt.NDArray[Any], bits: int) -> npt.NDArray[np.float64]:
+    """The share of the pixels at each code: of 256, or of 65536 where there is more to tell than 256 can."""
+    if top.dtype != np.uint8 and bits > 8:
+        codes = (np.clip(top, 0, 1) * 65535 + 0.5).astype(np.uint16)
+        counts = np.bincount(codes.ravel(), minlength=65536)
+        in_8_bits = counts[::257]
+        # A photo of 8 bits in a file of 16 is described as in its own, to the last digit.
+        fine: npt.NDArray[np.float64] = (in_8_bits if in_8_bits.sum() == top.size else counts) / top.size
+        return fine
+    if top.dtype != np.uint8:
+        top = (np.clip(top, 0, 1) * 255 + 0.5).astype(np.uint8)
+    coarse: npt.NDArray[np.float64] = np.bincount(top.ravel(), minlength=256) / top.size
+    return coarse
 
 
 def _contrast(planes: npt.NDArray[Any]) -> list[float]:

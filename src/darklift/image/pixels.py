@@ -33,7 +33,10 @@ __all__ = [
 # Larger than any camera's picture, and small enough that a malicious header cannot ask for all of the memory.
 _MAX_PIXELS = 500_000_000
 
-TOO_DEEP = "more than 8 bits per channel, expected 8: convert it to 8 bits first, or pass a uint16 or float array"
+TOO_DEEP = (
+    "more than 8 bits per channel, of which Pillow keeps 8: read the file with read_image or decode_image, pass a "
+    "uint16 or float array, or convert it to 8 bits"
+)
 
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

@@ -29,16 +29,16 @@ TILE_SIDE, TILE_OVERLAP = 1024, 64
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """What one look at a photo tells.
-
-    size: (rows, columns). smoothing: of its flat dark blocks, None where there is none to do. overview: of the photo as
-    the network will see it. guess: how bright a good version of it would be, None where the model does not say.
-    """
+    """What one look at a photo tells."""
 
     size: tuple[int, int]
+    """(rows, columns) in pixels."""
     smoothing: Smoothing | None
+    """Of its flat dark blocks; None where there is none to do."""
     overview: Overview
+    """Of the photo as the network will see it."""
     guess: Guess | None
+    """How bright a good version of it would be; None where the model does not say."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +48,11 @@ class Plan:
     model: str
     """The name of the model that it was made for."""
     settings: Settings
+    """The settings that it was made with."""
     look: Look
+    """What one look at the photo told; :func:`replan` uses it again."""
     preset: SamplerPreset
+    """How the model is sampled."""
     ladder: Ladder
     """The noise levels that the sampler walks down."""
     aim: Aim | None
@@ -98,7 +101,7 @@ def look_at(model: Model, picture: Picture) -> Look:
     """All that a model wants to know of a photo before anything is decided. Raises ImageError."""
     low = planes_of(picture)
     smoothing = plan_smoothing(low) if model.card.deblocks else None
-    overview = describe(low if smoothing is None else smoothing.apply(low))
+    overview = describe(low if smoothing is None else smoothing.apply(low), bits=picture.source.bits)
     return Look(picture.size, smoothing, overview, model.guess_exposure(overview))
 
 

@@ -30,9 +30,11 @@ class Enhanced:
     """A result, and how it came about."""
 
     picture: Picture
+    """The result."""
     brightness: float | None
     """The mean coded value asked of the model, in (0, 1); None where it takes none."""
     steps: int
+    """Sampling steps that were taken."""
     seconds: float
     """Without reading and writing files."""
     share: float = 1.0

@@ -26,7 +26,9 @@ class Exposure:
     """
 
     stops: float | None = None
+    """Stops brighter (above 0) or darker than the model would choose, from -10 to 10; None says nothing about them."""
     mean: float | None = None
+    """The mean coded value to reach, from 0 (black) to 1 (white), whatever the model would choose; None for none."""
 
     def __post_init__(self) -> None:
         stops_fit = self.stops is None or abs(_number(self.stops)) <= _MAX_STOPS

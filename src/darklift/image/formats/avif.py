@@ -14,11 +14,11 @@ from darklift.errors import ImageError
 from darklift.image.boxes import HeifFacts, brands, heif_facts
 from darklift.image.colour_numbers import profile_of_numbers
 from darklift.image.exif import upright_xmp, without_orientation
-from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format
+from darklift.image.formats.base import ANY_SIZE, ONLY_8_BITS, EncodeOptions, Format
 from darklift.image.metadata import metadata_of, understood_exif
 from darklift.image.opened import file_behind
 from darklift.image.picture import Picture
-from darklift.image.pixels import TOO_DEEP, check_extent, check_mode, decode_with, image_of, picture_of
+from darklift.image.pixels import check_extent, check_mode, decode_with, image_of, picture_of
 from darklift.image.xmp_claims import without_claims
 
 __all__ = ["FORMAT"]
@@ -48,7 +48,7 @@ def _adopt(image: Image.Image) -> Picture:
     check_extent(image)
     check_mode(image)
     if facts.bits > 8:
-        raise ImageError(TOO_DEEP)
+        raise ImageError(ONLY_8_BITS)
     metadata, orientation = metadata_of(image.info)
     profile, notes = metadata.icc_profile, [*metadata.notes, *facts.notes]
     if profile is None and facts.nclx is not None:

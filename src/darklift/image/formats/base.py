@@ -8,10 +8,16 @@ from PIL import Image
 
 from darklift.image.picture import Picture
 
-__all__ = ["ANY_SIZE", "EncodeOptions", "Format", "matched"]
+__all__ = ["ANY_SIZE", "ONLY_8_BITS", "EncodeOptions", "Format", "matched"]
 
 ANY_SIZE = 1 << 62
 """For :attr:`Format.keeps`, where nothing limits a block's size."""
+
+
+ONLY_8_BITS = (
+    "more than 8 bits per channel, expected 8 bits in such a file: convert it to PNG or TIFF with 16 bits first"
+)
+"""Why a deep file is refused, in a format of which only 8 bits are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +27,12 @@ class EncodeOptions:
     Attributes:
         quality: 1 to 100, for formats with :attr:`Format.takes_quality`.
         lossless: lose nothing, in a format that can do either.
+        bits: a channel, one of :attr:`Format.bits`.
     """
 
     quality: int
     lossless: bool
+    bits: int = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +53,8 @@ class Format:
         max_side: of a picture, in pixels; None is no limit of the format's.
         alpha: whether it has room for it.
         takes_quality: whether a smaller file can be had for a rougher picture.
-        can_be_lossless: whether the very same 8-bit values can come back.
+        can_be_lossless: whether the very same values can come back.
+        bits: how many a channel can be written with, in rising order.
         written_as: for a format that is only read, the extension that results are written with unless another is asked
             for.
         pil: for images that Pillow has opened from such a file (its name for the format is the key): the picture.
@@ -61,6 +70,7 @@ class Format:
     alpha: bool = True
     takes_quality: bool = False
     can_be_lossless: bool = True
+    bits: tuple[int, ...] = (8,)
     written_as: str | None = None
     pil: Mapping[str, Callable[[Image.Image], Picture]] = field(default_factory=dict)
 

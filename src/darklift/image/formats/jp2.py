@@ -17,11 +17,11 @@ from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 from darklift.errors import ImageError
 from darklift.image.boxes import children
 from darklift.image.exif import tiff_block
-from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format, matched
+from darklift.image.formats.base import ANY_SIZE, ONLY_8_BITS, EncodeOptions, Format, matched
 from darklift.image.metadata import metadata_of
 from darklift.image.opened import file_behind
 from darklift.image.picture import Metadata, Picture
-from darklift.image.pixels import TOO_DEEP, check_extent, check_mode, decode_with, image_of, picture_of
+from darklift.image.pixels import check_extent, check_mode, decode_with, image_of, picture_of
 
 __all__ = ["FORMAT"]
 
@@ -74,7 +74,7 @@ def _check_samples(codestream: bytes) -> None:
     (count,) = struct.unpack_from(">H", codestream, 40)
     kinds = codestream[42 : 42 + 3 * count : 3]
     if any((kind & 0x7F) + 1 > 8 for kind in kinds):
-        raise ImageError(TOO_DEEP)
+        raise ImageError(ONLY_8_BITS)
     if any(kind & 0x80 for kind in kinds):
         raise ImageError("JPEG 2000 samples with a sign: convert it to plain RGB first")
 

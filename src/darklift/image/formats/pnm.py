@@ -7,10 +7,10 @@ from PIL import Image
 from PIL.PpmImagePlugin import PpmImageFile
 
 from darklift.errors import ImageError
-from darklift.image.formats.base import EncodeOptions, Format
+from darklift.image.formats.base import ONLY_8_BITS, EncodeOptions, Format
 from darklift.image.opened import file_behind
 from darklift.image.picture import Picture
-from darklift.image.pixels import TOO_DEEP, adopt, decode_with, image_of
+from darklift.image.pixels import adopt, decode_with, image_of
 
 __all__ = ["FORMAT"]
 
@@ -24,7 +24,7 @@ def _sniff(head: bytes) -> int:
 def _adopt(image: Image.Image) -> Picture:
     data = file_behind(image)
     if data is not None and _largest(data) > 255:  # Pillow reads deep colour as 8-bit without a word
-        raise ImageError(TOO_DEEP)
+        raise ImageError(ONLY_8_BITS)
     return adopt(image, _NAME)
 
 
