@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from darklift.diffusion import Ladder, SamplerPreset
 from darklift.errors import ImageError, UsageError
 from darklift.image import FloatArray, Picture
+from darklift.image.colour import ColourSpace
 from darklift.image.overview import Overview, describe
+from darklift.image.spaces import colour_space_of
 from darklift.pipeline.deblock import Smoothing, plan_smoothing
 from darklift.pipeline.exposure import Aim, aim_for
 from darklift.pipeline.settings import DEFAULTS, Exposure, Settings, Window
@@ -39,6 +41,10 @@ class Look:
     """Of the photo as the network will see it."""
     guess: Guess | None
     """How bright a good version of it would be; None where the model does not say."""
+    space: ColourSpace | None = None
+    """Of the photo's numbers, from which they are converted for the network and back; None for sRGB."""
+    note: str | None = None
+    """What its file says of colours and nobody can use; None where there is nothing of that kind."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +84,7 @@ class Plan:
 
     @property
     def brightness(self) -> float | None:
-        """The mean coded value asked of the model; None where it takes none."""
+        """The mean sRGB-coded value asked of the model; None where it takes none."""
         return None if self.aim is None else self.aim.wanted.brightness
 
 
@@ -98,21 +104,30 @@ def replan(model: Model, plan: Plan, settings: Settings) -> Plan:
 
 
 def look_at(model: Model, picture: Picture) -> Look:
-    """All that a model wants to know of a photo before anything is decided. Raises ImageError."""
-    low = planes_of(picture)
+    """All that a model wants to know of a photo before anything is decided.
+
+    Raises ImageError for pixels that are no numbers, and for colours that cannot be converted to sRGB and back.
+    """
+    require_picture(picture)
+    space, note = colour_space_of(picture)
+    low = planes_of(picture, space)
     smoothing = plan_smoothing(low) if model.card.deblocks else None
     overview = describe(low if smoothing is None else smoothing.apply(low), bits=picture.source.bits)
-    return Look(picture.size, smoothing, overview, model.guess_exposure(overview))
+    return Look(picture.size, smoothing, overview, model.guess_exposure(overview), space, note)
 
 
-def planes_of(picture: Picture) -> FloatArray:
-    """The pixels as (3, H, W) in [0, 1]: a view, or a copy where some lie outside. Raises UsageError for what is no
-    Picture, ImageError for NaN and infinity.
+def planes_of(picture: Picture, space: ColourSpace | None = None) -> FloatArray:
+    """The pixels as the model sees them, (3, H, W) sRGB in [0, 1]: a view of the picture's own where they are.
+
+    space: of the picture's numbers, None for sRGB. Raises UsageError for what is no Picture, ImageError for NaN and
+    infinity.
     """
     require_picture(picture)
     lowest, highest = float(picture.pixels.min()), float(picture.pixels.max())
     if not (math.isfinite(lowest) and math.isfinite(highest)):
         raise ImageError("the picture holds NaN or infinite values, expected [0, 1]: what computed it went wrong")
+    if space is not None:
+        return space.seen(picture.pixels)
     inside = picture.pixels if lowest >= 0 and highest <= 1 else picture.pixels.clip(0, 1)
     return inside.transpose(2, 0, 1)
 

@@ -12,6 +12,7 @@ import numpy as np
 from darklift.diffusion import noise_field, sample
 from darklift.errors import UsageError
 from darklift.image import FloatArray, Picture, pad_like, pad_to_multiple, to_unit
+from darklift.image.pixels import with_notes
 from darklift.pipeline.plan import Plan, planes_of, require_picture
 from darklift.pipeline.settings import Window
 from darklift.pipeline.tiling import Tile, map_tiles, plan_windows
@@ -92,7 +93,7 @@ def _render_group(
 ) -> Iterator[Enhanced]:
     """Pictures that go through the network together."""
     started = time.perf_counter()
-    lows = [planes_of(picture) for picture in pictures]  # views: large pictures are held once
+    lows = [planes_of(*each) for each in zip(pictures, (plan.look.space for plan in plans), strict=True)]
     settings = plans[0].settings
     if settings.uncertainty or any(plan.share * settings.strength for plan in plans):
         made = _sample_area(model, lows, plans, area, on_step)
@@ -109,15 +110,25 @@ def _render_group(
             rgb *= np.float32(amount)
             rgb += own
         alpha = picture.alpha
-        pixels = rgb.transpose(1, 2, 0)
+        pixels = _own_numbers(picture, plan, rgb, amount, area)
+        result = changed(picture, pixels=pixels, alpha=None if alpha is None else alpha[area.window])
         yield Enhanced(
-            changed(picture, pixels=pixels, alpha=None if alpha is None else alpha[area.window]),
+            result if plan.look.note is None else with_notes(result, [plan.look.note]),
             plan.brightness,
             plan.steps,
             seconds,
             plan.share,
             planes[3] if settings.uncertainty else None,
         )
+
+
+def _own_numbers(picture: Picture, plan: Plan, rgb: FloatArray, amount: float, area: Tile) -> FloatArray:
+    """The area's result, (3, h, w) sRGB, in the picture's own colour space, (h, w, 3)."""
+    space = plan.look.space
+    if space is None:
+        return rgb.transpose(1, 2, 0)
+    own = picture.pixels[area.window]
+    return space.given_back(rgb, own, gray=picture.gray) if amount else own.clip(0, 1)
 
 
 def _sample_area(
