@@ -58,7 +58,7 @@ def decode_image(source: bytes | bytearray | memoryview | BinaryIO) -> Picture:
     try:
         return _decode(*_recognised(source))
     except (OSError, ValueError) as error:  # ValueError: the stream is closed
-        raise ImageError(f"the stream cannot be read: {getattr(error, 'strerror', None) or one_line(error)}") from error
+        raise ImageError(f"the stream cannot be read: {one_line(error)}") from error
 
 
 def read_image(path: str | Path) -> Picture:
@@ -79,7 +79,7 @@ def read_image(path: str | Path) -> Picture:
     except ImageError as error:
         raise ImageError(f"cannot read {path}: {error}") from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise ImageError(f"cannot read {path}: {getattr(error, 'strerror', None) or one_line(error)}") from error
+        raise ImageError(f"cannot read {path}: {one_line(error)}") from error
 
 
 def _recognised(source: object) -> tuple[Format, BinaryIO]:
@@ -232,7 +232,7 @@ def write_image(
             f"cannot write {path}: the file exists already, choose another name or allow overwriting"
         ) from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise ImageError(f"cannot write {path}: {getattr(error, 'strerror', None) or one_line(error)}") from error
+        raise ImageError(f"cannot write {path}: {one_line(error)}") from error
     return path
 
 
