@@ -14,7 +14,7 @@ from typing import Any
 
 from darklift.batch.outputs import make_folder, obstacle
 from darklift.batch.paths import STREAM, Job
-from darklift.errors import DarkliftError, ImageError, UsageError
+from darklift.errors import DarkliftError, ImageError, UsageError, one_line
 from darklift.figures.heatmap import draw_heatmap
 from darklift.image import (
     WRITABLE_EXTENSIONS,
@@ -173,4 +173,4 @@ def _save(picture: Picture, job: Job, saving: Saving) -> None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     except OSError as error:
-        raise ImageError(f"cannot write to standard output (-): {error.strerror or error}") from error
+        raise ImageError(f"cannot write to standard output (-): {one_line(error)}") from error

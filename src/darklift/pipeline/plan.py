@@ -7,6 +7,7 @@ tile on another machine is a part of a plan.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,14 +15,28 @@ from dataclasses import dataclass
 from darklift.diffusion import Ladder, SamplerPreset
 from darklift.errors import ImageError, UsageError
 from darklift.image import FloatArray, Picture
+from darklift.image.colour import ColourSpace
 from darklift.image.overview import Overview, describe
+from darklift.image.spaces import colour_space_of
 from darklift.pipeline.deblock import Smoothing, plan_smoothing
 from darklift.pipeline.exposure import Aim, aim_for
 from darklift.pipeline.settings import DEFAULTS, Exposure, Settings, Window
 from darklift.pipeline.tiling import Tile, plan_tiles
 from darklift.runtime import Guess, Model, ModelCard
 
-__all__ = ["Look", "Plan", "check_settings", "look_at", "plan", "planes_of", "replan", "require_picture"]
+__all__ = [
+    "Look",
+    "Plan",
+    "check_made_for",
+    "check_settings",
+    "look_at",
+    "plan",
+    "planes_of",
+    "replan",
+    "require_picture",
+]
+
+_log = logging.getLogger(__name__)
 
 TILE_SIDE, TILE_OVERLAP = 1024, 64
 """Pixels. A picture of up to TILE_SIDE² pixels is worked on in one piece."""
@@ -39,14 +54,22 @@ class Look:
     """Of the photo as the network will see it."""
     guess: Guess | None
     """How bright a good version of it would be; None where the model does not say."""
+    space: ColourSpace | None = None
+    """Of the photo's numbers, from which they are converted for the network and back; None for sRGB."""
+    note: str | None = None
+    """What its file says of colours and nobody can use; None where there is nothing of that kind."""
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """What shall happen to one photo; plain values and small arrays, which ``pickle`` takes anywhere."""
+    """What shall happen to one photo: plain values and small arrays, which ``pickle`` takes anywhere. About 150 kB, and
+    up to 8 MB for a photo with flat dark blocks, whatever its size.
+    """
 
     model: str
     """The name of the model that it was made for."""
+    fingerprint: str
+    """Of that model's files: a plan fits a copy of them, wherever it lies."""
     settings: Settings
     """The settings that it was made with."""
     look: Look
@@ -78,7 +101,7 @@ class Plan:
 
     @property
     def brightness(self) -> float | None:
-        """The mean coded value asked of the model; None where it takes none."""
+        """The mean sRGB-coded value asked of the model; None where it takes none."""
         return None if self.aim is None else self.aim.wanted.brightness
 
 
@@ -93,26 +116,36 @@ def plan(model: Model, picture: Picture, settings: Settings = DEFAULTS) -> Plan:
 
 def replan(model: Model, plan: Plan, settings: Settings) -> Plan:
     """The same photo under other settings, without looking at it again. Raises UsageError."""
+    check_made_for(model, plan)
     check_settings(model, settings)
     return _decide(model, plan.look, settings)
 
 
 def look_at(model: Model, picture: Picture) -> Look:
-    """All that a model wants to know of a photo before anything is decided. Raises ImageError."""
-    low = planes_of(picture)
+    """All that a model wants to know of a photo before anything is decided.
+
+    Raises ImageError for pixels that are no numbers, and for colours that cannot be converted to sRGB and back.
+    """
+    require_picture(picture)
+    space, note = colour_space_of(picture)
+    low = planes_of(picture, space)
     smoothing = plan_smoothing(low) if model.card.deblocks else None
     overview = describe(low if smoothing is None else smoothing.apply(low), bits=picture.source.bits)
-    return Look(picture.size, smoothing, overview, model.guess_exposure(overview))
+    return Look(picture.size, smoothing, overview, model.guess_exposure(overview), space, note)
 
 
-def planes_of(picture: Picture) -> FloatArray:
-    """The pixels as (3, H, W) in [0, 1]: a view, or a copy where some lie outside. Raises UsageError for what is no
-    Picture, ImageError for NaN and infinity.
+def planes_of(picture: Picture, space: ColourSpace | None = None) -> FloatArray:
+    """The pixels as the model sees them, (3, H, W) sRGB in [0, 1]: a view of the picture's own where they are.
+
+    space: of the picture's numbers, None for sRGB. Raises UsageError for what is no Picture, ImageError for NaN and
+    infinity.
     """
     require_picture(picture)
     lowest, highest = float(picture.pixels.min()), float(picture.pixels.max())
     if not (math.isfinite(lowest) and math.isfinite(highest)):
         raise ImageError("the picture holds NaN or infinite values, expected [0, 1]: what computed it went wrong")
+    if space is not None:
+        return space.seen(picture.pixels)
     inside = picture.pixels if lowest >= 0 and highest <= 1 else picture.pixels.clip(0, 1)
     return inside.transpose(2, 0, 1)
 
@@ -124,6 +157,14 @@ def require_picture(picture: object) -> None:
             f"expected a Picture as read_image makes it, got a {type(picture).__name__}: call the Enhancer itself for "
             "paths, PIL images and arrays"
         )
+
+
+def check_made_for(model: Model, plan: Plan) -> None:
+    """Raise UsageError for what is no Plan, or one of another model."""
+    if not isinstance(plan, Plan):
+        raise UsageError(f"expected a Plan, got a {type(plan).__name__}: make one with plan")
+    if plan.fingerprint != model.card.fingerprint:
+        raise UsageError(f"the plan was made for model {plan.model}, and this is another, {model.card.name}: plan anew")
 
 
 def check_settings(model: Model, settings: Settings) -> None:
@@ -150,8 +191,10 @@ def _decide(model: Model, look: Look, settings: Settings) -> Plan:
     tiles: tuple[Tile, ...] = (Tile(0, 0, *look.size),)
     if not footprint.sees_whole:
         tiles = plan_tiles(*look.size, side=TILE_SIDE, overlap=TILE_OVERLAP, multiple=footprint.size_multiple)
+    _log.debug("planned %s for %s: %s, %d tiles", look.size, model.card.name, aim, len(tiles))
     return Plan(
         model=model.card.name,
+        fingerprint=model.card.fingerprint,
         settings=settings,
         look=look,
         preset=preset,

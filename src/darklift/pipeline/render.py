@@ -12,7 +12,8 @@ import numpy as np
 from darklift.diffusion import noise_field, sample
 from darklift.errors import UsageError
 from darklift.image import FloatArray, Picture, pad_like, pad_to_multiple, to_unit
-from darklift.pipeline.plan import Plan, planes_of, require_picture
+from darklift.image.pixels import with_notes
+from darklift.pipeline.plan import Plan, check_made_for, planes_of, require_picture
 from darklift.pipeline.settings import Window
 from darklift.pipeline.tiling import Tile, map_tiles, plan_windows
 from darklift.pipeline.windows import Predict, memory_of_windows, predict_whole, predict_windows
@@ -40,6 +41,8 @@ class Enhanced:
     share: float = 1.0
     """How much of what the model made is in the picture, before ``strength``; the rest is the photo itself. Less than 1
     for a photo that was only a little too dark, 0 for one that was bright enough."""
+    window: Window | None = None
+    """The windows that the network saw, None where it saw all (or tiles of its own)."""
     uncertainty: FloatArray | None = None
     """float32 (H, W), where it was asked for: where the model is unsure, in units of its own (larger is less sure); the
     mean over steps and channels."""
@@ -54,6 +57,7 @@ def render(
     UsageError for another model's or another picture's plan and for a part outside of the picture, ImageError where
     there is too little memory.
     """
+    check_made_for(model, plan)
     (enhanced,) = render_together(model, [picture], [plan], part, on_step=on_step)
     return enhanced
 
@@ -71,12 +75,15 @@ def render_together(
     A network that sees its whole input at once takes them together, without a window: faster on a GPU, and with the
     memory of all. Others take one after the other. on_step counts over all.
     """
+    if not plans or len(plans) != len(pictures) or any(plan.settings != plans[0].settings for plan in plans):
+        raise UsageError(
+            f"got {len(pictures)} pictures and {len(plans)} plans: expected a plan for each, of the same settings"
+        )
     for picture, plan in zip(pictures, plans, strict=True):
         require_picture(picture)
         _check_fit(model, picture, plan)
     first = plans[0]
-    area = Tile(0, 0, *first.look.size) if part is None else part
-    area.check_inside(first.look.size)
+    area = _area(part, first.look.size)
     together = len(plans) if model.card.footprint.sees_whole and first.window is None else 1
     starts = range(0, len(plans), together)
     results: list[Enhanced] = []
@@ -92,7 +99,7 @@ def _render_group(
 ) -> Iterator[Enhanced]:
     """Pictures that go through the network together."""
     started = time.perf_counter()
-    lows = [planes_of(picture) for picture in pictures]  # views: large pictures are held once
+    lows = [planes_of(*each) for each in zip(pictures, (plan.look.space for plan in plans), strict=True)]
     settings = plans[0].settings
     if settings.uncertainty or any(plan.share * settings.strength for plan in plans):
         made = _sample_area(model, lows, plans, area, on_step)
@@ -109,15 +116,26 @@ def _render_group(
             rgb *= np.float32(amount)
             rgb += own
         alpha = picture.alpha
-        pixels = rgb.transpose(1, 2, 0)
+        pixels = _own_numbers(picture, plan, rgb, amount, area)
+        result = changed(picture, pixels=pixels, alpha=None if alpha is None else alpha[area.window])
         yield Enhanced(
-            changed(picture, pixels=pixels, alpha=None if alpha is None else alpha[area.window]),
+            result if plan.look.note is None else with_notes(result, [plan.look.note]),
             plan.brightness,
             plan.steps,
             seconds,
             plan.share,
+            plan.window,
             planes[3] if settings.uncertainty else None,
         )
+
+
+def _own_numbers(picture: Picture, plan: Plan, rgb: FloatArray, amount: float, area: Tile) -> FloatArray:
+    """The area's result, (3, h, w) sRGB, in the picture's own colour space, (h, w, 3)."""
+    space = plan.look.space
+    if space is None:
+        return rgb.transpose(1, 2, 0)
+    own = picture.pixels[area.window]
+    return space.given_back(rgb, own, gray=picture.gray) if amount else own.clip(0, 1)
 
 
 def _sample_area(
@@ -130,7 +148,8 @@ def _sample_area(
     plan = plans[0]
     _check_memory(model, len(lows), plan)
     if len(plan.tiles) == 1:
-        return _sample_tile(model, lows, plans, plan.tiles[0], on_step)[:, :, *area.window]
+        made = _sample_tile(model, lows, plans, plan.tiles[0], on_step)
+        return made if area == plan.tiles[0] else made[:, :, *area.window].copy()  # a part does not hold the whole
     worked_on = [tile for tile in plan.tiles if tile.overlaps(area)]
     (low,) = lows
 
@@ -201,9 +220,17 @@ def _network_on(
     return predict_whole(model, padded, condition, box), (top, left), padded.shape[2:]
 
 
+def _area(part: Tile | None, size: tuple[int, int]) -> Tile:
+    if part is None:
+        return Tile(0, 0, *size)
+    if not isinstance(part, Tile):
+        raise UsageError(f"part is {part!r}, expected a Tile, or None for the whole picture")
+    part.check_inside(size)
+    return part
+
+
 def _check_fit(model: Model, picture: Picture, plan: Plan) -> None:
-    if plan.model != model.card.name:
-        raise UsageError(f"the plan was made for model {plan.model}, and this is {model.card.name}: plan anew")
+    check_made_for(model, plan)
     if plan.look.size != picture.size:
         planned, got = (f"{columns}x{rows}" for rows, columns in (plan.look.size, picture.size))
         raise UsageError(f"the plan was made for a picture of {planned} pixels, got one of {got}: plan each picture")

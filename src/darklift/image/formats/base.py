@@ -14,9 +14,7 @@ ANY_SIZE = 1 << 62
 """For :attr:`Format.keeps`, where nothing limits a block's size."""
 
 
-ONLY_8_BITS = (
-    "more than 8 bits per channel, expected 8 bits in such a file: convert it to PNG or TIFF with 16 bits first"
-)
+ONLY_8_BITS = "more than 8 bits per channel, expected 8 bits in such a file: convert it to a PNG or TIFF of 16 first"
 """Why a deep file is refused, in a format of which only 8 bits are read."""
 
 
