@@ -35,7 +35,7 @@ from darklift.image.arrays import (
     to_signed,
     to_unit,
 )
-from darklift.image.formats import format_called
+from darklift.image.formats import format_called, result_extension
 from darklift.image.io import (
     SUPPORTED_EXTENSIONS,
     WRITABLE_EXTENSIONS,
@@ -71,6 +71,7 @@ __all__ = [
     "pad_to_multiple",
     "padded_length",
     "read_image",
+    "result_extension",
     "to_array",
     "to_pil",
     "to_planes",

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from darklift.errors import UsageError
-from darklift.image import Picture, from_array, from_pil, read_image, to_array, to_pil, write_image
+from darklift.image import Picture, from_array, from_pil, read_image, result_extension, to_array, to_pil, write_image
 from darklift.pipeline.plan import Plan, check_made_for, check_settings, plan, replan, require_picture
 from darklift.pipeline.render import Enhanced, OnStep, render, render_together
 from darklift.pipeline.settings import DEFAULTS, Settings
@@ -92,7 +92,8 @@ class Enhancer:
             result = to_array(run(from_array(image)), image)
         elif isinstance(image, str | Path):
             path = Path(image)
-            result = type(image)(write_image(run(read_image(path)), path.with_stem(path.stem + RESULT_ENDING)))
+            target = path.with_name(path.stem + RESULT_ENDING + result_extension(path.suffix))
+            result = type(image)(write_image(run(read_image(path)), target))
         else:
             raise UsageError(
                 f"cannot enhance a {type(image).__name__}: pass a path, a PIL image, an array or a Picture"
