@@ -71,20 +71,6 @@ def same(first: Picture, second: Picture) -> None:
 # ------------------------------------------------------------------------------------------------- bytes and streams
 
 
-def test_a_stream_without_an_end_is_refused(monkeypatch):
-    class Endless(io.RawIOBase):
-        def readable(self):
-            return True
-
-        def readinto(self, buffer):
-            buffer[:] = b"\xff\xd8\xff" + bytes(len(buffer) - 3)
-            return len(buffer)
-
-    monkeypatch.setattr("darklift.image.io.MAX_STREAM_BYTES", 2**22)
-    with pytest.raises(ImageError, match="4 MiB"):
-        decode_image(Endless())
-
-
 @each_format
 def test_every_way_in_gives_the_same_picture(tmp_path: Path, kind: Format) -> None:
     data = sample(kind)
@@ -491,3 +477,17 @@ def test_a_new_format_is_one_new_file(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_stream_without_an_end_is_refused(monkeypatch):
+    class Endless(io.RawIOBase):
+        def readable(self):
+            return True
+
+        def readinto(self, buffer):
+            buffer[:] = b"\xff\xd8\xff" + bytes(len(buffer) - 3)
+            return len(buffer)
+
+    monkeypatch.setattr("darklift.image.io.MAX_STREAM_BYTES", 2**22)
+    with pytest.raises(ImageError, match="4 MiB"):
+        decode_image(Endless())
