@@ -19,6 +19,9 @@ from darklift.figures.heatmap import draw_heatmap
 from darklift.image import (
     WRITABLE_EXTENSIONS,
     Picture,
+    bytes_will_do,
+    check_writable,
+    copy_file,
     decode_image,
     encode_image,
     read_image,
@@ -48,7 +51,8 @@ class Outcome:
     """What became of one job: either ``error`` says on one line why it failed, or ``before`` and ``enhanced`` are
     there.
 
-    defect: a traceback, where darklift itself is to blame.
+    defect: a traceback, where darklift itself is to blame. notes: in words, what the photo's file held and the written
+    one does not. unchanged: the written file is the photo's, byte for byte.
     """
 
     job: Job
@@ -56,6 +60,8 @@ class Outcome:
     defect: str = ""
     before: Picture | None = None
     enhanced: Enhanced | None = None
+    notes: tuple[str, ...] = ()
+    unchanged: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -67,11 +73,12 @@ class Outcome:
         brightness = self.enhanced.brightness
         account["brightness"] = None if brightness is None else round(brightness, 4)
         account["share"] = round(self.enhanced.share, 3)
+        account["unchanged"] = self.unchanged
         account["steps"] = self.enhanced.steps
         account["seconds"] = round(self.enhanced.seconds, 3)
         if self.job.map is not None:
             account["uncertainty"] = str(self.job.map)
-        account["notes"] = list(self.before.metadata.notes)
+        account["notes"] = list(self.notes)
         return account
 
 
@@ -79,10 +86,10 @@ def check_job(job: Job, overwrite: bool) -> str | None:
     """Why a job is bound to fail, as far as its files tell before any work; None where nothing speaks against it."""
     if job.source != STREAM and not os.path.lexists(job.source):
         return f"cannot read {job.source}: no such file or folder"
-    if job.target != STREAM and job.target.suffix.lower() not in WRITABLE_EXTENSIONS:
-        kinds = ", ".join(sorted(WRITABLE_EXTENSIONS))
-        return f"cannot write {job.target}: expected one of {kinds}, choose one with --format"
     for path in job.outputs:
+        if path != STREAM and path.suffix.lower() not in WRITABLE_EXTENSIONS:
+            kinds = ", ".join(sorted(WRITABLE_EXTENSIONS))
+            return f"cannot write {path}: expected one of {kinds}, choose one with --format"
         problem = None if path == STREAM else obstacle(path, overwrite)
         if problem is not None:
             return f"cannot write {path}: {problem}"
@@ -118,27 +125,64 @@ def failed(job: Job, message: str, defect: str = "") -> Outcome:
 def _do(
     enhancer: Enhancer, job: Job, settings: Settings, saving: Saving, on_step: Callable[[int, int], None]
 ) -> Outcome:
-    picture = _read(job)
+    picture, data = _read(job)
+    _check_fit(picture, job, saving)
     enhanced = enhancer.run(picture, settings, uncertainty=job.map is not None, on_step=on_step)
     if job.map is not None and enhanced.uncertainty is not None:  # first: a picture that is there is done in full
         make_folder(job.map.parent)
         write_image(draw_heatmap(enhanced.uncertainty, "sure", "unsure"), job.map, overwrite=saving.overwrite)
+    unchanged = enhanced.unchanged and _bytes_will_do(picture, job, saving)
     try:
-        _save(enhanced.picture, job, saving)
+        if unchanged:
+            _copy(data, job, saving)
+        else:
+            _save(enhanced.picture, job, saving)
     except BaseException:
         if job.map is not None and not saving.overwrite:
             job.map.unlink(missing_ok=True)
         raise
-    return Outcome(job, before=picture, enhanced=enhanced)
+    notes = () if unchanged else picture.metadata.notes
+    return Outcome(job, before=picture, enhanced=enhanced, notes=notes, unchanged=unchanged)
 
 
-def _read(job: Job) -> Picture:
+def _read(job: Job) -> tuple[Picture, bytes | None]:
+    """The photo, and its bytes where they cannot be read a second time."""
     if job.source != STREAM:
-        return read_image(job.source)
+        return read_image(job.source), None
     try:
-        return decode_image(sys.stdin.buffer)
+        data = sys.stdin.buffer.read()
+        return decode_image(data), data
+    except OSError as error:
+        raise ImageError(f"cannot read from standard input (-): {error.strerror or error}") from error
     except ImageError as error:
         raise ImageError(f"cannot read a photo from standard input (-): {error}") from error
+
+
+def _container(picture: Picture, job: Job) -> str:
+    """The format that the result is written in, by name or extension."""
+    return job.target.suffix if job.target != STREAM else job.format or picture.source.container or "PNG"
+
+
+def _check_fit(picture: Picture, job: Job, saving: Saving) -> None:
+    """Refuse before the work what the written file has no room for."""
+    try:
+        check_writable(picture, _container(picture, job), quality=saving.quality, lossless=saving.lossless)
+    except ImageError as error:
+        where = "to standard output (-)" if job.target == STREAM else str(job.target)
+        raise ImageError(f"cannot write {where}: {error}") from error
+
+
+def _bytes_will_do(picture: Picture, job: Job, saving: Saving) -> bool:
+    return bytes_will_do(picture, _container(picture, job), quality=saving.quality, lossless=saving.lossless)
+
+
+def _copy(data: bytes | None, job: Job, saving: Saving) -> None:
+    """Write the photo's own bytes; ``data`` is given where they came through the standard input."""
+    if job.target == STREAM:
+        _put_out(job.source.read_bytes() if data is None else data)
+        return
+    make_folder(job.target.parent)
+    copy_file(job.source if data is None else data, job.target, overwrite=saving.overwrite)
 
 
 def _save(picture: Picture, job: Job, saving: Saving) -> None:
@@ -146,8 +190,10 @@ def _save(picture: Picture, job: Job, saving: Saving) -> None:
         make_folder(job.target.parent)
         write_image(picture, job.target, quality=saving.quality, lossless=saving.lossless, overwrite=saving.overwrite)
         return
-    container = job.format or picture.source.container or "PNG"
-    data = encode_image(picture, container, quality=saving.quality, lossless=saving.lossless)
+    _put_out(encode_image(picture, _container(picture, job), quality=saving.quality, lossless=saving.lossless))
+
+
+def _put_out(data: bytes) -> None:
     try:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()

@@ -278,11 +278,12 @@ def _told(outcome: Outcome, settings: Settings) -> Iterable[str]:
     job, enhanced = outcome.job, outcome.enhanced
     height, width = outcome.before.size
     steps = "1 step" if enhanced.steps == 1 else f"{enhanced.steps} steps"
-    yield f"{job.source} -> {job.target} ({width}x{height}, {steps}, {enhanced.seconds:.1f} s)"
+    done = "the same bytes" if outcome.unchanged else f"{steps}, {enhanced.seconds:.1f} s"
+    yield f"{job.source} -> {job.target} ({width}x{height}, {done})"
     if enhanced.share < 0.995 and settings.strength:
         done = f"enhanced by {enhanced.share:.0%} only" if enhanced.share >= 0.005 else "left as it is"
         yield f"{job.source}: bright enough already, {done}; --exposure +0 enhances it all the same"
-    for note in outcome.before.metadata.notes:
+    for note in outcome.notes:
         yield f"{job.source}: not kept: {note}"
 
 

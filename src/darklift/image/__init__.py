@@ -47,6 +47,7 @@ from darklift.image.io import (
 )
 from darklift.image.picture import FloatArray, Metadata, Picture, Source
 from darklift.image.pil import from_pil, to_pil
+from darklift.image.unchanged import bytes_will_do, copy_file
 
 __all__ = [
     "SUPPORTED_EXTENSIONS",
@@ -56,7 +57,9 @@ __all__ = [
     "Padding",
     "Picture",
     "Source",
+    "bytes_will_do",
     "check_writable",
+    "copy_file",
     "decode_image",
     "encode_image",
     "from_array",

@@ -3,6 +3,7 @@
 import io
 import os
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -149,7 +150,7 @@ def encode_image(picture: Picture, format: str, *, quality: int | None = None, l
         picture: what to encode.
         format: by name or extension, in any case of letters: "jpg", "JPEG", ".png".
         quality: 1 to 100, for JPEG (always 4:4:4) and lossy WebP, 95 by default; the other formats are lossless anyway.
-        lossless: encode WebP without loss.
+        lossless: encode WebP without loss; a WebP that came so goes so, unless there is a ``quality``.
 
     Raises:
         UsageError: an unknown format, ``quality`` out of range, or JPEG was to be ``lossless``.
@@ -157,7 +158,7 @@ def encode_image(picture: Picture, format: str, *, quality: int | None = None, l
             NaN. The message says it without a name in front.
     """
     kind = _writable(format)
-    options = _options(kind, quality, lossless)
+    options = _options(kind, picture, quality, lossless)
     _check_fit(picture, kind)
     stream = io.BytesIO()
     try:
@@ -174,7 +175,7 @@ def check_writable(picture: Picture, format: str, *, quality: int | None = None,
     of :func:`encode_image`; for a path, pass its suffix.
     """
     kind = _writable(format)
-    _options(kind, quality, lossless)
+    _options(kind, picture, quality, lossless)
     _check_fit(picture, kind)
 
 
@@ -191,7 +192,7 @@ def write_image(
         picture: what to write.
         path: the target, in a folder that exists.
         quality: 1 to 100, for JPEG (always 4:4:4) and lossy WebP, 95 by default; the other formats are lossless anyway.
-        lossless: write WebP without loss.
+        lossless: write WebP without loss; a WebP that came so goes so, unless there is a ``quality``.
         overwrite: replace a file that is there already.
 
     Raises:
@@ -204,7 +205,7 @@ def write_image(
         wanted = ", ".join(extension for known in FORMATS if known.encode for extension in known.extensions)
         raise ImageError(f"cannot write {path}: extension {path.suffix!r}, expected one of {wanted}")
     kind = _writable(path.suffix)
-    options = _options(kind, quality, lossless)
+    options = _options(kind, picture, quality, lossless)
     try:
         _check_fit(picture, kind)
         _check_place(Path(os.path.realpath(path)) if overwrite else path)
@@ -231,12 +232,14 @@ def _writable(format: str) -> Format:
     return kind
 
 
-def _options(kind: Format, quality: int | None, lossless: bool) -> EncodeOptions:
+def _options(kind: Format, picture: Picture, quality: int | None, lossless: bool) -> EncodeOptions:
     if quality is not None and (isinstance(quality, bool) or not isinstance(quality, int) or not 1 <= quality <= 100):
         raise UsageError(f"quality is {quality!r}, expected a whole number from 1 to 100")
     if lossless and not kind.can_be_lossless:
         others = one_of(known.name for known in FORMATS if known.can_be_lossless)
         raise UsageError(f"lossless was asked for, and {kind.name} is always lossy: write {others}")
+    if quality is None and picture.source.lossless and picture.source.container == kind.name:
+        lossless = True  # as it came
     return EncodeOptions(_DEFAULT_QUALITY if quality is None else quality, bool(lossless))
 
 
@@ -269,7 +272,7 @@ def _fitting(picture: Picture, field: str = "", size: int = 0) -> str:
 
 
 def _has_alpha_room(picture: Picture, kind: Format) -> bool:
-    return picture.alpha is None or kind.alpha
+    return picture.alpha is None or kind.alpha or bool(picture.alpha.min() >= 1)
 
 
 def _has_side_room(picture: Picture, kind: Format) -> bool:
@@ -285,6 +288,8 @@ def _check_place(target: Path) -> None:
 
 def _encode(picture: Picture, kind: Format, stream: BinaryIO, options: EncodeOptions) -> None:
     assert kind.encode is not None  # or the format would not have been found among those that can be written
+    if not kind.alpha:
+        picture = replace(picture, alpha=None)  # it is 1 everywhere, or had been refused
     try:
         kind.encode(picture, stream, options)
     except (ValueError, struct.error) as error:  # how Pillow's writers say that something does not fit the format

@@ -41,6 +41,8 @@ class Enhanced:
     uncertainty: FloatArray | None = None
     """float32 (H, W), where it was asked for: where the model is unsure, in units of its own (larger is less sure); the
     mean over steps and channels."""
+    unchanged: bool = False
+    """Nothing of what the model made is in the picture: it is the photo itself."""
 
 
 def render(
@@ -114,6 +116,7 @@ def _render_group(
             seconds,
             plan.share,
             planes[3] if settings.uncertainty else None,
+            unchanged=amount == 0,
         )
 
 
