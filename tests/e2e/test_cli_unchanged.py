@@ -57,6 +57,16 @@ def test_strength_0_gives_back_the_file(darklift: Darklift, tmp_path: Path, cont
     assert (tmp_path / "out" / name).read_bytes() == data
 
 
+def test_a_black_frame_is_the_same_file_and_says_why(darklift: Darklift, tmp_path: Path) -> None:
+    data = saved("JPEG", Image.new("RGB", (64, 48), (16, 16, 16)))
+    (tmp_path / "black.jpg").write_bytes(data)
+    result = darklift("enhance", "black.jpg", "-o", "out/", "--json")
+    (account,) = json.loads(result.stdout)["files"]
+    assert (account["share"], account["holds_nothing"], account["unchanged"]) == (0, True, True)
+    assert "nothing to bring out" in result.stderr
+    assert (tmp_path / "out/black.jpg").read_bytes() == data
+
+
 def test_streams(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from typer.testing import CliRunner
 

@@ -73,6 +73,7 @@ class Outcome:
         brightness = self.enhanced.brightness
         account["brightness"] = None if brightness is None else round(brightness, 4)
         account["share"] = round(self.enhanced.share, 3)
+        account["holds_nothing"] = self.enhanced.holds_nothing
         account["unchanged"] = self.unchanged
         account["steps"] = self.enhanced.steps
         account["seconds"] = round(self.enhanced.seconds, 3)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from darklift.cli._account import Account
 from darklift.cli._choices import spelled_out
-from darklift.cli._console import Bar, progress_bar, put_out, say, warn
+from darklift.cli._console import put_out, say, warn
 from darklift.cli._options import RecursiveOption, check_new_picture
 from darklift.errors import UsageError
 from darklift.pipeline.settings import Settings
@@ -19,8 +19,6 @@ from darklift.store.load import Opening
 
 if TYPE_CHECKING:
     from darklift.batch.paths import Job
-    from darklift.batch.run import OnJobStep, Outcome, Saving
-    from darklift.runtime import ModelCard
 
 __all__ = ["enhance"]
 
@@ -125,7 +123,7 @@ def enhance(
         jobs = with_maps(jobs, uncertainty)
     _check_streams(jobs, as_json)
     _check_saving(jobs, lossless, sheet, overwrite)
-    account = _Account(jobs, sheet, quiet=quiet, overwrite=overwrite)
+    account = Account(jobs, sheet, quiet=quiet, overwrite=overwrite)
     try:
         account.run(opening, settings, Saving(quality, lossless, overwrite))
     except KeyboardInterrupt:
@@ -189,112 +187,3 @@ def _check_saving(jobs: Sequence[Job], lossless: bool, sheet: str | None, overwr
         check_new_picture("--sheet", str(page), overwrite)
         if os.path.realpath(page) in taken:
             raise UsageError(f"--sheet {page} is one of the photos, too: choose another name")
-
-
-class _Account:
-    """Tells people, ``--json`` and the sheet what became of each job. failed: how many jobs failed."""
-
-    def __init__(self, jobs: Sequence[Job], sheet: str | None, *, quiet: bool, overwrite: bool) -> None:
-        from darklift.figures.sheet import Sheet
-
-        self.failed = 0
-        self._files: list[dict[str, Any]] = []
-        self._jobs, self._quiet = jobs, quiet
-        self._sheet = None if sheet is None else Sheet(sheet, len(jobs), overwrite=overwrite)
-        self._card: ModelCard | None = None
-
-    def run(self, opening: Opening, settings: Settings, saving: Saving) -> None:
-        """Do all jobs; the model is opened once it is known that there is something to do."""
-        from darklift.batch.run import check_job, failed, run_jobs
-        from darklift.pipeline.enhancer import Enhancer
-        from darklift.pipeline.plan import check_settings
-
-        problems = {job: check_job(job, saving.overwrite) for job in self._jobs}
-        for job, problem in problems.items():
-            if problem is not None:
-                self._take(failed(job, problem), settings)
-        ready = [job for job, problem in problems.items() if problem is None]
-        if not ready:
-            return
-        enhancer = Enhancer(opening.load())
-        self._card = enhancer.model.card
-        check_settings(enhancer.model, settings)
-        reached = 0
-        try:
-            with progress_bar(shown=not self._quiet) as bar:
-                for outcome in run_jobs(enhancer, ready, settings, saving, on_step=_moves(bar, ready)):
-                    reached += 1
-                    self._take(outcome, settings)
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt(f"stopped: {reached} of {len(ready)} photos were reached") from None
-
-    def _take(self, outcome: Outcome, settings: Settings) -> None:
-        self._files.append(outcome.to_dict())
-        if outcome.error is not None:
-            self.failed += 1
-            warn(outcome.error)
-            if outcome.defect:
-                say(outcome.defect)
-            return
-        self._show(outcome)
-        if not self._quiet:
-            for line in _told(outcome, settings):
-                say(line)
-
-    def _show(self, outcome: Outcome) -> None:
-        """Put it onto the sheet. Raises ImageError."""
-        from darklift.batch.outputs import make_folder
-
-        assert outcome.before is not None
-        assert outcome.enhanced is not None
-        if self._sheet is not None:
-            make_folder(self._sheet.paths[0].parent)
-            caption = outcome.job.source.name if len(self._jobs) > 1 else ""
-            self._sheet.add((outcome.before, outcome.enhanced.picture), caption)
-
-    def finish_sheet(self) -> None:
-        """Write the sheet's last page. Raises ImageError."""
-        from darklift.figures.sheet import pages_in_words
-
-        pages = () if self._sheet is None else self._sheet.close()
-        if pages and not self._quiet:
-            say(f"before and after: {pages_in_words(pages)}")
-
-    def to_json(self) -> str:
-        """The account of all jobs so far."""
-        from darklift import __version__
-
-        card = self._card
-        model = card and {"name": card.name, "method": card.method, "backend": card.backend}
-        return json.dumps(
-            {"darklift": __version__, "model": model, "files": self._files, "failed": self.failed}, indent=2
-        )
-
-
-def _told(outcome: Outcome, settings: Settings) -> Iterable[str]:
-    """What people hear of a photo that was done."""
-    assert outcome.before is not None
-    assert outcome.enhanced is not None
-    job, enhanced = outcome.job, outcome.enhanced
-    height, width = outcome.before.size
-    steps = "1 step" if enhanced.steps == 1 else f"{enhanced.steps} steps"
-    done = "the same bytes" if outcome.unchanged else f"{steps}, {enhanced.seconds:.1f} s"
-    yield f"{job.source} -> {job.target} ({width}x{height}, {done})"
-    if enhanced.share < 0.995 and settings.strength:
-        done = f"enhanced by {enhanced.share:.0%} only" if enhanced.share >= 0.005 else "left as it is"
-        yield f"{job.source}: bright enough already, {done}; --exposure +0 enhances it all the same"
-    for note in outcome.notes:
-        yield f"{job.source}: not kept: {note}"
-
-
-def _moves(bar: Bar, jobs: Sequence[Job]) -> OnJobStep:
-    """Moves the bar: by steps where there is one photo, else by photos."""
-
-    def on_step(number: int, step: int, steps: int) -> None:
-        name = jobs[number].source.name
-        if len(jobs) == 1:
-            bar.update(step, steps, name)
-        else:
-            bar.update(number + step / steps, len(jobs), name)
-
-    return on_step

@@ -11,12 +11,17 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from darklift.diffusion import Ladder, SamplerPreset
 from darklift.errors import ImageError, UsageError
 from darklift.image import FloatArray, Picture
 from darklift.image.overview import Overview, describe
+from darklift.pipeline.border import inside_of_border
 from darklift.pipeline.deblock import Smoothing, plan_smoothing
 from darklift.pipeline.exposure import Aim, aim_for
+from darklift.pipeline.hidden import Fill, alpha_of, hides_all, plan_fill, seen_part
+from darklift.pipeline.nothing import holds_nothing
 from darklift.pipeline.settings import DEFAULTS, Exposure, Settings, Window
 from darklift.pipeline.tiling import Tile, plan_tiles
 from darklift.runtime import Guess, Model, ModelCard
@@ -31,14 +36,26 @@ TILE_SIDE, TILE_OVERLAP = 1024, 64
 class Look:
     """What one look at a photo tells.
 
-    size: (rows, columns). smoothing: of its flat dark blocks, None where there is none to do. overview: of the photo as
-    the network will see it. guess: how bright a good version of it would be, None where the model does not say.
+    size: (rows, columns). inside: the photo without borders around it, and without margins that are transparent
+    throughout; all that follows is about this part. fill: what the network sees in the place of hidden pixels, None
+    where all is seen. smoothing: of its flat dark blocks, None where there is none to do. overview: of the photo as the
+    network will see it. guess: how bright a good version of it would be, None where the model does not say. empty: it
+    holds nothing to bring out. gray: it has no colours, and shall have none.
     """
 
     size: tuple[int, int]
+    inside: Tile
+    fill: Fill | None
     smoothing: Smoothing | None
     overview: Overview
     guess: Guess | None
+    empty: bool
+    gray: bool
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        """(rows, columns) of the part inside, which is what the network works on."""
+        return self.inside.height, self.inside.width
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +76,7 @@ class Plan:
     window: Window | None
     """What the network sees at once, None for all of a tile."""
     tiles: tuple[Tile, ...]
-    """The pieces that are sampled one by one. They overlap, and cover the photo."""
+    """The pieces that are sampled one by one. They overlap, and cover the part that is worked on."""
     overlap: int
     """Pixels of overlap between tiles, over which their results are cross-faded."""
 
@@ -71,6 +88,8 @@ class Plan:
     @property
     def share(self) -> float:
         """How much of what the model makes goes into the result, in [0, 1]; the rest is the photo itself."""
+        if self.look.empty and self.settings.exposure is None:
+            return 0.0
         return 1.0 if self.aim is None else self.aim.share
 
     @property
@@ -96,10 +115,33 @@ def replan(model: Model, plan: Plan, settings: Settings) -> Plan:
 
 def look_at(model: Model, picture: Picture) -> Look:
     """All that a model wants to know of a photo before anything is decided. Raises ImageError."""
-    low = planes_of(picture)
-    smoothing = plan_smoothing(low) if model.card.deblocks else None
-    overview = describe(low if smoothing is None else smoothing.apply(low))
-    return Look(picture.size, smoothing, overview, model.guess_exposure(overview))
+    low, alpha = planes_of(picture), alpha_of(picture)
+    inside = Tile(0, 0, *picture.size) if alpha is None else seen_part(alpha)
+    if alpha is not None and float(alpha[inside.window].min()) >= 1:
+        alpha = None
+    if alpha is None:
+        inside = inside_of_border(low, inside)
+    else:
+        alpha = alpha[inside.window]
+    low = low[:, *inside.window]
+    fill = None if alpha is None else plan_fill(low, alpha)
+    if fill is not None and alpha is not None:
+        low = fill.apply(low, alpha)
+    gray = picture.gray or _is_gray(low, picture.source.container)
+    empty = hides_all(picture) or holds_nothing(low, picture.source.bits)
+    smoothing = plan_smoothing(low, alpha) if model.card.deblocks else None
+    overview = describe(low if smoothing is None else smoothing.apply(low), weights=alpha)
+    return Look(picture.size, inside, fill, smoothing, overview, model.guess_exposure(overview), empty, gray)
+
+
+def _is_gray(low: FloatArray, container: str | None) -> bool:
+    """Whether the channels (3, H, W) are alike in every pixel, in a JPEG but for its rounding."""
+    allowed = np.float32(1.01 / 255 if container == "JPEG" else 0)
+    first, others = low[:1], low[1:]
+    middle = low.shape[1] // 2
+    return bool((np.abs(others[:, middle] - first[:, middle]) <= allowed).all()) and bool(
+        (np.abs(others - first) <= allowed).all()
+    )
 
 
 def planes_of(picture: Picture) -> FloatArray:
@@ -132,11 +174,11 @@ def _decide(model: Model, look: Look, settings: Settings) -> Plan:
     if look.guess is not None:
         aim = aim_for(Exposure.of(settings.exposure), look.guess, look.overview.brightness)
     window = Window.of(settings.window)
-    if window is not None and max(footprint.padded(look.size)) <= window.side:
+    if window is not None and max(footprint.padded(look.extent)) <= window.side:
         window = None  # all of it lies in one window, also as the network pads it
-    tiles: tuple[Tile, ...] = (Tile(0, 0, *look.size),)
+    tiles: tuple[Tile, ...] = (Tile(0, 0, *look.extent),)
     if not footprint.sees_whole:
-        tiles = plan_tiles(*look.size, side=TILE_SIDE, overlap=TILE_OVERLAP, multiple=footprint.size_multiple)
+        tiles = plan_tiles(*look.extent, side=TILE_SIDE, overlap=TILE_OVERLAP, multiple=footprint.size_multiple)
     return Plan(
         model=model.card.name,
         settings=settings,

@@ -12,6 +12,7 @@ import numpy as np
 from darklift.diffusion import noise_field, sample
 from darklift.errors import UsageError
 from darklift.image import FloatArray, Picture, pad_like, pad_to_multiple, to_unit
+from darklift.pipeline.compose import composed, seen_by_network
 from darklift.pipeline.plan import Plan, planes_of
 from darklift.pipeline.settings import Window
 from darklift.pipeline.tiling import Tile, map_tiles, plan_windows
@@ -43,6 +44,9 @@ class Enhanced:
     mean over steps and channels."""
     unchanged: bool = False
     """Nothing of what the model made is in the picture: it is the photo itself."""
+    holds_nothing: bool = False
+    """The photo is black or a lens cap's noise: there is nothing to bring out. Its share is 0 then, unless an exposure
+    was asked for."""
 
 
 def render(
@@ -76,7 +80,8 @@ def render_together(
     first = plans[0]
     area = Tile(0, 0, *first.look.size) if part is None else part
     area.check_inside(first.look.size)
-    together = len(plans) if model.card.footprint.sees_whole and first.window is None else 1
+    alike = len({plan.look.inside for plan in plans}) == 1  # as they are, but for borders
+    together = len(plans) if model.card.footprint.sees_whole and first.window is None and alike else 1
     starts = range(0, len(plans), together)
     results: list[Enhanced] = []
     for number, start in enumerate(starts):
@@ -93,30 +98,29 @@ def _render_group(
     started = time.perf_counter()
     lows = [planes_of(picture) for picture in pictures]  # views: large pictures are held once
     settings = plans[0].settings
-    if settings.uncertainty or any(plan.share * settings.strength for plan in plans):
-        made = _sample_area(model, lows, plans, area, on_step)
+    insides = [plan.look.inside for plan in plans]
+    wanted = settings.uncertainty or any(plan.share * settings.strength for plan in plans)
+    if wanted and all(area.overlaps(inside) for inside in insides):
+        (work,) = {area.shared(inside).seen_from(inside) for inside in insides}
+        seen = [seen_by_network(picture, low, plan) for picture, low, plan in zip(pictures, lows, plans, strict=True)]
+        made: FloatArray | None = _sample_area(model, seen, plans, work, on_step)
     else:  # nothing of it would be in the result
-        made = np.stack([low[:, *area.window] for low in lows])
+        made = None
         if on_step is not None:
             on_step(plans[0].steps, plans[0].steps)
     seconds = (time.perf_counter() - started) / len(pictures)
-    for picture, plan, low, planes in zip(pictures, plans, lows, made, strict=True):
-        rgb, amount = planes[:3], settings.strength * plan.share
-        if amount != 1:
-            own = low[:, *area.window]
-            rgb -= own  # in place: large pictures are held once
-            rgb *= np.float32(amount)
-            rgb += own
+    for number, (picture, plan, low) in enumerate(zip(pictures, plans, lows, strict=True)):
+        rgb, uncertainty = composed(picture, low, plan, area, None if made is None else made[number])
         alpha = picture.alpha
-        pixels = rgb.transpose(1, 2, 0)
         yield Enhanced(
-            changed(picture, pixels=pixels, alpha=None if alpha is None else alpha[area.window]),
+            changed(picture, pixels=rgb.transpose(1, 2, 0), alpha=None if alpha is None else alpha[area.window]),
             plan.brightness,
             plan.steps,
             seconds,
             plan.share,
-            planes[3] if settings.uncertainty else None,
-            unchanged=amount == 0,
+            uncertainty,
+            unchanged=plan.share * settings.strength == 0,
+            holds_nothing=plan.look.empty,
         )
 
 
@@ -139,7 +143,7 @@ def _sample_area(
         made: FloatArray = _sample_tile(model, [low], plans, tile, tell)[0]
         return made
 
-    return map_tiles(worked_on, plan.look.size, work, plan.overlap, area)[None]
+    return map_tiles(worked_on, plan.look.extent, work, plan.overlap, area)[None]
 
 
 def _sample_tile(
@@ -197,7 +201,7 @@ def _network_on(
     low = np.stack(seen) if len(seen) > 1 else seen[0][None]
     padded, (top, left) = pad_like(low, footprint.size_multiple, footprint.padding)
     edges = np.array([tile.top, tile.left, tile.top + padded.shape[2], tile.left + padded.shape[3]])
-    box = (edges / np.tile(plan.look.size, 2)).astype(np.float32)
+    box = (edges / np.tile(plan.look.extent, 2)).astype(np.float32)
     return predict_whole(model, padded, condition, box), (top, left), padded.shape[2:]
 
 
@@ -211,7 +215,7 @@ def _check_fit(model: Model, picture: Picture, plan: Plan) -> None:
 
 def _check_memory(model: Model, count: int, plan: Plan) -> None:
     """Refuse what cannot fit before it takes the machine down. Raises ImageError."""
-    card, (rows, columns) = model.card, plan.look.size
+    card, (rows, columns) = model.card, plan.look.extent
     if not card.footprint.sees_whole:
         return
     many = "" if count == 1 else f"{count} pictures of "
@@ -227,7 +231,7 @@ def _memory_needed(model: Model, count: int, plan: Plan) -> float:
     footprint = model.card.footprint
     if plan.window is not None:
         return memory_of_windows(footprint, plan.window)
-    height, width = footprint.padded(plan.look.size)
+    height, width = footprint.padded(plan.look.extent)
     return count * footprint.memory(height * width)
 
 
