@@ -36,6 +36,7 @@ from darklift.image.arrays import (
     to_signed,
     to_unit,
 )
+from darklift.image.foreign import foreign_kind
 from darklift.image.io import (
     SUPPORTED_EXTENSIONS,
     WRITABLE_EXTENSIONS,
@@ -63,6 +64,7 @@ __all__ = [
     "copy_file",
     "decode_image",
     "encode_image",
+    "foreign_kind",
     "from_array",
     "from_pil",
     "from_planes",
