@@ -45,7 +45,7 @@ lint: $(TEST_READY) ## Check style, format and types
 	$(TEST_VENV)/bin/python -m ruff format --check
 	$(TEST_VENV)/bin/python -m mypy
 
-format: $(TEST_READY) ## Mend style and format in place
+format: $(TEST_READY) ## Fix what can be fixed automatically, style and format
 	$(TEST_VENV)/bin/python -m ruff check --fix
 	$(TEST_VENV)/bin/python -m ruff format
 

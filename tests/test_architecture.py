@@ -361,7 +361,7 @@ def test_a_forbidden_arrow_is_seen(name: str, source: str) -> None:
         ("image", "import numpy\nfrom darklift.errors import ImageError\nfrom darklift import __version__"),
         ("diffusion.sampler", "from darklift.diffusion.schedule import NoiseSchedule"),
         ("methods.compact", "from darklift.methods.base import Stage"),
-        ("store.exported", "from darklift.methods import Method"),
+        ("store.from_export", "from darklift.methods import Method"),
         ("cli", "from darklift.train import loop"),
     ],
 )

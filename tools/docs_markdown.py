@@ -30,6 +30,7 @@ _GENERATED = re.compile(r"<!-- generated: (?:command line|(?P<api>python api)|ke
 _ROLE = re.compile(r":[a-z]+:`~?(?:[\w.]*\.)?(\w+)`")
 _LITERAL = re.compile(r"(?<!:)::$")
 _ROOMS = {"pipeline": "Enhancing", "image": "Pictures and files", "errors": "Errors"}
+_FIRST_PANELS = ("Arguments", "Options")
 _KINDS = {
     r"\btuple\[tuple\[int, int\], \.\.\.\]": "rows of two whole numbers",
     r"\btuple\[SourceConfig, \.\.\.\]": "tables",
@@ -128,7 +129,7 @@ def command_reference() -> list[str]:
     for name, command in group.commands.items():
         lines += [f"## darklift {name}", "", *_help(command.help), ""]
         shown = [parameter for parameter in command.params if not parameter.hidden and parameter.name != "help"]
-        for panel in dict.fromkeys(_panel(parameter) for parameter in shown):
+        for panel in sorted(dict.fromkeys(_panel(parameter) for parameter in shown), key=_place):
             members = [parameter for parameter in shown if _panel(parameter) == panel]
             meaning = "argument" if panel == "Arguments" else "option"
             lines += [f"**{panel}**", "", f"| {meaning} | what it does | default |", "|---|---|---|"]
@@ -139,6 +140,11 @@ def command_reference() -> list[str]:
 
 def _panel(parameter: Any) -> str:
     return parameter.rich_help_panel or ("Arguments" if parameter.param_type_name == "argument" else "Options")
+
+
+def _place(panel: str) -> int:
+    """In the terminal's order: arguments, plain options, then other panels as they come."""
+    return _FIRST_PANELS.index(panel) if panel in _FIRST_PANELS else len(_FIRST_PANELS)
 
 
 def _help(text: str) -> Iterator[str]:

@@ -19,7 +19,7 @@ import torch
 from darklift.errors import DarkliftError, UsageError
 from darklift.methods import Method
 from darklift.store.checkpoint import Checkpoint, build_method, load_checkpoint, load_weights, save_checkpoint
-from darklift.store.exported import exported_method
+from darklift.store.from_export import exported_method
 
 
 def load(path: Path) -> Method:

@@ -15,7 +15,7 @@ import numpy as np
 from timing import print_seconds, print_table, size_of, time_in_turn
 
 from darklift import Enhancer
-from darklift.store.exported import exported_method
+from darklift.store.from_export import exported_method
 from darklift.store.torch_model import torch_model
 from darklift.weights import find_model
 

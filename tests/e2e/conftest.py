@@ -48,7 +48,8 @@ def loaded_models(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def load(model: str | Path, **_: object) -> Model:
         asked_for.append(str(model))
         preset = SamplerPreset(2, "cosine", 100, spacing="trailing", predicts="x0", max_steps=8)
-        card = ModelCard("fake", "gain", Footprint(4, sees_whole=True), {"default": preset})
+        presets = {"default": preset, "unpaired": preset}  # the second is one of GSAD's
+        card = ModelCard("fake", "gain", Footprint(4, sees_whole=True), presets)
         return Model(card, {"step": _Step(), "exposure": _Exposure()})
 
     for place in ("darklift.store.load.load_model", "darklift.pipeline.enhancer.load_model"):

@@ -13,7 +13,7 @@ from darklift.image import Picture
 from darklift.methods.compact import Compact, CompactConfig
 from darklift.pipeline.deblock import plan_smoothing
 from darklift.pipeline.exposure import Exposure
-from darklift.store.exported import exported_method, exported_weights
+from darklift.store.from_export import exported_method, exported_weights
 from darklift.store.torch_model import torch_model
 from darklift.weights import CATALOGUE
 from shared import SHARED, needs_pictures

@@ -27,7 +27,7 @@ from darklift.runtime.onnx import load_onnx_model
 from darklift.store import export as export_module
 from darklift.store.checkpoint import load_checkpoint, save_checkpoint
 from darklift.store.export import Storage, export_method, export_model
-from darklift.store.exported import STEP, exported_method, exported_weights
+from darklift.store.from_export import STEP, exported_method, exported_weights
 from darklift.store.torch_model import torch_model
 
 MakeCompact = Callable[..., Compact]

@@ -151,3 +151,21 @@ def test_any_size_and_one_colour(rows: int, columns: int, code: int) -> None:
     assert made.shape == low.shape
     assert made.dtype == np.float32
     np.testing.assert_allclose(made, low, atol=1e-3)
+
+
+@pytest.mark.parametrize("bits", [12, 14, 16])
+def test_a_dark_photo_of_many_bits_is_not_flat_where_8_would_be(bits: int) -> None:
+    white = 2**bits - 1
+    codes = np.random.default_rng(0).normal(2.2 * white / 255, 2, (3, *SIZE)).round()
+    fine = (codes / white).astype(np.float32)
+    assert plan_smoothing(fine) is None
+    if bits > 12:  # in 8 bits, nearly nothing of that noise is left
+        assert plan_smoothing(np.rint(fine * 255) / np.float32(255)) is not None
+
+
+def test_flat_blocks_of_8_bits_are_found_in_a_file_of_16_too() -> None:
+    codes = blocked().astype(np.uint16)
+    in_16_bits = (codes * 257).astype(np.float32) / 65535
+    in_8_bits = codes.astype(np.float32) / 255
+    np.testing.assert_array_equal(in_16_bits, in_8_bits)
+    assert plan_smoothing(in_16_bits) is not None

@@ -1,15 +1,18 @@
 """What is made from the source while the documentation site is built."""
 
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 import darklift
 
 ROOT = Path(__file__).resolve().parents[2]
+RECIPES = ROOT / "docs" / "reference" / "recipes.md"
 markdown = pytest.importorskip("markdown", reason="the extra docs is not installed")
 for package in ("griffe", "latex2mathml"):
     pytest.importorskip(package, reason="the extra docs is not installed")
@@ -37,6 +40,27 @@ def test_every_command_and_option_is_told_of(site: ModuleType) -> None:
     assert "darklift enhance night.jpg\n" in page
 
 
+def test_panels_come_in_the_terminals_order(site: ModuleType) -> None:
+    from darklift.cli import app
+
+    made = "\n".join(site.command_reference())
+    for name, page in re.findall(r"^## darklift (\w+)\n(.*?)(?=^## |\Z)", made, re.MULTILINE | re.DOTALL):
+        shown = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "120"}).output
+        panels = re.findall(r"^╭─ ([\w ]+?) ─+╮$", shown, re.MULTILINE)
+        assert re.findall(r"^\*\*(.+)\*\*$", page, re.MULTILINE) == panels, name
+
+
+KEYED = [
+    line.split()[3].strip() for line in RECIPES.read_text(encoding="utf-8").splitlines() if "generated: keys" in line
+]
+
+
+@pytest.mark.parametrize("name", KEYED)
+def test_every_key_of_a_recipe_is_explained(site: ModuleType, name: str) -> None:
+    unexplained = [row for row in site.key_table(name)[2:] if not row.split(" | ")[-1].removesuffix("|").strip()]
+    assert unexplained == []
+
+
 def test_every_public_name_is_looked_up_once(site: ModuleType) -> None:
     blocks = [line.removeprefix("::: darklift.") for line in site.api_reference() if line.startswith(":::")]
     assert sorted(blocks) == sorted(name for name in darklift.__all__ if not name.startswith("__"))
@@ -44,7 +68,7 @@ def test_every_public_name_is_looked_up_once(site: ModuleType) -> None:
 
 def test_keys_come_with_bounds_defaults_and_texts(site: ModuleType) -> None:
     rows = {line.split("`")[1]: line for line in site.key_table("darklift.train.config.TrainConfig")[2:]}
-    assert rows["steps"] == "| `steps` | whole number above 0 | required |  |"
+    assert rows["steps"].startswith("| `steps` | whole number above 0 | required | Steps ")
     assert "| whole number from 0 | `0` |" in rows["decay"]
     assert "along a cosine" in rows["decay"]
     assert "auto, no, bf16, fp16" in rows["precision"]

@@ -125,9 +125,9 @@ def test_a_model_without_exposure_control_says_none_and_takes_none(make_pair):
 
 def test_steps_and_seed_reach_the_model_and_the_report(make_pair):
     pair = make_pair(20, 60)
-    assert (evaluate(flat(), [pair]).steps, evaluate(flat(), [pair]).seed) == (2, 0)
+    assert (evaluate(flat(), [pair]).steps, evaluate(flat(), [pair]).settings) == (2, Settings())
     evaluation = evaluate(flat(), [pair], Settings(steps=5, seed=9))
-    assert (evaluation.steps, evaluation.seed) == (5, 9)
+    assert (evaluation.steps, evaluation.settings.seed) == (5, 9)
     with pytest.raises(UsageError, match="8 steps"):
         evaluate(flat(), [pair], Settings(steps=9))
 
@@ -212,7 +212,8 @@ def test_plain_values_are_json_for_every_reader(make_pair):
     assert [image["name"] for image in values["per_image"]] == ["a", "same"]
     assert values["per_image"][0]["psnr"] == pytest.approx(evaluation.results[0].scores["psnr"])
     assert values["per_image"][1]["psnr"] is None, "JSON knows no infinity"
-    for name in ("model", "weights", "backend", "preset", "steps", "seed", "exposure", "window", "seconds"):
+    assert (values["seed"], values["window"]) == (3, "whole picture")
+    for name in ("model", "weights", "backend", "preset", "steps", "exposure", "seconds"):
         assert values[name] == getattr(evaluation, name)
 
 
@@ -225,3 +226,11 @@ def test_every_metric_of_the_table_reaches_every_report(make_pair):
     for table in (evaluation_table(evaluation), per_image_table(evaluation)):
         head = [cell.strip() for cell in table.splitlines()[0].strip("|").split("|")]
         assert head[-len(headings) - 1 :] == [*headings, "s/image"]
+
+
+def test_what_is_not_as_usual_is_told(make_pair):
+    pair = make_pair(100, 110, "a")
+    usual, weak = (evaluate(identity(), [pair], Settings(strength=strength)) for strength in (1, 0.25))
+    assert "strength" not in evaluation_table(usual)
+    assert "strength 0.25" in evaluation_table(weak)
+    assert weak.to_dict()["settings"]["strength"] == 0.25

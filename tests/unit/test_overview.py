@@ -248,3 +248,36 @@ def test_the_numbers_have_not_changed():
     np.testing.assert_allclose(found.statistics, pinned, rtol=1e-6)
     assert found.thumbnail.sum() == pytest.approx(1189.2991, rel=1e-6)
     assert found.thumbnail[2, 39, 39] == pytest.approx(0.41470587, rel=1e-6)
+
+
+# ------------------------------------------------------------------------------------------------------ many bits
+
+
+@given(byte_photos)
+@settings(max_examples=60, deadline=None)
+def test_a_photo_of_8_bits_in_a_file_of_16_is_described_to_the_same_digit(planes):
+    unit = planes.astype(np.float32) / np.float32(255)
+    same = (planes.astype(np.uint16) * 257).astype(np.float32) / np.float32(65535)
+    for bits, floats in ((8, unit), (16, unit), (16, same), (32, unit)):
+        plain, deep = describe(unit), describe(floats, bits=bits)
+        np.testing.assert_array_equal(deep.statistics, plain.statistics)
+        np.testing.assert_array_equal(deep.thumbnail, plain.thumbnail)
+        np.testing.assert_array_equal(deep.cues, plain.cues)
+
+
+def test_nothing_of_16_bits_is_rounded_to_8():
+    rng = np.random.default_rng(4)
+    codes = np.minimum(rng.integers(0, 400, (3, 90, 110)), rng.integers(0, 400, (3, 90, 110)))
+    top = codes.max(axis=0)
+    found = describe((codes / np.float32(65535)).astype(np.float32), bits=14).statistics
+    quantiles = np.quantile(top, QUANTILES, method="inverted_cdf") / 65535
+    np.testing.assert_allclose(found[4:11], np.sqrt(quantiles), rtol=1e-6)
+    np.testing.assert_allclose(found[11], top.std() / 65535, rtol=1e-6)
+    assert len(set(found[4:11].tolist())) == len(QUANTILES)
+    assert len(set(describe((codes / np.float32(65535)).astype(np.float32)).statistics[4:11].tolist())) < 4
+
+
+def test_light_and_dark_shares_are_the_same_at_any_depth():
+    fine = np.random.default_rng(5).random((3, 80, 90)).astype(np.float32) ** 4
+    coarse = np.rint(fine * 255) / np.float32(255)
+    np.testing.assert_array_equal(describe(fine, bits=16).statistics[12:], describe(coarse).statistics[12:])

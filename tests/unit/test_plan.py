@@ -202,6 +202,14 @@ def test_what_the_model_cannot_do_is_said_before_the_photo_is_looked_at(settings
     assert exposure.calls == 0
 
 
+@pytest.mark.parametrize("thing", ["photo.jpg", None, np.zeros((4, 4, 3), np.float32)])
+def test_what_is_no_picture_is_refused(thing):
+    made, _, _ = enhancer()
+    for refuse in (made.plan, made.run, lambda picture: made.render(picture, made.plan(photo(4, 4)))):
+        with pytest.raises(UsageError, match=type(thing).__name__):
+            refuse(thing)
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_a_photo_without_numbers_is_refused_by_the_plan(value):
     picture = photo(40, 50)

@@ -126,7 +126,7 @@ def test_a_network_that_cannot_be(config):
 
 @pytest.mark.parametrize("wrong", ["a.jpg", [np.zeros((4, 4, 3), np.float32)], None, [picture(0.1), "a.jpg"]], ids=str)
 def test_a_batch_is_of_pictures(wrong):
-    with pytest.raises(UsageError, match="expected pictures as read_image makes them, got a"):
+    with pytest.raises(UsageError, match="read_image"):
         Enhancer(Model(CARD, {"step": _Step()})).run_batch(wrong)
 
 

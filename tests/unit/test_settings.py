@@ -1,17 +1,23 @@
 """Settings: one frozen value with every choice, checked when it is made."""
 
 import dataclasses
+import inspect
 import json
 import math
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import darklift
 from darklift import Exposure, Settings, UsageError, Window
+from darklift.cli import _choices
 from darklift.cli._choices import field_docs
+from darklift.pipeline.plan import Look
 from darklift.store.load import Opening
 
+PUBLIC = [value for name in darklift.__all__ if dataclasses.is_dataclass(value := getattr(darklift, name))]
 wishes = st.one_of(
     st.none(),
     st.floats(-10, 10).map(lambda stops: Exposure(stops=stops)),
@@ -82,3 +88,32 @@ def test_every_choice_is_explained(value):
     docs = field_docs(value)
     assert set(docs) == {field.name for field in dataclasses.fields(value)}
     assert all(text.endswith(".") and "\n" not in text for text in docs.values())
+
+
+@pytest.mark.parametrize(("value", "elsewhere"), [("settings", {"uncertainty"}), ("opening", set())])
+def test_every_choice_has_an_option(value, elsewhere):
+    """--uncertainty is the file that the map goes to."""
+    group = _choices._GROUPS[value]
+    assert {*group.choices, *elsewhere} == {field.name for field in dataclasses.fields(group.cls)}
+
+
+def test_a_command_gets_the_values_that_its_options_spell_out():
+    got = {}
+
+    @_choices.spelled_out(precision="fp32")
+    def command(photo: str, *, settings: Settings, opening: Opening) -> None:
+        got.update(photo=photo, settings=settings, opening=opening)
+
+    names = set(inspect.signature(command).parameters)
+    assert {"photo", "steps", "stride", "model", "threads"} <= names
+    assert not {"settings", "opening"} & names
+    typed = {name: p.default for name, p in inspect.signature(command).parameters.items()}
+    command(**{**typed, "photo": "night.jpg", "steps": 4, "exposure": "+1", "window": 64, "stride": 16, "threads": 1})
+    assert got["settings"] == Settings(steps=4, exposure=1.0, window=Window(64, 16))
+    assert got["opening"] == Opening(precision="fp32", threads=1)
+
+
+@pytest.mark.parametrize("value", [*PUBLIC, Look, Opening])
+def test_every_field_of_a_public_value_is_explained(value):
+    listed = re.findall(r"^ +(\w+): \S", value.__doc__, re.MULTILINE)  # below Attributes:
+    assert {field.name for field in dataclasses.fields(value)} - {*field_docs(value), *listed} == set()

@@ -24,9 +24,15 @@ def sessions(monkeypatch):
 @pytest.mark.parametrize("threads", [1, 3])
 def test_every_graph_gets_the_threads_asked_for(sessions, threads, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
     Enhancer("nano", threads=threads)
     Opening(model="nano", threads=threads).load()
     assert sessions == [threads] * 6
+
+
+def test_no_more_threads_than_cores(monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    assert thread_count(10**6) == 4
 
 
 def test_without_a_wish_the_environment_tells(sessions, monkeypatch):
@@ -48,7 +54,7 @@ def test_an_impossible_number_is_refused(threads):
         Enhancer("nano", threads=threads)
 
 
-def test_torch_s_setting_is_another_only_while_the_model_runs(make_compact):
+def test_torch_s_setting_is_another_only_while_the_model_runs(make_compact, monkeypatch):
     import torch
     from torch import nn
 
@@ -64,6 +70,7 @@ def test_torch_s_setting_is_another_only_while_the_model_runs(make_compact):
 
     method.graphs = lambda: {"step": Graph(Spy(), ("x",), ("x0",), {})}
     before = torch.get_num_threads()
+    monkeypatch.setattr("os.cpu_count", lambda: before + 2)
     model = torch_model(method, {}, threads=before + 2)
     model.predict({}, torch.zeros(1, 3, 8, 8).numpy(), 0.5)
     assert seen == [before + 2]

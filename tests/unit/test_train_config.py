@@ -72,7 +72,7 @@ def test_every_shipped_recipe_parses_and_builds_its_network(path):
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_a_shipped_recipe_that_begins_from_a_bundled_model_fits_it(path):
     from darklift.store.checkpoint import build_method, load_weights
-    from darklift.store.exported import exported_weights
+    from darklift.store.from_export import exported_weights
 
     recipe = load_recipe(path)
     if recipe.train.initial in CATALOGUE:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from darklift.data.pairs import listed, natural_key
 from darklift.errors import UsageError
-from darklift.image import SUPPORTED_EXTENSIONS, is_image_path
+from darklift.image import SUPPORTED_EXTENSIONS, format_called, is_image_path
 from darklift.pipeline.enhancer import RESULT_ENDING
 
 __all__ = [
@@ -30,7 +30,6 @@ __all__ = [
 
 _PLACEHOLDERS = ("stem", "ext", "parent", "n")
 _DIGITS = re.compile(r"0?\d{1,2}d?")
-_SAME_FORMAT = {".jpeg": ".jpg", ".jfif": ".jpg", ".tiff": ".tif"}
 
 
 STREAM = Path("-")
@@ -248,8 +247,7 @@ def _check_file_name(name: str, extension: str | None, option: str) -> None:
         hint = f"end it with {extension or '.jpg'} for a file, or {folder}"
         got = f"the extension {suffix}" if suffix else "no extension"
         raise UsageError(f"{option} {name} has {got}: {hint}; known are {_extensions()}")
-    suffix = suffix.lower()
-    if extension and _SAME_FORMAT.get(suffix, suffix) != _SAME_FORMAT.get(extension, extension):
+    if extension and format_called(suffix) is not format_called(extension):
         raise UsageError(f"{option} {name} contradicts --format {extension[1:]}: give only one of them")
 
 

@@ -24,6 +24,7 @@ from darklift.image import (
     copy_file,
     decode_image,
     encode_image,
+    not_written,
     read_image,
     write_image,
 )
@@ -43,6 +44,7 @@ class Saving:
 
     quality: int | None = None
     lossless: bool = False
+    bits: int | None = None
     overwrite: bool = False
 
 
@@ -127,7 +129,7 @@ def _do(
     enhancer: Enhancer, job: Job, settings: Settings, saving: Saving, on_step: Callable[[int, int], None]
 ) -> Outcome:
     picture, data = _read(job)
-    _check_fit(picture, job, saving)
+    left_out = _left_out(picture, job, saving)
     enhanced = enhancer.run(picture, settings, uncertainty=job.map is not None, on_step=on_step)
     if job.map is not None and enhanced.uncertainty is not None:  # first: a picture that is there is done in full
         make_folder(job.map.parent)
@@ -142,7 +144,7 @@ def _do(
         if job.map is not None and not saving.overwrite:
             job.map.unlink(missing_ok=True)
         raise
-    notes = () if unchanged else picture.metadata.notes
+    notes = () if unchanged else (*picture.metadata.notes, *left_out)
     return Outcome(job, before=picture, enhanced=enhanced, notes=notes, unchanged=unchanged)
 
 
@@ -164,17 +166,21 @@ def _container(picture: Picture, job: Job) -> str:
     return job.target.suffix if job.target != STREAM else job.format or picture.source.container or "PNG"
 
 
-def _check_fit(picture: Picture, job: Job, saving: Saving) -> None:
-    """Refuse before the work what the written file has no room for."""
+def _left_out(picture: Picture, job: Job, saving: Saving) -> tuple[str, ...]:
+    """What the written file cannot hold, in words; what it must and cannot is refused here, before the work."""
+    container = _container(picture, job)
     try:
-        check_writable(picture, _container(picture, job), quality=saving.quality, lossless=saving.lossless)
+        check_writable(picture, container, quality=saving.quality, lossless=saving.lossless, bits=saving.bits)
+        return not_written(picture, container, bits=saving.bits)
     except ImageError as error:
         where = "to standard output (-)" if job.target == STREAM else str(job.target)
         raise ImageError(f"cannot write {where}: {error}") from error
 
 
 def _bytes_will_do(picture: Picture, job: Job, saving: Saving) -> bool:
-    return bytes_will_do(picture, _container(picture, job), quality=saving.quality, lossless=saving.lossless)
+    return bytes_will_do(
+        picture, _container(picture, job), quality=saving.quality, lossless=saving.lossless, bits=saving.bits
+    )
 
 
 def _copy(data: bytes | None, job: Job, saving: Saving) -> None:
@@ -189,9 +195,20 @@ def _copy(data: bytes | None, job: Job, saving: Saving) -> None:
 def _save(picture: Picture, job: Job, saving: Saving) -> None:
     if job.target != STREAM:
         make_folder(job.target.parent)
-        write_image(picture, job.target, quality=saving.quality, lossless=saving.lossless, overwrite=saving.overwrite)
+        write_image(
+            picture,
+            job.target,
+            quality=saving.quality,
+            lossless=saving.lossless,
+            bits=saving.bits,
+            overwrite=saving.overwrite,
+        )
         return
-    _put_out(encode_image(picture, _container(picture, job), quality=saving.quality, lossless=saving.lossless))
+    _put_out(
+        encode_image(
+            picture, _container(picture, job), quality=saving.quality, lossless=saving.lossless, bits=saving.bits
+        )
+    )
 
 
 def _put_out(data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""What people, ``--json`` and the sheet are told of the photos that were enhanced."""
+"""What becomes of each photo of ``darklift enhance``, as it is told: on the terminal, as JSON, on a contact sheet."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from darklift.batch.foreign import Skipped
     from darklift.batch.paths import Job
     from darklift.batch.run import OnJobStep, Outcome, Saving
+    from darklift.pipeline.render import Enhanced
     from darklift.runtime import ModelCard
 
 __all__ = ["Account"]
@@ -66,12 +67,12 @@ class Account:
             if outcome.defect:
                 say(outcome.defect)
             return
-        self._show(outcome)
+        self._show(outcome, settings)
         if not self._quiet:
             for line in _told(outcome, settings):
                 say(line)
 
-    def _show(self, outcome: Outcome) -> None:
+    def _show(self, outcome: Outcome, settings: Settings) -> None:
         """Put it onto the sheet. Raises ImageError."""
         from darklift.batch.outputs import make_folder
 
@@ -79,7 +80,8 @@ class Account:
         assert outcome.enhanced is not None
         if self._sheet is not None:
             make_folder(self._sheet.paths[0].parent)
-            caption = outcome.job.source.name if len(self._jobs) > 1 else ""
+            left = _left_alone(outcome.enhanced, settings)
+            caption = ": ".join([outcome.job.source.name, *([left] if left else [])])
             self._sheet.add((outcome.before, outcome.enhanced.picture), caption)
 
     def finish_sheet(self) -> None:
@@ -122,13 +124,21 @@ def _told(outcome: Outcome, settings: Settings) -> Iterable[str]:
     steps = "1 step" if enhanced.steps == 1 else f"{enhanced.steps} steps"
     done = "the same bytes" if outcome.unchanged else f"{steps}, {enhanced.seconds:.1f} s"
     yield f"{job.source} -> {job.target} ({width}x{height}, {done})"
-    if enhanced.holds_nothing and not enhanced.share:
-        yield f"{job.source}: it holds nothing to bring out, left as it is"
-    elif enhanced.share < 0.995 and settings.strength:
-        done = f"enhanced by {enhanced.share:.0%} only" if enhanced.share >= 0.005 else "left as it is"
-        yield f"{job.source}: bright enough already, {done}; --exposure +0 enhances it all the same"
+    left = _left_alone(enhanced, settings)
+    if left:
+        yield f"{job.source}: {left}; --exposure +0 enhances it all the same"
     for note in outcome.notes:
         yield f"{job.source}: not kept: {note}"
+
+
+def _left_alone(enhanced: Enhanced, settings: Settings) -> str:
+    """How much of a photo was left as it was, and why; empty where all was enhanced as asked."""
+    if enhanced.share >= 0.995 or not settings.strength:
+        return ""
+    if enhanced.holds_nothing and not enhanced.share:
+        return "holds nothing to bring out, left as it is"
+    done = f"enhanced by {enhanced.share:.0%} only" if enhanced.share >= 0.005 else "left as it is"
+    return f"bright enough already, {done}"
 
 
 def _moves(bar: Bar, jobs: Sequence[Job]) -> OnJobStep:

@@ -106,8 +106,9 @@ def spelled_out(**defaults: Any) -> Callable[[Callable[..., None]], Callable[...
             made = {name: _GROUPS[name].take(values) for name in taken}
             command(**values, **made)
 
-        # what typer reads, in the place of the command's own
-        parameters = [*kept, *added]
+        # what typer reads, in the place of the command's own: first what the photo shall become
+        arguments = [p for p in kept if p.default is inspect.Parameter.empty]
+        parameters = [*arguments, *added, *(p for p in kept if p not in arguments)]
         wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         wrapped.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         return wrapped
@@ -156,6 +157,6 @@ def _settings(typed: dict[str, Any]) -> Settings:
 
 
 _GROUPS: dict[str, _Group] = {
-    "opening": _Group(Opening, _OPENING, {}, lambda typed: Opening(**typed)),
     "settings": _Group(Settings, _SETTINGS, {"stride": (Window, _STRIDE)}, _settings),
+    "opening": _Group(Opening, _OPENING, {}, lambda typed: Opening(**typed)),
 }

@@ -138,7 +138,7 @@ def _write_pair(output: Path, name: str, photo: Picture, dark: Picture) -> None:
     low, high = (output / half / f"{name}.png" for half in _HALVES)
     write_image(dark, low)
     try:
-        write_image(Picture(photo.pixels), high)
+        write_image(Picture(photo.pixels, source=photo.source), high)
     except BaseException:
         low.unlink()
         raise

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["enhance"]
 
 _FILES = "Files"
-_JPEG = (".jpg", ".jpeg", ".jfif")
 
 
 def _format_names() -> list[str]:
@@ -62,7 +61,7 @@ def enhance(
         typer.Option(
             "--format",
             metavar="NAME",
-            help="Write all results as jpg, png, webp, tif or bmp.",
+            help="Write all results in this format, such as jpg, png or webp; a wrong name lists all.",
             show_default="each photo's own",
             autocompletion=_format_names,
             rich_help_panel=_FILES,
@@ -71,12 +70,28 @@ def enhance(
     quality: Annotated[
         int | None,
         typer.Option(
-            min=1, max=100, metavar="Q", help="Of JPEG and WebP files.", show_default="95", rich_help_panel=_FILES
+            min=1,
+            max=100,
+            metavar="Q",
+            help="Quality of JPEG and WebP files, 1 to 100.",
+            show_default="95",
+            rich_help_panel=_FILES,
         ),
     ] = None,
     lossless: Annotated[
         bool, typer.Option("--lossless", help="Write WebP without loss.", rich_help_panel=_FILES)
     ] = False,
+    bits: Annotated[
+        int | None,
+        typer.Option(
+            min=8,
+            max=16,
+            metavar="8|16",
+            help="A channel, in PNG and TIFF files.",
+            show_default="each photo's own, as far as the format can",
+            rich_help_panel=_FILES,
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace files that are already there.", rich_help_panel=_FILES)
     ] = False,
@@ -98,7 +113,7 @@ def enhance(
             rich_help_panel=_FILES,
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print an account of all photos as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what became of each photo, as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
 ) -> None:
     """Light up dark photos.
@@ -127,10 +142,10 @@ def enhance(
     if uncertainty is not None:
         jobs = with_maps(jobs, uncertainty)
     _check_streams(jobs, as_json)
-    _check_saving(jobs, lossless, sheet, overwrite)
+    _check_saving(jobs, lossless, bits, sheet, overwrite)
     account = Account(jobs, skipped, sheet, quiet=quiet, overwrite=overwrite)
     try:
-        account.run(opening, settings, Saving(quality, lossless, overwrite))
+        account.run(opening, settings, Saving(quality, lossless, bits, overwrite))
     except KeyboardInterrupt:
         if as_json:
             put_out(account.to_json())
@@ -192,10 +207,19 @@ def _check_streams(jobs: Sequence[Job], as_json: bool) -> None:
             raise UsageError("the photo would go to standard output, which is a terminal: add  > bright.jpg")
 
 
-def _check_saving(jobs: Sequence[Job], lossless: bool, sheet: str | None, overwrite: bool) -> None:
-    jpeg = next((job.target for job in jobs if job.target.suffix.lower() in _JPEG), None)
-    if lossless and jpeg is not None:
-        raise UsageError(f"--lossless: {jpeg} would be JPEG, which is always lossy; add --format webp or --format png")
+def _check_saving(jobs: Sequence[Job], lossless: bool, bits: int | None, sheet: str | None, overwrite: bool) -> None:
+    from darklift.image import format_called
+
+    if bits not in (None, 8, 16):
+        raise UsageError(f"--bits {bits}: expected 8 or 16")
+    for job in jobs:
+        kind = format_called(job.format or job.target.suffix)
+        if kind is not None and lossless and not kind.can_be_lossless:
+            raise UsageError(f"--lossless: {job.target} would be {kind.name}, which is always lossy; add --format png")
+        if kind is not None and bits is not None and bits not in kind.bits:
+            raise UsageError(
+                f"--bits {bits}: {job.target} would be {kind.name}, which has fewer; add --format png or tif"
+            )
     if sheet is None:
         return
     from darklift.figures.sheet import sheet_paths

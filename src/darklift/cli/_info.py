@@ -57,11 +57,14 @@ def _version(package: str) -> str | None:
 
 
 def _models() -> list[dict[str, Any]]:
+    from darklift.runtime.onnx import CARD_FILE, load_card
     from darklift.weights import CATALOGUE
 
     models = []
     for model in CATALOGUE.values():
         files = [file for file in model.folder.rglob("*") if file.is_file()]
+        present = (model.folder / CARD_FILE).is_file()
+        presets = load_card(model.folder).presets if present else {}
         models.append(
             {
                 "name": model.name,
@@ -69,7 +72,8 @@ def _models() -> list[dict[str, Any]]:
                 "licence": model.licence,
                 "source": model.source,
                 "folder": str(model.folder),
-                "present": (model.folder / "model.json").is_file(),
+                "present": present,
+                "presets": {name: {"steps": p.steps, "max_steps": p.max_steps} for name, p in presets.items()},
                 "bytes": sum(file.stat().st_size for file in files),
             }
         )
@@ -98,6 +102,8 @@ def _lines(facts: dict[str, Any]) -> list[str]:
     for model in facts["models"]:
         state = f"{model['bytes'] / 1e6:.1f} MB" if model["present"] else "not in this installation"
         lines.append(f"  {model['name']}: {model['summary']}")
+        for name, preset in model["presets"].items():
+            lines.append(f"    preset {name}: steps 1 to {preset['max_steps']}, {preset['steps']} by default")
         lines += [f"    licence: {model['licence']}", f"    {model['folder']} ({state})"]
     lines += ["", "Extras"]
     for name, extra in facts["extras"].items():

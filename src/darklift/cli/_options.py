@@ -26,7 +26,7 @@ RecursiveOption: TypeAlias = Annotated[
     bool, typer.Option("--recursive", "-r", help="Look into the folders inside folders, too.")
 ]
 SeedOption: TypeAlias = Annotated[
-    int, typer.Option(metavar="N", help="Of everything random. The same seed does the same.")
+    int, typer.Option(metavar="N", help="Starts the random numbers: the same seed gives the same files.")
 ]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from darklift.data.synthesis import Camera, draw_camera, underexpose
 from darklift.diffusion import random_generator
 from darklift.errors import UsageError
-from darklift.image import FloatArray, Picture
+from darklift.image import FloatArray, Picture, Source
 
 __all__ = ["MAX_STOPS", "DarkShot", "noise_level", "shoot_dark"]
 
@@ -44,7 +44,7 @@ def shoot_dark(photo: Picture, seed: int, number: int = 0, *, stops: tuple[float
     camera = draw_camera(rng, most, least)
     planes = np.rint(photo.pixels.transpose(2, 0, 1) * 255).astype(np.uint8)
     dark = underexpose(planes, camera, rng).transpose(1, 2, 0)
-    return DarkShot(Picture(dark.astype(np.float32, order="C") / np.float32(255)), camera)
+    return DarkShot(Picture(dark.astype(np.float32, order="C") / np.float32(255), source=Source(bits=8)), camera)
 
 
 def noise_level(pixels: FloatArray) -> FloatArray:

@@ -75,7 +75,8 @@ class Source:
 
 @dataclass(frozen=True)
 class Mixture:
-    """All sources together, every picture decoded once and held in memory (8-bit; LOL-v1 takes 0.7 GB).
+    """All sources together, every picture decoded once and held in memory (in 8 bits, to which deeper ones are
+    rounded; LOL-v1 takes 0.7 GB).
 
     Example number ``index`` of a run is a pure function of (seed, index): the same on any rank and after any resume.
     """

@@ -1,4 +1,7 @@
-"""How a model likes to be sampled, as plain data that travels in a model's card."""
+"""The type of a sampler preset: how a model likes to be sampled, as plain data that travels in a model's card.
+
+No preset is in here: each method has a table of its own, in ``methods/NAME/method.py``.
+"""
 
 from __future__ import annotations
 

@@ -32,19 +32,18 @@ class PairResult:
 class Evaluation:
     """A model's scores, with everything that they depend on.
 
-    exposure: "predicted by the model", "none" (the model takes none), the wish that was passed, or
-    "ground truth's mean given", which shows how good pictures are when their brightness is not a guess.
-    window: "whole picture", or the overlapping windows that it was worked on in. preset: the way of sampling.
+    preset, steps: how pictures were sampled. exposure: "predicted by the model", "none" (the model takes none), the
+    one that was asked for, or "ground truth's mean given", which shows how good pictures are when their brightness is
+    not a guess. settings: as they were passed.
     """
 
     model: str
     weights: str
     backend: str
-    steps: int
-    seed: int
-    exposure: str
-    window: str
     preset: str
+    steps: int
+    exposure: str
+    settings: Settings
     results: tuple[PairResult, ...]
 
     @property
@@ -59,11 +58,13 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        names = ("model", "weights", "backend", "preset", "steps", "seed", "exposure", "window")
-        fields = {name: getattr(self, name) for name in names}
+        names = ("model", "weights", "backend", "preset", "steps", "exposure")
         per_image = [{"name": r.name, **_finite(r.scores), "seconds": r.seconds} for r in self.results]
         return {
-            **fields,
+            **{name: getattr(self, name) for name in names},
+            "seed": self.settings.seed,
+            "window": "whole picture" if self.settings.window is None else str(self.settings.window),
+            "settings": self.settings.to_dict(),
             "protocol": describe_metrics(),
             "images": len(self.results),
             "mean": _finite(self.mean),
@@ -103,10 +104,9 @@ def evaluate(
         weights=str(card.info.get("weights", "as in the file")),
         backend=card.backend,
         steps=enhanced.steps,
-        seed=settings.seed,
         exposure=_describe_exposure(enhanced, settings, give_mean),
-        window="whole picture" if settings.window is None else str(settings.window),
         preset=settings.preset or next(iter(card.presets)),
+        settings=settings,
         results=tuple(results),
     )
 

@@ -1,4 +1,4 @@
-"""How close a picture is to its ground truth, value by value: PSNR and SSIM.
+"""How close a picture is to its ground truth, value by value: PSNR and SSIM. Their rows are in ``metrics.METRICS``.
 
 One rule for both: **the two pictures are compared as saved 8-bit RGB**. A float picture (unit, [0, 1]) is first rounded
 by :func:`to_8bit`, a ``uint8`` one is taken as it is, and the peak value is 255. Evaluations that read saved PNG files

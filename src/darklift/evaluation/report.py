@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from darklift.evaluation.evaluate import Evaluation
 from darklift.evaluation.metrics import METRICS, Scores, describe_metrics
+from darklift.pipeline.settings import Settings
 
 __all__ = ["evaluation_table", "per_image_table"]
 
@@ -20,9 +21,9 @@ def evaluation_table(evaluations: Evaluation | Sequence[Evaluation]) -> str:
     lines = [_row(("model", "weights", "backend", "preset", "steps", "seed", "exposure", "images", *_COLUMNS))]
     lines.append("|---|---|---|---|--:|--:|---|--:|" + "--:|" * len(_COLUMNS))
     for row in rows:
-        model = row.model if row.window == "whole picture" else f"{row.model}, {row.window}"
-        head = (model, row.weights, row.backend, row.preset, row.steps, row.seed, row.exposure, len(row.results))
-        lines.append(_row((*map(str, head), *_numbers(row.mean, row.seconds))))
+        model = ", ".join([row.model, *_unusual(row.settings)])
+        head = (model, row.weights, row.backend, row.preset, row.steps, row.settings.seed, row.exposure)
+        lines.append(_row((*map(str, head), str(len(row.results)), *_numbers(row.mean, row.seconds))))
     below = f"Means over the images, {describe_metrics()} s/image: median, without reading and writing files."
     return "\n".join([*lines, "", *textwrap.wrap(below, _WIDTH, break_on_hyphens=False)])
 
@@ -32,6 +33,14 @@ def per_image_table(evaluation: Evaluation) -> str:
     lines = [_row(("image", *_COLUMNS)), "|---|" + "--:|" * len(_COLUMNS)]
     lines += [_row((result.name, *_numbers(result.scores, result.seconds))) for result in evaluation.results]
     return "\n".join(lines)
+
+
+def _unusual(settings: Settings) -> Iterator[str]:
+    """What else a row must say, where it is not as usual."""
+    if settings.window is not None:
+        yield str(settings.window)
+    if settings.strength != 1:
+        yield f"strength {settings.strength:g}"
 
 
 def _numbers(scores: Scores, seconds: float) -> tuple[str, ...]:

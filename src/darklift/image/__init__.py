@@ -16,8 +16,8 @@ The range of values follows from an array's dtype, never from the largest value 
 and bright 8-bit ones.
 
 A picture keeps its size, the orientation it is seen in, alpha, its one channel if it had one, EXIF, ICC profile,
-resolution, XMP, IPTC, comment, and the texts of PNG files. What it cannot keep (more than 8 bits per channel, several
-frames) is refused on the way in with an :class:`~darklift.errors.ImageError` that says what to do. What belongs to the
+resolution, XMP, IPTC, comment, and the texts of PNG files. What it cannot keep (several frames, floats beyond [0, 1])
+is refused on the way in with an :class:`~darklift.errors.ImageError` that says what to do. What belongs to the
 dark picture only, such as previews and gain maps, is left out and named in ``Metadata.notes``.
 
 Each file format is a module in ``formats``; to add one, add its module there.
@@ -27,7 +27,7 @@ from darklift.image.arrays import (
     Padding,
     from_array,
     from_planes,
-    luminance,
+    luma,
     pad_like,
     pad_to_multiple,
     padded_length,
@@ -37,6 +37,7 @@ from darklift.image.arrays import (
     to_unit,
 )
 from darklift.image.foreign import foreign_kind
+from darklift.image.formats import format_called
 from darklift.image.io import (
     SUPPORTED_EXTENSIONS,
     WRITABLE_EXTENSIONS,
@@ -47,6 +48,7 @@ from darklift.image.io import (
     read_image,
     write_image,
 )
+from darklift.image.options import not_written
 from darklift.image.picture import FloatArray, Metadata, Picture, Source
 from darklift.image.pil import from_pil, to_pil
 from darklift.image.unchanged import bytes_will_do, copy_file
@@ -65,11 +67,13 @@ __all__ = [
     "decode_image",
     "encode_image",
     "foreign_kind",
+    "format_called",
     "from_array",
     "from_pil",
     "from_planes",
     "is_image_path",
-    "luminance",
+    "luma",
+    "not_written",
     "pad_like",
     "pad_to_multiple",
     "padded_length",

@@ -13,7 +13,7 @@ __all__ = [
     "assemble",
     "from_array",
     "from_planes",
-    "luminance",
+    "luma",
     "pad_like",
     "pad_to_multiple",
     "padded_length",
@@ -176,7 +176,7 @@ def assemble(picture: Picture, dtype: npt.DTypeLike, *, gray: bool, alpha: bool)
 
     Raises ``ImageError`` when the pixels hold NaN or infinity.
     """
-    unit = luminance(picture.pixels)[:, :, np.newaxis] if gray else picture.pixels
+    unit = luma(picture.pixels)[:, :, np.newaxis] if gray else picture.pixels
     if alpha:
         opacity = np.ones(picture.size, np.float32) if picture.alpha is None else picture.alpha
         unit = np.concatenate([unit, opacity[:, :, np.newaxis]], axis=2)
@@ -214,11 +214,8 @@ def _unit_from_floats(array: AnyArray) -> FloatArray:
     return array.astype(np.float32)
 
 
-def luminance(pixels: FloatArray) -> FloatArray:
-    """(H, W) of (H, W, 3): luma of ITU-R BT.601, as Pillow's "L".
-
-    Written as differences, so that equal channels give exactly their value.
-    """
+def luma(pixels: FloatArray) -> FloatArray:
+    """Luma of ITU-R BT.601, as Pillow's "L"; written as differences so that equal channels give exactly their value."""
     red, green, blue = pixels[:, :, 0], pixels[:, :, 1], pixels[:, :, 2]
     luma: FloatArray = red + np.float32(0.587) * (green - red) + np.float32(0.114) * (blue - red)
     return luma

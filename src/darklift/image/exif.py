@@ -17,6 +17,7 @@ __all__ = [
     "clean_exif",
     "read_directory",
     "read_orientation",
+    "says_adobe_rgb",
     "tiff_block",
     "upright_xmp",
     "value_is_inside",
@@ -27,6 +28,8 @@ EXIF_HEADER = b"Exif\0\0"
 _OUTSIDE = "damaged EXIF: a directory lies outside the block"
 
 _ORIENTATION = 0x0112
+_EXIF_POINTER, _INTEROP_POINTER = 0x8769, 0xA005
+_COLOUR_SPACE, _INTEROP_INDEX = 0xA001, 0x0001
 _THUMBNAIL_OFFSET = 0x0201
 _THUMBNAIL_LENGTH = 0x0202
 _SIZE_OF_TYPE = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
@@ -88,6 +91,30 @@ def read_orientation(exif: bytes) -> int:
             value = _small_integer(block, directory.order, entry)
             return value if value is not None and 1 <= value <= 8 else 1
     return 1
+
+
+def says_adobe_rgb(exif: bytes) -> bool:
+    """Whether the block says that its pixels are Adobe RGB (1998), as cameras do that write no profile.
+
+    That is a ColorSpace of 2, or one of "uncalibrated" beside the interoperability index R03 (DCF 2.0). A damaged block
+    is an ``ImageError``.
+    """
+    block = tiff_block(exif)
+    first = read_directory(block)
+    if (place := _integer_of(block, first, _EXIF_POINTER)) is None:
+        return False
+    details = read_directory(block, place)
+    stated = _integer_of(block, details, _COLOUR_SPACE)
+    if stated != 0xFFFF or (place := _integer_of(block, details, _INTEROP_POINTER)) is None:
+        return stated == 2
+    index = next((each for each in read_directory(block, place).entries if each.tag == _INTEROP_INDEX), None)
+    return index is not None and block[index.position + 8 : index.position + 11] == b"R03"
+
+
+def _integer_of(block: bytes, directory: Directory, tag: int) -> int | None:
+    """The value of the entry with this tag, None where there is none of one unsigned integer."""
+    entry = next((each for each in directory.entries if each.tag == tag), None)
+    return None if entry is None else _small_integer(block, directory.order, entry)
 
 
 def clean_exif(exif: bytes) -> bytes:

@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from darklift.errors import DarkliftError, ImageError, UsageError, hint_for, one_line
+from darklift.errors import DarkliftError, ImageError, UsageError, one_line
 from darklift.files import new_file
-from darklift.image.formats import FORMATS, HEAD_BYTES, EncodeOptions, Format, format_called, format_of
+from darklift.image.formats import FORMATS, HEAD_BYTES, EncodeOptions, Format, format_of
+from darklift.image.options import encode_options, writable
 from darklift.image.picture import Picture
 from darklift.image.words import one_of
 
@@ -30,7 +31,6 @@ SUPPORTED_EXTENSIONS = frozenset(extension for known in FORMATS for extension in
 WRITABLE_EXTENSIONS = frozenset(extension for known in FORMATS if known.encode for extension in known.extensions)
 """Those of the pictures that can be written, too."""
 
-_DEFAULT_QUALITY = 95
 _BLOCK_NAMES = {"exif": "EXIF", "icc_profile": "ICC profile", "xmp": "XMP", "iptc": "IPTC", "comment": "comment"}
 
 
@@ -43,7 +43,7 @@ def is_image_path(path: str | Path) -> bool:
 
 
 def decode_image(source: bytes | bytearray | memoryview | BinaryIO) -> Picture:
-    """The picture in a JPEG, PNG, WebP, BMP or 8-bit TIFF file that is in memory or behind a stream.
+    """The picture in a JPEG, PNG, TIFF, WebP or BMP file that is in memory or behind a stream.
 
     The contents tell the format. A stream is read from where it stands to its end, so a picture can follow something
     else; one that cannot seek, such as a pipe, is read into memory. It stays open, and where it stands afterwards is
@@ -53,8 +53,8 @@ def decode_image(source: bytes | bytearray | memoryview | BinaryIO) -> Picture:
 
     Raises:
         UsageError: neither bytes nor a binary stream. Paths go to :func:`read_image`.
-        ImageError: empty, damaged or of another kind; or what could not be kept: more than 8 bits per channel, several
-            frames or pages, more than 500 megapixels. The message says it without a name in front.
+        ImageError: empty, damaged or of another kind; or what could not be kept: several frames or pages, floats
+            beyond [0, 1] (HDR), more than 500 megapixels. The message says it without a name in front.
     """
     try:
         return _decode(*_recognised(source))
@@ -63,11 +63,11 @@ def decode_image(source: bytes | bytearray | memoryview | BinaryIO) -> Picture:
 
 
 def read_image(path: str | Path) -> Picture:
-    """Read a JPEG, PNG, WebP, BMP or 8-bit TIFF file; its contents tell the format, not its name.
+    """Read a JPEG, PNG, TIFF, WebP or BMP file; its contents tell the format, not its name.
 
     Returns unit RGB, upright. CMYK becomes sRGB. Raises ``ImageError``, on one line with the path, when the file is
-    missing, empty, damaged or of another kind, and for what could not be kept: more than 8 bits per channel, several
-    frames or pages, more than 500 megapixels.
+    missing, empty, damaged or of another kind, and for what could not be kept: several frames or pages, floats
+    beyond [0, 1] (HDR), more than 500 megapixels.
     """
     path = Path(path)
     try:
@@ -143,22 +143,27 @@ def _decode(kind: Format, stream: BinaryIO) -> Picture:
 # ------------------------------------------------------------------------------------------------------------ writing
 
 
-def encode_image(picture: Picture, format: str, *, quality: int | None = None, lossless: bool = False) -> bytes:
-    """The picture as the contents of a file with 8 bits per channel; what :func:`write_image` would write.
+def encode_image(
+    picture: Picture, format: str, *, quality: int | None = None, lossless: bool = False, bits: int | None = None
+) -> bytes:
+    """The picture as the contents of a file; what :func:`write_image` would write.
 
     Args:
         picture: what to encode.
         format: by name or extension, in any case of letters: "jpg", "JPEG", ".png".
         quality: 1 to 100, for JPEG (always 4:4:4) and lossy WebP, 95 by default; the other formats are lossless anyway.
         lossless: encode WebP without loss; a WebP that came so goes so, unless there is a ``quality``.
+        bits: a channel, 8 or 16 (PNG and TIFF only); by default 8 for a picture from a source with 8, else as many as
+            the format can hold. :func:`not_written` tells where these are fewer than the source had.
 
     Raises:
-        UsageError: an unknown format, ``quality`` out of range, or JPEG was to be ``lossless``.
+        UsageError: an unknown format, ``quality`` out of range, JPEG was to be ``lossless``, or ``bits`` that the
+            format cannot hold.
         ImageError: alpha in a format without, a side or a block of metadata too long for the format, or pixels with
             NaN. The message says it without a name in front.
     """
-    kind = _writable(format)
-    options = _options(kind, picture, quality, lossless)
+    kind = writable(format)
+    options = encode_options(kind, picture, quality, lossless, bits)
     _check_fit(picture, kind)
     stream = io.BytesIO()
     try:
@@ -168,21 +173,29 @@ def encode_image(picture: Picture, format: str, *, quality: int | None = None, l
     return stream.getvalue()
 
 
-def check_writable(picture: Picture, format: str, *, quality: int | None = None, lossless: bool = False) -> None:
+def check_writable(
+    picture: Picture, format: str, *, quality: int | None = None, lossless: bool = False, bits: int | None = None
+) -> None:
     """Find out before the work what :func:`encode_image` and :func:`write_image` would refuse after it.
 
     Only the picture's size, alpha and metadata count, which enhancing does not change. Arguments and errors are those
     of :func:`encode_image`; for a path, pass its suffix.
     """
-    kind = _writable(format)
-    _options(kind, picture, quality, lossless)
+    kind = writable(format)
+    encode_options(kind, picture, quality, lossless, bits)
     _check_fit(picture, kind)
 
 
 def write_image(
-    picture: Picture, path: str | Path, *, quality: int | None = None, lossless: bool = False, overwrite: bool = False
+    picture: Picture,
+    path: str | Path,
+    *,
+    quality: int | None = None,
+    lossless: bool = False,
+    bits: int | None = None,
+    overwrite: bool = False,
 ) -> Path:
-    """Write a picture with 8 bits per channel; the extension tells the format. Returns the path.
+    """Write a picture; the extension tells the format. Returns the path.
 
     The file appears complete or not at all. Values are rounded to nearest. EXIF, ICC profile, resolution, XMP, IPTC and
     comment go along where the format has a place for them (BMP only has one for the resolution); text chunks go from
@@ -193,10 +206,12 @@ def write_image(
         path: the target, in a folder that exists.
         quality: 1 to 100, for JPEG (always 4:4:4) and lossy WebP, 95 by default; the other formats are lossless anyway.
         lossless: write WebP without loss; a WebP that came so goes so, unless there is a ``quality``.
+        bits: a channel, 8 or 16 (PNG and TIFF only); by default 8 for a picture from a source with 8, else as many as
+            the format can hold. :func:`not_written` tells where these are fewer than the source had.
         overwrite: replace a file that is there already.
 
     Raises:
-        UsageError: ``quality`` is out of range, or JPEG was to be ``lossless``.
+        UsageError: ``quality`` is out of range, JPEG was to be ``lossless``, or ``bits`` that the format cannot hold.
         ImageError: unknown extension, missing folder, existing target without ``overwrite``, alpha in a format without,
             a side or a block of metadata too long for the format, pixels with NaN, or the disk's refusal.
     """
@@ -204,8 +219,8 @@ def write_image(
     if path.suffix.lower() not in WRITABLE_EXTENSIONS:
         wanted = ", ".join(extension for known in FORMATS if known.encode for extension in known.extensions)
         raise ImageError(f"cannot write {path}: extension {path.suffix!r}, expected one of {wanted}")
-    kind = _writable(path.suffix)
-    options = _options(kind, picture, quality, lossless)
+    kind = writable(path.suffix)
+    options = encode_options(kind, picture, quality, lossless, bits)
     try:
         _check_fit(picture, kind)
         _check_place(Path(os.path.realpath(path)) if overwrite else path)
@@ -220,27 +235,6 @@ def write_image(
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise ImageError(f"cannot write {path}: {getattr(error, 'strerror', None) or one_line(error)}") from error
     return path
-
-
-def _writable(format: str) -> Format:
-    kind = format_called(format) if isinstance(format, str) else None
-    if kind is None or kind.encode is None:
-        names = [known.name for known in FORMATS if known.encode]
-        hint = hint_for(str(format).upper(), names, "choose one of these")
-        problem = f"unknown format {format!r}" if kind is None else f"{kind.name} can only be read"
-        raise UsageError(f"{problem}, expected {one_of(names)}: {hint}")
-    return kind
-
-
-def _options(kind: Format, picture: Picture, quality: int | None, lossless: bool) -> EncodeOptions:
-    if quality is not None and (isinstance(quality, bool) or not isinstance(quality, int) or not 1 <= quality <= 100):
-        raise UsageError(f"quality is {quality!r}, expected a whole number from 1 to 100")
-    if lossless and not kind.can_be_lossless:
-        others = one_of(known.name for known in FORMATS if known.can_be_lossless)
-        raise UsageError(f"lossless was asked for, and {kind.name} is always lossy: write {others}")
-    if quality is None and picture.source.lossless and picture.source.container == kind.name:
-        lossless = True  # as it came
-    return EncodeOptions(_DEFAULT_QUALITY if quality is None else quality, bool(lossless))
 
 
 def _check_fit(picture: Picture, kind: Format) -> None:

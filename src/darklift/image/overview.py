@@ -1,10 +1,11 @@
 """A whole photo in brief, for a model that works on a piece of it: a thumbnail and statistics of its brightness.
 
-Made in the same way for training (from 8-bit arrays) and for use (from float arrays of any size).
+Made in the same way for training (from 8-bit arrays) and for use (from float arrays of any size and depth).
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,37 +85,62 @@ def _average_plane(plane: npt.NDArray[Any], size: tuple[int, int]) -> FloatArray
     return result
 
 
-def describe(planes: npt.NDArray[Any], *, cues: bool = True, weights: FloatArray | None = None) -> Overview:
+def describe(
+    planes: npt.NDArray[Any], *, cues: bool = True, bits: int = 8, weights: FloatArray | None = None
+) -> Overview:
     """The overview of a photo, (3, H, W) uint8 or floats in [0, 1].
 
-    cues: with :attr:`Overview.cues`, which take as long as all the rest. weights: (H, W) in [0, 1], how much each pixel
-    counts in statistics and cues, as far as it is seen; none of them, all alike.
+    cues: with :attr:`Overview.cues`, which take as long as all the rest. bits: how finely the photo's source tells
+    values apart; of more than 8, nothing is rounded to 8. weights: (H, W) in [0, 1], how much each pixel counts in
+    statistics and cues, as far as it is seen; None is all alike.
     """
     thumbnail = area_average(planes)
     top = np.maximum(np.maximum(planes[0], planes[1]), planes[2])
-    if top.dtype != np.uint8:
-        top = (np.clip(top, 0, 1) * 255 + 0.5).astype(np.uint8)
-    if weights is None:
-        share = np.bincount(top.ravel(), minlength=256) / top.size
-    else:
-        share = np.bincount(top.ravel(), weights.ravel(), minlength=256) / weights.sum(dtype=np.float64)
+    share = _histogram(top, bits, weights)
+    white = len(share) - 1
     cumulative = np.cumsum(share)
-    values = np.arange(256) / 255.0
+    values = np.arange(white + 1) / white
     mean = float(share @ values)
     quantiles, highlights = (
-        np.searchsorted(cumulative, np.array(shares) - 1e-9) / 255.0 for shares in (_QUANTILES, _HIGHLIGHTS)
+        np.searchsorted(cumulative, np.array(shares) - 1e-9) / white for shares in (_QUANTILES, _HIGHLIGHTS)
     )
     spread = float(share @ (values - mean) ** 2) ** 0.5
+    # what 8 bits would round to 250 or more, and to 2 or less
+    bright, dark = math.ceil(249.5 * white / 255), math.ceil(2.5 * white / 255)
     channels = thumbnail.mean(axis=(1, 2))
     if weights is not None:
         channels = np.array([np.average(plane, weights=weights) for plane in planes])
     rooted = np.sqrt(np.concatenate([[channels.mean()], channels, quantiles]))
-    statistics = np.concatenate([rooted, [spread, share[250:].sum(), share[:3].sum()]]).astype(np.float32)
+    statistics = np.concatenate([rooted, [spread, share[bright:].sum(), share[:dark].sum()]]).astype(np.float32)
     brightness = None if weights is None else float(channels.mean())
     if not cues:
         return Overview(thumbnail, statistics, None, brightness)
     further = np.concatenate([np.sqrt(highlights), _contrast(planes, weights)]).astype(np.float32)
     return Overview(thumbnail, statistics, further, brightness)
+
+
+def _histogram(top: npt.NDArray[Any], bits: int, weights: FloatArray | None = None) -> npt.NDArray[np.float64]:
+    """The share of the pixels at each code: of 256, or of 65536 where there is more to tell than 256 can."""
+    if top.dtype != np.uint8 and bits > 8:
+        codes = (np.clip(top, 0, 1) * 65535 + 0.5).astype(np.uint16)
+        counts = np.bincount(codes.ravel(), minlength=65536)
+        # A photo of 8 bits in a file of 16 is described as in its own, to the last digit.
+        finely = counts[::257].sum() != top.size
+        fine = _shares(codes, 65536, weights)
+        return fine if finely else fine[::257]
+    if top.dtype != np.uint8:
+        top = (np.clip(top, 0, 1) * 255 + 0.5).astype(np.uint8)
+    return _shares(top, 256, weights)
+
+
+def _shares(codes: npt.NDArray[Any], count: int, weights: FloatArray | None) -> npt.NDArray[np.float64]:
+    """How much of all weight is at each of so many codes; without weights, all pixels have the same."""
+    shares: npt.NDArray[np.float64]
+    if weights is None:
+        shares = np.bincount(codes.ravel(), minlength=count) / codes.size
+    else:
+        shares = np.bincount(codes.ravel(), weights.ravel(), minlength=count) / weights.sum(dtype=np.float64)
+    return shares
 
 
 def _contrast(planes: npt.NDArray[Any], weights: FloatArray | None = None) -> list[float]:

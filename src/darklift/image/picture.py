@@ -19,8 +19,9 @@ class Source:
 
     Attributes:
         container: the kind of file, as in "JPEG", "PNG", "WebP", "BMP" or "TIFF"; None for a picture made in memory.
-        bits: how finely the source told a channel's values apart. 8 for files (also for palettes and for fewer bits)
-            and for uint8 arrays, 16 for uint16 and float16, 32 for float32 and float64, which is kept as float32.
+        bits: how finely the source told a channel's values apart: as many as a file has, and 8 for palettes and for
+            fewer bits; 8 for uint8 arrays, 16 for uint16 and float16, 32 for float32 and float64, which is kept as
+            float32.
         colour_space: by name: the description in the ICC profile if there is one, else "sRGB"; "CMYK" for inks, which
             have been converted to sRGB.
         lossless: the file is of a kind that can be coded either way, such as WebP, and lost nothing: it is written so

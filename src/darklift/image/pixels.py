@@ -21,6 +21,7 @@ __all__ = [
     "adopt",
     "check_extent",
     "check_mode",
+    "check_size",
     "decode_with",
     "image_of",
     "noted_warnings",
@@ -32,7 +33,10 @@ __all__ = [
 # Larger than any camera's picture, and small enough that a malicious header cannot ask for all of the memory.
 _MAX_PIXELS = 500_000_000
 
-TOO_DEEP = "more than 8 bits per channel, expected 8: convert it to 8 bits first, or pass a uint16 or float array"
+TOO_DEEP = (
+    "more than 8 bits per channel, of which Pillow keeps 8: read the file with read_image or decode_image, pass a "
+    "uint16 or float array, or convert it to 8 bits"
+)
 
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -85,14 +89,18 @@ def check_extent(image: Image.Image, *, only_the_first: bool = False) -> None:
 
     only_the_first: further frames are no reason to refuse, as only the first is the picture.
     """
-    width, height = image.size
-    if not 0 < width * height <= _MAX_PIXELS:
-        raise ImageError(
-            f"{width} x {height} pixels, expected between 1 and {_MAX_PIXELS // 10**6} megapixels: cut it into parts"
-        )
+    check_size(*image.size)
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and not only_the_first:
         raise ImageError(f"{frames} frames or pages, expected 1: save each as a file of its own")
+
+
+def check_size(width: int, height: int) -> None:
+    """Refuse a picture that is too large, or that has no pixels, with an ``ImageError``."""
+    if min(width, height) < 1 or width * height > _MAX_PIXELS:
+        raise ImageError(
+            f"{width} x {height} pixels, expected between 1 and {_MAX_PIXELS // 10**6} megapixels: cut it into parts"
+        )
 
 
 def check_mode(image: Image.Image) -> None:

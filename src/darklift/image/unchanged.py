@@ -13,14 +13,16 @@ from darklift.image.picture import Picture
 __all__ = ["bytes_will_do", "copy_file"]
 
 
-def bytes_will_do(picture: Picture, format: str, *, quality: int | None = None, lossless: bool = False) -> bool:
+def bytes_will_do(
+    picture: Picture, format: str, *, quality: int | None = None, lossless: bool = False, bits: int | None = None
+) -> bool:
     """Whether the bytes that a picture was read from are as good as encoding it once more.
 
     So it is in the format that they have, where neither a ``quality`` nor coding without loss is asked of a format to
-    which it means something. format: by name or extension; an unknown one is False.
+    which it means something, nor other ``bits`` than they have. format: by name or extension; an unknown one is False.
     """
     kind = format_called(format)
-    if kind is None or kind.name != picture.source.container:
+    if kind is None or kind.name != picture.source.container or bits not in (None, picture.source.bits):
         return False
     choosable = kind.takes_quality and kind.can_be_lossless
     return not (kind.takes_quality and quality is not None) and not (

@@ -1,5 +1,6 @@
 """The methods, a folder each and all laid out alike: ``method`` (configuration, training, inference), ``net`` (the
-network), what is the method's own, and ``released`` (how its authors' files map onto ours).
+network), what is the method's own, and ``released`` (how its authors' files map onto ours). ``base`` says what every
+method offers, ``parts`` holds what several are built from, and ``darkening`` darkens a picture by any method that can.
 """
 
 from darklift.methods.base import Graph, Method, Release, Stage

@@ -26,7 +26,7 @@ from darklift.image import (
     to_pil,
     write_image,
 )
-from darklift.pipeline.plan import Plan, check_settings, plan, replan
+from darklift.pipeline.plan import Plan, check_settings, plan, replan, require_picture
 from darklift.pipeline.render import Enhanced, OnStep, render, render_together
 from darklift.pipeline.settings import DEFAULTS, Settings
 from darklift.pipeline.tiling import Tile
@@ -57,9 +57,24 @@ class Enhancer:
         precision: str = "auto",
         threads: int | None = None,
     ) -> None:
-        """Open a model; :class:`darklift.store.load.Opening` says what each choice means.
+        """Open a model.
 
-        Raises ModelError (unknown or damaged), UsageError (a choice that does not fit it), MissingExtraError.
+        Args:
+            model: the bundled "compact" (also "default") or "nano", the path of a folder from ``darklift export``, or
+                that of a .safetensors checkpoint. A model that is open already is taken as it is, whatever the other
+                arguments.
+            backend: what runs it: "onnx" or "openvino" for exported models, "torch" for checkpoints, "auto" for
+                the one that fits.
+            device: "cpu", "cuda", "coreml" or "directml" with onnx; openvino and torch use their own names.
+            precision: what torch and OpenVINO compute in: "fp32", "bf16", "fp16" or "auto".
+            threads: CPU threads for the model; None is every core.
+
+        :class:`~darklift.store.load.Opening` says more about each.
+
+        Raises:
+            ModelError: the model is unknown or damaged.
+            UsageError: a choice does not fit it.
+            MissingExtraError: it needs a package that is not installed.
         """
         if not isinstance(model, Model):
             model = load_model(model, backend=backend, device=device, precision=precision, threads=threads)
@@ -153,11 +168,7 @@ class Enhancer:
 def _of_one_size(pictures: Iterable[Picture]) -> tuple[Picture, ...]:
     several = tuple(pictures) if isinstance(pictures, Iterable) else (pictures,)
     for picture in several:
-        if not isinstance(picture, Picture):
-            raise UsageError(
-                f"expected pictures as read_image makes them, got a {type(picture).__name__}: call the Enhancer itself "
-                "for paths, PIL images and arrays"
-            )
+        require_picture(picture)
     sizes = sorted({picture.size for picture in several})
     if len(sizes) != 1:
         shown = " and ".join(f"{width}x{height}" for height, width in sizes) or "none at all"

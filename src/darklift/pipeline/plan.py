@@ -16,7 +16,9 @@ import numpy as np
 from darklift.diffusion import Ladder, SamplerPreset
 from darklift.errors import ImageError, UsageError
 from darklift.image import FloatArray, Picture
+from darklift.image.colour import ColourSpace
 from darklift.image.overview import Overview, describe
+from darklift.image.spaces import colour_space_of
 from darklift.pipeline.border import inside_of_border
 from darklift.pipeline.deblock import Smoothing, plan_smoothing
 from darklift.pipeline.exposure import Aim, aim_for
@@ -26,7 +28,7 @@ from darklift.pipeline.settings import DEFAULTS, Exposure, Settings, Window
 from darklift.pipeline.tiling import Tile, plan_tiles
 from darklift.runtime import Guess, Model, ModelCard
 
-__all__ = ["Look", "Plan", "check_settings", "look_at", "plan", "planes_of", "replan"]
+__all__ = ["Look", "Plan", "check_settings", "look_at", "plan", "planes_of", "replan", "require_picture"]
 
 TILE_SIDE, TILE_OVERLAP = 1024, 64
 """Pixels. A picture of up to TILE_SIDE² pixels is worked on in one piece."""
@@ -34,23 +36,29 @@ TILE_SIDE, TILE_OVERLAP = 1024, 64
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """What one look at a photo tells.
-
-    size: (rows, columns). inside: the photo without borders around it, and without margins that are transparent
-    throughout; all that follows is about this part. fill: what the network sees in the place of hidden pixels, None
-    where all is seen. smoothing: of its flat dark blocks, None where there is none to do. overview: of the photo as the
-    network will see it. guess: how bright a good version of it would be, None where the model does not say. empty: it
-    holds nothing to bring out. gray: it has no colours, and shall have none.
-    """
+    """What one look at a photo tells."""
 
     size: tuple[int, int]
+    """(rows, columns) in pixels."""
     inside: Tile
+    """The photo without borders around it, and without margins that are transparent throughout. All that follows is
+    about this part."""
     fill: Fill | None
+    """What the network sees in the place of hidden pixels; None where all is seen."""
     smoothing: Smoothing | None
+    """Of its flat dark blocks; None where there is none to do."""
     overview: Overview
+    """Of the photo as the network will see it."""
     guess: Guess | None
-    empty: bool
-    gray: bool
+    """How bright a good version of it would be; None where the model does not say."""
+    empty: bool = False
+    """It holds nothing to bring out."""
+    gray: bool = False
+    """It has no colours, and shall have none."""
+    space: ColourSpace | None = None
+    """Of the photo's numbers, from which they are converted for the network and back; None for sRGB."""
+    note: str | None = None
+    """What its file says of colours and nobody can use; None where there is nothing of that kind."""
 
     @property
     def extent(self) -> tuple[int, int]:
@@ -65,8 +73,11 @@ class Plan:
     model: str
     """The name of the model that it was made for."""
     settings: Settings
+    """The settings that it was made with."""
     look: Look
+    """What one look at the photo told; :func:`replan` uses it again."""
     preset: SamplerPreset
+    """How the model is sampled."""
     ladder: Ladder
     """The noise levels that the sampler walks down."""
     aim: Aim | None
@@ -94,7 +105,7 @@ class Plan:
 
     @property
     def brightness(self) -> float | None:
-        """The mean coded value asked of the model; None where it takes none."""
+        """The mean sRGB-coded value asked of the model; None where it takes none."""
         return None if self.aim is None else self.aim.wanted.brightness
 
 
@@ -114,8 +125,13 @@ def replan(model: Model, plan: Plan, settings: Settings) -> Plan:
 
 
 def look_at(model: Model, picture: Picture) -> Look:
-    """All that a model wants to know of a photo before anything is decided. Raises ImageError."""
-    low, alpha = planes_of(picture), alpha_of(picture)
+    """All that a model wants to know of a photo before anything is decided.
+
+    Raises ImageError for pixels that are no numbers, and for colours that cannot be converted to sRGB and back.
+    """
+    require_picture(picture)
+    space, note = colour_space_of(picture)
+    low, alpha = planes_of(picture, space), alpha_of(picture)
     inside = Tile(0, 0, *picture.size) if alpha is None else seen_part(alpha)
     if alpha is not None and float(alpha[inside.window].min()) >= 1:
         alpha = None
@@ -123,36 +139,59 @@ def look_at(model: Model, picture: Picture) -> Look:
         inside = inside_of_border(low, inside)
     else:
         alpha = alpha[inside.window]
-    low = low[:, *inside.window]
+    low, bits = low[:, *inside.window], picture.source.bits
     fill = None if alpha is None else plan_fill(low, alpha)
     if fill is not None and alpha is not None:
         low = fill.apply(low, alpha)
-    gray = picture.gray or _is_gray(low, picture.source.container)
-    empty = hides_all(picture) or holds_nothing(low, picture.source.bits)
     smoothing = plan_smoothing(low, alpha) if model.card.deblocks else None
-    overview = describe(low if smoothing is None else smoothing.apply(low), weights=alpha)
-    return Look(picture.size, inside, fill, smoothing, overview, model.guess_exposure(overview), empty, gray)
+    overview = describe(low if smoothing is None else smoothing.apply(low), bits=bits, weights=alpha)
+    return Look(
+        size=picture.size,
+        inside=inside,
+        fill=fill,
+        smoothing=smoothing,
+        overview=overview,
+        guess=model.guess_exposure(overview),
+        empty=hides_all(picture) or holds_nothing(low, bits),
+        gray=picture.gray or _is_gray(low, picture.source.container, space),
+        space=space,
+        note=note,
+    )
 
 
-def _is_gray(low: FloatArray, container: str | None) -> bool:
+def _is_gray(low: FloatArray, container: str | None, space: ColourSpace | None) -> bool:
     """Whether the channels (3, H, W) are alike in every pixel, in a JPEG but for its rounding."""
-    allowed = np.float32(1.01 / 255 if container == "JPEG" else 0)
-    first, others = low[:1], low[1:]
-    middle = low.shape[1] // 2
+    exactly = 0 if space is None else 1e-4  # what converting them leaves
+    allowed = np.float32(1.01 / 255 if container == "JPEG" else exactly)
+    first, others, middle = low[:1], low[1:], low.shape[1] // 2
     return bool((np.abs(others[:, middle] - first[:, middle]) <= allowed).all()) and bool(
         (np.abs(others - first) <= allowed).all()
     )
 
 
-def planes_of(picture: Picture) -> FloatArray:
-    """The pixels as (3, H, W) in [0, 1]: a view, or a copy where some lie outside. Raises ImageError for NaN and
+def planes_of(picture: Picture, space: ColourSpace | None = None) -> FloatArray:
+    """The pixels as the model sees them, (3, H, W) sRGB in [0, 1]: a view of the picture's own where they are.
+
+    space: of the picture's numbers, None for sRGB. Raises UsageError for what is no Picture, ImageError for NaN and
     infinity.
     """
+    require_picture(picture)
     lowest, highest = float(picture.pixels.min()), float(picture.pixels.max())
     if not (math.isfinite(lowest) and math.isfinite(highest)):
         raise ImageError("the picture holds NaN or infinite values, expected [0, 1]: what computed it went wrong")
+    if space is not None:
+        return space.seen(picture.pixels)
     inside = picture.pixels if lowest >= 0 and highest <= 1 else picture.pixels.clip(0, 1)
     return inside.transpose(2, 0, 1)
+
+
+def require_picture(picture: object) -> None:
+    """Raise UsageError for what is no Picture."""
+    if not isinstance(picture, Picture):
+        raise UsageError(
+            f"expected a Picture as read_image makes it, got a {type(picture).__name__}: call the Enhancer itself for "
+            "paths, PIL images and arrays"
+        )
 
 
 def check_settings(model: Model, settings: Settings) -> None:

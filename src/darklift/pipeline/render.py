@@ -12,8 +12,9 @@ import numpy as np
 from darklift.diffusion import noise_field, sample
 from darklift.errors import UsageError
 from darklift.image import FloatArray, Picture, pad_like, pad_to_multiple, to_unit
+from darklift.image.pixels import with_notes
 from darklift.pipeline.compose import composed, seen_by_network
-from darklift.pipeline.plan import Plan, planes_of
+from darklift.pipeline.plan import Plan, planes_of, require_picture
 from darklift.pipeline.settings import Window
 from darklift.pipeline.tiling import Tile, map_tiles, plan_windows
 from darklift.pipeline.windows import Predict, memory_of_windows, predict_whole, predict_windows
@@ -31,9 +32,11 @@ class Enhanced:
     """A result, and how it came about."""
 
     picture: Picture
+    """The result."""
     brightness: float | None
     """The mean coded value asked of the model, in (0, 1); None where it takes none."""
     steps: int
+    """Sampling steps that were taken."""
     seconds: float
     """Without reading and writing files."""
     share: float = 1.0
@@ -76,6 +79,7 @@ def render_together(
     memory of all. Others take one after the other. on_step counts over all.
     """
     for picture, plan in zip(pictures, plans, strict=True):
+        require_picture(picture)
         _check_fit(model, picture, plan)
     first = plans[0]
     area = Tile(0, 0, *first.look.size) if part is None else part
@@ -96,7 +100,7 @@ def _render_group(
 ) -> Iterator[Enhanced]:
     """Pictures that go through the network together."""
     started = time.perf_counter()
-    lows = [planes_of(picture) for picture in pictures]  # views: large pictures are held once
+    lows = [planes_of(*each) for each in zip(pictures, (plan.look.space for plan in plans), strict=True)]
     settings = plans[0].settings
     insides = [plan.look.inside for plan in plans]
     wanted = settings.uncertainty or any(plan.share * settings.strength for plan in plans)
@@ -110,10 +114,11 @@ def _render_group(
             on_step(plans[0].steps, plans[0].steps)
     seconds = (time.perf_counter() - started) / len(pictures)
     for number, (picture, plan, low) in enumerate(zip(pictures, plans, lows, strict=True)):
-        rgb, uncertainty = composed(picture, low, plan, area, None if made is None else made[number])
+        pixels, uncertainty = composed(picture, low, plan, area, None if made is None else made[number])
         alpha = picture.alpha
+        result = changed(picture, pixels=pixels, alpha=None if alpha is None else alpha[area.window])
         yield Enhanced(
-            changed(picture, pixels=rgb.transpose(1, 2, 0), alpha=None if alpha is None else alpha[area.window]),
+            result if plan.look.note is None else with_notes(result, [plan.look.note]),
             plan.brightness,
             plan.steps,
             seconds,

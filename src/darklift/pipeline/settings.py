@@ -26,7 +26,9 @@ class Exposure:
     """
 
     stops: float | None = None
+    """Stops brighter (above 0) or darker than the model would choose, from -10 to 10; None says nothing about them."""
     mean: float | None = None
+    """The mean coded value to reach, from 0 (black) to 1 (white), whatever the model would choose; None for none."""
 
     def __post_init__(self) -> None:
         stops_fit = self.stops is None or abs(_number(self.stops)) <= _MAX_STOPS
@@ -94,16 +96,16 @@ class Settings:
     """
 
     preset: str | None = None
-    """Which of the model's ways of sampling to use; a wrong name lists them."""
+    """How the model works its way to the picture; darklift info lists the presets of each model."""
     steps: int | None = None
-    """Sampling steps. More take longer and are not always better."""
+    """How many steps the model takes to the picture (compact: 1 to 8). More take longer and are not always better."""
     exposure: Exposure | float | str | None = None
     """Brighter or darker than the model would choose: stops such as +0.5 or -1, or a brightness such as mean=0.45. With
     it, photos that are bright enough already are enhanced, too."""
     strength: float = 1.0
     """How much of the change to keep: 1 is all of it, 0 leaves the photo as it is."""
     seed: int = 0
-    """Of the sampling noise. The same seed gives the same picture."""
+    """Each number draws other sampling noise; the same number always gives the same picture."""
     window: Window | int | None = None
     """For models that see the whole photo at once (GSAD, LLDiffusion): work in overlapping windows of this side in
     pixels, when a photo is too large for your memory."""

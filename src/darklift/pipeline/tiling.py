@@ -21,9 +21,13 @@ class Tile:
     """A window of the picture: rows top … top + height, columns left … left + width."""
 
     top: int
+    """The first row, from 0."""
     left: int
+    """The first column, from 0."""
     height: int
+    """Rows, in pixels."""
     width: int
+    """Columns, in pixels."""
 
     @property
     def window(self) -> tuple[slice, slice]:

@@ -26,7 +26,7 @@ from darklift.methods import Graph, Method
 from darklift.runtime.onnx import CARD_FILE
 from darklift.store.card import card_of
 from darklift.store.checkpoint import load_checkpoint
-from darklift.store.exported import BYTES, HALF, STEP, TRANSPOSED
+from darklift.store.from_export import BYTES, HALF, STEP, TRANSPOSED
 
 __all__ = ["Storage", "export_method", "export_model"]
 
@@ -175,7 +175,7 @@ def _free_axes(graph: Graph, name: str) -> dict[int, Any] | None:
 
 def _name_folded(model: onnx.ModelProto, module: torch.nn.Module) -> None:
     """Give weights that the exporter transposed their names back, with an ending that says so, by which
-    :func:`darklift.store.exported.exported_weights` finds them.
+    :func:`darklift.store.from_export.exported_weights` finds them.
     """
     named = {tensor.name for tensor in model.graph.initializer}
     for name, weight in module.state_dict().items():

@@ -31,9 +31,10 @@ _WITHOUT_EFFECT = {
 
 
 class SourceConfig(_Section):
-    """One source of training examples; :class:`darklift.data.sources.Source` explains the numbers."""
+    """One source of training examples; see :class:`darklift.data.sources.Source`."""
 
     name: str
+    """Your name for it, which messages show."""
     kind: Literal["pairs", "exposures", "photos"]
     """pairs: two folders whose pictures have equal names, or a known layout. exposures: a folder for each scene, with
     some dark pictures and one target. photos: good pictures alone, from which a simulated camera takes dark ones.
@@ -41,8 +42,9 @@ class SourceConfig(_Section):
     path: str
     """Folder, relative to ``data.root``."""
     low: str | None = None
+    """Folder of the dark pictures, relative to ``path``. Only where darklift does not know the layout."""
     high: str | None = None
-    """Folders of the dark and the good pictures, relative to ``path``; only where darklift does not know the layout."""
+    """Folder of the good pictures, relative to ``path``; ``low`` and ``high`` are given together."""
     leave_out: str | None = None
     """A text file (relative to ``data.root``) with the names of what is not trained on, one a line: names of scenes for
     exposures, file names without extension for pairs and photos.
@@ -50,18 +52,40 @@ class SourceConfig(_Section):
     leave_out_every: int = Field(default=0, ge=0)
     """Do not train on every n-th scene or picture either, to have some to look at later. 0 leaves out none."""
     share: float = Field(default=1.0, gt=0)
+    """How often examples come from here, relative to the other sources' shares."""
     jitter: float = Field(default=0.0, ge=0)
+    """pairs and exposures: dark pictures are made up to so many stops (of coded value) darker or lighter. 0 leaves them
+    as they are.
+    """
     grainy: float = Field(default=0.0, ge=0, le=1)
+    """pairs and exposures: how often, from 0 to 1, a dark picture gets a phone's noise on top of its own, half of these
+    as a JPEG file.
+    """
     recompressed: float = Field(default=0.0, ge=0, le=1)
+    """pairs and exposures: how often, from 0 to 1, a dark picture goes through a JPEG file after that."""
     re_exposed: float = Field(default=0.0, ge=0, le=MAX_EXPOSE)
+    """Half of the targets are made up to so many stops (of coded value) brighter or darker. They teach what an exposure
+    that you ask for means, and nothing about the one to choose. 0 for none.
+    """
     in_blocks: float = Field(default=0.0, ge=0, le=1)
+    """How often, from 0 to 1, a dark picture is coded in blocks, as HEIC files are."""
     uneven: float = Field(default=0.0, ge=0, le=4)
+    """photos: above 0, photos and targets become scenes of uneven light, such as lamps at night. More makes the light
+    more uneven; 0 leaves it as it is.
+    """
     part_share: float = Field(default=0.5, ge=0, le=1)
+    """How often, from 0 to 1, only a part of a picture (at least half of each side) is taken for the whole photo."""
     turn_share: float = Field(default=0.25, ge=0, le=1)
+    """How often, from 0 to 1, a picture is turned by 90 degrees."""
     min_stops: float = Field(default=0.0, ge=-4)
+    """photos: the least light that the simulated camera loses, in stops; below 0 it overexposes."""
     max_stops: float = Field(default=7.0, ge=0)
+    """photos: the most light that it loses, in stops."""
     exposure_weight: float = Field(default=1.0, ge=0, le=1)
+    """How much the targets' brightness teaches compact, from 0 (nothing) to 1. Other methods do not use it."""
     clipped_weight: float = Field(default=1.0, ge=0, le=1)
+    """How much the targets' clipped highlights count for compact, from 0 (nothing) to 1. Other methods do not use it.
+    """
 
     @model_validator(mode="after")
     def _check_kind(self) -> Self:
@@ -80,6 +104,8 @@ class ValidationConfig(_Section):
     """The pairs by which the best checkpoint is chosen."""
 
     path: str
+    """Folder of pairs, relative to ``data.root``: two folders ``low`` and ``high``, or the layout of LOL-v1 or LOL-v2.
+    """
     names: str | None = None
     """A text file with the names of some pairs, one a line. None takes all pairs of ``path``."""
     every: int = Field(default=2000, gt=0)
@@ -96,7 +122,10 @@ class DataConfig(_Section):
     root: str = "data"
     """The folder that all other paths are relative to; itself relative to the working directory."""
     sources: tuple[SourceConfig, ...] = Field(min_length=1)
+    """Where training examples come from: at least one table ``[[data.sources]]``."""
     validation: ValidationConfig | None = None
+    """The pairs by which the best checkpoint is chosen: a table ``[data.validation]``. Without it, the last is taken.
+    """
 
 
 class TrainConfig(_Section):
@@ -110,10 +139,11 @@ class TrainConfig(_Section):
     teacher, the teacher is the network with these weights, and stays so.
     """
     steps: int = Field(gt=0)
+    """Steps of the optimiser in all. More train longer."""
     batch: int = Field(default=8, gt=0, le=65536)
-    """Examples in each step, over all processes together."""
+    """Examples in each step, over all processes together. More are steadier, and take more memory and time."""
     lr: float = Field(default=5e-4, gt=0)
-    """The learning rate."""
+    """The learning rate, of AdamW. More learns faster, too much makes the loss jump."""
     warmup: int = Field(default=200, ge=0)
     """Over the first so many steps, the learning rate rises to its full value."""
     decay: int = Field(default=0, ge=0)
@@ -123,6 +153,7 @@ class TrainConfig(_Section):
     halvings: tuple[int, ...] = ()
     """At each of these steps the learning rate is halved; in rising order."""
     weight_decay: float = Field(default=0.01, ge=0)
+    """How strongly AdamW pulls weights towards zero. More keeps them smaller; 0 turns it off."""
     beta2: float = Field(default=0.999, gt=0, lt=1)
     """How long AdamW remembers the size of each gradient. With 0.99 it recovers sooner from a spike of the loss."""
     clip_norm: float = Field(default=1.0, gt=0)
@@ -174,7 +205,9 @@ class Recipe(_Section):
     model: dict[str, Any] = {}
     """The method's own config: how large its network is, and its objectives' numbers."""
     data: DataConfig
+    """Where the pictures are: a table ``[data]``."""
     train: TrainConfig
+    """The optimisation: a table ``[train]``."""
 
 
 def load_recipe(path: Path, changes: Iterable[str] = ()) -> Recipe:

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from darklift.data import Pair, exclude, exposure_pairs, find_pairs, match_pairs, read_names, select
+from darklift.data.pairs import listed
 from darklift.data.sources import Mixture, Source
 from darklift.errors import DataError
-from darklift.image import is_image_path
+from darklift.image import SUPPORTED_EXTENSIONS, is_image_path
 from darklift.train.config import DataConfig, SourceConfig
 
 __all__ = ["build_mixture", "validation_pairs"]
@@ -74,7 +75,7 @@ def _check_known(left_out: Collection[str], names: Collection[str], config: Sour
 def _photos(folder: Path) -> list[Path]:
     photos = sorted(path for path in folder.rglob("*") if path.is_file() and is_image_path(path))
     if not photos:
-        raise DataError(f"no pictures in {folder}: expected JPEG, PNG, WebP, BMP or TIFF files there or below")
+        raise DataError(f"no pictures in {folder}: expected {listed(SUPPORTED_EXTENSIONS)} files there or below")
     return photos
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from darklift.errors import ConfigError, ModelError
 from darklift.methods import Method, Stage
 from darklift.store.checkpoint import build_method, load_checkpoint, load_weights
-from darklift.store.exported import exported_weights
+from darklift.store.from_export import exported_weights
 from darklift.train.config import Recipe, TrainConfig
 from darklift.train.precision import fastest_precision
 from darklift.weights import find_model

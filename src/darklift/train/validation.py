@@ -44,9 +44,8 @@ class Validator:
         for pair in self.pairs[: self.samples]:
             low, high = read_image(pair.low), read_image(pair.high)
             row = [low.pixels, enhancer(low).pixels, high.pixels, *_further(method, low, high)]
-            write_image(
-                Picture(np.concatenate(row, axis=1)), self.folder / f"{step:07d}_{pair.name}.png", overwrite=True
-            )
+            target = self.folder / f"{step:07d}_{pair.name}.png"
+            write_image(Picture(np.concatenate(row, axis=1)), target, bits=8, overwrite=True)
 
 
 def _further(method: Method, low: Picture, high: Picture) -> Iterator[FloatArray]:

@@ -21,10 +21,12 @@ class EncodeOptions:
     Attributes:
         quality: 1 to 100, for formats with :attr:`Format.takes_quality`.
         lossless: lose nothing, in a format that can do either.
+        bits: a channel, one of :attr:`Format.bits`.
     """
 
     quality: int
     lossless: bool
+    bits: int = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +48,8 @@ class Format:
         max_side: of a picture, in pixels; None is no limit of the format's.
         alpha: whether it has room for it.
         takes_quality: whether a smaller file can be had for a rougher picture.
-        can_be_lossless: whether the very same 8-bit values can come back.
+        can_be_lossless: whether the very same values can come back.
+        bits: how many a channel can be written with, in rising order.
         pil: for images that Pillow has opened from such a file (its name for the format is the key): the picture.
     """
 
@@ -60,6 +63,7 @@ class Format:
     alpha: bool = True
     takes_quality: bool = False
     can_be_lossless: bool = True
+    bits: tuple[int, ...] = (8,)
     pil: Mapping[str, Callable[[Image.Image], Picture]] = field(default_factory=dict)
 
 

@@ -1,4 +1,4 @@
-"""TIFF: 8 bits and lossless here, with alpha and all metadata; files of up to 4 GiB (TIFF 6.0 and supplement 2).
+"""TIFF: lossless here, with 8 or 16 bits, alpha and all metadata; files of up to 4 GiB (TIFF 6.0 and supplement 2).
 
 A TIFF file is its own EXIF block: what describes the picture is copied out of it and into it. Pillow reads such files,
 but cannot write EXIF directories into a compressed one. So the EXIF block, itself a TIFF structure, becomes the start
@@ -8,23 +8,32 @@ entries of the old. Nothing in the block moves, so even the offsets inside of ma
 
 import struct
 import zlib
-from collections.abc import Sequence
 from dataclasses import replace
-from fractions import Fraction
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from PIL.TiffImagePlugin import TiffImageFile
+from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
 from darklift.errors import ImageError
 from darklift.image.arrays import assemble
+from darklift.image.deep import picture_of_samples, unit_of
 from darklift.image.exif import Directory, read_directory, tiff_block, value_is_inside
 from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format, matched
 from darklift.image.metadata import bytes_or_none, describe, understood_exif
-from darklift.image.picture import Metadata, Picture
-from darklift.image.pixels import TOO_DEEP, check_extent, check_mode, noted_warnings, picture_of, with_notes
+from darklift.image.picture import FloatArray, Metadata, Picture
+from darklift.image.pixels import (
+    TOO_DEEP,
+    check_extent,
+    check_mode,
+    check_size,
+    noted_warnings,
+    picture_of,
+    with_notes,
+)
+from darklift.image.tiff_directory import BYTE, LONG, SHORT, UNDEFINED, DirectoryWriter, even_position
+from darklift.image.tiff_samples import layout_of, read_directory_of, read_samples
 
 __all__ = ["FORMAT"]
 
@@ -33,6 +42,9 @@ _SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 _SUBFILE_TYPE = 254
 _BITS = 258
+_PHOTOMETRIC = 262
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
+_ORIENTATION = 274
 _X_RESOLUTION = 282
 _EXTRA_SAMPLES = 338
 _SAMPLE_FORMAT = 339
@@ -53,9 +65,8 @@ _STRUCTURE_TAGS = frozenset(
 )
 _RESOLUTION_TAGS = frozenset({_X_RESOLUTION, 283, 296})
 
-_BYTE, _SHORT, _LONG, _RATIONAL, _UNDEFINED = 1, 3, 4, 5, 7
 _LEVEL = 4  # of deflate: half the time of the usual 6, for files slightly larger
-_STRIP_BYTES = 1 << 18  # before compression
+_STRIPBYTES = 1 << 18  # before compression
 _INCH = 2
 
 
@@ -63,42 +74,99 @@ _INCH = 2
 
 
 def _decode(stream: BinaryIO) -> Picture:
-    stream.seek(0)
     with noted_warnings() as notes:  # tags are read until the end, and may be damaged
-        picture = _adopt(TiffImageFile(stream))
+        tags, offset, big = read_directory_of(stream)
+        if max(tags.get(_BITS, (1,))) > 8 or (big and tags.prefix == b"MM"):
+            picture = _decode_deep(stream, tags, offset, big)
+        else:
+            stream.seek(0)
+            picture = _adopt(TiffImageFile(stream))
     return with_notes(picture, notes)
+
+
+def _decode_deep(stream: BinaryIO, tags: ImageFileDirectory_v2, offset: int, big: bool) -> Picture:
+    """What Pillow would read as 8 bits, or not at all."""
+    _check_tags(tags)
+    layout = layout_of(tags)
+    check_size(layout.width, layout.height)
+    if tags.next:
+        raise ImageError("several frames or pages, expected 1: save each as a file of its own")
+    photometric, extra = tags.get(_PHOTOMETRIC, 1), tags.get(_EXTRA_SAMPLES, ())
+    if photometric not in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB):
+        raise ImageError(
+            f"TIFF colours of kind {photometric} with {layout.bits} bits, expected gray or RGB: convert it first"
+        )
+    if layout.channels != (3 if photometric == _RGB else 1) + len(extra):
+        raise ImageError(
+            f"{layout.channels} TIFF channels without a meaning: save it as gray or RGB, with or without alpha"
+        )
+    notes: list[str] = []
+    if big and tags.prefix == b"MM":  # Pillow reads no directories behind its first
+        notes.append("EXIF of a big-endian BigTIFF file")
+        exif = None
+    else:
+        exif, _ = understood_exif(lambda: _described_by(stream, tags, offset, big), notes)
+    orientation = tags.get(_ORIENTATION, 1)
+    info = {"icc_profile": tags.get(_ICC_PROFILE), "xmp": tags.get(_XMP), "dpi": _dpi(tags)}
+    metadata = replace(describe(info, exif, orientation, notes), iptc=_iptc(tags))
+    unit = unit_of(read_samples(stream, layout), 2**layout.bits - 1)
+    if photometric == _WHITE_IS_ZERO:
+        np.subtract(1, unit[:, :, :1], out=unit[:, :, :1])
+    if 1 in extra:
+        _divide_by_alpha(unit)
+    return picture_of_samples(unit, metadata, orientation, _NAME, layout.bits)
+
+
+def _divide_by_alpha(unit: FloatArray) -> None:
+    """Make straight colours of those that alpha is multiplied into; what is fully transparent stays black."""
+    alpha = unit[:, :, -1:]
+    np.divide(unit[:, :, :-1], alpha, out=unit[:, :, :-1], where=alpha > 0)
+    np.clip(unit[:, :, :-1], 0, 1, out=unit[:, :, :-1])
+
+
+def _described_by(stream: BinaryIO, tags: ImageFileDirectory_v2, offset: int, big: bool) -> bytes | None:
+    source = Image.Exif()
+    source.bigtiff, source.endian = big, "<" if tags.prefix == b"II" else ">"
+    source.load_from_fp(stream, offset)
+    return _exif_block(source)
+
+
+def _dpi(tags: ImageFileDirectory_v2) -> tuple[float, float] | None:
+    unit, across, down = tags.get(296, _INCH), tags.get(_X_RESOLUTION), tags.get(283)
+    if not across or not down or unit not in (_INCH, 3):
+        return None
+    scale = 2.54 if unit == 3 else 1
+    return float(across) * scale, float(down) * scale
 
 
 def _adopt(image: Image.Image) -> Picture:
     assert isinstance(image, TiffImageFile)  # only these say that they are TIFF
     check_extent(image)
-    _check_tags(image)
+    _check_tags(image.tag_v2)
+    if max(image.tag_v2.get(_BITS, (1,))) > 8:
+        raise ImageError(TOO_DEEP)
     check_mode(image)
     image.load()
     notes: list[str] = []
-    exif, _ = understood_exif(lambda: _exif_block(image), notes)
+    exif, _ = understood_exif(lambda: _exif_block(image.getexif()), notes)
     metadata = describe(image.info, exif, 1, notes)  # Pillow itself turns TIFF pixels as they are loaded
     if _X_RESOLUTION not in image.tag_v2:
         metadata = replace(metadata, dpi=None)  # Pillow reports 1 x 1 here
-    return picture_of(image, replace(metadata, iptc=_iptc(image)), 1, _NAME)
+    return picture_of(image, replace(metadata, iptc=_iptc(image.tag_v2)), 1, _NAME)
 
 
-def _check_tags(image: TiffImageFile) -> None:
-    tags = image.tag_v2
+def _check_tags(tags: ImageFileDirectory_v2) -> None:
     if _DNG_VERSION in tags or tags.get(_SUBFILE_TYPE, 0) & 1:
         raise ImageError("a camera raw file, of which only the preview could be read: develop it to JPEG or TIFF first")
-    if max(tags.get(_BITS, (1,))) > 8:
-        raise ImageError(TOO_DEEP)
-    if set(tags.get(_SAMPLE_FORMAT, (1,))) - {1, 4}:  # 1: unsigned integers, 4: not stated
+    if max(tags.get(_BITS, (1,))) <= 8 and set(tags.get(_SAMPLE_FORMAT, (1,))) - {1, 4}:  # 1: unsigned, 4: not stated
         raise ImageError("TIFF samples that are not unsigned integers: convert it to 8 bits first")
     extra = tags.get(_EXTRA_SAMPLES, ())
     if len(extra) > 1 or 0 in extra:
         raise ImageError("TIFF channels besides colour and alpha, which would be lost: save it without them")
 
 
-def _exif_block(image: TiffImageFile) -> bytes | None:
+def _exif_block(source: Image.Exif) -> bytes | None:
     """What describes the picture, copied out of the file's directories into a block of its own."""
-    source = image.getexif()
     copy = Image.Exif()
     copy.endian = source.endian
     for tag, value in source.items():
@@ -114,10 +182,10 @@ def _exif_block(image: TiffImageFile) -> bytes | None:
     return copy.tobytes() if len(copy) else None
 
 
-def _iptc(image: TiffImageFile) -> bytes | None:
-    record = image.tag_v2.get(_IPTC)
+def _iptc(tags: ImageFileDirectory_v2) -> bytes | None:
+    record = tags.get(_IPTC)
     if isinstance(record, tuple):  # some programs write these bytes as LONG numbers
-        record = struct.pack(f"{'>' if image.tag_v2.prefix == b'MM' else '<'}{len(record)}I", *record)
+        record = struct.pack(f"{'>' if tags.prefix == b'MM' else '<'}{len(record)}I", *record)
     return bytes_or_none(record)
 
 
@@ -125,14 +193,15 @@ def _iptc(image: TiffImageFile) -> bytes | None:
 
 
 def _encode(picture: Picture, stream: BinaryIO, options: EncodeOptions) -> None:
-    values = assemble(picture, np.uint8, gray=picture.gray, alpha=picture.alpha is not None)
+    dtype = np.uint16 if options.bits == 16 else np.uint8
+    values = assemble(picture, dtype, gray=picture.gray, alpha=picture.alpha is not None)
     metadata = picture.metadata
     block = tiff_block(metadata.exif) if metadata.exif else b""
     directory = read_directory(block) if block else Directory("<", (), None)
     stream.write(block or b"II*\0\0\0\0\0")
-    offsets, counts, rows = _write_strips(stream, values)
-    file = _DirectoryWriter(stream, directory.order)
-    entries = _pixel_entries(file, values.shape, offsets, counts, rows) | _metadata_entries(file, metadata)
+    offsets, counts, rows = _write_strips(stream, values, directory.order)
+    file = DirectoryWriter(stream, directory.order)
+    entries = _pixel_entries(file, values, offsets, counts, rows) | _metadata_entries(file, metadata)
     for entry in directory.entries:
         replaced = entry.tag in _STRUCTURE_TAGS or (metadata.dpi is not None and entry.tag in _RESOLUTION_TAGS)
         if not replaced and value_is_inside(block, directory.order, entry):
@@ -141,101 +210,59 @@ def _encode(picture: Picture, stream: BinaryIO, options: EncodeOptions) -> None:
 
 
 def _pixel_entries(
-    file: "_DirectoryWriter", shape: tuple[int, ...], offsets: list[int], counts: list[int], rows: int
+    file: DirectoryWriter, values: npt.NDArray[Any], offsets: list[int], counts: list[int], rows: int
 ) -> dict[int, bytes]:
     """How the pixels are stored: the channels are 1 gray, 2 gray and alpha, 3 RGB, or 4 RGB and alpha."""
-    height, width, channels = shape
+    height, width, channels = values.shape
     entries = {
-        256: file.numbers(256, _LONG, [width]),
-        257: file.numbers(257, _LONG, [height]),
-        _BITS: file.numbers(_BITS, _SHORT, [8] * channels),
-        259: file.numbers(259, _SHORT, [8]),  # Adobe deflate
-        262: file.numbers(262, _SHORT, [2 if channels >= 3 else 1]),  # RGB, or gray with black as 0
-        273: file.numbers(273, _LONG, offsets),
-        277: file.numbers(277, _SHORT, [channels]),
-        278: file.numbers(278, _LONG, [rows]),
-        279: file.numbers(279, _LONG, counts),
-        284: file.numbers(284, _SHORT, [1]),  # channels of a pixel side by side
-        317: file.numbers(317, _SHORT, [2]),  # differences to the pixel on the left
+        256: file.numbers(256, LONG, [width]),
+        257: file.numbers(257, LONG, [height]),
+        _BITS: file.numbers(_BITS, SHORT, [8 * values.dtype.itemsize] * channels),
+        259: file.numbers(259, SHORT, [8]),  # Adobe deflate
+        _PHOTOMETRIC: file.numbers(_PHOTOMETRIC, SHORT, [2 if channels >= 3 else 1]),  # RGB, or gray with black as 0
+        273: file.numbers(273, LONG, offsets),
+        277: file.numbers(277, SHORT, [channels]),
+        278: file.numbers(278, LONG, [rows]),
+        279: file.numbers(279, LONG, counts),
+        284: file.numbers(284, SHORT, [1]),  # channels of a pixel side by side
+        317: file.numbers(317, SHORT, [2]),  # differences to the pixel on the left
     }
     if channels in (2, 4):
         entries[_EXTRA_SAMPLES] = file.numbers(
-            _EXTRA_SAMPLES, _SHORT, [2]
+            _EXTRA_SAMPLES, SHORT, [2]
         )  # alpha that the colours are not multiplied with
     return entries
 
 
-def _metadata_entries(file: "_DirectoryWriter", metadata: Metadata) -> dict[int, bytes]:
+def _metadata_entries(file: DirectoryWriter, metadata: Metadata) -> dict[int, bytes]:
     entries = {}
     if metadata.dpi:
         entries[_X_RESOLUTION] = file.rational(_X_RESOLUTION, metadata.dpi[0])
         entries[283] = file.rational(283, metadata.dpi[1])
-        entries[296] = file.numbers(296, _SHORT, [_INCH])
+        entries[296] = file.numbers(296, SHORT, [_INCH])
     for tag, kind, contents in (
-        (_XMP, _BYTE, metadata.xmp),
-        (_IPTC, _UNDEFINED, metadata.iptc),
-        (_ICC_PROFILE, _UNDEFINED, metadata.icc_profile),
+        (_XMP, BYTE, metadata.xmp),
+        (_IPTC, UNDEFINED, metadata.iptc),
+        (_ICC_PROFILE, UNDEFINED, metadata.icc_profile),
     ):
         if contents:
             entries[tag] = file.contents(tag, kind, len(contents), contents)
     return entries
 
 
-def _write_strips(stream: BinaryIO, values: npt.NDArray[np.uint8]) -> tuple[list[int], list[int], int]:
+def _write_strips(stream: BinaryIO, values: npt.NDArray[Any], order: str) -> tuple[list[int], list[int], int]:
     """Write the pixels; returns offset and length of each strip, and the rows in one."""
     height, width, channels = values.shape
-    rows = max(1, min(height, _STRIP_BYTES // (width * channels)))
+    rows = max(1, min(height, _STRIPBYTES // (width * channels * values.dtype.itemsize)))
     offsets, counts = [], []
     for top in range(0, height, rows):
         strip = values[top : top + rows].copy()
-        strip[:, 1:] -= values[top : top + rows, :-1]  # modulo 256, as the format wants it
-        data = zlib.compress(strip.tobytes(), _LEVEL)
-        offsets.append(_even_position(stream))
+        strip[:, 1:] -= values[top : top + rows, :-1]  # modulo 256 or 65536, as the format wants it
+        data = zlib.compress(strip.astype(f"{order}u{strip.itemsize}").tobytes(), _LEVEL)
+        offsets.append(even_position(stream))
         counts.append(len(data))
         stream.write(data)
     return offsets, counts, rows
-
-
-def _even_position(stream: BinaryIO) -> int:
-    """Where the next value starts: TIFF wants even offsets, and they have 32 bits."""
-    if stream.tell() % 2:
-        stream.write(b"\0")
-    position = stream.tell()
-    if position >= 2**32 - _STRIP_BYTES:
-        raise ImageError("the picture exceeds the 4 GiB of a TIFF file: write PNG instead")
-    return position
-
-
-class _DirectoryWriter:
-    """Makes 12-byte entries, writing those values to the stream that do not fit in one, and then the directory."""
-
-    def __init__(self, stream: BinaryIO, order: str) -> None:
-        self._stream = stream
-        self._order = order
-
-    def numbers(self, tag: int, kind: int, values: Sequence[int]) -> bytes:
-        code = {_SHORT: "H", _LONG: "I"}[kind]
-        return self.contents(tag, kind, len(values), struct.pack(f"{self._order}{len(values)}{code}", *values))
-
-    def rational(self, tag: int, value: float) -> bytes:
-        ratio = Fraction(value).limit_denominator(10_000)
-        return self.contents(tag, _RATIONAL, 1, struct.pack(self._order + "2I", ratio.numerator, ratio.denominator))
-
-    def contents(self, tag: int, kind: int, count: int, contents: bytes) -> bytes:
-        if len(contents) > 4:
-            position = _even_position(self._stream)
-            self._stream.write(contents)
-            contents = struct.pack(self._order + "I", position)
-        return struct.pack(self._order + "HHI4s", tag, kind, count, contents)
-
-    def finish(self, entries: dict[int, bytes]) -> None:
-        """Write the directory and point the file's header at it."""
-        position = _even_position(self._stream)
-        self._stream.write(struct.pack(self._order + "H", len(entries)))
-        self._stream.write(b"".join(entries[tag] for tag in sorted(entries)))
-        self._stream.write(bytes(4))  # no further directory
-        self._stream.seek(4)
-        self._stream.write(struct.pack(self._order + "I", position))
 
 
 FORMAT = Format(
@@ -245,5 +272,6 @@ FORMAT = Format(
     decode=_decode,
     encode=_encode,
     keeps=dict.fromkeys(("exif", "icc_profile", "dpi", "xmp", "iptc"), ANY_SIZE),
+    bits=(8, 16),
     pil={"TIFF": _adopt},
 )

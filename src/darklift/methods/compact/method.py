@@ -10,18 +10,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from pydantic import Field, ValidationInfo, field_validator
 from torch import Tensor, nn
 
 from darklift.data.crop import Crop
 from darklift.diffusion import SamplerPreset, add_noise, noise_image, random_generator
 from darklift.image.overview import CUES, STATISTICS, THUMBNAIL, area_average, describe
 from darklift.methods.base import Arrays, Batch, Graph, MethodConfig, Stage
+from darklift.methods.compact.config import CompactConfig
 from darklift.methods.compact.inference import ConditionGraph, ExposureGraph, StepGraph
 from darklift.methods.compact.net import CompactNet
 from darklift.methods.compact.objective import (
@@ -37,52 +37,7 @@ from darklift.methods.compact.sizes import CompactSizes
 from darklift.methods.parts.losses import ssim
 from darklift.runtime import Footprint
 
-__all__ = ["Compact", "CompactConfig"]
-
-# --- configuration ----------------------------------------------------------------------------------------------------
-
-
-class CompactConfig(MethodConfig):
-    """Sizes, and the weights of the objective's parts."""
-
-    fine_widths: tuple[int, ...] = (32, 64, 128, 192)
-    coarse_widths: tuple[int, ...] = (24, 48, 96)
-    blocks: int = Field(default=2, ge=1)
-    fine_blocks: int | None = Field(default=None, ge=1)
-    """In each level of the fine net; None is as many as ``blocks``."""
-    maps: int = Field(default=12, ge=1)
-    embedding: int = Field(default=128, ge=1)
-    exposure_width: int = Field(default=32, ge=1)
-    cues: bool = False
-    """Whether the exposure net also sees :attr:`darklift.image.overview.Overview.cues`."""
-    voters: tuple[Literal["tone", "picture"], ...] = ()
-    """More nets, by kind, whose coarse pictures are averaged with the coarse net's own."""
-    voter_widths: tuple[int, ...] = (24, 48, 96)
-    voter_embedding: int = Field(default=128, ge=1)
-    """Like ``voter_widths``, of the voters of kind picture."""
-    train_steps: int = Field(default=1000, ge=8)
-    noisy_share: float = Field(default=0.6, ge=0, le=1)
-    noisy_abar: float = Field(default=0.01, ge=0, le=1)
-    ssim_weight: float = Field(default=0.3, ge=0)
-    coarse_weight: float = Field(default=0.5, ge=0)
-    exposure_weight: float = Field(default=0.1, ge=0)
-    psnr_weight: float = Field(default=0.0, ge=0)
-    guess_share: float = Field(default=0.0, ge=0, le=1)
-    guess_stops: float = Field(default=0.25, ge=0, le=2)
-    doubt_stops: float = Field(default=0.4, ge=0, le=2)
-    lights_kept: float = Field(default=0.5, ge=0, le=1)
-    """The share that is taken back of a lift that would bleach what is lit; see
-    :func:`darklift.methods.compact.exposure.keep_lights`."""
-    seed: int = 0
-
-    @field_validator("fine_widths", "coarse_widths", "voter_widths")
-    @classmethod
-    def _check_widths(cls, widths: tuple[int, ...], field: ValidationInfo) -> tuple[int, ...]:
-        if not widths or min(widths) < 1:
-            raise ValueError(f"expected at least one level of at least 1 channel, got {widths}")
-        if field.field_name != "fine_widths" and (THUMBNAIL % 2 ** (len(widths) - 1) or widths[-1] % 4):
-            raise ValueError(f"expected at most 4 levels, the last of a multiple of 4 channels, got {widths}")
-        return widths
+__all__ = ["Compact"]
 
 
 class Compact:

@@ -45,24 +45,39 @@ class GsadConfig(MethodConfig):
     """The network's size, the training schedule and the weights of the losses; the defaults are the published ones."""
 
     width: int = Field(default=64, ge=32, multiple_of=32)
+    """Channels of the first level, a multiple of 32; 64 as published. Time grows with about its square."""
     multipliers: tuple[PositiveInt, ...] = Field(default=(1, 1, 2, 2, 4), min_length=2)
+    """The channels of each level as multiples of ``width``, from full resolution down, each level half the one before;
+    at least 2 levels.
+    """
     blocks: int = Field(default=2, ge=1)
+    """Residual blocks in each level on the way down; one more on the way up."""
     attention_level: int = Field(default=3, ge=0)
     """The level (0 = full resolution) with attention after each block. Beyond the last, only the middle has it."""
     preset: PresetName = "lolv1"
     """The default way of sampling: the one that goes with the data that the weights are trained on."""
     train_steps: int = Field(default=500, ge=1)
+    """Steps of the noise schedule that training draws noise levels from, T."""
     beta_start: float = Field(default=1e-4, gt=0, lt=1)
+    """Noise that the schedule's first step adds (its variance, from 0 to 1)."""
     beta_end: float = Field(default=2e-2, gt=0, lt=1)
+    """Noise that its last step adds; in between it rises evenly."""
     uncertainty_weight: float = 2.0
+    """Stage uncertainty: the weight of the term that keeps the uncertainty small. More keeps it smaller."""
     uncertainty_per_element: bool = True
     """Whether the term on mean(P) is divided by the number of elements in the batch, as in the release."""
     pixel_weight: float = 10.0
+    """Stage structure: the weight of the error of the noise, weighted by the first stage's uncertainty."""
     structure_weight: float = 1.0
+    """Stage structure: the weight of the term on the singular values of alike patches. 0 turns it off."""
     clusters: int = Field(default=6, ge=1)
+    """Stage structure: groups that the patches of a picture are sorted into by likeness."""
     patch: int = Field(default=8, ge=1)
+    """Stage structure: side of a patch, in pixels. Crops are at least as large."""
     kappa_exponent: float = 4.0
+    """Stage structure: its term counts c to this power, c = sqrt(abar). More leaves it out at noisy levels."""
     seed: int = 0
+    """Of the noise and the noise levels drawn. ``train.seed`` draws the examples."""
 
 
 _BETAS: Mapping[str, tuple[int, float, float]] = {

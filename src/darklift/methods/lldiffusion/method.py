@@ -36,15 +36,25 @@ class LldiffusionConfig(MethodConfig):
     """The networks' sizes, the training schedule and the losses' weight; the defaults are those published for LOL."""
 
     width: int = Field(default=64, ge=4, multiple_of=2)
+    """Channels of the U-Net's first level, a multiple of ``groups``: 64 as published for LOL, 128 for LOL-v2. Time
+    grows with about its square.
+    """
     multipliers: tuple[PositiveInt, ...] = Field(default=(1, 1, 2, 2, 4, 4), min_length=2)
+    """The channels of each level as multiples of ``width``, from full resolution down, each level half the one before;
+    at least 2 levels.
+    """
     blocks: int = Field(default=2, ge=1)
+    """Residual blocks in each level on the way down; one more on the way up."""
     attention_level: int = Field(default=2, ge=0)
+    """The level (0 = full resolution) with attention after each block. Beyond the last, only the middle has it."""
     groups: int = Field(default=32, ge=1)
     """Groups of every group norm; all widths are multiples of it."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the values, from 0 to below 1, that training sets to zero in each block. 0 as published."""
     fusion: Literal["attention", "concat"] = "attention"
     """How the U-Net takes in the encoder's features: concatenated, with channel attention after that or without."""
     encoder_width: int = Field(default=16, ge=1)
+    """Channels of the first layer of the encoder, which tells how the photo is degraded."""
     feature_widths: tuple[PositiveInt, ...] = (512, 512, 256)
     """Channels of each of the encoder's features, the coarsest first. They go to the levels of the U-Net's way up, from
     the second deepest on; one more than there are such levels goes in at the end.
@@ -58,9 +68,13 @@ class LldiffusionConfig(MethodConfig):
     darkening_weight: float = Field(default=0.1, ge=0)
     """The weight of the loss on DGNET's output, lambda."""
     train_steps: int = Field(default=1000, ge=1)
+    """Steps of the noise schedule that training draws from, T; sampling takes at most as many."""
     beta_start: float = Field(default=1e-4, gt=0, lt=1)
+    """Noise that the schedule's first step adds (its variance, from 0 to 1)."""
     beta_end: float = Field(default=2e-2, gt=0, lt=1)
+    """Noise that its last step adds; in between it rises evenly."""
     seed: int = 0
+    """Of the noise and the steps drawn. ``train.seed`` draws the examples."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

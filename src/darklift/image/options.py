@@ -1,0 +1,65 @@
+"""How a picture is to be encoded: the format by its name, quality, bits; refused where they do not go together."""
+
+from darklift.errors import UsageError, hint_for
+from darklift.image.formats import FORMATS, EncodeOptions, Format, format_called
+from darklift.image.picture import Picture
+from darklift.image.words import one_of
+
+__all__ = ["encode_options", "not_written", "writable"]
+
+_DEFAULT_QUALITY = 95
+
+
+def writable(format: str) -> Format:
+    """The format of this name or extension; one that is unknown or only read is a ``UsageError``."""
+    kind = format_called(format) if isinstance(format, str) else None
+    if kind is None or kind.encode is None:
+        names = [known.name for known in FORMATS if known.encode]
+        hint = hint_for(str(format).upper(), names, "choose one of these")
+        problem = f"unknown format {format!r}" if kind is None else f"{kind.name} can only be read"
+        raise UsageError(f"{problem}, expected {one_of(names)}: {hint}")
+    return kind
+
+
+def not_written(picture: Picture, format: str, *, bits: int | None = None) -> tuple[str, ...]:
+    """In words, what writing this picture in this format leaves out: bits, where it has fewer than the source had.
+
+    Nothing is said of bits that were asked for. For a path, pass its suffix. Raises ``UsageError`` as
+    :func:`encode_image`.
+    """
+    kind = writable(format)
+    written, had = _bits(kind, picture, bits), picture.source.bits
+    if bits is not None or written >= had:
+        return ()
+    return (f"{had} bits a channel: {kind.name} has {written}",)
+
+
+def _bits(kind: Format, picture: Picture, bits: int | None) -> int:
+    if bits is None:
+        return next((known for known in kind.bits if known >= picture.source.bits), kind.bits[-1])
+    _check_bits(kind, bits)
+    return bits
+
+
+def _check_bits(kind: Format, bits: int) -> None:
+    if bits not in kind.bits:
+        able = [known for known in FORMATS if known.encode and bits in known.bits]
+        if not able:
+            raise UsageError(f"bits is {bits!r}, expected 8 or 16")
+        has = " or ".join(str(known) for known in kind.bits)
+        raise UsageError(f"bits is {bits}, and {kind.name} has {has}: write {one_of(known.name for known in able)}")
+
+
+def encode_options(
+    kind: Format, picture: Picture, quality: int | None, lossless: bool, bits: int | None
+) -> EncodeOptions:
+    """What the format's ``encode`` is told; what it cannot do is a ``UsageError``."""
+    if quality is not None and (isinstance(quality, bool) or not isinstance(quality, int) or not 1 <= quality <= 100):
+        raise UsageError(f"quality is {quality!r}, expected a whole number from 1 to 100")
+    if lossless and not kind.can_be_lossless:
+        others = one_of(known.name for known in FORMATS if known.can_be_lossless)
+        raise UsageError(f"lossless was asked for, and {kind.name} is always lossy: write {others}")
+    if quality is None and picture.source.lossless and picture.source.container == kind.name:
+        lossless = True  # as it came
+    quality = _DEFAULT_QUALITY if quality is None else quality
+    return EncodeOptions(quality, bool(lossless), _bits(kind, picture, bits))

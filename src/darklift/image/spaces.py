@@ -1,0 +1,170 @@
+"""In which colour space a picture's numbers are: what its profile, its PNG chunks or its EXIF block say."""
+
+from __future__ import annotations
+
+import io
+import struct
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageCms
+
+from darklift.errors import ImageError, one_line
+from darklift.image.colour import SRGB_PRIMARIES, ColourSpace, matrix_to_xyz, same_as_srgb
+from darklift.image.curves import LINEAR, SRGB, Curve, Formula
+from darklift.image.exif import says_adobe_rgb
+from darklift.image.icc import read_profile
+from darklift.image.metadata import profile_name
+from darklift.image.picture import Picture
+
+__all__ = ["Reading", "colour_space_of"]
+
+_P3, _BT2020 = ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060)), ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046))
+_D65 = SRGB_PRIMARIES[3]
+_ADOBE_RGB = ((0.64, 0.33), (0.21, 0.71), (0.15, 0.06), _D65)
+_PRIMARIES = {  # ITU-T H.273, table 2
+    1: SRGB_PRIMARIES,
+    5: ((0.64, 0.33), (0.29, 0.60), (0.15, 0.06), _D65),
+    6: ((0.630, 0.340), (0.310, 0.595), (0.155, 0.070), _D65),
+    9: (*_BT2020, _D65),
+    11: (*_P3, (0.314, 0.351)),
+    12: (*_P3, _D65),
+}
+_CAMERA = Formula(1 / 0.45, 1 / 1.09929682680944, 0.09929682680944 / 1.09929682680944, 1 / 4.5, 0.081242858298635)
+_TRANSFERS: dict[int, Curve] = {  # table 3; 2 is "not stated"
+    1: _CAMERA,
+    2: SRGB,
+    4: Formula(2.2),
+    5: Formula(2.8),
+    6: _CAMERA,
+    8: LINEAR,
+    13: SRGB,
+    14: _CAMERA,
+    15: _CAMERA,
+}
+_HDR = {16: "PQ", 18: "HLG"}
+_SRGB_GAMMA = 45455  # what the PNG specification tells writers of sRGB to state
+_LUT_LEVELS = 3  # of 255 that a profile with a table of colours may differ from sRGB
+
+
+class Reading(NamedTuple):
+    """What a picture's numbers mean. space: None for sRGB. note: what of the file's own word could not be used."""
+
+    space: ColourSpace | None
+    note: str | None = None
+
+
+def colour_space_of(picture: Picture) -> Reading:
+    """The colour space of a picture's numbers; what cannot be understood counts as sRGB, with a note.
+
+    A PNG file's ``cICP`` goes before a profile, a profile before other PNG chunks, and these before EXIF. Raises
+    ImageError for high dynamic range, and for profiles whose colours only a table tells.
+    """
+    metadata = picture.metadata
+    if picture.source.colour_space == "CMYK":  # has been converted
+        return Reading(None)
+    chunks = dict(metadata.png_chunks)
+    try:
+        if (code := chunks.get(b"cICP")) is not None and len(code) == 4:
+            return Reading(_unless_srgb(_space_of_code(*code)))
+        if metadata.icc_profile is not None:
+            return _of_profile(metadata.icc_profile, picture.gray)
+        if b"sRGB" in chunks:
+            return Reading(None)
+        if b"gAMA" in chunks or b"cHRM" in chunks:
+            return Reading(_unless_srgb(_space_of_chunks(chunks.get(b"gAMA"), chunks.get(b"cHRM"))))
+    except (ValueError, struct.error) as error:
+        return Reading(None, f"colour-space chunks that cannot be used ({one_line(error)}): colours were read as sRGB")
+    if metadata.exif is not None:
+        return Reading(_of_exif(metadata.exif))
+    return Reading(None)
+
+
+def _unless_srgb(space: ColourSpace) -> ColourSpace | None:
+    return None if same_as_srgb(space) else space
+
+
+@lru_cache(maxsize=16)  # photos of one camera carry one profile, and each is asked about more than once
+def _of_profile(data: bytes, gray_picture: bool) -> Reading:
+    try:
+        profile = read_profile(data)
+        if profile.gray and not gray_picture:
+            raise ValueError("it is for gray pixels")
+    except ValueError as error:
+        note = f"a colour profile that cannot be used ({one_line(error)}): colours were read as sRGB"
+        return Reading(None, note)
+    name = profile_name(data)
+    if profile.transfer in _HDR:
+        raise _refused_hdr(profile.transfer)
+    if not profile.tabled:
+        return Reading(_unless_srgb(ColourSpace(name, profile.curves, profile.columns)))
+    if _table_is_srgb(data):
+        return Reading(None)
+    raise ImageError(
+        f"its colour profile ({name}) tells colours by a table, which cannot be gone back exactly: convert the photo to"
+        " sRGB, Display P3 or Adobe RGB first"
+    )
+
+
+def _table_is_srgb(data: bytes) -> bool:
+    """Whether colours come out of a profile with a table as they went in: 9³ of them, in Pillow's 8 bits."""
+    steps = np.linspace(0, 255, 9).round().astype(np.uint8)
+    grid = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(9, 81, 3)
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
+        made = ImageCms.profileToProfile(
+            Image.fromarray(grid),
+            profile,
+            ImageCms.createProfile("sRGB"),
+            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        )
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return False
+    return int(np.abs(np.asarray(made, int) - grid).max()) <= _LUT_LEVELS
+
+
+def _space_of_code(primaries: int, transfer: int, matrix: int, full_range: int) -> ColourSpace:
+    """The space of four numbers of ITU-T H.273 (a ``cICP`` chunk). Raises ImageError for high dynamic range."""
+    if transfer in _HDR:
+        raise _refused_hdr(transfer)
+    if transfer not in _TRANSFERS or primaries not in {*_PRIMARIES, 2} or matrix or not full_range:
+        raise ValueError(f"cICP {primaries}/{transfer}/{matrix}/{full_range}")
+    columns = matrix_to_xyz(_PRIMARIES.get(primaries, SRGB_PRIMARIES))
+    return ColourSpace(f"cICP {primaries}/{transfer}", (_TRANSFERS[transfer],) * 3, columns)
+
+
+def _refused_hdr(transfer: int) -> ImageError:
+    return ImageError(
+        f"high dynamic range ({_HDR[transfer]}), expected a picture for plain screens: convert it to SDR first"
+    )
+
+
+def _space_of_chunks(gamma: bytes | None, chromaticities: bytes | None) -> ColourSpace:
+    """The space of a PNG file's ``gAMA`` and ``cHRM``, each sRGB's where it is missing."""
+    curve: Curve = SRGB
+    if gamma is not None:
+        (stated,) = struct.unpack(">I", gamma)
+        if not 5_000 <= stated <= 500_000:
+            raise ValueError(f"gAMA of {stated}")
+        curve = SRGB if abs(stated - _SRGB_GAMMA) < 100 else Formula(100_000 / stated)
+    primaries = SRGB_PRIMARIES
+    if chromaticities is not None:
+        numbers = [number / 100_000 for number in struct.unpack(">8I", chromaticities)]
+        white, red, green, blue = zip(numbers[::2], numbers[1::2], strict=True)
+        primaries = (red, green, blue, white)
+    return ColourSpace("PNG gAMA and cHRM", (curve, curve, curve), matrix_to_xyz(primaries))
+
+
+def _of_exif(exif: bytes) -> ColourSpace | None:
+    try:
+        adobe = says_adobe_rgb(exif)
+    except (ImageError, struct.error):
+        return None  # a block that ends amid its directories says nothing of colours
+    return _adobe_rgb() if adobe else None
+
+
+@lru_cache(maxsize=1)
+def _adobe_rgb() -> ColourSpace:
+    curve = Formula(563 / 256)
+    return ColourSpace("Adobe RGB (1998)", (curve, curve, curve), matrix_to_xyz(_ADOBE_RGB))
