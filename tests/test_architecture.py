@@ -22,7 +22,7 @@ ANYTHING = "*"
 # What each room may import besides itself: exactly what it does import. A deeper name has a row of its own where it is
 # held to less than its room.
 MAY_IMPORT = {
-    "__init__": "pipeline image errors",
+    "__init__": "store pipeline image errors",
     "__main__": "cli",
     "errors": "",
     "files": "",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from darklift.pipeline.render import Enhanced
     from darklift.pipeline.settings import Exposure, Settings, Window
     from darklift.pipeline.tiling import Tile
+    from darklift.store.load import Opening
 
 __all__ = [
     "ConfigError",
@@ -36,6 +37,7 @@ __all__ = [
     "Metadata",
     "MissingExtraError",
     "ModelError",
+    "Opening",
     "Picture",
     "Plan",
     "Settings",
@@ -70,6 +72,7 @@ _HOMES = {
     "pipeline.render": ("Enhanced",),
     "pipeline.settings": ("Exposure", "Settings", "Window"),
     "pipeline.tiling": ("Tile",),
+    "store.load": ("Opening",),
 }
 _HOME_OF = {name: f"darklift.{home}" for home, names in _HOMES.items() for name in names}
 

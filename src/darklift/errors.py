@@ -40,9 +40,11 @@ def hint_for(name: str, known: Iterable[str], otherwise: str) -> str:
 def one_line(error: BaseException | str) -> str:
     """What an error from elsewhere says, short enough to go into a message of ours.
 
-    Its first line, but not one that only announces the next, such as "Exception from core.cpp:92:". An error without
-    words goes by the name of its type.
+    What the system says of a file, else its first line, but not one that only announces the next, such as "Exception
+    from core.cpp:92:". An error without words goes by the name of its type.
     """
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     telling = [line for line in lines if not line.endswith(":")]
     return (telling or lines or [type(error).__name__])[0]

@@ -10,6 +10,7 @@ import pytest
 
 from darklift.diffusion import SamplerPreset
 from darklift.runtime import Footprint, Model, ModelCard
+from darklift.store.load import Opening
 
 if TYPE_CHECKING:
     from typer.testing import Result
@@ -45,15 +46,14 @@ def loaded_models(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every model is this one from now on; the list tells which were asked for."""
     asked_for: list[str] = []
 
-    def load(model: str | Path, **_: object) -> Model:
-        asked_for.append(str(model))
+    def load(opening: Opening) -> Model:
+        asked_for.append(str(opening.model))
         preset = SamplerPreset(2, "cosine", 100, spacing="trailing", predicts="x0", max_steps=8)
         presets = {"default": preset, "unpaired": preset}  # the second is one of GSAD's
         card = ModelCard("fake", "gain", Footprint(4, sees_whole=True), presets)
         return Model(card, {"step": _Step(), "exposure": _Exposure()})
 
-    for place in ("darklift.store.load.load_model", "darklift.pipeline.enhancer.load_model"):
-        monkeypatch.setattr(place, load)
+    monkeypatch.setattr(Opening, "load", load)
     return asked_for
 
 

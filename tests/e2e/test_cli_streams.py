@@ -2,6 +2,8 @@
 
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -93,6 +95,14 @@ def test_what_is_no_photo_is_one_line_and_nothing_comes_out(piped: Darklift, dat
     assert (result.exit_code, result.stdout_bytes) == (1, b"")
     (line,) = result.stderr.splitlines()
     assert line.startswith("darklift: ")
+
+
+def test_a_closed_stream_is_told(piped: Darklift, monkeypatch: pytest.MonkeyPatch) -> None:
+    for stream in ("stdin", "stdout"):
+        command = [sys.executable, "-c", f"import sys; sys.{stream} = None; from darklift.cli import main; main()"]
+        done = subprocess.run([*command, "enhance", "-"], capture_output=True, input=night(), check=False, timeout=60)
+        assert done.returncode == 2
+        assert len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,20 @@ def same(first: Picture, second: Picture) -> None:
 
 
 @each_format
+def test_a_stream_without_an_end_is_refused(monkeypatch):
+    class Endless(io.RawIOBase):
+        def readable(self):
+            return True
+
+        def readinto(self, buffer):
+            buffer[:] = b"\xff\xd8\xff" + bytes(len(buffer) - 3)
+            return len(buffer)
+
+    monkeypatch.setattr("darklift.image.io.MAX_STREAM_BYTES", 2**22)
+    with pytest.raises(ImageError, match="4 MiB"):
+        decode_image(Endless())
+
+
 def test_every_way_in_gives_the_same_picture(tmp_path: Path, kind: Format) -> None:
     data = sample(kind)
     (tmp_path / "a").write_bytes(data)

@@ -1,6 +1,7 @@
 """Plan and render: decided once, done for any part, at any time, anywhere."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from darklift import Enhancer, Exposure, ImageError, Picture, Settings, Tile, UsageError
 from darklift.diffusion import SamplerPreset
 from darklift.pipeline.plan import TILE_SIDE
+from darklift.pipeline.render import render_together
 from darklift.runtime import Footprint, Model, ModelCard
 
 PRESET = SamplerPreset(2, "cosine", 100, spacing="trailing", predicts="x0", max_steps=8, eta=0.5)
@@ -216,6 +218,46 @@ def test_a_photo_without_numbers_is_refused_by_the_plan(value):
     picture.pixels[3, 4, 1] = value
     with pytest.raises(ImageError, match="NaN"):
         enhancer()[0].plan(picture)
+
+
+def test_a_plan_fits_a_copy_of_the_model_and_no_other_of_its_name():
+    (one, _, _), (copy, _, _), (other, _, _) = enhancer(), enhancer(name="moved"), enhancer()
+    for made, digest in ((one, "1"), (copy, "1"), (other, "2")):
+        made.model.card = replace(made.model.card, files={"step.onnx": digest})
+    picture = photo(40, 50)
+    plan = one.plan(picture)
+    np.testing.assert_array_equal(copy.render(picture, plan).picture.pixels, one.render(picture, plan).picture.pixels)
+    for refuse in (other.replan, lambda plan: other.render(picture, plan)):
+        with pytest.raises(UsageError, match="lifting"):
+            refuse(plan)
+
+
+def test_wrong_types_are_refused_in_words():
+    made, _, _ = enhancer()
+    picture = photo(40, 50)
+    plan = made.plan(picture)
+    for refuse in (
+        lambda: made.run(picture, {"steps": 2}),
+        lambda: made.plan(picture, None),
+        lambda: made.replan(None),
+        lambda: made.render(picture, None),
+        lambda: made.render(picture, plan, (0, 0, 4, 4)),
+        lambda: made.render(picture, plan, Tile(0.0, 0, 4, 4)),
+        lambda: render_together(made.model, [], []),
+        lambda: render_together(made.model, [picture], [plan, plan]),
+        lambda: render_together(made.model, [picture, picture], [plan, made.replan(plan, seed=9)]),
+        lambda: Enhancer(made.model, threads=3),
+    ):
+        with pytest.raises(UsageError):
+            refuse()
+
+
+def test_a_part_does_not_keep_the_whole_alive():
+    made, _, _ = enhancer()
+    picture = photo(100, 100)
+    part = made.render(picture, made.plan(picture), Tile(3, 4, 5, 6)).picture.pixels
+    owner = part if part.base is None else part.base
+    assert owner.nbytes <= 2 * part.nbytes
 
 
 def test_exposure_is_kept_as_a_value():

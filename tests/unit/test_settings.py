@@ -6,6 +6,7 @@ import json
 import math
 import re
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -71,6 +72,9 @@ def test_plain_wishes_become_values():
         ("window", "64"),
         ("exposure", "bright"),
         ("exposure", 11),
+        ("strength", "0.5"),
+        ("preset", ["a"]),
+        ("uncertainty", "no"),
     ],
 )
 def test_an_impossible_value_is_refused_when_it_is_made(name, value):
@@ -117,3 +121,32 @@ def test_a_command_gets_the_values_that_its_options_spell_out():
 def test_every_field_of_a_public_value_is_explained(value):
     listed = re.findall(r"^ +(\w+): \S", value.__doc__, re.MULTILINE)  # below Attributes:
     assert {field.name for field in dataclasses.fields(value)} - {*field_docs(value), *listed} == set()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"window": [1, 2, 3]}, {"window": []}, {"exposure": {"foo": 1}}, {"exposure": [1]}, {"strengh": 1}, [1], None],
+    ids=str,
+)
+def test_what_are_no_settings_is_refused(values):
+    with pytest.raises(UsageError):
+        Settings.from_dict(values)
+
+
+@pytest.mark.parametrize(
+    "exposure", [{"stops": "1"}, {"stops": 1, "mean": 0.4}, {"mean": "0.4"}, {"mean": 1.5}], ids=str
+)
+def test_an_exposure_says_one_thing_and_in_numbers(exposure):
+    with pytest.raises(UsageError, match="exposure"):
+        Exposure(**exposure)
+
+
+def test_numbers_of_other_libraries_become_plain():
+    settings = Settings(
+        strength=np.float32(0.5),
+        seed=np.int64(3),
+        exposure=Exposure(stops=np.float32(0.25)),
+        uncertainty=np.bool_(True),
+    )
+    assert json.loads(json.dumps(settings.to_dict()))["exposure"]["stops"] == 0.25
+    assert Settings.from_dict(settings.to_dict()) == settings

@@ -1,5 +1,7 @@
 """How many threads a model runs on is a choice, of each model by itself."""
 
+from threading import Barrier, Thread
+
 import onnxruntime
 import pytest
 
@@ -75,3 +77,27 @@ def test_torch_s_setting_is_another_only_while_the_model_runs(make_compact, monk
     model.predict({}, torch.zeros(1, 3, 8, 8).numpy(), 0.5)
     assert seen == [before + 2]
     assert torch.get_num_threads() == before
+
+
+def test_torch_s_setting_comes_back_when_models_overlap(monkeypatch):
+    import torch
+
+    from darklift.store.torch_model import _Threads
+
+    threads, before, both = _Threads(), torch.get_num_threads(), Barrier(2, timeout=30)
+
+    def overlap(count):
+        with threads.set_to(count):
+            both.wait()
+        both.wait()
+
+    others = [Thread(target=overlap, args=[count]) for count in (1, before + 2)]
+    for other in others:
+        other.start()
+    for other in others:
+        other.join()
+    told = []
+    late = Thread(target=lambda: told.append(torch.get_num_threads()))
+    late.start()
+    late.join()
+    assert (torch.get_num_threads(), told) == (before, [before])

@@ -10,11 +10,11 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from darklift.batch.outputs import make_folder, obstacle
 from darklift.batch.paths import STREAM, Job
-from darklift.errors import DarkliftError, ImageError, UsageError
+from darklift.errors import DarkliftError, ImageError, UsageError, one_line
 from darklift.figures.heatmap import draw_heatmap
 from darklift.image import (
     WRITABLE_EXTENSIONS,
@@ -148,15 +148,26 @@ def _do(
     return Outcome(job, before=picture, enhanced=enhanced, notes=notes, unchanged=unchanged)
 
 
+class _Kept:
+    """A stream to read from that keeps what was read."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream, self.data = stream, bytearray()
+
+    def read(self, size: int) -> bytes:
+        """As a stream does."""
+        part = self._stream.read(size)
+        self.data += part
+        return part
+
+
 def _read(job: Job) -> tuple[Picture, bytes | None]:
     """The photo, and its bytes where they cannot be read a second time."""
     if job.source != STREAM:
         return read_image(job.source), None
+    stream = _Kept(sys.stdin.buffer)
     try:
-        data = sys.stdin.buffer.read()
-        return decode_image(data), data
-    except OSError as error:
-        raise ImageError(f"cannot read from standard input (-): {error.strerror or error}") from error
+        return decode_image(cast(BinaryIO, stream)), bytes(stream.data)
     except ImageError as error:
         raise ImageError(f"cannot read a photo from standard input (-): {error}") from error
 
@@ -216,4 +227,4 @@ def _put_out(data: bytes) -> None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     except OSError as error:
-        raise ImageError(f"cannot write to standard output (-): {error.strerror or error}") from error
+        raise ImageError(f"cannot write to standard output (-): {one_line(error)}") from error

@@ -36,10 +36,13 @@ class Account:
 
     def run(self, opening: Opening, settings: Settings, saving: Saving) -> None:
         """Do all jobs; the model is opened once it is known that there is something to do."""
+        from darklift.batch.outputs import make_folder
         from darklift.batch.run import check_job, failed, run_jobs
         from darklift.pipeline.enhancer import Enhancer
         from darklift.pipeline.plan import check_settings
 
+        if self._sheet is not None:
+            make_folder(self._sheet.paths[0].parent)
         problems = {job: check_job(job, saving.overwrite) for job in self._jobs}
         for job, problem in problems.items():
             if problem is not None:
@@ -73,13 +76,10 @@ class Account:
                 say(line)
 
     def _show(self, outcome: Outcome, settings: Settings) -> None:
-        """Put it onto the sheet. Raises ImageError."""
-        from darklift.batch.outputs import make_folder
-
+        """Put it onto the sheet."""
         assert outcome.before is not None
         assert outcome.enhanced is not None
         if self._sheet is not None:
-            make_folder(self._sheet.paths[0].parent)
             left = _left_alone(outcome.enhanced, settings)
             caption = ": ".join([outcome.job.source.name, *([left] if left else [])])
             self._sheet.add((outcome.before, outcome.enhanced.picture), caption)

@@ -75,7 +75,7 @@ _SETTINGS: dict[str, _Choice] = {
 }
 _STRIDE = _Choice(
     int | None,
-    options={"metavar": "PIXELS", "min": 1, "show_default": "half the window", "rich_help_panel": _RUNNING},
+    options={"metavar": "PIXELS", "min": 0, "show_default": "half the window", "rich_help_panel": _RUNNING},
 )
 _OPENING: dict[str, _Choice] = {
     "model": _Choice(str, ("--model", "-m"), {"metavar": "MODEL", "autocompletion": _model_names}),

@@ -149,6 +149,7 @@ def enhance(
     except KeyboardInterrupt:
         if as_json:
             put_out(account.to_json())
+        account.finish_sheet()
         raise
     if as_json:
         put_out(account.to_json())
@@ -198,13 +199,13 @@ def _check_streams(jobs: Sequence[Job], as_json: bool) -> None:
     from darklift.batch.paths import STREAM
 
     (first, *_) = jobs
-    if first.source == STREAM and sys.stdin.isatty():
-        raise UsageError("- reads a photo from standard input, which is a terminal: darklift enhance - < night.jpg")
+    if first.source == STREAM and (sys.stdin is None or sys.stdin.isatty()):
+        raise UsageError("- reads a photo from standard input, and there is none: darklift enhance - < night.jpg")
     if first.target == STREAM:
         if as_json:
             raise UsageError("--json and the photo would both go to standard output: name a file with -o")
-        if sys.stdout.isatty():
-            raise UsageError("the photo would go to standard output, which is a terminal: add  > bright.jpg")
+        if sys.stdout is None or sys.stdout.isatty():
+            raise UsageError("the photo would go to standard output, which is no file or pipe: add  > bright.jpg")
 
 
 def _check_saving(jobs: Sequence[Job], lossless: bool, bits: int | None, sheet: str | None, overwrite: bool) -> None:

@@ -34,7 +34,8 @@ class Evaluation:
 
     preset, steps: how pictures were sampled. exposure: "predicted by the model", "none" (the model takes none), the
     one that was asked for, or "ground truth's mean given", which shows how good pictures are when their brightness is
-    not a guess. settings: as they were passed.
+    not a guess. window: "whole picture", or the overlapping windows that pictures were worked on in. settings: as they
+    were passed.
     """
 
     model: str
@@ -43,6 +44,7 @@ class Evaluation:
     preset: str
     steps: int
     exposure: str
+    window: str
     settings: Settings
     results: tuple[PairResult, ...]
 
@@ -58,12 +60,11 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        names = ("model", "weights", "backend", "preset", "steps", "exposure")
+        names = ("model", "weights", "backend", "preset", "steps", "exposure", "window")
         per_image = [{"name": r.name, **_finite(r.scores), "seconds": r.seconds} for r in self.results]
         return {
             **{name: getattr(self, name) for name in names},
             "seed": self.settings.seed,
-            "window": "whole picture" if self.settings.window is None else str(self.settings.window),
             "settings": self.settings.to_dict(),
             "protocol": describe_metrics(),
             "images": len(self.results),
@@ -89,13 +90,15 @@ def evaluate(
     """
     if not pairs:
         raise DataError("there are no pairs to evaluate on: pass folders with at least one picture each")
-    results = []
+    results: list[PairResult] = []
+    windows = set()
     for pair in pairs:
         low, high = _read(pair)
         asked = settings.changed(exposure=Exposure(mean=float(high.pixels.mean()))) if give_mean else settings
         enhanced = enhancer.run(low, asked)
         result = PairResult(pair.name, score_pair(enhanced.picture.pixels, high.pixels), enhanced.seconds)
         results.append(result)
+        windows.add("whole picture" if enhanced.window is None else str(enhanced.window))
         if on_pair is not None:
             on_pair(result, enhanced.picture)
     card = enhancer.model.card
@@ -105,6 +108,7 @@ def evaluate(
         backend=card.backend,
         steps=enhanced.steps,
         exposure=_describe_exposure(enhanced, settings, give_mean),
+        window=" and ".join(sorted(windows)),
         preset=settings.preset or next(iter(card.presets)),
         settings=settings,
         results=tuple(results),

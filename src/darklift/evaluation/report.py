@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 
 from darklift.evaluation.evaluate import Evaluation
 from darklift.evaluation.metrics import METRICS, Scores, describe_metrics
-from darklift.pipeline.settings import Settings
 
 __all__ = ["evaluation_table", "per_image_table"]
 
@@ -21,7 +20,7 @@ def evaluation_table(evaluations: Evaluation | Sequence[Evaluation]) -> str:
     lines = [_row(("model", "weights", "backend", "preset", "steps", "seed", "exposure", "images", *_COLUMNS))]
     lines.append("|---|---|---|---|--:|--:|---|--:|" + "--:|" * len(_COLUMNS))
     for row in rows:
-        model = ", ".join([row.model, *_unusual(row.settings)])
+        model = ", ".join([row.model, *_unusual(row)])
         head = (model, row.weights, row.backend, row.preset, row.steps, row.settings.seed, row.exposure)
         lines.append(_row((*map(str, head), str(len(row.results)), *_numbers(row.mean, row.seconds))))
     below = f"Means over the images, {describe_metrics()} s/image: median, without reading and writing files."
@@ -35,12 +34,12 @@ def per_image_table(evaluation: Evaluation) -> str:
     return "\n".join(lines)
 
 
-def _unusual(settings: Settings) -> Iterator[str]:
+def _unusual(row: Evaluation) -> Iterator[str]:
     """What else a row must say, where it is not as usual."""
-    if settings.window is not None:
-        yield str(settings.window)
-    if settings.strength != 1:
-        yield f"strength {settings.strength:g}"
+    if row.window != "whole picture":
+        yield row.window
+    if row.settings.strength != 1:
+        yield f"strength {row.settings.strength:g}"
 
 
 def _numbers(scores: Scores, seconds: float) -> tuple[str, ...]:

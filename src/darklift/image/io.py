@@ -31,6 +31,10 @@ SUPPORTED_EXTENSIONS = frozenset(extension for known in FORMATS for extension in
 WRITABLE_EXTENSIONS = frozenset(extension for known in FORMATS if known.encode for extension in known.extensions)
 """Those of the pictures that can be written, too."""
 
+MAX_STREAM_BYTES = 2**31
+"""That a stream is read into memory for. A file on disk may be longer."""
+_READ_AT_ONCE = 2**20
+
 _BLOCK_NAMES = {"exif": "EXIF", "icc_profile": "ICC profile", "xmp": "XMP", "iptc": "IPTC", "comment": "comment"}
 
 
@@ -59,7 +63,7 @@ def decode_image(source: bytes | bytearray | memoryview | BinaryIO) -> Picture:
     try:
         return _decode(*_recognised(source))
     except (OSError, ValueError) as error:  # ValueError: the stream is closed
-        raise ImageError(f"the stream cannot be read: {getattr(error, 'strerror', None) or one_line(error)}") from error
+        raise ImageError(f"the stream cannot be read: {one_line(error)}") from error
 
 
 def read_image(path: str | Path) -> Picture:
@@ -80,7 +84,7 @@ def read_image(path: str | Path) -> Picture:
     except ImageError as error:
         raise ImageError(f"cannot read {path}: {error}") from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise ImageError(f"cannot read {path}: {getattr(error, 'strerror', None) or one_line(error)}") from error
+        raise ImageError(f"cannot read {path}: {one_line(error)}") from error
 
 
 def _recognised(source: object) -> tuple[Format, BinaryIO]:
@@ -103,21 +107,26 @@ def _recognised(source: object) -> tuple[Format, BinaryIO]:
         raise ImageError(f"it is not a {names} file: convert it to one of these first")
     if _starts_at_its_beginning(stream, len(head)):
         return kind, stream
-    return kind, io.BytesIO(head + _read(stream))
+    held = io.BytesIO(head)
+    held.seek(len(head))
+    while part := _read(stream, _READ_AT_ONCE):
+        if held.tell() + len(part) > MAX_STREAM_BYTES:
+            raise ImageError(f"it is longer than the {MAX_STREAM_BYTES >> 20} MiB that are held in memory: pass a file")
+        held.write(part)
+    return kind, held
 
 
-def _read(stream: BinaryIO, size: int | None = None) -> bytes:
-    """So many bytes, fewer only at the end; without ``size`` all that come. Pipes and sockets may give less at once."""
+def _read(stream: BinaryIO, size: int) -> bytes:
+    """So many bytes, fewer only at the end. Pipes and sockets may give less at once."""
     parts: list[bytes] = []
-    missing = size
-    while missing is None or missing > 0:
-        part = stream.read(-1 if missing is None else missing)
+    while size > 0:
+        part = stream.read(size)
         if not isinstance(part, bytes | bytearray | memoryview):
             raise UsageError(f"the stream gives {type(part).__name__}, expected bytes: open it in binary mode")
         if not part:
             break
         parts.append(bytes(part))
-        missing = None if missing is None else missing - len(part)
+        size -= len(part)
     return b"".join(parts)
 
 
@@ -233,7 +242,7 @@ def write_image(
             f"cannot write {path}: the file exists already, choose another name or allow overwriting"
         ) from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise ImageError(f"cannot write {path}: {getattr(error, 'strerror', None) or one_line(error)}") from error
+        raise ImageError(f"cannot write {path}: {one_line(error)}") from error
     return path
 
 

@@ -26,12 +26,12 @@ from darklift.image import (
     to_pil,
     write_image,
 )
-from darklift.pipeline.plan import Plan, check_settings, plan, replan, require_picture
+from darklift.pipeline.plan import Plan, check_made_for, check_settings, plan, replan, require_picture
 from darklift.pipeline.render import Enhanced, OnStep, render, render_together
 from darklift.pipeline.settings import DEFAULTS, Settings
 from darklift.pipeline.tiling import Tile
 from darklift.runtime import Model
-from darklift.store.load import load_model
+from darklift.store.load import Opening
 
 __all__ = ["RESULT_ENDING", "Enhancer"]
 
@@ -61,8 +61,7 @@ class Enhancer:
 
         Args:
             model: the bundled "compact" (also "default") or "nano", the path of a folder from ``darklift export``, or
-                that of a .safetensors checkpoint. A model that is open already is taken as it is, whatever the other
-                arguments.
+                that of a .safetensors checkpoint; or a model that is open already, without the other arguments.
             backend: what runs it: "onnx" or "openvino" for exported models, "torch" for checkpoints, "auto" for
                 the one that fits.
             device: "cpu", "cuda", "coreml" or "directml" with onnx; openvino and torch use their own names.
@@ -73,11 +72,13 @@ class Enhancer:
 
         Raises:
             ModelError: the model is unknown or damaged.
-            UsageError: a choice does not fit it.
+            UsageError: a choice does not fit it, or is made beside a model that is open already.
             MissingExtraError: it needs a package that is not installed.
         """
         if not isinstance(model, Model):
-            model = load_model(model, backend=backend, device=device, precision=precision, threads=threads)
+            model = Opening(model, backend, device, precision, threads).load()
+        elif (backend, device, precision, threads) != ("auto", "auto", "auto", None):
+            raise UsageError(f"model {model.card.name} is open already: choose backend, device and threads on opening")
         self.model = model
 
     def __call__(
@@ -141,7 +142,7 @@ class Enhancer:
         A network that sees its whole input at once (GSAD, LLDiffusion; without a window) takes them together, which is
         faster on a GPU and needs the memory of all; others take one after the other. on_step counts over all.
         """
-        settings = settings.changed(**changes)
+        settings = _changed(settings, changes)
         check_settings(self.model, settings)
         pictures = _of_one_size(pictures)
         started = time.perf_counter()
@@ -152,17 +153,24 @@ class Enhancer:
 
     def plan(self, picture: Picture, settings: Settings = DEFAULTS, /, **changes: Any) -> Plan:
         """Decide what shall happen to a picture; see :func:`darklift.pipeline.plan.plan`."""
-        return plan(self.model, picture, settings.changed(**changes))
+        return plan(self.model, picture, _changed(settings, changes))
 
     def replan(self, plan: Plan, settings: Settings | None = None, /, **changes: Any) -> Plan:
         """The same photo under other settings (by default the plan's own, changed), without looking at it again."""
-        return replan(self.model, plan, (settings or plan.settings).changed(**changes))
+        check_made_for(self.model, plan)
+        return replan(self.model, plan, _changed(plan.settings if settings is None else settings, changes))
 
     def render(
         self, picture: Picture, plan: Plan, part: Tile | None = None, *, on_step: OnStep | None = None
     ) -> Enhanced:
         """Do what a plan says, for the whole picture or a part; see :func:`darklift.pipeline.render.render`."""
         return render(self.model, picture, plan, part, on_step=on_step)
+
+
+def _changed(settings: Settings, changes: dict[str, Any]) -> Settings:
+    if not isinstance(settings, Settings):
+        raise UsageError(f"settings are a {type(settings).__name__}, expected Settings, or choices by name: steps=4")
+    return settings.changed(**changes)
 
 
 def _of_one_size(pictures: Iterable[Picture]) -> tuple[Picture, ...]:

@@ -14,7 +14,7 @@ from darklift.errors import UsageError
 from darklift.image import FloatArray, Picture, pad_like, pad_to_multiple, to_unit
 from darklift.image.pixels import with_notes
 from darklift.pipeline.compose import composed, seen_by_network
-from darklift.pipeline.plan import Plan, planes_of, require_picture
+from darklift.pipeline.plan import Plan, check_made_for, planes_of, require_picture
 from darklift.pipeline.settings import Window
 from darklift.pipeline.tiling import Tile, map_tiles, plan_windows
 from darklift.pipeline.windows import Predict, memory_of_windows, predict_whole, predict_windows
@@ -42,6 +42,8 @@ class Enhanced:
     share: float = 1.0
     """How much of what the model made is in the picture, before ``strength``; the rest is the photo itself. Less than 1
     for a photo that was only a little too dark, 0 for one that was bright enough."""
+    window: Window | None = None
+    """The windows that the network saw, None where it saw all (or tiles of its own)."""
     uncertainty: FloatArray | None = None
     """float32 (H, W), where it was asked for: where the model is unsure, in units of its own (larger is less sure); the
     mean over steps and channels."""
@@ -61,6 +63,7 @@ def render(
     UsageError for another model's or another picture's plan and for a part outside of the picture, ImageError where
     there is too little memory.
     """
+    check_made_for(model, plan)
     (enhanced,) = render_together(model, [picture], [plan], part, on_step=on_step)
     return enhanced
 
@@ -78,12 +81,15 @@ def render_together(
     A network that sees its whole input at once takes them together, without a window: faster on a GPU, and with the
     memory of all. Others take one after the other. on_step counts over all.
     """
+    if not plans or len(plans) != len(pictures) or any(plan.settings != plans[0].settings for plan in plans):
+        raise UsageError(
+            f"got {len(pictures)} pictures and {len(plans)} plans: expected a plan for each, of the same settings"
+        )
     for picture, plan in zip(pictures, plans, strict=True):
         require_picture(picture)
         _check_fit(model, picture, plan)
     first = plans[0]
-    area = Tile(0, 0, *first.look.size) if part is None else part
-    area.check_inside(first.look.size)
+    area = _area(part, first.look.size)
     alike = len({plan.look.inside for plan in plans}) == 1  # as they are, but for borders
     together = len(plans) if model.card.footprint.sees_whole and first.window is None and alike else 1
     starts = range(0, len(plans), together)
@@ -123,6 +129,7 @@ def _render_group(
             plan.steps,
             seconds,
             plan.share,
+            plan.window,
             uncertainty,
             unchanged=plan.share * settings.strength == 0,
             holds_nothing=plan.look.empty,
@@ -139,7 +146,8 @@ def _sample_area(
     plan = plans[0]
     _check_memory(model, len(lows), plan)
     if len(plan.tiles) == 1:
-        return _sample_tile(model, lows, plans, plan.tiles[0], on_step)[:, :, *area.window]
+        made = _sample_tile(model, lows, plans, plan.tiles[0], on_step)
+        return made if area == plan.tiles[0] else made[:, :, *area.window].copy()  # a part does not hold the whole
     worked_on = [tile for tile in plan.tiles if tile.overlaps(area)]
     (low,) = lows
 
@@ -210,9 +218,17 @@ def _network_on(
     return predict_whole(model, padded, condition, box), (top, left), padded.shape[2:]
 
 
+def _area(part: Tile | None, size: tuple[int, int]) -> Tile:
+    if part is None:
+        return Tile(0, 0, *size)
+    if not isinstance(part, Tile):
+        raise UsageError(f"part is {part!r}, expected a Tile, or None for the whole picture")
+    part.check_inside(size)
+    return part
+
+
 def _check_fit(model: Model, picture: Picture, plan: Plan) -> None:
-    if plan.model != model.card.name:
-        raise UsageError(f"the plan was made for model {plan.model}, and this is {model.card.name}: plan anew")
+    check_made_for(model, plan)
     if plan.look.size != picture.size:
         planned, got = (f"{columns}x{rows}" for rows, columns in (plan.look.size, picture.size))
         raise UsageError(f"the plan was made for a picture of {planned} pixels, got one of {got}: plan each picture")

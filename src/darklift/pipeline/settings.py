@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from darklift.errors import UsageError, hint_for
+from darklift.errors import UsageError, hint_for, one_line
 
 __all__ = ["DEFAULTS", "Exposure", "Settings", "Window"]
 
@@ -31,9 +31,15 @@ class Exposure:
     """The mean coded value to reach, from 0 (black) to 1 (white), whatever the model would choose; None for none."""
 
     def __post_init__(self) -> None:
-        stops_fit = self.stops is None or abs(_number(self.stops)) <= _MAX_STOPS
-        if not stops_fit or not (self.mean is None or 0 <= _number(self.mean) <= 1):
-            raise _no_exposure(f"stops={self.stops!r}, mean={self.mean!r}")
+        got = f"stops={self.stops!r}, mean={self.mean!r}"
+        if self.stops is not None and self.mean is not None:
+            raise UsageError(f"exposure {got} says two things: give the stops or the mean")
+        for name, least, most in (("stops", -_MAX_STOPS, _MAX_STOPS), ("mean", 0, 1)):
+            value = getattr(self, name)
+            if value is not None:
+                if isinstance(value, str) or not least <= _number(value) <= most:
+                    raise _no_exposure(got)
+                object.__setattr__(self, name, float(value))
 
     def __str__(self) -> str:
         return f"{self.stops or 0.0:+g}" if self.mean is None else f"mean={self.mean:g}"
@@ -66,7 +72,7 @@ class Window:
     side: int
     """Pixels along each side of a window."""
     stride: int = 0
-    """Pixels from one window to the next: smaller is smoother and slower. 0 is half a side."""
+    """Pixels from one window to the next: smaller is smoother and slower. 0 is half the window."""
 
     def __post_init__(self) -> None:
         try:
@@ -116,8 +122,14 @@ class Settings:
         if self.exposure is not None:
             object.__setattr__(self, "exposure", Exposure.of(self.exposure))
         object.__setattr__(self, "window", Window.of(self.window))
-        if not 0 <= _number(self.strength) <= 1:
+        if isinstance(self.strength, str) or not 0 <= _number(self.strength) <= 1:
             raise UsageError(f"strength is {self.strength!r}, expected 0 (the photo as it is) to 1 (fully enhanced)")
+        if not isinstance(self.preset, str | None):
+            raise UsageError(f"preset is {self.preset!r}, expected a name, or None for the model's first")
+        if self.uncertainty not in (False, True):
+            raise UsageError(f"uncertainty is {self.uncertainty!r}, expected True or False")
+        object.__setattr__(self, "strength", float(self.strength))
+        object.__setattr__(self, "uncertainty", bool(self.uncertainty))
         for name, least in (("seed", None), ("steps", 1)):
             object.__setattr__(self, name, _whole(name, getattr(self, name), least))
 
@@ -143,12 +155,15 @@ class Settings:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """The inverse of :meth:`to_dict`. Raises UsageError."""
-        exposure, window = values.get("exposure"), values.get("window")
-        made = {
-            "exposure": Exposure(**exposure) if isinstance(exposure, dict) else exposure,
-            "window": Window(*window) if isinstance(window, list | tuple) else window,
-        }
-        return cls().changed(**{**values, **made})
+        try:
+            exposure, window = values.get("exposure"), values.get("window")
+            made = {
+                "exposure": Exposure(**exposure) if isinstance(exposure, dict) else exposure,
+                "window": Window(*window) if isinstance(window, list | tuple) else window,
+            }
+            return cls().changed(**{**values, **made})
+        except (TypeError, AttributeError) as error:
+            raise UsageError(f"{values!r} are no settings ({one_line(error)}): expected what to_dict makes") from error
 
 
 def _number(value: Any) -> float:

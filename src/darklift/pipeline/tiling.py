@@ -56,7 +56,8 @@ class Tile:
     def check_inside(self, size: tuple[int, int]) -> None:
         """Raise UsageError for a part that is empty or reaches out of a picture of (rows, columns)."""
         rows, columns = size
-        fits = self.top >= 0 and self.left >= 0 and self.height >= 1 and self.width >= 1
+        whole = all(isinstance(number, int) for number in (self.top, self.left, self.height, self.width))
+        fits = whole and self.top >= 0 and self.left >= 0 and self.height >= 1 and self.width >= 1
         if not (fits and self.top + self.height <= rows and self.left + self.width <= columns):
             raise UsageError(f"{self} does not lie in a picture of {rows} rows and {columns} columns")
 

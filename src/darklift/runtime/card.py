@@ -33,9 +33,14 @@ class ModelCard:
     info: Mapping[str, Any] = field(default_factory=dict)
     """Where it comes from (licence, data, recipe, numbers): shown, never used."""
     files: Mapping[str, str] = field(default_factory=dict)
-    """SHA-256 of each file of an exported model."""
+    """SHA-256 of each file that it was opened from."""
     config: Mapping[str, Any] = field(default_factory=dict)
     """The method's configuration, for training on from exported weights."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells whether two models are the same, wherever their files lie: by what is in these, where that is known."""
+        return f"{self.method} {' '.join(sorted(self.files.values())) or self.name}"
 
     def preset(self, name: str | None = None) -> SamplerPreset:
         """The preset called ``name``, or the default one. Raises UsageError."""

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 import torch
 
-from darklift.errors import ModelError, UsageError
+from darklift.errors import ModelError, UsageError, one_line
 from darklift.methods import RELEASES
 from darklift.methods.base import Release, ReleaseChoices, ReleasedNet
 from darklift.store.checkpoint import load_weights, save_checkpoint
@@ -62,9 +62,7 @@ def convert(
     try:
         save_checkpoint(target, net.method, net.method.net.state_dict(), info)
     except OSError as error:
-        raise ModelError(
-            f"cannot write {target} ({error.strerror or error}): choose a folder that you may write to"
-        ) from error
+        raise ModelError(f"cannot write {target} ({one_line(error)}): choose a folder that you may write to") from error
     return release.TITLE
 
 

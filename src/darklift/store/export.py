@@ -20,7 +20,7 @@ import onnx
 import torch
 from onnx import helper, numpy_helper
 
-from darklift.errors import ModelError, UsageError
+from darklift.errors import ModelError, UsageError, one_line
 from darklift.files import write_atomically
 from darklift.methods import Graph, Method
 from darklift.runtime.onnx import CARD_FILE
@@ -85,7 +85,7 @@ def export_method(
         write_atomically(temporary / CARD_FILE, card.to_json().encode())
         _put_in_place(temporary, folder)
     except OSError as error:
-        raise ModelError(f"cannot write the model to {folder}: {error.strerror or error}") from error
+        raise ModelError(f"cannot write the model to {folder}: {one_line(error)}") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return folder

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +29,11 @@ def load_torch_model(path: Path, device: str = "auto", precision: str = "auto", 
     """Open the checkpoint ``path`` (.safetensors); see :func:`torch_model`. Raises ModelError, UsageError."""
     checkpoint = load_checkpoint(path)
     checkpoint.method.net.eval()
-    return torch_model(checkpoint.method, {"model": str(path), **checkpoint.info}, device, precision, threads)
+    model = torch_model(checkpoint.method, {"model": str(path), **checkpoint.info}, device, precision, threads)
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    model.card = replace(model.card, files={path.name: digest})
+    return model
 
 
 def torch_model(
@@ -86,7 +92,7 @@ class _TorchGraph:
         tensors = [torch.from_numpy(feeds[name]).to(self._device) for name in self._graph.inputs]
         try:
             with (
-                _threads(self._threads),
+                _THREADS.set_to(self._threads),
                 torch.autocast(self._device.type, self._dtype, enabled=self._dtype is not None),
             ):
                 results = self._graph.module(*tensors)
@@ -98,15 +104,31 @@ class _TorchGraph:
         return {name: r.float().cpu().numpy() for name, r in zip(self._graph.outputs, results, strict=True)}
 
 
-@contextlib.contextmanager
-def _threads(count: int | None) -> Iterator[None]:
-    """Set torch's number of threads while this model runs: there is only one for the whole process."""
-    if count is None:
-        yield
-        return
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+class _Threads:
+    """torch's number of threads, which is each thread's own, and that of the process for threads to come: what it was
+    before the first model ran with another comes back when the last one is done.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._running, self._before = threading.Lock(), 0, 0
+
+    @contextlib.contextmanager
+    def set_to(self, count: int | None) -> Iterator[None]:
+        """For the calling thread, while the block runs; None leaves it."""
+        if count is None:
+            yield
+            return
+        with self._lock:
+            if not self._running:
+                self._before = torch.get_num_threads()
+            self._running += 1
+            torch.set_num_threads(count)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running -= 1
+                torch.set_num_threads(self._before)
+
+
+_THREADS = _Threads()

@@ -12,7 +12,7 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from darklift.data.synthesis import MAX_EXPOSE
-from darklift.errors import ConfigError, hint_for
+from darklift.errors import ConfigError, hint_for, one_line
 
 __all__ = ["DataConfig", "Recipe", "SourceConfig", "TrainConfig", "ValidationConfig", "dump_recipe", "load_recipe"]
 
@@ -217,7 +217,7 @@ def load_recipe(path: Path, changes: Iterable[str] = ()) -> Recipe:
     try:
         tree = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(f"cannot read the recipe {path}: {error.strerror or error}") from error
+        raise ConfigError(f"cannot read the recipe {path}: {one_line(error)}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}") from error
     for change in changes:
