@@ -253,6 +253,18 @@ class TestJson:
         assert (bad["input"], bad["output"]) == ("broken.png", str(Path("out/broken.png")))
         assert "cannot read broken.png" in bad["error"]
 
+    def test_what_is_not_kept_is_named(self, darklift: Darklift, make_photos: MakePhotos, tmp_path: Path) -> None:
+        make_photos(["night.jpg"])
+        data = (tmp_path / "night.jpg").read_bytes() + b"\0\0\0\x10ftypisom"
+        with_comment = data[:2] + b"\xff\xfe\0\x0aby night" + data[2:]
+        (tmp_path / "night.jpg").write_bytes(with_comment)
+        for name, kept in (("a.jpg", True), ("b.webp", False)):
+            result = darklift("enhance", "night.jpg", "-o", name, "--json")
+            (note,) = json.loads(result.stdout)["files"][0]["notes"] or [""]
+            assert ("comment" in note and "video" in note and "WebP" in note) != kept
+            assert (f"not kept: {note}" in result.stderr) != kept
+        assert (tmp_path / "a.jpg").read_bytes().endswith(data[-12:])
+
     def test_a_wrong_request_prints_no_document(self, darklift: Darklift, make_photos: MakePhotos) -> None:
         make_photos(["a.png"])
         for options in (["--steps", "9"], ["--exposure", "bright"]):
@@ -336,7 +348,7 @@ class TestWrongRequests:
             (["--steps", "9"], "takes 1 to 8 steps, got 9"),
             (["--exposure", "bright"], "neither stops from -10 to 10"),
             (["--exposure", "mean=3"], "neither stops"),
-            (["--format", "gif"], "--format gif is not known: choose from bmp, jfif, jpeg"),
+            (["--format", "gif"], "--format gif is not known: choose from avif, bmp, jfif, jp2, jpeg"),
             (["--lossless", "-o", "a.jpg"], "--lossless: a.jpg would be JPEG"),
             (["--sheet", "sheet"], "not the name of a picture"),
             (["--sheet", "night.png"], "exists already"),

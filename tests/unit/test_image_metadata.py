@@ -21,6 +21,7 @@ from darklift.image import (
     to_pil,
     write_image,
 )
+from darklift.image.left_out import left_out
 from pictures import noise, saved
 
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6" xmp:Rating="4"/></x:xmpmeta>'
@@ -223,7 +224,7 @@ def test_pictures_behind_a_jpeg(tmp_path: Path) -> None:
     picture = read_image(tmp_path / "a.jpg")
     assert picture.size == (16, 16)
     assert picture.source.container == "JPEG"
-    assert "gain map" in picture.metadata.notes[0]
+    assert "previews" in picture.metadata.notes[0]
     data = bytearray((tmp_path / "a.jpg").read_bytes())
     order = ">" if data[data.index(b"MPF\0") + 4 :].startswith(b"MM") else "<"
     entries = data.index(struct.pack(order + "I", 0x030000), data.index(b"0100"))  # the table follows the version
@@ -251,3 +252,20 @@ def test_cmyk_is_converted_and_says_so(tmp_path: Path) -> None:
     np.testing.assert_array_equal(damaged.pixels, plain.pixels)
     assert damaged.metadata.icc_profile is None
     assert "profile" in damaged.metadata.notes[0]
+
+
+def test_what_a_format_has_no_place_for_is_named(rich: Picture) -> None:
+    assert left_out(rich, ".tif") == ()
+    assert left_out(rich, "unknown") == ()
+    (said,) = left_out(rich, "webp")
+    assert "IPTC and resolution" in said
+    assert "WebP" in said
+    assert "EXIF" not in said
+    (said,) = left_out(rich, "bmp")
+    for name in ("EXIF", "colour profile", "XMP", "IPTC"):
+        assert name in said
+    chunks = replace(rich, metadata=Metadata(png_chunks=((b"tEXt", b"Title\0Night"), (b"gAMA", b"\0\0\xb1\x8f"))))
+    assert left_out(chunks, "png") == ()
+    (said,) = left_out(chunks, "jpg")
+    assert "texts and colour space" in said
+    assert left_out(replace(rich, metadata=Metadata(png_chunks=((b"sRGB", b"\0"),))), "jpg") == ()

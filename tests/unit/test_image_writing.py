@@ -8,7 +8,7 @@ import pytest
 
 from darklift.errors import ImageError, UsageError
 from darklift.image import (
-    SUPPORTED_EXTENSIONS,
+    WRITABLE_EXTENSIONS,
     Metadata,
     Picture,
     from_array,
@@ -29,7 +29,7 @@ def test_names(tmp_path: Path) -> None:
     assert is_image_path(Path("x.tif"))
     assert not is_image_path("notes.txt")
     assert not is_image_path("jpg")
-    for extension in sorted(SUPPORTED_EXTENSIONS):
+    for extension in sorted(WRITABLE_EXTENSIONS):
         path = tmp_path / f"a{extension.upper()}"
         assert write_image(from_array(noise(3, 3, 3)), path) == path
         assert read_image(path).size == (3, 3)

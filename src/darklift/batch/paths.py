@@ -13,7 +13,7 @@ from pathlib import Path
 
 from darklift.data.pairs import listed, natural_key
 from darklift.errors import UsageError
-from darklift.image import SUPPORTED_EXTENSIONS, format_called, is_image_path
+from darklift.image import SUPPORTED_EXTENSIONS, WRITABLE_EXTENSIONS, format_called, is_image_path, result_extension
 from darklift.pipeline.enhancer import RESULT_ENDING
 
 __all__ = [
@@ -189,7 +189,7 @@ def _naming(output: str | None, several: bool, extension: str | None) -> tuple[C
     """The function that names results, and whether ``output`` is the very name of the one result."""
 
     def ext(picture: Found) -> str:
-        return extension or picture.path.suffix
+        return extension or result_extension(picture.path.suffix)
 
     def in_folder(picture: Found, _: int) -> Path:
         inside = picture.path.parent.relative_to(picture.folder) if picture.folder else Path()
@@ -240,13 +240,13 @@ def _check_pattern(pattern: str, extension: str | None, option: str) -> None:
 
 def _check_file_name(name: str, extension: str | None, option: str) -> None:
     suffix = Path(name).suffix
-    if not is_image_path(name):
+    if suffix.lower() not in WRITABLE_EXTENSIONS:
         folder = (
             "with a slash for a folder" if option == "-o" else "name files in a folder by a pattern: maps/{stem}.png"
         )
         hint = f"end it with {extension or '.jpg'} for a file, or {folder}"
         got = f"the extension {suffix}" if suffix else "no extension"
-        raise UsageError(f"{option} {name} has {got}: {hint}; known are {_extensions()}")
+        raise UsageError(f"{option} {name} has {got}: {hint}; known are {listed(WRITABLE_EXTENSIONS)}")
     if extension and format_called(suffix) is not format_called(extension):
         raise UsageError(f"{option} {name} contradicts --format {extension[1:]}: give only one of them")
 

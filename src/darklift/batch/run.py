@@ -26,6 +26,7 @@ from darklift.image import (
     encode_image,
     not_written,
     read_image,
+    result_extension,
     write_image,
 )
 from darklift.pipeline.enhancer import Enhancer
@@ -174,7 +175,9 @@ def _read(job: Job) -> tuple[Picture, bytes | None]:
 
 def _container(picture: Picture, job: Job) -> str:
     """The format that the result is written in, by name or extension."""
-    return job.target.suffix if job.target != STREAM else job.format or picture.source.container or "PNG"
+    if job.target != STREAM:
+        return job.target.suffix
+    return job.format or result_extension(picture.source.container or "PNG")
 
 
 def _left_out(picture: Picture, job: Job, saving: Saving) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ from darklift.image.arrays import (
     to_unit,
 )
 from darklift.image.foreign import foreign_kind
-from darklift.image.formats import format_called
+from darklift.image.formats import format_called, result_extension
 from darklift.image.io import (
     SUPPORTED_EXTENSIONS,
     WRITABLE_EXTENSIONS,
@@ -78,6 +78,7 @@ __all__ = [
     "pad_to_multiple",
     "padded_length",
     "read_image",
+    "result_extension",
     "to_array",
     "to_pil",
     "to_planes",

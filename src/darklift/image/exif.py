@@ -21,6 +21,7 @@ __all__ = [
     "tiff_block",
     "upright_xmp",
     "value_is_inside",
+    "without_orientation",
 ]
 
 EXIF_HEADER = b"Exif\0\0"
@@ -130,6 +131,25 @@ def clean_exif(exif: bytes) -> bytes:
             struct.pack_into(directory.order + "HIHH", block, entry.position + 2, 3, 1, 1, 0)
     if directory.next is not None:
         _remove_thumbnail(block, directory, directory.next)
+    return EXIF_HEADER + bytes(block)
+
+
+def without_orientation(exif: bytes) -> bytes:
+    """The block with no entry for the orientation: the entries after it move up, and no value moves.
+
+    A damaged block is an ``ImageError``.
+    """
+    block = bytearray(tiff_block(exif))
+    directory = read_directory(bytes(block))
+    start = directory.entries[0].position - 2 if directory.entries else 0
+    end = start + 2 + 12 * len(directory.entries) + (4 if directory.next is not None else 0)
+    kept = [entry for entry in directory.entries if entry.tag != _ORIENTATION]
+    moved = b"".join(block[entry.position : entry.position + 12] for entry in kept)
+    moved = struct.pack(directory.order + "H", len(kept)) + moved
+    if directory.next is not None:
+        moved += block[directory.next : directory.next + 4]
+    if len(kept) < len(directory.entries):
+        block[start:end] = moved.ljust(end - start, b"\0")
     return EXIF_HEADER + bytes(block)
 
 

@@ -10,8 +10,10 @@ from typing import BinaryIO
 from darklift.errors import DarkliftError, ImageError, UsageError, one_line
 from darklift.files import new_file
 from darklift.image.formats import FORMATS, HEAD_BYTES, EncodeOptions, Format, format_of
+from darklift.image.left_out import without_trailer
 from darklift.image.options import encode_options, writable
 from darklift.image.picture import Picture
+from darklift.image.pixels import with_notes
 from darklift.image.words import one_of
 
 __all__ = [
@@ -47,7 +49,7 @@ def is_image_path(path: str | Path) -> bool:
 
 
 def decode_image(source: bytes | bytearray | memoryview | BinaryIO) -> Picture:
-    """The picture in a JPEG, PNG, TIFF, WebP or BMP file that is in memory or behind a stream.
+    """The picture in a JPEG, PNG, WebP, AVIF, BMP or TIFF file that is in memory or behind a stream.
 
     The contents tell the format. A stream is read from where it stands to its end, so a picture can follow something
     else; one that cannot seek, such as a pipe, is read into memory. It stays open, and where it stands afterwards is
@@ -67,7 +69,7 @@ def decode_image(source: bytes | bytearray | memoryview | BinaryIO) -> Picture:
 
 
 def read_image(path: str | Path) -> Picture:
-    """Read a JPEG, PNG, TIFF, WebP or BMP file; its contents tell the format, not its name.
+    """Read a JPEG, PNG, WebP, AVIF, BMP or TIFF file; its contents tell the format, not its name.
 
     Returns unit RGB, upright. CMYK becomes sRGB. Raises ``ImageError``, on one line with the path, when the file is
     missing, empty, damaged or of another kind, and for what could not be kept: several frames or pages, floats
@@ -138,7 +140,8 @@ def _starts_at_its_beginning(stream: BinaryIO, done: int) -> bool:
 
 def _decode(kind: Format, stream: BinaryIO) -> Picture:
     try:
-        return kind.decode(stream)
+        picture = kind.decode(stream)
+        return picture if kind.encode else with_notes(picture, [f"the {kind.name} container, which can only be read"])
     except DarkliftError:
         raise
     except MemoryError as error:
@@ -160,7 +163,7 @@ def encode_image(
     Args:
         picture: what to encode.
         format: by name or extension, in any case of letters: "jpg", "JPEG", ".png".
-        quality: 1 to 100, for JPEG (always 4:4:4) and lossy WebP, 95 by default; the other formats are lossless anyway.
+        quality: 1 to 100, for JPEG and AVIF (always 4:4:4) and lossy WebP, 95 by default; the others are lossless.
         lossless: encode WebP without loss; a WebP that came so goes so, unless there is a ``quality``.
         bits: a channel, 8 or 16 (PNG and TIFF only); by default 8 for a picture from a source with 8, else as many as
             the format can hold. :func:`not_written` tells where these are fewer than the source had.
@@ -213,7 +216,7 @@ def write_image(
     Args:
         picture: what to write.
         path: the target, in a folder that exists.
-        quality: 1 to 100, for JPEG (always 4:4:4) and lossy WebP, 95 by default; the other formats are lossless anyway.
+        quality: 1 to 100, for JPEG and AVIF (always 4:4:4) and lossy WebP, 95 by default; the others are lossless.
         lossless: write WebP without loss; a WebP that came so goes so, unless there is a ``quality``.
         bits: a channel, 8 or 16 (PNG and TIFF only); by default 8 for a picture from a source with 8, else as many as
             the format can hold. :func:`not_written` tells where these are fewer than the source had.
@@ -294,6 +297,6 @@ def _encode(picture: Picture, kind: Format, stream: BinaryIO, options: EncodeOpt
     if not kind.alpha:
         picture = replace(picture, alpha=None)  # it is 1 everywhere, or had been refused
     try:
-        kind.encode(picture, stream, options)
+        kind.encode(picture if "trailer" in kind.keeps else without_trailer(picture), stream, options)
     except (ValueError, struct.error) as error:  # how Pillow's writers say that something does not fit the format
         raise ImageError(f"it does not fit a {kind.name} file ({one_line(error)}): choose another format") from error

@@ -2,6 +2,7 @@
 
 from darklift.errors import UsageError, hint_for
 from darklift.image.formats import FORMATS, EncodeOptions, Format, format_called
+from darklift.image.left_out import left_out
 from darklift.image.picture import Picture
 from darklift.image.words import one_of
 
@@ -22,7 +23,8 @@ def writable(format: str) -> Format:
 
 
 def not_written(picture: Picture, format: str, *, bits: int | None = None) -> tuple[str, ...]:
-    """In words, what writing this picture in this format leaves out: bits, where it has fewer than the source had.
+    """In words, what writing this picture in this format leaves out: metadata, and bits where it has fewer than the
+    source had.
 
     Nothing is said of bits that were asked for. For a path, pass its suffix. Raises ``UsageError`` as
     :func:`encode_image`.
@@ -30,8 +32,8 @@ def not_written(picture: Picture, format: str, *, bits: int | None = None) -> tu
     kind = writable(format)
     written, had = _bits(kind, picture, bits), picture.source.bits
     if bits is not None or written >= had:
-        return ()
-    return (f"{had} bits a channel: {kind.name} has {written}",)
+        return left_out(picture, format)
+    return (f"{had} bits a channel: {kind.name} has {written}", *left_out(picture, format))
 
 
 def _bits(kind: Format, picture: Picture, bits: int | None) -> int:
@@ -57,7 +59,7 @@ def encode_options(
     if quality is not None and (isinstance(quality, bool) or not isinstance(quality, int) or not 1 <= quality <= 100):
         raise UsageError(f"quality is {quality!r}, expected a whole number from 1 to 100")
     if lossless and not kind.can_be_lossless:
-        others = one_of(known.name for known in FORMATS if known.can_be_lossless)
+        others = one_of(known.name for known in FORMATS if known.encode and known.can_be_lossless)
         raise UsageError(f"lossless was asked for, and {kind.name} is always lossy: write {others}")
     if quality is None and picture.source.lossless and picture.source.container == kind.name:
         lossless = True  # as it came

@@ -48,6 +48,8 @@ class Metadata:
         xmp: the XMP packet.
         iptc: the IPTC-NAA record (captions, credits) of a JPEG or TIFF file.
         comment: the comment of a JPEG file.
+        trailer: what lay behind a JPEG file's picture and still belongs to it: the video of a motion photo, a phone's
+            own records. Only JPEG can keep it.
         png_chunks: (name, contents) of the text and colour-space chunks of a PNG file, which only PNG can keep.
         notes: in words, what the file held and this picture does not. Never written to a file.
     """
@@ -58,6 +60,7 @@ class Metadata:
     xmp: bytes | None = None
     iptc: bytes | None = None
     comment: bytes | None = None
+    trailer: bytes | None = field(default=None, repr=False)
     png_chunks: tuple[tuple[bytes, bytes], ...] = ()
     notes: tuple[str, ...] = ()
 

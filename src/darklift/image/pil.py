@@ -9,6 +9,7 @@ from darklift.errors import DarkliftError, ImageError, UsageError, one_line
 from darklift.image.formats import FORMATS
 from darklift.image.picture import Picture
 from darklift.image.pixels import adopt, image_of
+from darklift.image.xmp_claims import without_claims
 
 __all__ = ["from_pil", "to_pil"]
 
@@ -49,7 +50,7 @@ def to_pil(picture: Picture, mode: str | None = None) -> Image.Image:
         "exif": metadata.exif,
         "icc_profile": metadata.icc_profile,
         "dpi": metadata.dpi,
-        "xmp": metadata.xmp,
+        "xmp": metadata.xmp if metadata.trailer is None else without_claims(metadata.xmp or b"") or None,
         "comment": metadata.comment,
     }
     image.info.update({name: value for name, value in info.items() if value is not None})

@@ -22,6 +22,7 @@ from darklift.image import (
     from_array,
     from_pil,
     read_image,
+    result_extension,
     to_array,
     to_pil,
     write_image,
@@ -118,7 +119,7 @@ class Enhancer:
         return enhanced
 
     def _enhance_file(self, path: Path, settings: Settings, on_step: OnStep | None, changes: dict[str, Any]) -> Path:
-        target = path.with_stem(path.stem + RESULT_ENDING)
+        target = path.with_name(path.stem + RESULT_ENDING + result_extension(path.suffix))
         if os.path.lexists(target):
             raise ImageError(f"cannot write {target}: the file exists already, move it away first")
         picture = read_image(path)

@@ -9,7 +9,7 @@ from importlib import import_module
 
 from darklift.image.formats.base import EncodeOptions, Format
 
-__all__ = ["FORMATS", "HEAD_BYTES", "EncodeOptions", "Format", "format_called", "format_of"]
+__all__ = ["FORMATS", "HEAD_BYTES", "EncodeOptions", "Format", "format_called", "format_of", "result_extension"]
 
 HEAD_BYTES = 4096
 """How much of a file's beginning :func:`format_of` wants to see."""
@@ -39,3 +39,9 @@ def format_called(name: str) -> Format | None:
     lower = name.lower()
     extension = f".{lower.removeprefix('.')}"
     return next((known for known in FORMATS if lower == known.name.lower() or extension in known.extensions), None)
+
+
+def result_extension(extension: str) -> str:
+    """The extension that a result gets whose source has this one: the same, or another where that can only be read."""
+    kind = format_called(extension) if extension else None
+    return extension if kind is None or kind.written_as is None else kind.written_as

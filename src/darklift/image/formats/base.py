@@ -8,10 +8,14 @@ from PIL import Image
 
 from darklift.image.picture import Picture
 
-__all__ = ["ANY_SIZE", "EncodeOptions", "Format", "matched"]
+__all__ = ["ANY_SIZE", "ONLY_8_BITS", "EncodeOptions", "Format", "matched"]
 
 ANY_SIZE = 1 << 62
 """For :attr:`Format.keeps`, where nothing limits a block's size."""
+
+
+ONLY_8_BITS = "more than 8 bits per channel, expected 8 bits in such a file: convert it to a PNG or TIFF of 16 first"
+"""Why a deep file is refused, in a format of which only 8 bits are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,8 @@ class Format:
         takes_quality: whether a smaller file can be had for a rougher picture.
         can_be_lossless: whether the very same values can come back.
         bits: how many a channel can be written with, in rising order.
+        written_as: for a format that is only read, the extension that results are written with unless another is asked
+            for.
         pil: for images that Pillow has opened from such a file (its name for the format is the key): the picture.
     """
 
@@ -64,6 +70,7 @@ class Format:
     takes_quality: bool = False
     can_be_lossless: bool = True
     bits: tuple[int, ...] = (8,)
+    written_as: str | None = None
     pil: Mapping[str, Callable[[Image.Image], Picture]] = field(default_factory=dict)
 
 

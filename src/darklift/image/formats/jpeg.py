@@ -1,6 +1,10 @@
-"""JPEG: always lossy, without alpha, metadata in blocks of at most 64 KiB. Written as 4:4:4."""
+"""JPEG: always lossy, without alpha, metadata in blocks of at most 64 KiB. Written as 4:4:4.
+
+The video of a motion photo goes from JPEG to JPEG. Previews and gain maps are left out: they show the dark photo.
+"""
 
 import struct
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from typing import BinaryIO
@@ -11,9 +15,12 @@ from PIL.JpegImagePlugin import JpegImageFile
 from darklift.errors import ImageError
 from darklift.image.exif import read_directory
 from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format, matched
+from darklift.image.jpeg_layout import Layout, layout_of
 from darklift.image.metadata import metadata_of
+from darklift.image.opened import file_behind
 from darklift.image.picture import Picture
 from darklift.image.pixels import check_extent, check_mode, decode_with, image_of, picture_of
+from darklift.image.xmp_claims import without_claims
 
 __all__ = ["FORMAT"]
 
@@ -28,27 +35,48 @@ def _adopt(image: Image.Image) -> Picture:
     # Pillow calls a JPEG with previews or a gain map behind it MPO, and those its frames
     check_extent(image, only_the_first=True)
     check_mode(image)
+    data = file_behind(image)
     image.load()
     metadata, orientation = metadata_of(image.info)
     notes = list(metadata.notes)
     if "mp" in image.info:
-        notes.append(_note_on_pictures_behind(image.info["mp"]))
+        _refuse_pictures_in_their_own_right(image.info["mp"])
+    layout = Layout() if data is None else layout_of(data)
+    notes.extend(_notes_on(layout))
+    if "mp" in image.info and data is None:
+        notes.append("further pictures behind the first (previews, or a gain map)")
     if metadata.xmp is not None and b"HasExtendedXMP" in metadata.xmp:
         notes.append("the extended part of its XMP (often a depth map)")
-    return picture_of(image, replace(metadata, notes=tuple(notes)), orientation, _NAME)
+    xmp = metadata.xmp and without_claims(metadata.xmp, video=layout.has_video)
+    metadata = replace(metadata, xmp=xmp, trailer=layout.trailer, notes=tuple(notes))
+    return picture_of(image, metadata, orientation, _NAME)
 
 
-def _note_on_pictures_behind(mpf: bytes) -> str:
+def _notes_on(layout: Layout) -> Iterator[str]:
+    """What the file holds and the picture does not."""
+    if any(layout.pictures):
+        yield "its gain map, which belongs to the dark photo: the result is for standard screens (SDR)"
+    previews = len(layout.pictures) - sum(layout.pictures)
+    if previews:
+        yield f"{previews} further picture{'s' if previews > 1 else ''} behind the first (previews of the dark photo)"
+    if layout.credentials:
+        yield "its content credentials (C2PA), which vouch for the photo as it was"
+    if layout.segments:
+        yield f"blocks that are not known here ({', '.join(layout.segments)})"
+    if layout.unknown:
+        yield f"{layout.unknown} bytes behind the picture that are not known here"
+
+
+def _refuse_pictures_in_their_own_right(mpf: bytes) -> None:
     """Look at the list of pictures behind a JPEG's first (CIPA DC-007, multi-picture format).
 
     Previews and gain maps belong to the dark picture and are left out like its thumbnail. Raises ``ImageError`` where
-    the others are pictures in their own right: the second view of a stereo pair, the parts of a panorama.
+    the others are more than that: the second view of a stereo pair, the parts of a panorama.
     """
-    note = "further pictures behind the first (previews, or a gain map)"
     try:
         directory = read_directory(mpf)
     except ImageError:
-        return note
+        return  # damaged; the pictures are found by looking for them
     for entry in directory.entries:
         if entry.tag == _MPF_ENTRIES_TAG and entry.count <= len(mpf):
             (start,) = struct.unpack_from(directory.order + "I", mpf, entry.position + 8)
@@ -59,7 +87,6 @@ def _note_on_pictures_behind(mpf: bytes) -> str:
             ]
             if any(kind >> 16 == 2 for kind in kinds[1:]):
                 raise ImageError(f"{len(kinds)} pictures in one file, expected 1: save each as a file of its own")
-    return note
 
 
 def _encode(picture: Picture, stream: BinaryIO, options: EncodeOptions) -> None:
@@ -76,6 +103,8 @@ def _encode(picture: Picture, stream: BinaryIO, options: EncodeOptions) -> None:
         comment=metadata.comment,
         extra=_iptc_segment(metadata.iptc) if metadata.iptc else b"",
     )
+    if metadata.trailer:
+        stream.write(metadata.trailer)
 
 
 def _iptc_segment(iptc: bytes) -> bytes:
@@ -98,6 +127,7 @@ FORMAT = Format(
         "xmp": _SEGMENT - _XMP_OVERHEAD,
         "iptc": _SEGMENT - _IPTC_OVERHEAD,
         "comment": _SEGMENT,
+        "trailer": ANY_SIZE,
     },
     max_side=65_500,
     alpha=False,

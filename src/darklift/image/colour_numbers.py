@@ -1,0 +1,118 @@
+"""Colour spaces by number (ITU-T H.273), as AVIF and HEIF files may state them, as ICC profiles.
+
+Most containers know ICC profiles and no such numbers, and the libraries that write AVIF files write numbers of their
+own choice. A profile of the same colours goes everywhere, so that is what the numbers become.
+"""
+
+import struct
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+from darklift.errors import ImageError
+
+__all__ = ["profile_of_numbers"]
+
+_Matrix = npt.NDArray[np.float64]
+
+_XY = {  # red, green, blue, white: CIE 1931 x and y (H.273, table 2)
+    5: (0.64, 0.33, 0.29, 0.60, 0.15, 0.06, 0.3127, 0.3290),
+    6: (0.630, 0.340, 0.310, 0.595, 0.155, 0.070, 0.3127, 0.3290),
+    7: (0.630, 0.340, 0.310, 0.595, 0.155, 0.070, 0.3127, 0.3290),
+    9: (0.708, 0.292, 0.170, 0.797, 0.131, 0.046, 0.3127, 0.3290),
+    11: (0.680, 0.320, 0.265, 0.690, 0.150, 0.060, 0.314, 0.351),
+    12: (0.680, 0.320, 0.265, 0.690, 0.150, 0.060, 0.3127, 0.3290),
+    1: (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290),
+}
+_NAMES = {
+    1: "BT.709",
+    5: "BT.601 (625)",
+    6: "BT.601 (525)",
+    7: "SMPTE 240",
+    9: "BT.2020",
+    11: "DCI-P3",
+    12: "Display P3",
+}
+_UNSTATED = 2
+# All of these are shown by sRGB's curve: that of 1, 6, 14, 15 is the camera's, whose pictures screens show so.
+_LIKE_SRGB = (1, 2, 6, 13, 14, 15)
+_GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0}
+_HDR = {16: "PQ", 18: "HLG"}
+_D50 = (0.9642, 1.0, 0.8249)
+_BRADFORD = ((0.8951, 0.2664, -0.1614), (-0.7502, 1.7135, 0.0367), (0.0389, -0.0685, 1.0296))
+
+
+def profile_of_numbers(primaries: int, transfer: int, *, gray: bool = False) -> bytes | None:
+    """An ICC profile (version 4) of these numbers; None where they are those of sRGB, or are not stated.
+
+    gray: for a picture with one channel, to which only the curve means something.
+
+    Raises ImageError for the curves of HDR pictures, and for numbers without a meaning here.
+    """
+    if transfer in _HDR:
+        raise ImageError(
+            f"an HDR picture ({_HDR[transfer]}), which would come out wrong: export it for standard screens (SDR) first"
+        )
+    primaries = 1 if primaries == _UNSTATED or gray else primaries
+    if primaries not in _XY or transfer not in (*_LIKE_SRGB, *_GAMMAS):
+        raise ImageError(
+            f"colours by the numbers {primaries}/{transfer}, which have no known meaning: convert it to sRGB first"
+        )
+    if primaries == 1 and transfer in _LIKE_SRGB:
+        return None
+    curve = _curve(transfer)
+    name = _NAMES[primaries] + ("" if transfer in _LIKE_SRGB else f", gamma {_GAMMAS[transfer]:g}")
+    tags = {b"desc": _text(name), b"cprt": _text("No copyright, use freely"), b"wtpt": _xyz(_D50)}
+    if gray:
+        return _profile(b"GRAY", tags | {b"kTRC": curve})
+    adaptation, colours = _to_d50(_XY[primaries])
+    tags[b"chad"] = b"sf32" + bytes(4) + _fixed(adaptation.ravel())
+    tags |= {name: _xyz(colours[:, channel]) for channel, name in enumerate((b"rXYZ", b"gXYZ", b"bXYZ"))}
+    return _profile(b"RGB ", tags | dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve))
+
+
+def _curve(transfer: int) -> bytes:
+    if transfer in _LIKE_SRGB:
+        numbers = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
+        return b"para" + struct.pack(">4x2H5i", 3, 0, *(round(number * 65536) for number in numbers))
+    return b"para" + struct.pack(">4x2Hi", 0, 0, round(_GAMMAS[transfer] * 65536))
+
+
+def _to_d50(xy: tuple[float, ...]) -> tuple[_Matrix, _Matrix]:
+    """What turns colours to the profile's white, and so turned the three colours in CIE XYZ, one a column."""
+    corners = np.array([(x / y, 1.0, (1 - x - y) / y) for x, y in zip(xy[::2], xy[1::2], strict=True)]).T
+    white = corners[:, 3]
+    colours = corners[:, :3] * np.linalg.solve(corners[:, :3], white)
+    bradford = np.array(_BRADFORD)
+    scale = np.diag((bradford @ np.array(_D50)) / (bradford @ white))
+    adaptation = np.linalg.inv(bradford) @ scale @ bradford
+    return adaptation, adaptation @ colours
+
+
+def _fixed(values: Iterable[float]) -> bytes:
+    return b"".join(struct.pack(">i", round(float(value) * 65536)) for value in values)
+
+
+def _text(text: str) -> bytes:
+    data = text.encode("utf-16-be")
+    return b"mluc" + struct.pack(">4x2I2s2s2I", 1, 12, b"en", b"US", len(data), 28) + data
+
+
+def _xyz(values: Iterable[float]) -> bytes:
+    return b"XYZ " + bytes(4) + _fixed(values)
+
+
+def _profile(space: bytes, tags: dict[bytes, bytes]) -> bytes:
+    """The file: header, table, contents (ICC.1:2022, 7)."""
+    table, body = struct.pack(">I", len(tags)), b""
+    start = 128 + 4 + 12 * len(tags)
+    for name, contents in tags.items():
+        table += struct.pack(">4s2I", name, start + len(body), len(contents))
+        body += contents + bytes(-len(contents) % 4)
+    header = struct.pack(
+        ">I4xI4s4s4s6H4s28x3i48x",
+        start + len(body), 0x04300000, b"mntr", space, b"XYZ ", 2000, 1, 1, 0, 0, 0, b"acsp",
+        *(round(value * 65536) for value in _D50),
+    )  # fmt: skip
+    return header + table + body

@@ -1,0 +1,122 @@
+"""What a JPEG file holds besides its picture: segments that no library passes on, and what lies behind the end.
+
+Phones put more into a ``.jpg`` than one picture. A gain map or a preview is a second JPEG behind the first; the video
+of a motion photo, and a Samsung phone's own records, follow that. Viewers find them by XMP, by offsets from the file's
+end, or by a directory that counts backwards from it: so a video can go behind another picture as it is.
+"""
+
+import re
+import struct
+from dataclasses import dataclass, field
+
+__all__ = ["Layout", "layout_of"]
+
+_START = b"\xff\xd8\xff"
+_END_OF_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+_SAMSUNG = b"SEFT"
+_VIDEO = b"ftyp"  # the second word of every MP4 and QuickTime file
+_GAIN_MAP_SIGNS = (b"hdr-gain-map", b"HDRGainMap", b"urn:iso:std:iso:ts:21496")
+# (marker, beginning) of segments that are read elsewhere, that say how the pixels are coded, or that hold a thumbnail
+_READ_ELSEWHERE = (
+    (0xE0, b"JFIF\0"), (0xE0, b"JFXX\0"), (0xE0, b"AVI1"),
+    (0xE1, b"Exif\0"), (0xE1, b"http://ns.adobe.com/xap/1.0/\0"), (0xE1, b"http://ns.adobe.com/xmp/extension/\0"),
+    (0xE2, b"ICC_PROFILE\0"), (0xE2, b"MPF\0"), (0xE2, b"urn:iso:std:"),
+    (0xEC, b"Ducky"), (0xED, b"Photoshop 3.0\0"), (0xEE, b"Adobe"),
+)  # fmt: skip
+_LARGEST_PADDING = 1 << 16
+
+
+@dataclass(slots=True)
+class Layout:
+    """What there is.
+
+    Attributes:
+        trailer: what lies last and still belongs to a picture that replaces the first: a video, a phone's records.
+        has_video: there is a video in it.
+        pictures: whether each picture behind the first is a gain map.
+        unknown: how many bytes at the end are none of these.
+        segments: the names of segments that nothing here can read, such as "APP4".
+        credentials: there are content credentials (C2PA), which vouch for the file as it was.
+    """
+
+    trailer: bytes | None = None
+    has_video: bool = False
+    pictures: list[bool] = field(default_factory=list)
+    unknown: int = 0
+    segments: list[str] = field(default_factory=list)
+    credentials: bool = False
+
+
+def layout_of(data: bytes) -> Layout:
+    """Look through a whole file. One that ends within its picture has nothing behind it."""
+    layout = Layout()
+    end = _walk(data, 0, layout)
+    while end is not None and end < len(data):
+        start = _next_picture(data, end)
+        if start is None:
+            break
+        after = _walk(data, start)
+        layout.pictures.append(_is_gain_map(data[start : after or len(data)]))
+        end = after
+    if end is not None:
+        _describe_rest(data[end:], layout)
+    return layout
+
+
+def _walk(data: bytes, start: int, layout: Layout | None = None) -> int | None:
+    """Where the JPEG that begins at ``start`` ends; None if it does not."""
+    at = start + 2
+    while at + 4 <= len(data) or data[at : at + 2] == b"\xff\xd9":
+        if data[at] != 0xFF:
+            return None
+        marker = data[at + 1]
+        if marker == 0xFF:  # a fill byte
+            at += 1
+            continue
+        if marker == 0xD9:
+            return at + 2
+        if marker == 0x01 or 0xD0 <= marker <= 0xD7:
+            at += 2
+            continue
+        (length,) = struct.unpack_from(">H", data, at + 2)
+        if layout is not None and 0xE0 <= marker <= 0xEF:
+            _note_segment(marker, data[at + 4 : at + 2 + min(length, 64)], layout)
+        at += 2 + length
+        if marker == 0xDA:
+            found = _END_OF_SCAN.search(data, at)
+            if found is None:
+                return None
+            at = found.start()
+    return None
+
+
+def _note_segment(marker: int, beginning: bytes, layout: Layout) -> None:
+    if marker == 0xEB and b"jumb" in beginning:
+        layout.credentials = True
+    elif not any(marker == known and beginning.startswith(word) for known, word in _READ_ELSEWHERE):
+        name = f"APP{marker - 0xE0}"
+        if name not in layout.segments:
+            layout.segments.append(name)
+
+
+def _next_picture(data: bytes, end: int) -> int | None:
+    """Where a JPEG begins right behind ``end``, or after zeros that fill up to some boundary."""
+    window = data[end : end + _LARGEST_PADDING]
+    padding = len(window) - len(window.lstrip(b"\0"))
+    return end + padding if data.startswith(_START, end + padding) else None
+
+
+def _is_gain_map(picture: bytes) -> bool:
+    head = picture[:_LARGEST_PADDING]
+    return any(sign in head for sign in _GAIN_MAP_SIGNS)
+
+
+def _describe_rest(rest: bytes, layout: Layout) -> None:
+    if not rest.strip(b"\0"):
+        return
+    if rest.endswith(_SAMSUNG):
+        layout.trailer, layout.has_video = rest, _VIDEO in rest
+    elif (place := rest.find(_VIDEO, 4, _LARGEST_PADDING)) > 0 and not rest[: place - 4].strip(b"\0"):
+        layout.trailer, layout.has_video = rest[place - 4 :], True
+    else:
+        layout.unknown = len(rest)
