@@ -210,8 +210,7 @@ def write_image(
     """Write a picture; the extension tells the format. Returns the path.
 
     The file appears complete or not at all. Values are rounded to nearest. EXIF, ICC profile, resolution, XMP, IPTC and
-    comment go along where the format has a place for them (BMP only has one for the resolution); text chunks go from
-    PNG to PNG.
+    comment go along where the format has a place for them (BMP: the resolution only); text chunks from PNG to PNG.
 
     Args:
         picture: what to write.
@@ -294,8 +293,7 @@ def _check_place(target: Path) -> None:
 
 def _encode(picture: Picture, kind: Format, stream: BinaryIO, options: EncodeOptions) -> None:
     assert kind.encode is not None  # or the format would not have been found among those that can be written
-    if not kind.alpha:
-        picture = replace(picture, alpha=None)  # it is 1 everywhere, or had been refused
+    picture = picture if kind.alpha else replace(picture, alpha=None)  # it is 1 everywhere, or had been refused
     try:
         kind.encode(picture if "trailer" in kind.keeps else without_trailer(picture), stream, options)
     except (ValueError, struct.error) as error:  # how Pillow's writers say that something does not fit the format
