@@ -238,6 +238,7 @@ def chunk(gamma_code: int | None = None, primaries: tuple[tuple[float, float], .
         (chunk(100000, SRGB), "linear sRGB"),
         (chunk(45455, P3), "Display P3, v4"),
         (((b"cICP", bytes([1, 13, 0, 1])),), None),
+        (((b"cICP", bytes([1, 1, 0, 1])),), None),
         (chunk(45455), None),
         (chunk(45455, SRGB), None),
         ((*chunk(100000), (b"sRGB", b"\0")), None),

@@ -105,6 +105,20 @@ def test_boxes_tell_depth_colours_and_companions() -> None:
     assert heif_facts(heif_file(auxiliary="urn:mpeg:hevc:2015:auxid:1")).notes == []
 
 
+def test_names_that_are_no_text_never_reach_the_library() -> None:
+    data = heif_file(exif=exif_block())
+    at = data.index(b"Exif")
+    for place in range(at, at + 4):  # pi-heif 1.4.0 ends the process at these
+        broken = bytearray(data)
+        broken[place] = 0xEB
+        with pytest.raises(ImageError, match="no text"):
+            heif_facts(bytes(broken))
+    broken = bytearray(heif_file(auxiliary="urn:mpeg:hevc:2015:auxid:2"))
+    broken[broken.index(b"auxid")] = 0xEB
+    with pytest.raises(ImageError, match="no text"):
+        heif_facts(bytes(broken))
+
+
 # --------------------------------------------------------------------------------------------------- with the library
 
 

@@ -175,6 +175,9 @@ def _properties(data: bytes, start: int, end: int) -> dict[int, list[_Property]]
     boxes = list(children(data, start, end))
     container = next(((first, last) for kind, first, last in boxes if kind == b"ipco"), (end, end))
     table = [_Property(kind, data[first:last]) for kind, first, last in children(data, *container)]
+    for found_property in table:
+        if found_property.kind == b"auxC":
+            _check_text(found_property.data[4:].split(b"\0")[0])
     found: dict[int, list[_Property]] = {}
     for kind, at, _ in boxes:
         if kind != b"ipma":
@@ -207,9 +210,10 @@ def _references(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int,
 def _item_kinds(data: bytes, start: int, end: int) -> dict[int, bytes]:
     found = {}
     entries = start + (6 if data[start] == 0 else 8)
-    for kind, at, _ in children(data, entries, end):
+    for kind, at, stop in children(data, entries, end):
         if kind == b"infe" and data[at] >= 2:
             size = 2 if data[at] == 2 else 4
+            _check_text(data[at + 6 + size : stop])
             found[_uint(data, at + 4, size)] = data[at + 6 + size : at + 10 + size]
     return found
 
@@ -242,6 +246,14 @@ def _item(data: bytes, iloc: tuple[int, int], idat: tuple[int, int] | None, want
         if item == wanted:
             return b"".join(parts) if method == 0 or (method == 1 and idat) else b""
     return b""
+
+
+def _check_text(text: bytes) -> None:
+    """Refuse names that are no text: pi-heif 1.4.0 ends the whole process where it meets such a one."""
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ImageError("damaged file: a name in its boxes is no text: copy or download it again") from error
 
 
 def _exif(item: bytes) -> bytes | None:

@@ -31,17 +31,17 @@ _PRIMARIES = {  # ITU-T H.273, table 2
     11: (*_P3, (0.314, 0.351)),
     12: (*_P3, _D65),
 }
-_CAMERA = Formula(1 / 0.45, 1 / 1.09929682680944, 0.09929682680944 / 1.09929682680944, 1 / 4.5, 0.081242858298635)
-_TRANSFERS: dict[int, Curve] = {  # table 3; 2 is "not stated"
-    1: _CAMERA,
+# Table 3; 2 is "not stated". 1, 6, 14 and 15 are a camera's curve, whose pictures screens show by sRGB's.
+_TRANSFERS: dict[int, Curve] = {
+    1: SRGB,
     2: SRGB,
     4: Formula(2.2),
     5: Formula(2.8),
-    6: _CAMERA,
+    6: SRGB,
     8: LINEAR,
     13: SRGB,
-    14: _CAMERA,
-    15: _CAMERA,
+    14: SRGB,
+    15: SRGB,
 }
 _HDR = {16: "PQ", 18: "HLG"}
 _SRGB_GAMMA = 45455  # what the PNG specification tells writers of sRGB to state
