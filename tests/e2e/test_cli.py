@@ -245,6 +245,8 @@ class TestJson:
             "height": 18,
             "brightness": 0.4,
             "share": 1.0,
+            "holds_nothing": False,
+            "unchanged": False,
             "steps": 2,
             "notes": [],
         }

@@ -66,8 +66,9 @@ def test_a_picture_without_numbers_is_refused(value):
 
 @pytest.mark.parametrize(("value", "seen"), [(-0.5, 0), (1.5, 1), (0.25, 0.25)])
 def test_the_network_sees_values_in_range(value, seen):
-    step = _Step()
-    Enhancer(Model(CARD, {"step": step}))(picture(value))
+    step, photo = _Step(), picture(value)
+    photo.pixels[0, 0] = 1  # something to see
+    Enhancer(Model(CARD, {"step": step}))(photo)
     assert {float(low.min()) for low in step.lows} == {seen}
 
 

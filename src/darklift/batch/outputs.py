@@ -12,6 +12,12 @@ __all__ = ["make_folder", "obstacle"]
 
 def obstacle(path: Path, overwrite: bool) -> str | None:
     """Why this file cannot be written, and what to do; None where nothing is in the way."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        pass  # as it should be, and as is said below
+    except (OSError, ValueError) as error:  # a name too long, a NUL in it
+        return f"{getattr(error, 'strerror', None) or error}, choose another name"
     if os.path.isdir(path):
         return "there is a folder of that name, choose another name"
     if os.path.lexists(path) and not overwrite:

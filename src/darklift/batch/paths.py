@@ -16,7 +16,17 @@ from darklift.errors import UsageError
 from darklift.image import SUPPORTED_EXTENSIONS, WRITABLE_EXTENSIONS, format_called, is_image_path, result_extension
 from darklift.pipeline.enhancer import RESULT_ENDING
 
-__all__ = ["STREAM", "Found", "Job", "find_pictures", "plan_jobs", "with_maps", "without_earlier_results"]
+__all__ = [
+    "STREAM",
+    "Found",
+    "Job",
+    "find_pictures",
+    "identity",
+    "plan_jobs",
+    "walk",
+    "with_maps",
+    "without_earlier_results",
+]
 
 _PLACEHOLDERS = ("stem", "ext", "parent", "n")
 _DIGITS = re.compile(r"0?\d{1,2}d?")
@@ -80,10 +90,10 @@ def _expand(argument: str, recursive: bool, output: str | None) -> Iterable[Foun
     if path == STREAM:  # a file of that name, given as ./-
         path = path.absolute()
     if os.path.isdir(path):  # unlike Path.is_dir, it does not raise for odd names
-        skip = _identity(Path(output)) if output else None
-        pictures = [file for file in _walk(path, recursive, skip) if is_image_path(file)]
+        skip = identity(Path(output)) if output else None
+        pictures = [file for file in walk(path, recursive, skip) if is_image_path(file)]
         if not pictures:
-            deeper = not recursive and any(is_image_path(file) for file in _walk(path, True, skip))
+            deeper = not recursive and any(is_image_path(file) for file in walk(path, True, skip))
             hint = "add --recursive for those in the folders inside" if deeper else f"expected {_extensions()}"
             raise UsageError(f"there is no picture in the folder {argument}: {hint}")
         return [Found(file, named=False, folder=path) for file in pictures]
@@ -96,7 +106,7 @@ def _expand(argument: str, recursive: bool, output: str | None) -> Iterable[Foun
     return [Found(path)]
 
 
-def _walk(folder: Path, recursive: bool, skip: Path | None) -> Iterator[Path]:
+def walk(folder: Path, recursive: bool, skip: Path | None) -> Iterator[Path]:
     """The visible files in a folder; with ``recursive`` those in its sub-folders, too, but not in ``skip``."""
 
     def refuse(error: OSError) -> None:
@@ -104,7 +114,7 @@ def _walk(folder: Path, recursive: bool, skip: Path | None) -> Iterator[Path]:
 
     for place, folders, files in os.walk(folder, onerror=refuse):
         visible = [name for name in folders if not name.startswith(".")] if recursive else []
-        folders[:] = sorted((n for n in visible if _identity(Path(place, n)) != skip), key=natural_key)
+        folders[:] = sorted((n for n in visible if identity(Path(place, n)) != skip), key=natural_key)
         yield from (Path(place, name) for name in sorted(files, key=natural_key) if not name.startswith("."))
 
 
@@ -113,12 +123,12 @@ def without_earlier_results(found: Sequence[Found]) -> tuple[list[Found], list[P
 
     Those are the files called ``*_enhanced.*``, unless one was named and the picture that it comes from was not.
     """
-    sources = {_identity(picture.path) for picture in found}
+    sources = {identity(picture.path) for picture in found}
 
     def is_result(picture: Found) -> bool:
         path = picture.path
         source = path.parent / f"{path.stem.removesuffix(RESULT_ENDING)}{path.suffix}"
-        return path.stem.endswith(RESULT_ENDING) and (not picture.named or _identity(source) in sources)
+        return path.stem.endswith(RESULT_ENDING) and (not picture.named or identity(source) in sources)
 
     return [p for p in found if not is_result(p)], [p.path for p in found if is_result(p)]
 
@@ -245,21 +255,21 @@ def _refuse_shared_targets(jobs: Sequence[Job]) -> None:
     taken: dict[Path, Job] = {}
     for job in jobs:
         for path in job.outputs:
-            other = taken.setdefault(_identity(path), job)
+            other = taken.setdefault(identity(path), job)
             if other is not job:
                 raise UsageError(
                     f"{other.source} and {job.source} would both be written to {path}: tell them apart by a name "
                     "pattern such as -o 'out/{n}_{stem}{ext}'"
                 )
-        if len({_identity(path) for path in job.outputs}) < len(job.outputs):
+        if len({identity(path) for path in job.outputs}) < len(job.outputs):
             raise UsageError(f"the result and the map of {job.source} would both be {job.target}: name them apart")
 
 
 def _refuse_among_sources(outputs: Iterable[tuple[Job, Path]]) -> None:
     outputs = list(outputs)
-    sources = {_identity(job.source): job.source for job, _ in outputs}
+    sources = {identity(job.source): job.source for job, _ in outputs}
     for job, path in outputs:
-        lost = sources.get(_identity(path))
+        lost = sources.get(identity(path))
         if lost is not None:
             what, option = ("map", "--uncertainty") if path == job.map else ("result", "-o")
             remedy = " (to replace a single picture, name it: -o FILE --overwrite)" if option == "-o" else ""
@@ -268,7 +278,7 @@ def _refuse_among_sources(outputs: Iterable[tuple[Job, Path]]) -> None:
             )
 
 
-def _identity(path: Path) -> Path:
+def identity(path: Path) -> Path:
     """The same for all names of a file that only differ in links and dots, or in case where the system ignores that."""
     real = os.path.realpath(path)
     return Path(real.casefold() if sys.platform in ("win32", "darwin") else real)

@@ -10,7 +10,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from darklift.batch.outputs import make_folder, obstacle
 from darklift.batch.paths import STREAM, Job
@@ -19,6 +19,9 @@ from darklift.figures.heatmap import draw_heatmap
 from darklift.image import (
     WRITABLE_EXTENSIONS,
     Picture,
+    bytes_will_do,
+    check_writable,
+    copy_file,
     decode_image,
     encode_image,
     not_written,
@@ -51,7 +54,8 @@ class Outcome:
     """What became of one job: either ``error`` says on one line why it failed, or ``before`` and ``enhanced`` are
     there.
 
-    defect: a traceback, where darklift itself is to blame.
+    defect: a traceback, where darklift itself is to blame. notes: in words, what the photo's file held and the written
+    one does not. unchanged: the written file is the photo's, byte for byte.
     """
 
     job: Job
@@ -60,7 +64,7 @@ class Outcome:
     before: Picture | None = None
     enhanced: Enhanced | None = None
     notes: tuple[str, ...] = ()
-    """In words, what the photo's file held and the written one does not."""
+    unchanged: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -72,6 +76,8 @@ class Outcome:
         brightness = self.enhanced.brightness
         account["brightness"] = None if brightness is None else round(brightness, 4)
         account["share"] = round(self.enhanced.share, 3)
+        account["holds_nothing"] = self.enhanced.holds_nothing
+        account["unchanged"] = self.unchanged
         account["steps"] = self.enhanced.steps
         account["seconds"] = round(self.enhanced.seconds, 3)
         if self.job.map is not None:
@@ -84,10 +90,10 @@ def check_job(job: Job, overwrite: bool) -> str | None:
     """Why a job is bound to fail, as far as its files tell before any work; None where nothing speaks against it."""
     if job.source != STREAM and not os.path.lexists(job.source):
         return f"cannot read {job.source}: no such file or folder"
-    if job.target != STREAM and job.target.suffix.lower() not in WRITABLE_EXTENSIONS:
-        kinds = ", ".join(sorted(WRITABLE_EXTENSIONS))
-        return f"cannot write {job.target}: expected one of {kinds}, choose one with --format"
     for path in job.outputs:
+        if path != STREAM and path.suffix.lower() not in WRITABLE_EXTENSIONS:
+            kinds = ", ".join(sorted(WRITABLE_EXTENSIONS))
+            return f"cannot write {path}: expected one of {kinds}, choose one with --format"
         problem = None if path == STREAM else obstacle(path, overwrite)
         if problem is not None:
             return f"cannot write {path}: {problem}"
@@ -123,26 +129,46 @@ def failed(job: Job, message: str, defect: str = "") -> Outcome:
 def _do(
     enhancer: Enhancer, job: Job, settings: Settings, saving: Saving, on_step: Callable[[int, int], None]
 ) -> Outcome:
-    picture = _read(job)
-    left_out = not_written(picture, _container(picture, job), bits=saving.bits)  # also finds out whether they fit
+    picture, data = _read(job)
+    left_out = _left_out(picture, job, saving)
     enhanced = enhancer.run(picture, settings, uncertainty=job.map is not None, on_step=on_step)
     if job.map is not None and enhanced.uncertainty is not None:  # first: a picture that is there is done in full
         make_folder(job.map.parent)
         write_image(draw_heatmap(enhanced.uncertainty, "sure", "unsure"), job.map, overwrite=saving.overwrite)
+    unchanged = enhanced.unchanged and _bytes_will_do(picture, job, saving)
     try:
-        _save(enhanced.picture, job, saving)
+        if unchanged:
+            _copy(data, job, saving)
+        else:
+            _save(enhanced.picture, job, saving)
     except BaseException:
         if job.map is not None and not saving.overwrite:
             job.map.unlink(missing_ok=True)
         raise
-    return Outcome(job, before=picture, enhanced=enhanced, notes=(*picture.metadata.notes, *left_out))
+    notes = () if unchanged else (*picture.metadata.notes, *left_out)
+    return Outcome(job, before=picture, enhanced=enhanced, notes=notes, unchanged=unchanged)
 
 
-def _read(job: Job) -> Picture:
+class _Kept:
+    """A stream to read from that keeps what was read."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream, self.data = stream, bytearray()
+
+    def read(self, size: int) -> bytes:
+        """As a stream does."""
+        part = self._stream.read(size)
+        self.data += part
+        return part
+
+
+def _read(job: Job) -> tuple[Picture, bytes | None]:
+    """The photo, and its bytes where they cannot be read a second time."""
     if job.source != STREAM:
-        return read_image(job.source)
+        return read_image(job.source), None
+    stream = _Kept(sys.stdin.buffer)
     try:
-        return decode_image(sys.stdin.buffer)
+        return decode_image(cast(BinaryIO, stream)), bytes(stream.data)
     except ImageError as error:
         raise ImageError(f"cannot read a photo from standard input (-): {error}") from error
 
@@ -152,6 +178,32 @@ def _container(picture: Picture, job: Job) -> str:
     if job.target != STREAM:
         return job.target.suffix
     return job.format or result_extension(picture.source.container or "PNG")
+
+
+def _left_out(picture: Picture, job: Job, saving: Saving) -> tuple[str, ...]:
+    """What the written file cannot hold, in words; what it must and cannot is refused here, before the work."""
+    container = _container(picture, job)
+    try:
+        check_writable(picture, container, quality=saving.quality, lossless=saving.lossless, bits=saving.bits)
+        return not_written(picture, container, bits=saving.bits)
+    except ImageError as error:
+        where = "to standard output (-)" if job.target == STREAM else str(job.target)
+        raise ImageError(f"cannot write {where}: {error}") from error
+
+
+def _bytes_will_do(picture: Picture, job: Job, saving: Saving) -> bool:
+    return bytes_will_do(
+        picture, _container(picture, job), quality=saving.quality, lossless=saving.lossless, bits=saving.bits
+    )
+
+
+def _copy(data: bytes | None, job: Job, saving: Saving) -> None:
+    """Write the photo's own bytes; ``data`` is given where they came through the standard input."""
+    if job.target == STREAM:
+        _put_out(job.source.read_bytes() if data is None else data)
+        return
+    make_folder(job.target.parent)
+    copy_file(job.source if data is None else data, job.target, overwrite=saving.overwrite)
 
 
 def _save(picture: Picture, job: Job, saving: Saving) -> None:
@@ -166,9 +218,14 @@ def _save(picture: Picture, job: Job, saving: Saving) -> None:
             overwrite=saving.overwrite,
         )
         return
-    data = encode_image(
-        picture, _container(picture, job), quality=saving.quality, lossless=saving.lossless, bits=saving.bits
+    _put_out(
+        encode_image(
+            picture, _container(picture, job), quality=saving.quality, lossless=saving.lossless, bits=saving.bits
+        )
     )
+
+
+def _put_out(data: bytes) -> None:
     try:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()

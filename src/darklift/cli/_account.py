@@ -11,6 +11,7 @@ from darklift.pipeline.settings import Settings
 from darklift.store.load import Opening
 
 if TYPE_CHECKING:
+    from darklift.batch.foreign import Skipped
     from darklift.batch.paths import Job
     from darklift.batch.run import OnJobStep, Outcome, Saving
     from darklift.pipeline.render import Enhanced
@@ -22,12 +23,14 @@ __all__ = ["Account"]
 class Account:
     """Tells people, ``--json`` and the sheet what became of each job. failed: how many jobs failed."""
 
-    def __init__(self, jobs: Sequence[Job], sheet: str | None, *, quiet: bool, overwrite: bool) -> None:
+    def __init__(
+        self, jobs: Sequence[Job], skipped: Sequence[Skipped], sheet: str | None, *, quiet: bool, overwrite: bool
+    ) -> None:
         from darklift.figures.sheet import Sheet
 
         self.failed = 0
         self._files: list[dict[str, Any]] = []
-        self._jobs, self._quiet = jobs, quiet
+        self._jobs, self._skipped, self._quiet = jobs, skipped, quiet
         self._sheet = None if sheet is None else Sheet(sheet, len(jobs), overwrite=overwrite)
         self._card: ModelCard | None = None
 
@@ -89,15 +92,27 @@ class Account:
         if pages and not self._quiet:
             say(f"before and after: {pages_in_words(pages)}")
 
+    def tell_skipped(self) -> None:
+        """Say which pictures were left out, as they cannot be read."""
+        from darklift.batch.foreign import kinds_in_words
+
+        if not self._skipped or self._quiet:
+            return
+        count, number = len(self._skipped), len(self._skipped) + len(self._jobs)
+        names = ", ".join(str(picture.path) for picture in self._skipped[:5]) + (", ..." if count > 5 else "")
+        warn(
+            f"{count} of {number} pictures cannot be read ({kinds_in_words(self._skipped)}) and were left out: {names}"
+        )
+
     def to_json(self) -> str:
         """The account of all jobs so far."""
         from darklift import __version__
 
         card = self._card
         model = card and {"name": card.name, "method": card.method, "backend": card.backend}
-        return json.dumps(
-            {"darklift": __version__, "model": model, "files": self._files, "failed": self.failed}, indent=2
-        )
+        skipped = [{"input": str(picture.path), "kind": picture.kind} for picture in self._skipped]
+        account = {"darklift": __version__, "model": model, "files": self._files}
+        return json.dumps({**account, "failed": self.failed, "skipped": skipped}, indent=2)
 
 
 def _told(outcome: Outcome, settings: Settings) -> Iterable[str]:
@@ -107,7 +122,8 @@ def _told(outcome: Outcome, settings: Settings) -> Iterable[str]:
     job, enhanced = outcome.job, outcome.enhanced
     height, width = outcome.before.size
     steps = "1 step" if enhanced.steps == 1 else f"{enhanced.steps} steps"
-    yield f"{job.source} -> {job.target} ({width}x{height}, {steps}, {enhanced.seconds:.1f} s)"
+    done = "the same bytes" if outcome.unchanged else f"{steps}, {enhanced.seconds:.1f} s"
+    yield f"{job.source} -> {job.target} ({width}x{height}, {done})"
     left = _left_alone(enhanced, settings)
     if left:
         yield f"{job.source}: {left}; --exposure +0 enhances it all the same"
@@ -116,9 +132,11 @@ def _told(outcome: Outcome, settings: Settings) -> Iterable[str]:
 
 
 def _left_alone(enhanced: Enhanced, settings: Settings) -> str:
-    """How much of a photo was left as it was, since it was bright enough; empty where all was enhanced as asked."""
+    """How much of a photo was left as it was, and why; empty where all was enhanced as asked."""
     if enhanced.share >= 0.995 or not settings.strength:
         return ""
+    if enhanced.holds_nothing and not enhanced.share:
+        return "holds nothing to bring out, left as it is"
     done = f"enhanced by {enhanced.share:.0%} only" if enhanced.share >= 0.005 else "left as it is"
     return f"bright enough already, {done}"
 

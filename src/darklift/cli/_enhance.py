@@ -18,6 +18,7 @@ from darklift.pipeline.settings import Settings
 from darklift.store.load import Opening
 
 if TYPE_CHECKING:
+    from darklift.batch.foreign import Skipped
     from darklift.batch.paths import Job
 
 __all__ = ["enhance"]
@@ -119,6 +120,8 @@ def enhance(
 
     Size, orientation, colour profile and metadata stay. A photo that fails is reported, and the others go on.
 
+    Pictures in a folder that cannot be read, such as HEIC or RAW files, are counted and named, and are no failure.
+
     Messages go to standard error. Exit code: 0 all went well, 1 photos failed, 2 the request is wrong, 130 stopped.
 
     \b
@@ -130,15 +133,17 @@ def enhance(
       darklift enhance night.jpg -o out/ --sheet before_after.png
       darklift enhance - < night.jpg > bright.jpg
     """
+    from darklift.batch.foreign import find_skipped
     from darklift.batch.paths import with_maps
     from darklift.batch.run import Saving
 
-    jobs = _plan(inputs, output, image_format, overwrite, recursive, quiet)
+    skipped = find_skipped(inputs, recursive=recursive, output=output)
+    jobs = _plan(inputs, output, image_format, overwrite, recursive, quiet, skipped)
     if uncertainty is not None:
         jobs = with_maps(jobs, uncertainty)
     _check_streams(jobs, as_json)
     _check_saving(jobs, lossless, bits, sheet, overwrite)
-    account = Account(jobs, sheet, quiet=quiet, overwrite=overwrite)
+    account = Account(jobs, skipped, sheet, quiet=quiet, overwrite=overwrite)
     try:
         account.run(opening, settings, Saving(quality, lossless, bits, overwrite))
     except KeyboardInterrupt:
@@ -149,6 +154,7 @@ def enhance(
     if as_json:
         put_out(account.to_json())
     account.finish_sheet()
+    account.tell_skipped()
     if account.failed:
         if len(jobs) > 1:
             warn(f"{account.failed} of {len(jobs)} photos failed")
@@ -156,8 +162,15 @@ def enhance(
 
 
 def _plan(
-    inputs: Sequence[str], output: str | None, image_format: str | None, overwrite: bool, recursive: bool, quiet: bool
+    inputs: Sequence[str],
+    output: str | None,
+    image_format: str | None,
+    overwrite: bool,
+    recursive: bool,
+    quiet: bool,
+    skipped: Sequence[Skipped],
 ) -> list[Job]:
+    from darklift.batch.foreign import kinds_in_words
     from darklift.batch.paths import find_pictures, plan_jobs, without_earlier_results
     from darklift.pipeline.enhancer import RESULT_ENDING
 
@@ -166,12 +179,17 @@ def _plan(
         extension = "." + image_format.lower().removeprefix(".")
         if extension[1:] not in _format_names():
             raise UsageError(f"--format {image_format} is not known: choose from {', '.join(_format_names())}")
-    found = find_pictures(inputs, recursive=recursive, output=output)
+    try:
+        found = find_pictures(inputs, recursive=recursive, output=output)
+    except UsageError as error:
+        if not skipped:
+            raise
+        raise UsageError(f"{error}; there are others that cannot be read ({kinds_in_words(skipped)})") from error
     if output is None:
-        found, skipped = without_earlier_results(found)
-        if skipped and not quiet:
-            names = ", ".join(str(path) for path in skipped[:5]) + (", ..." if len(skipped) > 5 else "")
-            say(f"left out {len(skipped)} results of an earlier run (*{RESULT_ENDING}.*): {names}")
+        found, earlier = without_earlier_results(found)
+        if earlier and not quiet:
+            names = ", ".join(str(path) for path in earlier[:5]) + (", ..." if len(earlier) > 5 else "")
+            say(f"left out {len(earlier)} results of an earlier run (*{RESULT_ENDING}.*): {names}")
     if not found:
         raise UsageError("there are only results of an earlier run: name one, or choose an output with -o")
     return plan_jobs(found, output, extension=extension, overwrite=overwrite)

@@ -27,6 +27,7 @@ from darklift.image.arrays import (
     Padding,
     from_array,
     from_planes,
+    luma,
     pad_like,
     pad_to_multiple,
     padded_length,
@@ -35,6 +36,7 @@ from darklift.image.arrays import (
     to_signed,
     to_unit,
 )
+from darklift.image.foreign import foreign_kind
 from darklift.image.formats import format_called, result_extension
 from darklift.image.io import (
     SUPPORTED_EXTENSIONS,
@@ -49,6 +51,7 @@ from darklift.image.io import (
 from darklift.image.options import not_written
 from darklift.image.picture import FloatArray, Metadata, Picture, Source
 from darklift.image.pil import from_pil, to_pil
+from darklift.image.unchanged import bytes_will_do, copy_file
 
 __all__ = [
     "SUPPORTED_EXTENSIONS",
@@ -58,14 +61,18 @@ __all__ = [
     "Padding",
     "Picture",
     "Source",
+    "bytes_will_do",
     "check_writable",
+    "copy_file",
     "decode_image",
     "encode_image",
+    "foreign_kind",
     "format_called",
     "from_array",
     "from_pil",
     "from_planes",
     "is_image_path",
+    "luma",
     "not_written",
     "pad_like",
     "pad_to_multiple",

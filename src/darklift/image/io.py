@@ -3,6 +3,7 @@
 import io
 import os
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -163,7 +164,7 @@ def encode_image(
         picture: what to encode.
         format: by name or extension, in any case of letters: "jpg", "JPEG", ".png".
         quality: 1 to 100, for JPEG and AVIF (always 4:4:4) and lossy WebP, 95 by default; the others are lossless.
-        lossless: encode WebP without loss.
+        lossless: encode WebP without loss; a WebP that came so goes so, unless there is a ``quality``.
         bits: a channel, 8 or 16 (PNG and TIFF only); by default 8 for a picture from a source with 8, else as many as
             the format can hold. :func:`not_written` tells where these are fewer than the source had.
 
@@ -209,14 +210,13 @@ def write_image(
     """Write a picture; the extension tells the format. Returns the path.
 
     The file appears complete or not at all. Values are rounded to nearest. EXIF, ICC profile, resolution, XMP, IPTC and
-    comment go along where the format has a place for them (BMP only has one for the resolution); text chunks go from
-    PNG to PNG.
+    comment go along where the format has a place for them (BMP: the resolution only); text chunks from PNG to PNG.
 
     Args:
         picture: what to write.
         path: the target, in a folder that exists.
         quality: 1 to 100, for JPEG and AVIF (always 4:4:4) and lossy WebP, 95 by default; the others are lossless.
-        lossless: write WebP without loss.
+        lossless: write WebP without loss; a WebP that came so goes so, unless there is a ``quality``.
         bits: a channel, 8 or 16 (PNG and TIFF only); by default 8 for a picture from a source with 8, else as many as
             the format can hold. :func:`not_written` tells where these are fewer than the source had.
         overwrite: replace a file that is there already.
@@ -277,7 +277,7 @@ def _fitting(picture: Picture, field: str = "", size: int = 0) -> str:
 
 
 def _has_alpha_room(picture: Picture, kind: Format) -> bool:
-    return picture.alpha is None or kind.alpha
+    return picture.alpha is None or kind.alpha or bool(picture.alpha.min() >= 1)
 
 
 def _has_side_room(picture: Picture, kind: Format) -> bool:
@@ -293,6 +293,7 @@ def _check_place(target: Path) -> None:
 
 def _encode(picture: Picture, kind: Format, stream: BinaryIO, options: EncodeOptions) -> None:
     assert kind.encode is not None  # or the format would not have been found among those that can be written
+    picture = picture if kind.alpha else replace(picture, alpha=None)  # it is 1 everywhere, or had been refused
     try:
         kind.encode(picture if "trailer" in kind.keeps else without_trailer(picture), stream, options)
     except (ValueError, struct.error) as error:  # how Pillow's writers say that something does not fit the format

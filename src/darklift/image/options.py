@@ -61,5 +61,7 @@ def encode_options(
     if lossless and not kind.can_be_lossless:
         others = one_of(known.name for known in FORMATS if known.encode and known.can_be_lossless)
         raise UsageError(f"lossless was asked for, and {kind.name} is always lossy: write {others}")
+    if quality is None and picture.source.lossless and picture.source.container == kind.name:
+        lossless = True  # as it came
     quality = _DEFAULT_QUALITY if quality is None else quality
     return EncodeOptions(quality, bool(lossless), _bits(kind, picture, bits))

@@ -24,11 +24,14 @@ class Source:
             float32.
         colour_space: by name: the description in the ICC profile if there is one, else "sRGB"; "CMYK" for inks, which
             have been converted to sRGB.
+        lossless: the file is of a kind that can be coded either way, such as WebP, and lost nothing: it is written so
+            again.
     """
 
     container: str | None = None
     bits: int = 32
     colour_space: str = "sRGB"
+    lossless: bool = False
 
 
 @dataclass(frozen=True, slots=True)

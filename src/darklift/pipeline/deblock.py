@@ -17,7 +17,7 @@ from darklift.image import FloatArray
 from darklift.image.overview import area_average
 from darklift.pipeline.tiling import Tile
 
-__all__ = ["Smoothing", "plan_smoothing"]
+__all__ = ["Smoothing", "enlarged", "plan_smoothing"]
 
 _CELLS = 480
 """Along the longer side, of the grid that the filter works on (fast guided filter; He & Sun 2015, arXiv 1505.00996)."""
@@ -69,28 +69,33 @@ class Smoothing:
         return made
 
     def _smoothed(self, low: FloatArray, block: Tile) -> FloatArray:
-        def enlarged(cells: FloatArray) -> FloatArray:
-            return _enlarged(cells, self.size, block)
+        def spread(cells: FloatArray) -> FloatArray:
+            return enlarged(cells, self.size, block)
 
         luma = _luma(low)
-        smooth = enlarged(self.slopes) * luma + enlarged(self.offsets)
+        smooth = spread(self.slopes) * luma + spread(self.offsets)
         smooth_luma = _luma(smooth)
-        share = self.strength * enlarged(self.share) * (1 - _ramp(_brightest(low), _BRIGHT))
+        share = self.strength * spread(self.share) * (1 - _ramp(_brightest(low), _BRIGHT))
         share *= 1 - _ramp(np.abs(luma - smooth_luma), _DETAIL)
         share *= 1 - _ramp(_brightest(np.abs(low - smooth)), _COLOUR_DETAIL)
-        smooth = smooth_luma + enlarged(self.coloured) * (smooth - smooth_luma)
+        smooth = smooth_luma + spread(self.coloured) * (smooth - smooth_luma)
         mixed: FloatArray = (low + share * (smooth - low)).clip(0, 1)
         return mixed
 
 
-def plan_smoothing(low: FloatArray) -> Smoothing | None:
+def plan_smoothing(low: FloatArray, weights: FloatArray | None = None) -> Smoothing | None:
     """How to smooth the flat dark parts of a photo (3, H, W) unit; None where they are a fifth of it or less.
+
+    weights: (H, W) in [0, 1], how far each pixel is seen; only those that are count.
 
     A guided filter (He et al. 2013, IEEE TPAMI 35(6)), its guide the luma, over these parts alone.
     """
     rows, columns = low.shape[1:]
-    flatness = _flatness(low)
-    strength = float(_ramp(flatness.mean(), _LEAST))
+    flatness = _flatness(low, weights)
+    mean = flatness.mean()
+    if weights is not None:
+        mean = np.average(flatness, weights=area_average(weights[None], flatness.shape)[0])
+    strength = float(_ramp(mean, _LEAST))
     if not strength:
         return None
     total = _box(flatness) + np.float32(1e-4)
@@ -114,10 +119,12 @@ def plan_smoothing(low: FloatArray) -> Smoothing | None:
     )
 
 
-def _flatness(low: FloatArray) -> FloatArray:
+def _flatness(low: FloatArray, weights: FloatArray | None) -> FloatArray:
     """How flat and dark the neighbourhood of each cell is, in [0, 1]: (h, w)."""
     top = _brightest(low)
     dark = 1 - _ramp(top, _BRIGHT)
+    if weights is not None:
+        dark *= weights
     same = np.zeros(top.shape, dtype=np.float32)
     like = [(p[:-1, :-1] == p[1:, :-1]) & (p[:-1, :-1] == p[:-1, 1:]) for p in low]
     same[:-1, :-1] = (like[0] & like[1] & like[2]) * dark[:-1, :-1]
@@ -179,7 +186,7 @@ def _cells_of(block: Tile, grid: tuple[int, ...], size: tuple[int, int]) -> tupl
     return slice(above[0], below[-1] + 1), slice(before[0], after[-1] + 1)
 
 
-def _enlarged(cells: FloatArray, size: tuple[int, int], part: Tile) -> FloatArray:
+def enlarged(cells: FloatArray, size: tuple[int, int], part: Tile) -> FloatArray:
     """A part of what (…, h, w) becomes when it is enlarged to ``size`` bilinearly: (…, rows, columns).
 
     By the rule of Pillow's ``resize``, which works on whole pictures only: columns first, sums in double precision.
@@ -191,8 +198,8 @@ def _enlarged(cells: FloatArray, size: tuple[int, int], part: Tile) -> FloatArra
     wide = wide.astype(np.float32)
     above, below = above - above[0], below - above[0]
     made = wide[..., above, :] * rows_say[0][:, None] + wide[..., below, :] * rows_say[1][:, None]
-    enlarged: FloatArray = made.astype(np.float32)
-    return enlarged
+    result: FloatArray = made.astype(np.float32)
+    return result
 
 
 def _neighbours(

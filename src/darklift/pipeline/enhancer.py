@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable
 from dataclasses import replace
@@ -12,8 +13,20 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from darklift.errors import UsageError
-from darklift.image import Picture, from_array, from_pil, read_image, result_extension, to_array, to_pil, write_image
+from darklift.errors import ImageError, UsageError
+from darklift.image import (
+    Picture,
+    bytes_will_do,
+    check_writable,
+    copy_file,
+    from_array,
+    from_pil,
+    read_image,
+    result_extension,
+    to_array,
+    to_pil,
+    write_image,
+)
 from darklift.pipeline.plan import Plan, check_made_for, check_settings, plan, replan, require_picture
 from darklift.pipeline.render import Enhanced, OnStep, render, render_together
 from darklift.pipeline.settings import DEFAULTS, Settings
@@ -76,8 +89,8 @@ class Enhancer:
         an array of the same dtype and shape.
 
         A path in gives a path out: ``night.jpg`` is read, ``night_enhanced.jpg`` written beside it, never over a file
-        that is there. on_step: told (steps done, steps in all). Raises ImageError (also where there is too little
-        memory), UsageError.
+        that is there; a photo that is left as it is, is copied. on_step: told (steps done, steps in all). Raises
+        ImageError (also where there is too little memory), UsageError.
         """
 
         def run(picture: Picture) -> Picture:
@@ -91,9 +104,7 @@ class Enhancer:
         elif isinstance(image, np.ndarray):
             result = to_array(run(from_array(image)), image)
         elif isinstance(image, str | Path):
-            path = Path(image)
-            target = path.with_name(path.stem + RESULT_ENDING + result_extension(path.suffix))
-            result = type(image)(write_image(run(read_image(path)), target))
+            result = type(image)(self._enhance_file(Path(image), settings, on_step, changes))
         else:
             raise UsageError(
                 f"cannot enhance a {type(image).__name__}: pass a path, a PIL image, an array or a Picture"
@@ -106,6 +117,17 @@ class Enhancer:
         """Enhance a Picture, with an account of how it came about."""
         (enhanced,) = self.run_batch((picture,), settings, on_step=on_step, **changes)
         return enhanced
+
+    def _enhance_file(self, path: Path, settings: Settings, on_step: OnStep | None, changes: dict[str, Any]) -> Path:
+        target = path.with_name(path.stem + RESULT_ENDING + result_extension(path.suffix))
+        if os.path.lexists(target):
+            raise ImageError(f"cannot write {target}: the file exists already, move it away first")
+        picture = read_image(path)
+        check_writable(picture, target.suffix)
+        enhanced = self.run(picture, settings, on_step=on_step, **changes)
+        if enhanced.unchanged and bytes_will_do(picture, target.suffix):
+            return copy_file(path, target)
+        return write_image(enhanced.picture, target)
 
     def run_batch(
         self,

@@ -12,14 +12,19 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from darklift.diffusion import Ladder, SamplerPreset
 from darklift.errors import ImageError, UsageError
 from darklift.image import FloatArray, Picture
 from darklift.image.colour import ColourSpace
 from darklift.image.overview import Overview, describe
 from darklift.image.spaces import colour_space_of
+from darklift.pipeline.border import inside_of_border
 from darklift.pipeline.deblock import Smoothing, plan_smoothing
 from darklift.pipeline.exposure import Aim, aim_for
+from darklift.pipeline.hidden import Fill, alpha_of, hides_all, plan_fill, seen_part
+from darklift.pipeline.nothing import holds_nothing
 from darklift.pipeline.settings import DEFAULTS, Exposure, Settings, Window
 from darklift.pipeline.tiling import Tile, plan_tiles
 from darklift.runtime import Guess, Model, ModelCard
@@ -48,16 +53,30 @@ class Look:
 
     size: tuple[int, int]
     """(rows, columns) in pixels."""
+    inside: Tile
+    """The photo without borders around it, and without margins that are transparent throughout. All that follows is
+    about this part."""
+    fill: Fill | None
+    """What the network sees in the place of hidden pixels; None where all is seen."""
     smoothing: Smoothing | None
     """Of its flat dark blocks; None where there is none to do."""
     overview: Overview
     """Of the photo as the network will see it."""
     guess: Guess | None
     """How bright a good version of it would be; None where the model does not say."""
+    empty: bool = False
+    """It holds nothing to bring out."""
+    gray: bool = False
+    """It has no colours, and shall have none."""
     space: ColourSpace | None = None
     """Of the photo's numbers, from which they are converted for the network and back; None for sRGB."""
     note: str | None = None
     """What its file says of colours and nobody can use; None where there is nothing of that kind."""
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        """(rows, columns) of the part inside, which is what the network works on."""
+        return self.inside.height, self.inside.width
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +104,7 @@ class Plan:
     window: Window | None
     """What the network sees at once, None for all of a tile."""
     tiles: tuple[Tile, ...]
-    """The pieces that are sampled one by one. They overlap, and cover the photo."""
+    """The pieces that are sampled one by one. They overlap, and cover the part that is worked on."""
     overlap: int
     """Pixels of overlap between tiles, over which their results are cross-faded."""
 
@@ -97,6 +116,8 @@ class Plan:
     @property
     def share(self) -> float:
         """How much of what the model makes goes into the result, in [0, 1]; the rest is the photo itself."""
+        if self.look.empty and self.settings.exposure is None:
+            return 0.0
         return 1.0 if self.aim is None else self.aim.share
 
     @property
@@ -128,10 +149,42 @@ def look_at(model: Model, picture: Picture) -> Look:
     """
     require_picture(picture)
     space, note = colour_space_of(picture)
-    low = planes_of(picture, space)
-    smoothing = plan_smoothing(low) if model.card.deblocks else None
-    overview = describe(low if smoothing is None else smoothing.apply(low), bits=picture.source.bits)
-    return Look(picture.size, smoothing, overview, model.guess_exposure(overview), space, note)
+    low, alpha = planes_of(picture, space), alpha_of(picture)
+    inside = Tile(0, 0, *picture.size) if alpha is None else seen_part(alpha)
+    if alpha is not None and float(alpha[inside.window].min()) >= 1:
+        alpha = None
+    if alpha is None:
+        inside = inside_of_border(low, inside)
+    else:
+        alpha = alpha[inside.window]
+    low, bits = low[:, *inside.window], picture.source.bits
+    fill = None if alpha is None else plan_fill(low, alpha)
+    if fill is not None and alpha is not None:
+        low = fill.apply(low, alpha)
+    smoothing = plan_smoothing(low, alpha) if model.card.deblocks else None
+    overview = describe(low if smoothing is None else smoothing.apply(low), bits=bits, weights=alpha)
+    return Look(
+        size=picture.size,
+        inside=inside,
+        fill=fill,
+        smoothing=smoothing,
+        overview=overview,
+        guess=model.guess_exposure(overview),
+        empty=hides_all(picture) or holds_nothing(low, bits),
+        gray=picture.gray or _is_gray(low, picture.source.container, space),
+        space=space,
+        note=note,
+    )
+
+
+def _is_gray(low: FloatArray, container: str | None, space: ColourSpace | None) -> bool:
+    """Whether the channels (3, H, W) are alike in every pixel, in a JPEG but for its rounding."""
+    exactly = 0 if space is None else 1e-4  # what converting them leaves
+    allowed = np.float32(1.01 / 255 if container == "JPEG" else exactly)
+    first, others, middle = low[:1], low[1:], low.shape[1] // 2
+    return bool((np.abs(others[:, middle] - first[:, middle]) <= allowed).all()) and bool(
+        (np.abs(others - first) <= allowed).all()
+    )
 
 
 def planes_of(picture: Picture, space: ColourSpace | None = None) -> FloatArray:
@@ -186,11 +239,11 @@ def _decide(model: Model, look: Look, settings: Settings) -> Plan:
     if look.guess is not None:
         aim = aim_for(Exposure.of(settings.exposure), look.guess, look.overview.brightness)
     window = Window.of(settings.window)
-    if window is not None and max(footprint.padded(look.size)) <= window.side:
+    if window is not None and max(footprint.padded(look.extent)) <= window.side:
         window = None  # all of it lies in one window, also as the network pads it
-    tiles: tuple[Tile, ...] = (Tile(0, 0, *look.size),)
+    tiles: tuple[Tile, ...] = (Tile(0, 0, *look.extent),)
     if not footprint.sees_whole:
-        tiles = plan_tiles(*look.size, side=TILE_SIDE, overlap=TILE_OVERLAP, multiple=footprint.size_multiple)
+        tiles = plan_tiles(*look.extent, side=TILE_SIDE, overlap=TILE_OVERLAP, multiple=footprint.size_multiple)
     _log.debug("planned %s for %s: %s, %d tiles", look.size, model.card.name, aim, len(tiles))
     return Plan(
         model=model.card.name,

@@ -13,6 +13,7 @@ from darklift.diffusion import noise_field, sample
 from darklift.errors import UsageError
 from darklift.image import FloatArray, Picture, pad_like, pad_to_multiple, to_unit
 from darklift.image.pixels import with_notes
+from darklift.pipeline.compose import composed, seen_by_network
 from darklift.pipeline.plan import Plan, check_made_for, planes_of, require_picture
 from darklift.pipeline.settings import Window
 from darklift.pipeline.tiling import Tile, map_tiles, plan_windows
@@ -46,6 +47,11 @@ class Enhanced:
     uncertainty: FloatArray | None = None
     """float32 (H, W), where it was asked for: where the model is unsure, in units of its own (larger is less sure); the
     mean over steps and channels."""
+    unchanged: bool = False
+    """Nothing of what the model made is in the picture: it is the photo itself."""
+    holds_nothing: bool = False
+    """The photo is black or a lens cap's noise: there is nothing to bring out. Its share is 0 then, unless an exposure
+    was asked for."""
 
 
 def render(
@@ -84,7 +90,8 @@ def render_together(
         _check_fit(model, picture, plan)
     first = plans[0]
     area = _area(part, first.look.size)
-    together = len(plans) if model.card.footprint.sees_whole and first.window is None else 1
+    alike = len({plan.look.inside for plan in plans}) == 1  # as they are, but for borders
+    together = len(plans) if model.card.footprint.sees_whole and first.window is None and alike else 1
     starts = range(0, len(plans), together)
     results: list[Enhanced] = []
     for number, start in enumerate(starts):
@@ -101,22 +108,20 @@ def _render_group(
     started = time.perf_counter()
     lows = [planes_of(*each) for each in zip(pictures, (plan.look.space for plan in plans), strict=True)]
     settings = plans[0].settings
-    if settings.uncertainty or any(plan.share * settings.strength for plan in plans):
-        made = _sample_area(model, lows, plans, area, on_step)
+    insides = [plan.look.inside for plan in plans]
+    wanted = settings.uncertainty or any(plan.share * settings.strength for plan in plans)
+    if wanted and all(area.overlaps(inside) for inside in insides):
+        (work,) = {area.shared(inside).seen_from(inside) for inside in insides}
+        seen = [seen_by_network(picture, low, plan) for picture, low, plan in zip(pictures, lows, plans, strict=True)]
+        made: FloatArray | None = _sample_area(model, seen, plans, work, on_step)
     else:  # nothing of it would be in the result
-        made = np.stack([low[:, *area.window] for low in lows])
+        made = None
         if on_step is not None:
             on_step(plans[0].steps, plans[0].steps)
     seconds = (time.perf_counter() - started) / len(pictures)
-    for picture, plan, low, planes in zip(pictures, plans, lows, made, strict=True):
-        rgb, amount = planes[:3], settings.strength * plan.share
-        if amount != 1:
-            own = low[:, *area.window]
-            rgb -= own  # in place: large pictures are held once
-            rgb *= np.float32(amount)
-            rgb += own
+    for number, (picture, plan, low) in enumerate(zip(pictures, plans, lows, strict=True)):
+        pixels, uncertainty = composed(picture, low, plan, area, None if made is None else made[number])
         alpha = picture.alpha
-        pixels = _own_numbers(picture, plan, rgb, amount, area)
         result = changed(picture, pixels=pixels, alpha=None if alpha is None else alpha[area.window])
         yield Enhanced(
             result if plan.look.note is None else with_notes(result, [plan.look.note]),
@@ -125,17 +130,10 @@ def _render_group(
             seconds,
             plan.share,
             plan.window,
-            planes[3] if settings.uncertainty else None,
+            uncertainty,
+            unchanged=plan.share * settings.strength == 0,
+            holds_nothing=plan.look.empty,
         )
-
-
-def _own_numbers(picture: Picture, plan: Plan, rgb: FloatArray, amount: float, area: Tile) -> FloatArray:
-    """The area's result, (3, h, w) sRGB, in the picture's own colour space, (h, w, 3)."""
-    space = plan.look.space
-    if space is None:
-        return rgb.transpose(1, 2, 0)
-    own = picture.pixels[area.window]
-    return space.given_back(rgb, own, gray=picture.gray) if amount else own.clip(0, 1)
 
 
 def _sample_area(
@@ -158,7 +156,7 @@ def _sample_area(
         made: FloatArray = _sample_tile(model, [low], plans, tile, tell)[0]
         return made
 
-    return map_tiles(worked_on, plan.look.size, work, plan.overlap, area)[None]
+    return map_tiles(worked_on, plan.look.extent, work, plan.overlap, area)[None]
 
 
 def _sample_tile(
@@ -216,7 +214,7 @@ def _network_on(
     low = np.stack(seen) if len(seen) > 1 else seen[0][None]
     padded, (top, left) = pad_like(low, footprint.size_multiple, footprint.padding)
     edges = np.array([tile.top, tile.left, tile.top + padded.shape[2], tile.left + padded.shape[3]])
-    box = (edges / np.tile(plan.look.size, 2)).astype(np.float32)
+    box = (edges / np.tile(plan.look.extent, 2)).astype(np.float32)
     return predict_whole(model, padded, condition, box), (top, left), padded.shape[2:]
 
 
@@ -238,7 +236,7 @@ def _check_fit(model: Model, picture: Picture, plan: Plan) -> None:
 
 def _check_memory(model: Model, count: int, plan: Plan) -> None:
     """Refuse what cannot fit before it takes the machine down. Raises ImageError."""
-    card, (rows, columns) = model.card, plan.look.size
+    card, (rows, columns) = model.card, plan.look.extent
     if not card.footprint.sees_whole:
         return
     many = "" if count == 1 else f"{count} pictures of "
@@ -254,7 +252,7 @@ def _memory_needed(model: Model, count: int, plan: Plan) -> float:
     footprint = model.card.footprint
     if plan.window is not None:
         return memory_of_windows(footprint, plan.window)
-    height, width = footprint.padded(plan.look.size)
+    height, width = footprint.padded(plan.look.extent)
     return count * footprint.memory(height * width)
 
 

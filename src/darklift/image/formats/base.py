@@ -46,7 +46,8 @@ class Format:
         decode: from a seekable stream that stands anywhere, whose position 0 is the file's beginning. Whatever it
             raises counts as a damaged file, but for a ``DarkliftError``, which goes on as it is.
         encode: into an empty stream that can seek; None for a format that is only read. It may count on the limits
-            below. ``ValueError`` and ``struct.error`` count as a picture that does not fit the format.
+            below, and on a picture without alpha where ``alpha`` is False. ``ValueError`` and ``struct.error`` count as
+            a picture that does not fit the format.
         keeps: the fields of ``Metadata`` that have a place in such a file, and how many bytes each may have.
         max_side: of a picture, in pixels; None is no limit of the format's.
         alpha: whether it has room for it.

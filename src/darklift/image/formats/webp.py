@@ -1,5 +1,7 @@
 """WebP: lossy or lossless, with alpha; always RGB, at most 16383 pixels a side."""
 
+import io
+from dataclasses import replace
 from functools import partial
 from typing import BinaryIO
 
@@ -21,6 +23,22 @@ _adopt = partial(adopt, container=_NAME)
 
 def _sniff(head: bytes) -> int:
     return 12 if head.startswith(b"RIFF") and head[8:12] == b"WEBP" else 0
+
+
+def _decode(stream: BinaryIO) -> Picture:
+    picture = decode_with(WebPImageFile, _adopt, stream)
+    return replace(picture, source=replace(picture.source, lossless=_is_lossless(stream)))
+
+
+def _is_lossless(stream: BinaryIO) -> bool:
+    """Whether the pixels are in a chunk of the lossless kind; the file has been decoded, so it is sound."""
+    stream.seek(12)
+    while len(start := stream.read(8)) == 8:
+        if start[:4] in (b"VP8L", b"VP8 "):
+            return start[:4] == b"VP8L"
+        length = int.from_bytes(start[4:], "little")
+        stream.seek(length + length % 2, io.SEEK_CUR)
+    return False
 
 
 def _encode(picture: Picture, stream: BinaryIO, options: EncodeOptions) -> None:
@@ -57,7 +75,7 @@ FORMAT = Format(
     name=_NAME,
     extensions=(".webp",),
     sniff=_sniff,
-    decode=partial(decode_with, WebPImageFile, _adopt),
+    decode=_decode,
     encode=_encode,
     keeps={"exif": ANY_SIZE, "icc_profile": ANY_SIZE, "xmp": ANY_SIZE},
     max_side=16_383,

@@ -1,0 +1,70 @@
+"""Pictures in a folder that cannot be read are named and counted; files that are no pictures are nobody's business."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import pytest
+
+if TYPE_CHECKING:
+    from typer.testing import Result
+
+Darklift: TypeAlias = "Callable[..., Result]"
+MakePhotos: TypeAlias = Callable[[Sequence[str]], None]
+
+pytestmark = pytest.mark.usefixtures("loaded_models")
+
+
+@pytest.fixture
+def phone(make_photos: MakePhotos, tmp_path: Path) -> Path:
+    """A folder of two photos, three pictures that cannot be read, and three files that are none."""
+    make_photos(["phone/IMG_1.JPG", "phone/deep/IMG_2.png"])
+    folder = tmp_path / "phone"
+    (folder / "noending").write_bytes(b"8BPS" + bytes(40))
+    (folder / "IMG_3.CR3").write_bytes(bytes(40))
+    (folder / "deep" / "IMG_4.nef").write_bytes(bytes(40))
+    (folder / "film.mov").write_bytes(b"\0\0\0\x14ftypqt  " + bytes(40))
+    (folder / "notes.txt").write_text("BMW is no bitmap, and this is no picture")
+    (folder / "empty").touch()
+    return folder
+
+
+def test_they_are_counted_and_named(darklift: Darklift, phone: Path) -> None:
+    result = darklift("enhance", "phone", "--recursive", "-o", "out/", "--json")
+    assert result.exit_code == 0
+    account = json.loads(result.stdout)
+    assert (len(account["files"]), account["failed"]) == (2, 0)
+    skipped = {Path(picture["input"]).name: picture["kind"] for picture in account["skipped"]}
+    assert skipped == {"noending": "Photoshop", "IMG_3.CR3": "camera RAW", "IMG_4.nef": "camera RAW"}
+    last = result.stderr.splitlines()[-1]
+    for fact in ("3 of 5", "2 camera RAW", "1 Photoshop", "IMG_3.CR3", "noending"):
+        assert fact in last
+
+
+def test_only_where_one_looked(darklift: Darklift, phone: Path) -> None:
+    assert "2 of 3" in darklift("enhance", "phone", "-o", "out/").stderr
+    assert "1 of 2" in darklift("enhance", "phone/IMG_*", "-o", "out2/").stderr
+    assert "cannot" not in darklift("enhance", "phone/IMG_1.JPG", "-o", "a.jpg").stderr
+    assert darklift("enhance", "phone", "-o", "out3/", "--quiet").stderr == ""
+
+
+def test_one_that_is_named_fails(darklift: Darklift, phone: Path) -> None:
+    result = darklift("enhance", "phone/noending", "phone/IMG_1.JPG", "-o", "{stem}_out.png")
+    assert result.exit_code == 1
+    assert "noending" in result.stderr
+    assert "1 of 2" in result.stderr
+
+
+def test_a_folder_with_nothing_else(darklift: Darklift, phone: Path) -> None:
+    (phone / "IMG_1.JPG").unlink()
+    result = darklift("enhance", "phone", "-o", "out/")
+    assert result.exit_code == 2
+    assert "camera RAW" in result.stderr
+
+
+def test_a_photo_that_lost_its_ending(darklift: Darklift, phone: Path) -> None:
+    (phone / "IMG_1.JPG").rename(phone / "IMG_1")
+    (phone / "deep" / "IMG_2.png").rename(phone / "IMG_2.png")
+    account = json.loads(darklift("enhance", "phone", "-o", "out/", "--json").stdout)
+    assert {"JPEG without its ending", "Photoshop"} <= {picture["kind"] for picture in account["skipped"]}
