@@ -21,7 +21,7 @@ from darklift.image.arrays import luma
 from darklift.image.curves import SRGB, Curve, Light
 from darklift.image.picture import FloatArray
 
-__all__ = ["SRGB_PRIMARIES", "ColourSpace", "adaptation", "matrix_to_xyz", "same_as_srgb"]
+__all__ = ["PRIMARIES", "SRGB_PRIMARIES", "ColourSpace", "adaptation", "matrix_to_xyz", "same_as_srgb"]
 
 _AT_ONCE = 2**14  # pixels of a strip: as many as stay near the processor
 _LEAST_SHARE = 0.25  # of a colour's distance from gray that the model is shown at least: what is beyond, is cut
@@ -38,6 +38,18 @@ _D50_XYZ = np.array([0.9642, 1.0, 0.8249])  # as ICC profiles have it
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 SRGB_PRIMARIES = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06), _D65)
 """x and y of red, green, blue and white (ITU-R BT.709)."""
+
+_P3, _BT601 = ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060)), ((0.630, 0.340), (0.310, 0.595), (0.155, 0.070), _D65)
+PRIMARIES = {
+    1: SRGB_PRIMARIES,
+    5: ((0.64, 0.33), (0.29, 0.60), (0.15, 0.06), _D65),
+    6: _BT601,
+    7: _BT601,
+    9: ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046), _D65),
+    11: (*_P3, (0.314, 0.351)),
+    12: (*_P3, _D65),
+}
+"""The same of other spaces, by their numbers in ITU-T H.273, table 2."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,23 +8,12 @@ import struct
 from collections.abc import Iterable
 
 import numpy as np
-import numpy.typing as npt
 
 from darklift.errors import ImageError
+from darklift.image.colour import PRIMARIES, adaptation, matrix_to_xyz
 
 __all__ = ["profile_of_numbers"]
 
-_Matrix = npt.NDArray[np.float64]
-
-_XY = {  # red, green, blue, white: CIE 1931 x and y (H.273, table 2)
-    5: (0.64, 0.33, 0.29, 0.60, 0.15, 0.06, 0.3127, 0.3290),
-    6: (0.630, 0.340, 0.310, 0.595, 0.155, 0.070, 0.3127, 0.3290),
-    7: (0.630, 0.340, 0.310, 0.595, 0.155, 0.070, 0.3127, 0.3290),
-    9: (0.708, 0.292, 0.170, 0.797, 0.131, 0.046, 0.3127, 0.3290),
-    11: (0.680, 0.320, 0.265, 0.690, 0.150, 0.060, 0.314, 0.351),
-    12: (0.680, 0.320, 0.265, 0.690, 0.150, 0.060, 0.3127, 0.3290),
-    1: (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290),
-}
 _NAMES = {
     1: "BT.709",
     5: "BT.601 (625)",
@@ -40,7 +29,6 @@ _LIKE_SRGB = (1, 2, 6, 13, 14, 15)
 _GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0}
 _HDR = {16: "PQ", 18: "HLG"}
 _D50 = (0.9642, 1.0, 0.8249)
-_BRADFORD = ((0.8951, 0.2664, -0.1614), (-0.7502, 1.7135, 0.0367), (0.0389, -0.0685, 1.0296))
 
 
 def profile_of_numbers(primaries: int, transfer: int, *, gray: bool = False) -> bytes | None:
@@ -55,7 +43,7 @@ def profile_of_numbers(primaries: int, transfer: int, *, gray: bool = False) -> 
             f"an HDR picture ({_HDR[transfer]}), which would come out wrong: export it for standard screens (SDR) first"
         )
     primaries = 1 if primaries == _UNSTATED or gray else primaries
-    if primaries not in _XY or transfer not in (*_LIKE_SRGB, *_GAMMAS):
+    if primaries not in PRIMARIES or transfer not in (*_LIKE_SRGB, *_GAMMAS):
         raise ImageError(
             f"colours by the numbers {primaries}/{transfer}, which have no known meaning: convert it to sRGB first"
         )
@@ -66,8 +54,9 @@ def profile_of_numbers(primaries: int, transfer: int, *, gray: bool = False) -> 
     tags = {b"desc": _text(name), b"cprt": _text("No copyright, use freely"), b"wtpt": _xyz(_D50)}
     if gray:
         return _profile(b"GRAY", tags | {b"kTRC": curve})
-    adaptation, colours = _to_d50(_XY[primaries])
-    tags[b"chad"] = b"sf32" + bytes(4) + _fixed(adaptation.ravel())
+    x, y = PRIMARIES[primaries][3]
+    tags[b"chad"] = b"sf32" + bytes(4) + _fixed(adaptation(np.array([x / y, 1.0, (1 - x - y) / y])).ravel())
+    colours = matrix_to_xyz(PRIMARIES[primaries])
     tags |= {name: _xyz(colours[:, channel]) for channel, name in enumerate((b"rXYZ", b"gXYZ", b"bXYZ"))}
     return _profile(b"RGB ", tags | dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve))
 
@@ -77,17 +66,6 @@ def _curve(transfer: int) -> bytes:
         numbers = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
         return b"para" + struct.pack(">4x2H5i", 3, 0, *(round(number * 65536) for number in numbers))
     return b"para" + struct.pack(">4x2Hi", 0, 0, round(_GAMMAS[transfer] * 65536))
-
-
-def _to_d50(xy: tuple[float, ...]) -> tuple[_Matrix, _Matrix]:
-    """What turns colours to the profile's white, and so turned the three colours in CIE XYZ, one a column."""
-    corners = np.array([(x / y, 1.0, (1 - x - y) / y) for x, y in zip(xy[::2], xy[1::2], strict=True)]).T
-    white = corners[:, 3]
-    colours = corners[:, :3] * np.linalg.solve(corners[:, :3], white)
-    bradford = np.array(_BRADFORD)
-    scale = np.diag((bradford @ np.array(_D50)) / (bradford @ white))
-    adaptation = np.linalg.inv(bradford) @ scale @ bradford
-    return adaptation, adaptation @ colours
 
 
 def _fixed(values: Iterable[float]) -> bytes:

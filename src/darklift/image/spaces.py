@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from darklift.errors import ImageError, one_line
-from darklift.image.colour import SRGB_PRIMARIES, ColourSpace, matrix_to_xyz, same_as_srgb
+from darklift.image.colour import PRIMARIES, SRGB_PRIMARIES, ColourSpace, matrix_to_xyz, same_as_srgb
 from darklift.image.curves import LINEAR, SRGB, Curve, Formula
 from darklift.image.exif import says_adobe_rgb
 from darklift.image.icc import read_profile
@@ -20,18 +20,8 @@ from darklift.image.picture import Picture
 
 __all__ = ["Reading", "colour_space_of"]
 
-_P3, _BT2020 = ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060)), ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046))
-_D65 = SRGB_PRIMARIES[3]
-_ADOBE_RGB = ((0.64, 0.33), (0.21, 0.71), (0.15, 0.06), _D65)
-_PRIMARIES = {  # ITU-T H.273, table 2
-    1: SRGB_PRIMARIES,
-    5: ((0.64, 0.33), (0.29, 0.60), (0.15, 0.06), _D65),
-    6: ((0.630, 0.340), (0.310, 0.595), (0.155, 0.070), _D65),
-    9: (*_BT2020, _D65),
-    11: (*_P3, (0.314, 0.351)),
-    12: (*_P3, _D65),
-}
-# Table 3; 2 is "not stated". 1, 6, 14 and 15 are a camera's curve, whose pictures screens show by sRGB's.
+_ADOBE_RGB = ((0.64, 0.33), (0.21, 0.71), (0.15, 0.06), SRGB_PRIMARIES[3])
+# ITU-T H.273, table 3; 2 is "not stated". 1, 6, 14 and 15 are a camera's curve, whose pictures screens show by sRGB's.
 _TRANSFERS: dict[int, Curve] = {
     1: SRGB,
     2: SRGB,
@@ -128,9 +118,9 @@ def _space_of_code(primaries: int, transfer: int, matrix: int, full_range: int) 
     """The space of four numbers of ITU-T H.273 (a ``cICP`` chunk). Raises ImageError for high dynamic range."""
     if transfer in _HDR:
         raise _refused_hdr(transfer)
-    if transfer not in _TRANSFERS or primaries not in {*_PRIMARIES, 2} or matrix or not full_range:
+    if transfer not in _TRANSFERS or primaries not in {*PRIMARIES, 2} or matrix or not full_range:
         raise ValueError(f"cICP {primaries}/{transfer}/{matrix}/{full_range}")
-    columns = matrix_to_xyz(_PRIMARIES.get(primaries, SRGB_PRIMARIES))
+    columns = matrix_to_xyz(PRIMARIES.get(primaries, SRGB_PRIMARIES))
     return ColourSpace(f"cICP {primaries}/{transfer}", (_TRANSFERS[transfer],) * 3, columns)
 
 
