@@ -29,7 +29,7 @@ __all__ = ["Site", "api_reference", "command_reference", "key_table", "makeExten
 _GENERATED = re.compile(r"<!-- generated: (?:command line|(?P<api>python api)|keys (?P<name>[\w.]+)) -->")
 _ROLE = re.compile(r":[a-z]+:`~?(?:[\w.]*\.)?(\w+)`")
 _LITERAL = re.compile(r"(?<!:)::$")
-_ROOMS = {"pipeline": "Enhancing", "image": "Pictures and files", "errors": "Errors"}
+_ROOMS = {"pipeline": "Enhancing", "image": "Pictures and files", "store": "Opening a model", "errors": "Errors"}
 _FIRST_PANELS = ("Arguments", "Options")
 _KINDS = {
     r"\btuple\[tuple\[int, int\], \.\.\.\]": "rows of two whole numbers",

@@ -161,7 +161,7 @@ def test_the_best_and_the_last_checkpoint_load_and_enhance(tiny_recipe: MakeReci
     averaged = saved(tmp_path)["ema"]
     for name, tensor in last.method.net.state_dict().items():
         assert torch.equal(tensor, averaged[f"module.{name}"]), name
-    picture = np.full((20, 30, 3), 20, np.uint8)
+    picture = np.full((20, 30, 3), 30, np.uint8)
     enhanced = Enhancer(tmp_path / "best.safetensors")(picture)
     assert enhanced.shape == picture.shape
     assert enhanced.mean() > picture.mean()

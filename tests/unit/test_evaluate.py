@@ -88,7 +88,7 @@ def test_the_mean_counts_every_pair_alike(make_pair):
 
 
 def test_the_brightness_is_the_model_s_unless_it_is_given(make_pair):
-    pair = make_pair(20, 150)
+    pair = make_pair(30, 150)  # a darker flat picture would hold nothing
     evaluations = {
         "predicted by the model": evaluate(flat(), [pair]),
         "ground truth's mean given": evaluate(flat(), [pair], give_mean=True),
