@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
@@ -195,6 +195,7 @@ def test_a_profile_that_cannot_be_used_counts_as_srgb_with_a_note(profile: bytes
     assert "sRGB" in note
 
 
+@example(365, b"V\x00\x00\x0f")  # a power that no float holds
 @given(st.integers(0, 600), st.binary(min_size=1, max_size=8))
 def test_a_damaged_profile_is_a_profile_or_a_value_error(at: int, patch: bytes) -> None:
     for whole in (PROFILES["Display P3, v4"], PROFILES["Adobe RGB, v2"], PROFILES["gray, L*"]):

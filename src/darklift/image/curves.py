@@ -48,8 +48,15 @@ class Formula:
     def __post_init__(self) -> None:
         numbers = (self.g, self.a, self.b, self.c, self.d, self.e, self.f)
         rising = self.g > 0 and self.a > 0 and self.c >= 0 and self.a * self.d + self.b >= -1e-4
-        if not all(map(math.isfinite, numbers)) or not rising or self._power(1.0) - self._power(self.d) < 1e-3:
+        if not all(map(math.isfinite, numbers)) or not rising or not self._span() >= 1e-3:
             raise ValueError(f"a curve of the numbers {', '.join(f'{number:.4g}' for number in numbers)} does not rise")
+
+    def _span(self) -> float:
+        """Of the light from d on; NaN where no float holds it."""
+        try:
+            return self._power(1.0) - self._power(self.d)
+        except OverflowError:
+            return math.nan
 
     def _power(self, x: float) -> float:
         return float(max(self.a * x + self.b, 0.0) ** self.g + self.e)
