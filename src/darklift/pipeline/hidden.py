@@ -88,6 +88,5 @@ def _filled(sums: FloatArray, weights: FloatArray) -> FloatArray:
     padded = np.pad(np.concatenate([sums, weights[None]]), ((0, 0), (0, padding[0]), (0, padding[1])))
     halved = padded.reshape(4, half[0], 2, half[1], 2).sum(axis=(2, 4), dtype=np.float32)
     wider = enlarged(_filled(halved[:3], halved[3]), (rows, columns), Tile(0, 0, rows, columns))
-    share = np.minimum(weights * _SEEN, np.float32(1))
-    mixed: FloatArray = wider + share * (own - wider)
+    mixed: FloatArray = wider + visibility(weights) * (own - wider)
     return mixed

@@ -63,7 +63,6 @@ def render(
     UsageError for another model's or another picture's plan and for a part outside of the picture, ImageError where
     there is too little memory.
     """
-    check_made_for(model, plan)
     (enhanced,) = render_together(model, [picture], [plan], part, on_step=on_step)
     return enhanced
 
@@ -81,14 +80,14 @@ def render_together(
     A network that sees its whole input at once takes them together, without a window: faster on a GPU, and with the
     memory of all. Others take one after the other. on_step counts over all.
     """
-    if not plans or len(plans) != len(pictures) or any(plan.settings != plans[0].settings for plan in plans):
-        raise UsageError(
-            f"got {len(pictures)} pictures and {len(plans)} plans: expected a plan for each, of the same settings"
-        )
+    if not plans or len(plans) != len(pictures):
+        raise UsageError(f"got {len(pictures)} pictures and {len(plans)} plans: expected a plan for each")
     for picture, plan in zip(pictures, plans, strict=True):
         require_picture(picture)
         _check_fit(model, picture, plan)
     first = plans[0]
+    if any(plan.settings != first.settings for plan in plans):
+        raise UsageError("the plans have different settings: render those of the same settings together")
     area = _area(part, first.look.size)
     alike = len({plan.look.inside for plan in plans}) == 1  # as they are, but for borders
     together = len(plans) if model.card.footprint.sees_whole and first.window is None and alike else 1
