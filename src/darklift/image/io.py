@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from darklift.errors import DarkliftError, ImageError, UsageError, one_line
 from darklift.files import new_file
+from darklift.image.fit import check_fit
 from darklift.image.formats import FORMATS, HEAD_BYTES, EncodeOptions, Format, format_of
 from darklift.image.left_out import without_trailer
 from darklift.image.options import encode_options, writable
@@ -36,8 +37,6 @@ WRITABLE_EXTENSIONS = frozenset(extension for known in FORMATS if known.encode f
 MAX_STREAM_BYTES = 2**31
 """That a stream is read into memory for. A file on disk may be longer."""
 _READ_AT_ONCE = 2**20
-
-_BLOCK_NAMES = {"exif": "EXIF", "icc_profile": "ICC profile", "xmp": "XMP", "iptc": "IPTC", "comment": "comment"}
 
 
 def is_image_path(path: str | Path) -> bool:
@@ -176,7 +175,7 @@ def encode_image(
     """
     kind = writable(format)
     options = encode_options(kind, picture, quality, lossless, bits)
-    _check_fit(picture, kind)
+    check_fit(picture, kind)
     stream = io.BytesIO()
     try:
         _encode(picture, kind, stream, options)
@@ -195,7 +194,7 @@ def check_writable(
     """
     kind = writable(format)
     encode_options(kind, picture, quality, lossless, bits)
-    _check_fit(picture, kind)
+    check_fit(picture, kind)
 
 
 def write_image(
@@ -233,7 +232,7 @@ def write_image(
     kind = writable(path.suffix)
     options = encode_options(kind, picture, quality, lossless, bits)
     try:
-        _check_fit(picture, kind)
+        check_fit(picture, kind)
         _check_place(Path(os.path.realpath(path)) if overwrite else path)
         with new_file(path, overwrite=overwrite) as stream:
             _encode(picture, kind, stream, options)
@@ -246,42 +245,6 @@ def write_image(
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise ImageError(f"cannot write {path}: {one_line(error)}") from error
     return path
-
-
-def _check_fit(picture: Picture, kind: Format) -> None:
-    """Refuse with an ``ImageError`` what the format has no room for, and name the formats that have it."""
-    if not _has_alpha_room(picture, kind):
-        raise ImageError(f"the picture has alpha and {kind.name} has none: write {_fitting(picture)}")
-    if not _has_side_room(picture, kind):
-        height, width = picture.size
-        raise ImageError(
-            f"{width} x {height} pixels, and {kind.name} takes {kind.max_side} a side: write {_fitting(picture)}"
-        )
-    for field, name in _BLOCK_NAMES.items():
-        size, limit = len(getattr(picture.metadata, field) or b""), kind.keeps.get(field)
-        if limit is not None and size > limit:
-            others = _fitting(picture, field, size)
-            raise ImageError(f"its {name} has {size} bytes, and {kind.name} takes {limit}: write {others}")
-
-
-def _fitting(picture: Picture, field: str = "", size: int = 0) -> str:
-    """The formats that take such a picture, and so many bytes of a field of its metadata."""
-    return one_of(
-        known.name
-        for known in FORMATS
-        if known.encode
-        and _has_alpha_room(picture, known)
-        and _has_side_room(picture, known)
-        and known.keeps.get(field, 0) >= size
-    )
-
-
-def _has_alpha_room(picture: Picture, kind: Format) -> bool:
-    return picture.alpha is None or kind.alpha or bool(picture.alpha.min() >= 1)
-
-
-def _has_side_room(picture: Picture, kind: Format) -> bool:
-    return kind.max_side is None or max(picture.size) <= kind.max_side
 
 
 def _check_place(target: Path) -> None:
