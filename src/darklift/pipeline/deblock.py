@@ -7,17 +7,26 @@ and blue. What was there is gone: the steps become slopes, and what is nearly bl
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from darklift.image import FloatArray
 from darklift.image.overview import area_average
+from darklift.pipeline.cells import (
+    blocks_of,
+    box_means,
+    box_sums,
+    brightest,
+    cells_of,
+    enlarged,
+    grid_of,
+    luma_of,
+    ramp,
+)
 from darklift.pipeline.tiling import Tile
 
-__all__ = ["Smoothing", "enlarged", "plan_smoothing"]
+__all__ = ["Smoothing", "plan_smoothing"]
 
 _CELLS = 480
 """Along the longer side, of the grid that the filter works on (fast guided filter; He & Sun 2015, arXiv 1505.00996)."""
@@ -34,8 +43,6 @@ _COLOURED = (1 / 255, 4 / 255)
 _DETAIL, _COLOUR_DETAIL = (3 / 255, 6 / 255), (6 / 255, 12 / 255)
 """Of luma and of any channel, unit: what differs by up to the first from its smooth surroundings is smoothed with them,
 from the second on it is a thing of its own, such as a star."""
-_BLOCK = (64, 512)
-"""Rows and columns that are worked on at once: they stay in the processor's cache."""
 _LEAST = (0.2, 0.3)
 """Of the photo, what is flat and dark: up to the first share it stays as it is, from the second on all is done."""
 
@@ -62,9 +69,9 @@ class Smoothing:
         """
         part = part or Tile(0, 0, *self.size)
         made = np.empty((3, part.height, part.width), dtype=np.float32)
-        for block in _blocks(part):
+        for block in blocks_of(part):
             own = low[:, *block.window]
-            touched = self.share[_cells_of(block, self.share.shape, self.size)].any()
+            touched = self.share[cells_of(block, self.share.shape, self.size)].any()
             made[:, *block.seen_from(part).window] = self._smoothed(own, block) if touched else own
         return made
 
@@ -72,12 +79,12 @@ class Smoothing:
         def spread(cells: FloatArray) -> FloatArray:
             return enlarged(cells, self.size, block)
 
-        luma = _luma(low)
+        luma = luma_of(low)
         smooth = spread(self.slopes) * luma + spread(self.offsets)
-        smooth_luma = _luma(smooth)
-        share = self.strength * spread(self.share) * (1 - _ramp(_brightest(low), _BRIGHT))
-        share *= 1 - _ramp(np.abs(luma - smooth_luma), _DETAIL)
-        share *= 1 - _ramp(_brightest(np.abs(low - smooth)), _COLOUR_DETAIL)
+        smooth_luma = luma_of(smooth)
+        share = self.strength * spread(self.share) * (1 - ramp(brightest(low), _BRIGHT))
+        share *= 1 - ramp(np.abs(luma - smooth_luma), _DETAIL)
+        share *= 1 - ramp(brightest(np.abs(low - smooth)), _COLOUR_DETAIL)
         smooth = smooth_luma + spread(self.coloured) * (smooth - smooth_luma)
         mixed: FloatArray = (low + share * (smooth - low)).clip(0, 1)
         return mixed
@@ -95,34 +102,34 @@ def plan_smoothing(low: FloatArray, weights: FloatArray | None = None) -> Smooth
     mean = flatness.mean()
     if weights is not None:
         mean = np.average(flatness, weights=area_average(weights[None], flatness.shape)[0])
-    strength = float(_ramp(mean, _LEAST))
+    strength = float(ramp(mean, _LEAST))
     if not strength:
         return None
-    total = _box(flatness) + np.float32(1e-4)
+    total = box_sums(flatness, _RADIUS) + np.float32(1e-4)
 
     def around(cells: FloatArray) -> FloatArray:
         """The means over windows, of the flat parts in them."""
-        return _box(cells * flatness) / total
+        return box_sums(cells * flatness, _RADIUS) / total
 
     cells = area_average(low, flatness.shape)
-    guide = _luma(cells)
+    guide = luma_of(cells)
     means, guide_mean = around(cells), around(guide)
     slopes = (around(guide * cells) - guide_mean * means) / (around(guide * guide) - guide_mean**2 + _EDGE**2)
     offsets = means - slopes * guide_mean
     return Smoothing(
         size=(rows, columns),
         strength=strength,
-        share=_mean_box(flatness, 1),
+        share=box_means(flatness, 1),
         slopes=around(slopes),
         offsets=around(offsets),
-        coloured=_ramp(means.max(axis=0), _COLOURED),
+        coloured=ramp(means.max(axis=0), _COLOURED),
     )
 
 
 def _flatness(low: FloatArray, weights: FloatArray | None) -> FloatArray:
     """How flat and dark the neighbourhood of each cell is, in [0, 1]: (h, w)."""
-    top = _brightest(low)
-    dark = 1 - _ramp(top, _BRIGHT)
+    top = brightest(low)
+    dark = 1 - ramp(top, _BRIGHT)
     if weights is not None:
         dark *= weights
     same = np.zeros(top.shape, dtype=np.float32)
@@ -130,88 +137,9 @@ def _flatness(low: FloatArray, weights: FloatArray | None) -> FloatArray:
     same[:-1, :-1] = (like[0] & like[1] & like[2]) * dark[:-1, :-1]
     compared = dark.copy()
     compared[-1], compared[:, -1] = 0, 0
-    grid = tuple(min(side, -(-side * _CELLS // max(top.shape))) for side in top.shape)
+    grid = grid_of(top.shape, _CELLS)
     cells = area_average(np.stack([same, compared, dark]), grid)
-    flat, share = _box(cells[:2])
+    flat, share = box_sums(cells[:2], _RADIUS)
     # Of the dark pixels alone: flat darkness reaches up to the lights in it.
-    flatness: FloatArray = _ramp(flat / np.maximum(share, np.float32(1e-4)), _FLAT) * cells[2]
+    flatness: FloatArray = ramp(flat / np.maximum(share, np.float32(1e-4)), _FLAT) * cells[2]
     return flatness
-
-
-def _brightest(low: FloatArray) -> FloatArray:
-    """max(R, G, B): (3, h, w) -> (h, w)."""
-    brightest: FloatArray = np.maximum(np.maximum(low[0], low[1]), low[2])
-    return brightest
-
-
-def _luma(planes: FloatArray) -> FloatArray:
-    """ITU-R BT.601: (3, h, w) -> (h, w)."""
-    luma: FloatArray = planes[0] * np.float32(0.299) + planes[1] * np.float32(0.587) + planes[2] * np.float32(0.114)
-    return luma
-
-
-def _ramp(values: FloatArray | np.float32, between: tuple[float, float]) -> FloatArray:
-    """0 up to the first, 1 from the second on."""
-    start, end = between
-    shares: FloatArray = ((values - np.float32(start)) / np.float32(end - start)).clip(0, 1)
-    return shares
-
-
-def _box(maps: FloatArray, radius: int = _RADIUS) -> FloatArray:
-    """Sums over windows of (2·radius + 1)² cells, as much of each as lies in the maps (…, h, w)."""
-    for axis in (-2, -1):
-        length = maps.shape[axis]
-        before = np.insert(np.cumsum(maps, axis=axis, dtype=np.float64), 0, 0, axis=axis)
-        ends, starts = (np.arange(length) + offset for offset in (radius + 1, -radius))
-        maps = (before.take(ends.clip(max=length), axis) - before.take(starts.clip(min=0), axis)).astype(np.float32)
-    return maps
-
-
-def _mean_box(maps: FloatArray, radius: int = _RADIUS) -> FloatArray:
-    return _box(maps, radius) / _box(np.ones(maps.shape[-2:], dtype=np.float32), radius)
-
-
-def _blocks(part: Tile) -> Iterator[Tile]:
-    height, width = _BLOCK
-    for top in range(0, part.height, height):
-        for left in range(0, part.width, width):
-            rows, columns = min(height, part.height - top), min(width, part.width - left)
-            yield Tile(part.top + top, part.left + left, rows, columns)
-
-
-def _cells_of(block: Tile, grid: tuple[int, ...], size: tuple[int, int]) -> tuple[slice, slice]:
-    """The cells of a grid over the photo that have a say in a block's pixels."""
-    (above, below), _ = _neighbours(grid[0], size[0], block.top, block.height)
-    (before, after), _ = _neighbours(grid[1], size[1], block.left, block.width)
-    return slice(above[0], below[-1] + 1), slice(before[0], after[-1] + 1)
-
-
-def enlarged(cells: FloatArray, size: tuple[int, int], part: Tile) -> FloatArray:
-    """A part of what (…, h, w) becomes when it is enlarged to ``size`` bilinearly: (…, rows, columns).
-
-    By the rule of Pillow's ``resize``, which works on whole pictures only: columns first, sums in double precision.
-    """
-    (above, below), rows_say = _neighbours(cells.shape[-2], size[0], part.top, part.height)
-    (before, after), columns_say = _neighbours(cells.shape[-1], size[1], part.left, part.width)
-    cells = cells[..., above[0] : below[-1] + 1, :]  # all that the part's rows need
-    wide = cells[..., before] * columns_say[0] + cells[..., after] * columns_say[1]
-    wide = wide.astype(np.float32)
-    above, below = above - above[0], below - above[0]
-    made = wide[..., above, :] * rows_say[0][:, None] + wide[..., below, :] * rows_say[1][:, None]
-    result: FloatArray = made.astype(np.float32)
-    return result
-
-
-def _neighbours(
-    cells: int, length: int, start: int, count: int
-) -> tuple[tuple[npt.NDArray[np.intp], ...], npt.NDArray[np.float64]]:
-    """For places ``start`` … of ``length`` that so many cells are spread over: the cells on either side, and how much
-    each of the two says: (2, count).
-    """
-    centres = (np.arange(start, start + count) + 0.5) * (cells / length) - 0.5
-    first = np.floor(centres).astype(np.intp)
-    places = np.stack([first, first + 1])
-    weights = np.where((places >= 0) & (places < cells), 1 - np.abs(centres - places), 0)
-    weights /= weights.sum(axis=0)
-    places = places.clip(0, cells - 1)
-    return (places[0], places[1]), weights

@@ -12,7 +12,7 @@ import numpy as np
 
 from darklift.image import FloatArray, Picture
 from darklift.image.overview import area_average
-from darklift.pipeline.deblock import enlarged
+from darklift.pipeline.cells import enlarged, grid_of
 from darklift.pipeline.tiling import Tile
 
 __all__ = ["Fill", "alpha_of", "hides_all", "plan_fill", "seen_part", "visibility"]
@@ -71,7 +71,7 @@ def plan_fill(low: FloatArray, alpha: FloatArray) -> Fill:
     further away of a wider neighbourhood (push and pull; Gortler et al. 1996, "The Lumigraph").
     """
     size = alpha.shape
-    rows, columns = (min(side, -(-side * _CELLS // max(size))) for side in size)
+    rows, columns = grid_of(size, _CELLS)
     weights = area_average(alpha[None], (rows, columns))[0]
     sums = np.stack([area_average((plane * alpha)[None], (rows, columns))[0] for plane in low])
     return Fill(_filled(sums, weights).clip(0, 1))

@@ -1,0 +1,106 @@
+"""Maps over a photo, by cells of a coarse grid: made once, and spread over any of its pixels.
+
+A part of a photo has from a map what it has in the whole, to the bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from darklift.image import FloatArray
+from darklift.pipeline.tiling import Tile
+
+__all__ = ["blocks_of", "box_means", "box_sums", "brightest", "cells_of", "enlarged", "grid_of", "luma_of", "ramp"]
+
+_BLOCK = (64, 512)
+"""Rows and columns that are worked on at once: they stay in the processor's cache."""
+
+
+def grid_of(size: tuple[int, ...], cells: int) -> tuple[int, int]:
+    """(rows, columns) of a grid over a photo of this size, with at most so many cells along its longer side."""
+    rows, columns = (min(side, -(-side * cells // max(size))) for side in size)
+    return rows, columns
+
+
+def brightest(low: FloatArray) -> FloatArray:
+    """max(R, G, B): (3, h, w) -> (h, w)."""
+    brightest: FloatArray = np.maximum(np.maximum(low[0], low[1]), low[2])
+    return brightest
+
+
+def luma_of(planes: FloatArray) -> FloatArray:
+    """ITU-R BT.601: (3, h, w) -> (h, w)."""
+    luma: FloatArray = planes[0] * np.float32(0.299) + planes[1] * np.float32(0.587) + planes[2] * np.float32(0.114)
+    return luma
+
+
+def ramp(values: FloatArray | np.float32, between: tuple[float, float]) -> FloatArray:
+    """0 up to the first, 1 from the second on."""
+    start, end = between
+    shares: FloatArray = ((values - np.float32(start)) / np.float32(end - start)).clip(0, 1)
+    return shares
+
+
+def box_sums(maps: FloatArray, radius: int) -> FloatArray:
+    """Sums over windows of (2·radius + 1)² cells, as much of each as lies in the maps (…, h, w)."""
+    for axis in (-2, -1):
+        length = maps.shape[axis]
+        before = np.insert(np.cumsum(maps, axis=axis, dtype=np.float64), 0, 0, axis=axis)
+        ends, starts = (np.arange(length) + offset for offset in (radius + 1, -radius))
+        maps = (before.take(ends.clip(max=length), axis) - before.take(starts.clip(min=0), axis)).astype(np.float32)
+    return maps
+
+
+def box_means(maps: FloatArray, radius: int) -> FloatArray:
+    """Means over the same windows."""
+    return box_sums(maps, radius) / box_sums(np.ones(maps.shape[-2:], dtype=np.float32), radius)
+
+
+def blocks_of(part: Tile) -> Iterator[Tile]:
+    """Pieces of a part that are worked on one by one."""
+    height, width = _BLOCK
+    for top in range(0, part.height, height):
+        for left in range(0, part.width, width):
+            rows, columns = min(height, part.height - top), min(width, part.width - left)
+            yield Tile(part.top + top, part.left + left, rows, columns)
+
+
+def cells_of(block: Tile, grid: tuple[int, ...], size: tuple[int, int]) -> tuple[slice, slice]:
+    """The cells of a grid over the photo that have a say in a block's pixels."""
+    (above, below), _ = _neighbours(grid[0], size[0], block.top, block.height)
+    (before, after), _ = _neighbours(grid[1], size[1], block.left, block.width)
+    return slice(above[0], below[-1] + 1), slice(before[0], after[-1] + 1)
+
+
+def enlarged(cells: FloatArray, size: tuple[int, int], part: Tile) -> FloatArray:
+    """A part of what (…, h, w) becomes when it is enlarged to ``size`` bilinearly: (…, rows, columns).
+
+    By the rule of Pillow's ``resize``, which works on whole pictures only: columns first, sums in double precision.
+    """
+    (above, below), rows_say = _neighbours(cells.shape[-2], size[0], part.top, part.height)
+    (before, after), columns_say = _neighbours(cells.shape[-1], size[1], part.left, part.width)
+    cells = cells[..., above[0] : below[-1] + 1, :]  # all that the part's rows need
+    wide = cells[..., before] * columns_say[0] + cells[..., after] * columns_say[1]
+    wide = wide.astype(np.float32)
+    above, below = above - above[0], below - above[0]
+    made = wide[..., above, :] * rows_say[0][:, None] + wide[..., below, :] * rows_say[1][:, None]
+    result: FloatArray = made.astype(np.float32)
+    return result
+
+
+def _neighbours(
+    cells: int, length: int, start: int, count: int
+) -> tuple[tuple[npt.NDArray[np.intp], ...], npt.NDArray[np.float64]]:
+    """For places ``start`` … of ``length`` that so many cells are spread over: the cells on either side, and how much
+    each of the two says: (2, count).
+    """
+    centres = (np.arange(start, start + count) + 0.5) * (cells / length) - 0.5
+    first = np.floor(centres).astype(np.intp)
+    places = np.stack([first, first + 1])
+    weights = np.where((places >= 0) & (places < cells), 1 - np.abs(centres - places), 0)
+    weights /= weights.sum(axis=0)
+    places = places.clip(0, cells - 1)
+    return (places[0], places[1]), weights
