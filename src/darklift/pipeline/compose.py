@@ -39,7 +39,10 @@ def composed(
         uncertainty[there.window] = made[3]
     if made is None or plan.settings.strength * plan.share == 0:
         return picture.pixels[area.window].clip(0, 1), uncertainty
-    rgb = _own_numbers(picture, plan, place, _mixed(picture, low[:, *place.window], plan, place, made[:3]))
+    own, rgb = low[:, *place.window], made[:3]
+    if plan.restraint is not None:
+        rgb = plan.restraint.apply(rgb, own, place.seen_from(plan.look.inside))
+    rgb = _own_numbers(picture, plan, place, _mixed(picture, own, plan, place, rgb))
     if place == area:
         return rgb, uncertainty
     whole = picture.pixels[area.window].clip(0, 1)

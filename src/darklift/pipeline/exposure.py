@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 from darklift.pipeline.settings import Exposure
+from darklift.pipeline.trust import Signal
 from darklift.runtime import Guess
 
 __all__ = ["Aim", "aim_for"]
@@ -15,6 +16,11 @@ _MEAN_RANGE = (0.02, 0.95)
 _LEFT_ALONE = (0.2, 0.6)
 """Stops of coded value by which the model would change a photo: up to the first it is left alone, from the second on
 it is enhanced in full."""
+_NIGHT = 0.28
+"""Of the way from a night's own brightness (in stops) to the one that the model would choose, the share that is not
+gone."""
+_BACKLIGHT = 0.4
+"""By which a photo with much in the shade of what is bright becomes brighter. What is bright stays as it is."""
 
 
 @dataclass(frozen=True)
@@ -25,17 +31,23 @@ class Aim:
     share: float
 
 
-def aim_for(wish: Exposure, guess: Guess, brightness: float) -> Aim:
+def aim_for(wish: Exposure, guess: Guess, brightness: float, signal: Signal | None = None) -> Aim:
     """What is wanted of a photo of this mean brightness for which the model would choose ``guess``.
 
-    Without a wish, a photo that the model would hardly change is bright enough, and left as it is.
+    Without a wish, a photo that the model would hardly change is bright enough, and left as it is. By what it holds
+    (``signal``), a night stays darker than the model would have it, and one with much in the shade becomes brighter.
     """
     if wish.mean is not None:
         return Aim(_kept_in_range(Guess(wish.mean)), 1.0)
     if wish.stops is not None:
         return Aim(_kept_in_range(replace(guess, brightness=guess.brightness * 2 ** (wish.stops / _GAMMA))), 1.0)
-    change = math.log2(guess.brightness / max(brightness, _MEAN_RANGE[0]))
-    return Aim(_kept_in_range(guess), _rise(abs(change), *_LEFT_ALONE))
+    least = max(brightness, _MEAN_RANGE[0])
+    share = _rise(abs(math.log2(guess.brightness / least)), *_LEFT_ALONE)
+    if signal is None:
+        return Aim(_kept_in_range(guess), share)
+    wanted = guess.brightness * (least / guess.brightness) ** (_NIGHT * signal.night)
+    wanted = max(wanted, least * (1 + _BACKLIGHT * signal.backlight))
+    return Aim(_kept_in_range(replace(guess, brightness=wanted)), max(share, signal.backlight))
 
 
 def _kept_in_range(wanted: Guess) -> Guess:

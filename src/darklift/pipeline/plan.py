@@ -27,6 +27,7 @@ from darklift.pipeline.hidden import Fill, alpha_of, hides_all, plan_fill, seen_
 from darklift.pipeline.nothing import holds_nothing
 from darklift.pipeline.settings import DEFAULTS, Exposure, Settings, Window
 from darklift.pipeline.tiling import Tile, plan_tiles
+from darklift.pipeline.trust import Restraint, Signal, look_for_signal, restrain
 from darklift.runtime import Guess, Model, ModelCard
 
 __all__ = [
@@ -64,6 +65,8 @@ class Look:
     """Of the photo as the network will see it."""
     guess: Guess | None
     """How bright a good version of it would be; None where the model does not say."""
+    signal: Signal | None = None
+    """What each place of it holds; None where the model does not say how bright it should be."""
     empty: bool = False
     """It holds nothing to bring out."""
     gray: bool = False
@@ -99,6 +102,8 @@ class Plan:
     """The noise levels that the sampler walks down."""
     aim: Aim | None
     """The brightness to ask for; None where the model takes none."""
+    restraint: Restraint | None
+    """How far the model may go at each place; None for as far as it likes."""
     condition: Mapping[str, FloatArray]
     """All that the network is told of the whole photo, by the names of its inputs."""
     window: Window | None
@@ -163,13 +168,15 @@ def look_at(model: Model, picture: Picture) -> Look:
         low = fill.apply(low, alpha)
     smoothing = plan_smoothing(low, alpha) if model.card.deblocks else None
     overview = describe(low if smoothing is None else smoothing.apply(low), bits=bits, weights=alpha)
+    guess = model.guess_exposure(overview)
     return Look(
         size=picture.size,
         inside=inside,
         fill=fill,
         smoothing=smoothing,
         overview=overview,
-        guess=model.guess_exposure(overview),
+        guess=guess,
+        signal=None if guess is None else look_for_signal(low, bits, alpha),
         empty=hides_all(picture) or holds_nothing(low, bits),
         gray=picture.gray or _is_gray(low, picture.source.container, space),
         space=space,
@@ -235,9 +242,12 @@ def check_settings(model: Model, settings: Settings) -> None:
 
 def _decide(model: Model, look: Look, settings: Settings) -> Plan:
     footprint, preset = model.card.footprint, model.card.preset(settings.preset)
-    aim = None
+    aim = restraint = None
     if look.guess is not None:
-        aim = aim_for(Exposure.of(settings.exposure), look.guess, look.overview.brightness)
+        signal = look.signal if settings.lift == "trusted" else None
+        aim = aim_for(Exposure.of(settings.exposure), look.guess, look.overview.brightness, signal)
+        if signal is not None:
+            restraint = restrain(signal, aim.wanted.brightness, asked=settings.exposure is not None)
     window = Window.of(settings.window)
     if window is not None and max(footprint.padded(look.extent)) <= window.side:
         window = None  # all of it lies in one window, also as the network pads it
@@ -253,6 +263,7 @@ def _decide(model: Model, look: Look, settings: Settings) -> Plan:
         preset=preset,
         ladder=_ladder(preset, settings.steps),
         aim=aim,
+        restraint=restraint,
         condition=model.condition(look.overview, None if aim is None else aim.wanted),
         window=window,
         tiles=tiles,

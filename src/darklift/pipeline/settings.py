@@ -14,6 +14,7 @@ from darklift.errors import UsageError, hint_for, one_line
 __all__ = ["DEFAULTS", "Exposure", "Settings", "Window"]
 
 _MAX_STOPS = 10
+_LIFTS = ("trusted", "full")
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,9 @@ class Settings:
     exposure: Exposure | float | str | None = None
     """Brighter or darker than the model would choose: stops such as +0.5 or -1, or a brightness such as mean=0.45. With
     it, photos that are bright enough already are enhanced, too."""
+    lift: str = "trusted"
+    """trusted lifts each place as far as the file holds something there, so that black stays black, night stays night
+    and lights stay lights; full lifts all that the model would."""
     strength: float = 1.0
     """How much of the change to keep: 1 is all of it, 0 leaves the photo as it is."""
     seed: int = 0
@@ -124,6 +128,8 @@ class Settings:
         object.__setattr__(self, "window", Window.of(self.window))
         if isinstance(self.strength, str) or not 0 <= _number(self.strength) <= 1:
             raise UsageError(f"strength is {self.strength!r}, expected 0 (the photo as it is) to 1 (fully enhanced)")
+        if self.lift not in _LIFTS:
+            raise UsageError(f"lift is {self.lift!r}, expected {' or '.join(_LIFTS)}")
         if not isinstance(self.preset, str | None):
             raise UsageError(f"preset is {self.preset!r}, expected a name, or None for the model's first")
         if self.uncertainty not in (False, True):

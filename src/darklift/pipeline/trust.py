@@ -1,0 +1,239 @@
+"""Lift what is there: how much each place of a photo holds, and how far it may therefore be lifted.
+
+Where a photo holds nothing (crushed blacks, a night sky that a coder made flat), a network that lifts it paints fog. A
+longer exposure brightens all places alike; a network lifts dark ones further. It may do so where there is something to
+lift: a place that holds little gets little more than the longer exposure would give it, and its colour, which nobody
+saw, fades. Places that are well lit already stay as they are. How far all of this goes was set by eye and on pairs
+(docs/lab/night.md); nothing of it is taken from a publication.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from darklift.image import FloatArray
+from darklift.image.overview import area_average
+from darklift.pipeline.cells import blocks_of, box_means, brightest, cells_of, enlarged, grid_of, luma_of, ramp
+from darklift.pipeline.tiling import Tile
+
+__all__ = ["Restraint", "Signal", "look_for_signal", "restrain"]
+
+_CELLS = 640
+"""Along the longer side, of the grid that the maps have."""
+_RADIUS, _EDGE, _LIT_EDGE = 8, 0.15, 0.01
+"""Of the guided filter: its windows in cells, and the variance of an edge, in stops of codes and in unit values."""
+_CODE = np.float32(1 / 255)
+_FINER = 4
+"""A file with more bits holds at most so many times what one of 8 bits holds: below that is noise."""
+_LIVELY, _LIVELY_RADIUS, _LEAST_LIVELY = (0.03, 0.25), 10, 0.35
+"""Codes by which neighbours differ, on average: what noise dithers, averages tell; what a coder left flat holds the
+last share of its codes."""
+_BAND = 64
+"""Rows of the photo that are looked at together."""
+_MOST = 60
+"""Codes; more than enough."""
+_SPAN = (35, 75)
+"""Codes of the brightest parts: up to the first a photo is dark throughout, and its blacks are as underexposed as all
+of it; from the second on it has lights, and its blacks are black."""
+_BLACK, _BLACK_SHARE, _LIGHTS = (0.8, 3.0), (0.12, 0.45), (40, 80)
+"""A night: codes held by what is black, the share of it in the photo, codes of its lights."""
+_LIT = (0.45, 0.85)
+"""Unit: up to the first a place may be lifted, from the second on it is well lit."""
+_BACKLIT, _SHADE, _SHADE_FLOOR = (0.2, 0.4), (0.25, 0.38), 0.02
+"""Back light: the share that is lit (above .6), and the share in its shade (.02 to .22)."""
+
+_HELD, _BEYOND, _MARGIN = 2.5, 2.5, 1.1
+"""A place that holds nothing is lifted by at most ``_BEYOND`` times what the lights are; one that holds h codes by
+(h / _HELD)² more."""
+_NO_CEILING = 4.0
+"""Unit: so high that nothing reaches it."""
+_COLOURLESS, _LEAST_COLOUR = (0.3, 4.0), 0.35
+"""Codes held: up to the first, this share of the colour is left; from the second on all."""
+_LIFTED = (1.5, 2.5)
+"""Times that the lights are lifted: up to the first, what is well lit stays as it is; from the second on it only never
+gets darker, as a tone curve that left it where it was would be none."""
+
+
+@dataclass(frozen=True, eq=False)
+class Signal:
+    """What each place of one photo holds: maps over a grid of at most 640 cells along its longer side, each (h, w).
+
+    held: codes of 8 bits, in [0, 60]. level: luma around, unit. lit: in [0, 1], how well lit it is.
+    """
+
+    size: tuple[int, int]
+    """(rows, columns) of the photo."""
+    held: FloatArray
+    level: FloatArray
+    lit: FloatArray
+    lights: float
+    """Unit: the brightest twentieth begins here."""
+    span: float
+    """In [0, 1]: 0 for a photo that is dark throughout, 1 for one that has lights."""
+    night: float
+    """In [0, 1], how much of a night it is: lights, and much around them that holds nothing."""
+    backlight: float
+    """In [0, 1], how much of it stands in the shade of what is bright."""
+
+    def trust(self) -> FloatArray:
+        """(h, w) in [0, 1]: how far each place can be lifted and still be what was seen."""
+        return ramp(self.held, (0, 2 * _HELD))
+
+
+@dataclass(frozen=True, eq=False)
+class Restraint:
+    """How far what a model made may go, place by place: maps over the grid of a :class:`Signal`, each (h, w).
+
+    ceiling: luma that is hardly exceeded, unit. colour: the share of it that stays. lit: how much of the photo itself
+    stays. keep: of that, the share that stays in any case; the rest only where it would get darker.
+    """
+
+    size: tuple[int, int]
+    ceiling: FloatArray
+    colour: FloatArray
+    lit: FloatArray
+    keep: float
+
+    def apply(self, made: FloatArray, own: FloatArray, part: Tile) -> FloatArray:
+        """Restrain, in place, what a model made of a part of the photo: (3, h, w) unit; own: the photo there."""
+        for block in blocks_of(part):
+            cells = cells_of(block, self.ceiling.shape, self.size)
+            there = block.seen_from(part).window
+            if (self.ceiling[cells] < _NO_CEILING).any() or (self.colour[cells] < 1).any():
+                self._hold_down(made[:, *there], block)
+            if self.lit[cells].any():
+                self._hold_on(made[:, *there], own[:, *there], block)
+        return made
+
+    def _hold_down(self, made: FloatArray, block: Tile) -> None:
+        ceiling, colour = enlarged(np.stack([self.ceiling, self.colour]), self.size, block)
+        luma = luma_of(made)
+        excess = np.square(np.square(luma / ceiling))
+        excess[ceiling >= _NO_CEILING] = 0
+        gain = 1 / np.sqrt(np.sqrt(1 + excess))
+        luma *= gain * (1 - colour)
+        gain *= colour
+        made *= gain
+        made += luma
+
+    def _hold_on(self, made: FloatArray, own: FloatArray, block: Tile) -> None:
+        lit = enlarged(self.lit, self.size, block)
+        away = own - made
+        made += lit * (np.float32(self.keep) * away + np.float32(1 - self.keep) * np.maximum(away, 0))
+
+
+def look_for_signal(low: FloatArray, bits: int, weights: FloatArray | None = None) -> Signal:
+    """What a photo (3, H, W) unit holds.
+
+    bits: how finely its source tells values apart. weights: (H, W) in [0, 1], how far each pixel is seen.
+    """
+    size = (low.shape[1], low.shape[2])
+    grid = grid_of(size, _CELLS)
+    top, level, restless = _averages(low, grid)
+    lively = ramp(box_means(restless, _LIVELY_RADIUS) / _CODE, _LIVELY)
+    lively = _LEAST_LIVELY + (1 - _LEAST_LIVELY) * lively
+    finer = min(2 ** (min(bits, 16) - 8), _FINER) if bits > 8 else 1
+    guide = _stops(box_means(top, 1))
+    held = np.minimum(top / _CODE * lively * np.float32(finer), _MOST)
+    held = _codes(_guided(np.log2(held + 1), guide, _EDGE), _MOST)
+    shown = np.ones(grid, dtype=np.bool_) if weights is None else area_average(weights[None], grid)[0] > 0.5
+    shown = shown if shown.any() else np.ones(grid, dtype=np.bool_)
+    brightest_parts, lights = (float(np.quantile(top[shown], share)) for share in (0.995, 0.95))
+    black = float((1 - _smooth(held[shown], _BLACK)).mean())
+    around, glow = box_means(level, _RADIUS), box_means(top, _RADIUS)
+    shade = (around < 0.22) & (around > _SHADE_FLOOR) & shown
+    lit_share, shade_share = (float(part.sum() / shown.sum()) for part in ((glow > 0.6) & shown, shade))
+    return Signal(
+        size=size,
+        held=held,
+        level=_codes(_guided(_stops(level), guide, _EDGE), 255) * _CODE,
+        lit=_smooth(_guided(top, top, _LIT_EDGE), _LIT),
+        lights=lights,
+        span=float(_smooth(brightest_parts / _CODE, _SPAN)),
+        night=float(_smooth(brightest_parts / _CODE, _LIGHTS) * _smooth(black, _BLACK_SHARE)),
+        backlight=float(_smooth(lit_share, _BACKLIT) * _smooth(shade_share, _SHADE)),
+    )
+
+
+def restrain(signal: Signal, wanted: float, *, asked: bool) -> Restraint:
+    """How far a model may go with a photo that is to have this mean brightness, in (0, 1).
+
+    asked: by a person. Then well-lit places follow, and only never get darker while the photo gets brighter.
+    """
+    gain = _gain_of_lights(signal, wanted)
+    ceiling = gain * (_BEYOND + (signal.held / _HELD) ** 2) * (signal.level + np.float32(0.5) * _CODE)
+    if signal.span < 1:  # the darker the whole, the higher
+        ceiling = ceiling / max(signal.span, 1e-6) ** 2
+    colour = 1 - signal.span * (1 - _LEAST_COLOUR) * (1 - _smooth(signal.held, _COLOURLESS))
+    return Restraint(
+        size=signal.size,
+        ceiling=np.minimum(ceiling, _NO_CEILING).astype(np.float32),
+        colour=colour.astype(np.float32),
+        lit=np.zeros_like(signal.lit) if asked and wanted < signal.level.mean() else signal.lit,
+        keep=0.0 if asked else float(1 - _smooth(gain, _LIFTED)),
+    )
+
+
+def _gain_of_lights(signal: Signal, wanted: float) -> float:
+    """How many times brighter its lights become, by the gamma that gives the photo the mean that is wanted; at least
+    as bright as they are.
+    """
+    share, edges = np.histogram(signal.level, 256, (0, 1))
+    values, share = (edges[:-1] + edges[1:]) / 2, share / share.sum()
+    low, high = 0.05, 4.0
+    for _ in range(30):
+        gamma = (low + high) / 2
+        low, high = (gamma, high) if share @ values**gamma > wanted else (low, gamma)
+    gain: float = max(signal.lights, float(_CODE)) ** ((low + high) / 2 - 1)
+    return _MARGIN * max(1.0, gain)
+
+
+def _averages(low: FloatArray, grid: tuple[int, int]) -> FloatArray:
+    """Of a photo (3, H, W), in each cell of a grid: max(R, G, B), luma, and by how much a pixel's luma differs from
+    those above and before it (at most two codes). In bands, which stay in the processor's cache.
+    """
+    rows, (height, width) = grid[0], low.shape[1:]
+    made = np.empty((3, *grid), dtype=np.float32)
+    step = max(1, _BAND * rows // height)
+    for first in range(0, rows, step):
+        last = min(first + step, rows)
+        top, bottom = first * height // rows, last * height // rows
+        above = min(top, 1)
+        band = low[:, top - above : bottom]
+        luma = luma_of(band)
+        restless = np.zeros((bottom - top, width), dtype=np.float32)
+        restless[:, 1:] = np.abs(luma[above:, 1:] - luma[above:, :-1])
+        restless[1 - above :] += np.abs(luma[1:] - luma[:-1])
+        planes = np.stack([brightest(band[:, above:]), luma[above:], np.minimum(restless / 2, 2 * _CODE)])
+        made[:, first:last] = area_average(planes, (last - first, grid[1]))
+    return made
+
+
+def _guided(cells: FloatArray, guide: FloatArray, edge: float) -> FloatArray:
+    """Smoothed, but for the guide's edges (He et al. 2013, IEEE TPAMI 35(6))."""
+    mean, guide_mean, product, square = (
+        box_means(maps, _RADIUS) for maps in (cells, guide, guide * cells, guide * guide)
+    )
+    slopes = (product - guide_mean * mean) / (square - guide_mean**2 + np.float32(edge))
+    smooth: FloatArray = box_means(slopes, _RADIUS) * guide + box_means(mean - slopes * guide_mean, _RADIUS)
+    return smooth
+
+
+def _stops(values: FloatArray) -> FloatArray:
+    """log2 of codes plus one."""
+    stops: FloatArray = np.log2(values / _CODE + 1)
+    return stops
+
+
+def _codes(stops: FloatArray, most: float) -> FloatArray:
+    codes: FloatArray = (np.exp2(stops) - 1).clip(0, most).astype(np.float32)
+    return codes
+
+
+def _smooth(values: FloatArray | np.float32 | float, between: tuple[float, float]) -> FloatArray:
+    """Like ``ramp``, without corners."""
+    share = ramp(np.asarray(values, dtype=np.float32), between)
+    smooth: FloatArray = share * share * (3 - 2 * share)
+    return smooth
