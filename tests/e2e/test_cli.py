@@ -60,11 +60,22 @@ class TestOneResult:
             "darker": ["--exposure", "-1"],
             "given": ["--exposure", "mean=0.8"],
             "half": ["--strength", "0.5"],
+            "deeper": ["--blacks", "-50"],
+            "opened": ["--shadows", "+50"],
+            "held": ["--highlights", "-50"],
+            "shining": ["--whites", "50"],
+            "gray": ["--saturation", "-100"],
+            "blocky": ["--deblock", "off"],
         }.items():
             assert darklift("enhance", "night.png", "-o", f"{name}.png", *options).exit_code == 0
         assert mean("brighter.png") == pytest.approx(2 ** (1 / 2.2) * mean("plain.png"), rel=0.02)
         assert mean("darker.png") == pytest.approx(2 ** (-1 / 2.2) * mean("plain.png"), rel=0.02)
         assert mean("given.png") == pytest.approx(2 * mean("plain.png"), rel=0.02)
+        assert mean("deeper.png") < mean("plain.png") < mean("opened.png")
+        assert mean("held.png") < mean("plain.png") < mean("shining.png")
+        assert mean("blocky.png") == mean("plain.png")
+        with Image.open("gray.png") as gray:
+            assert np.ptp(np.asarray(gray, dtype=int), axis=2).max() <= 1
         assert mean("half.png") == pytest.approx(0.5 * (mean("plain.png") + mean("night.png")), rel=0.02)
         result = darklift("enhance", "night.png", "-o", "more.png", "--steps", "5")
         assert "5 steps" in result.stderr
@@ -344,6 +355,9 @@ class TestWrongRequests:
         [
             (["--strength", "1.5"], "--strength"),
             (["--quality", "0"], "--quality"),
+            (["--blacks", "-101"], "--blacks"),
+            (["--saturation", "much"], "--saturation"),
+            (["--deblock", "on"], "--deblock"),
             (["--steps", "0"], "--steps"),
             (["--steps", "9"], "takes 1 to 8 steps, got 9"),
             (["--exposure", "bright"], "neither stops from -10 to 10"),

@@ -98,6 +98,7 @@ def test_nothing_is_kept_back_from_a_copy(darklift: Darklift, tmp_path: Path) ->
         ("JPEG", ["--format", "png"]),
         ("PNG", ["--format", "jpg"]),
         ("JPEG", ["--exposure", "+0"]),
+        ("JPEG", ["--highlights", "-40"]),
     ],
 )
 def test_who_asks_for_something_else_gets_it(
@@ -110,6 +111,17 @@ def test_who_asks_for_something_else_gets_it(
     (account,) = json.loads(result.stdout)["files"]
     assert not account["unchanged"]
     assert Path(account["output"]).read_bytes() != data
+
+
+def test_a_bright_photo_whose_tones_were_wished_otherwise_says_so(darklift: Darklift, tmp_path: Path) -> None:
+    (tmp_path / "good.png").write_bytes(saved("PNG"))
+    result = darklift("enhance", "good.png", "-o", "out/", "--shadows", "40", "--json")
+    (account,) = json.loads(result.stdout)["files"]
+    assert (account["share"], account["unchanged"]) == (0, False)
+    assert "tones" in result.stderr
+    assert "left as it is" not in result.stderr
+    with Image.open(tmp_path / "out/good.png") as made:
+        assert np.asarray(made).mean() > np.asarray(photo()).mean() + 5
 
 
 def test_options_that_mean_nothing_to_the_format_change_nothing(darklift: Darklift, tmp_path: Path) -> None:

@@ -234,3 +234,6 @@ def test_what_is_not_as_usual_is_told(make_pair):
     assert "strength" not in evaluation_table(usual)
     assert "strength 0.25" in evaluation_table(weak)
     assert weak.to_dict()["settings"]["strength"] == 0.25
+    toned = evaluation_table(evaluate(identity(), [pair], Settings(blacks=-20, whites=5, deblock="off")))
+    assert "blacks -20, whites +5, deblock off" in toned
+    assert "saturation" not in toned

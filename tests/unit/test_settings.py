@@ -16,6 +16,7 @@ from darklift import Exposure, Settings, UsageError, Window
 from darklift.cli import _choices
 from darklift.cli._choices import field_docs
 from darklift.pipeline.plan import Look
+from darklift.pipeline.settings import CONTROLS
 from darklift.store.load import Opening
 
 PUBLIC = [value for name in darklift.__all__ if dataclasses.is_dataclass(value := getattr(darklift, name))]
@@ -33,6 +34,8 @@ wishes = st.one_of(
         steps=st.none() | st.integers(1, 1000),
         exposure=wishes,
         strength=st.floats(0, 1),
+        **dict.fromkeys(CONTROLS, st.floats(-100, 100)),
+        deblock=st.sampled_from(["auto", "off"]),
         seed=st.integers(),
         window=st.none() | st.integers(1, 2000).map(Window),
         uncertainty=st.booleans(),
@@ -144,6 +147,8 @@ def test_an_exposure_says_one_thing_and_in_numbers(exposure):
 def test_numbers_of_other_libraries_become_plain():
     settings = Settings(
         strength=np.float32(0.5),
+        blacks=np.float32(-20),
+        shadows=np.int64(5),
         seed=np.int64(3),
         exposure=Exposure(stops=np.float32(0.25)),
         uncertainty=np.bool_(True),

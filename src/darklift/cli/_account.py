@@ -137,7 +137,9 @@ def _left_alone(enhanced: Enhanced, settings: Settings) -> str:
         return ""
     if enhanced.holds_nothing and not enhanced.share:
         return "holds nothing to bring out, left as it is"
-    done = f"enhanced by {enhanced.share:.0%} only" if enhanced.share >= 0.005 else "left as it is"
+    done = f"enhanced by {enhanced.share:.0%} only"
+    if enhanced.share < 0.005:
+        done = "left as it is" if enhanced.unchanged else "only its tones and colours were changed, as asked"
     return f"bright enough already, {done}"
 
 

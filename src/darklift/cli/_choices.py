@@ -18,12 +18,13 @@ from typing import Annotated, Any, get_args
 import typer
 
 from darklift.errors import UsageError
-from darklift.pipeline.settings import Settings, Window
+from darklift.pipeline.settings import Deblock, Lift, Settings, Window
 from darklift.store.load import Backend, Opening, Precision
 
 __all__ = ["field_docs", "spelled_out"]
 
 _RUNNING = "Where and how it runs"
+_TONE = "Tone and colour"
 
 
 def field_docs(cls: type) -> dict[str, str]:
@@ -57,11 +58,19 @@ def _model_names() -> list[str]:
     return ["default", *CATALOGUE]
 
 
+_CONTROL = _Choice(float, options={"metavar": "X", "min": -100, "max": 100, "rich_help_panel": _TONE})
 _SETTINGS: dict[str, _Choice] = {
     "preset": _Choice(str | None, options={"metavar": "NAME", "show_default": "the model's first"}),
     "steps": _Choice(int | None, options={"metavar": "N", "min": 1, "show_default": "the model's"}),
     "exposure": _Choice(str | None, options={"metavar": "STOPS", "show_default": "the model's choice"}),
     "strength": _Choice(float, options={"metavar": "X", "min": 0, "max": 1}),
+    "blacks": _CONTROL,
+    "shadows": _CONTROL,
+    "highlights": _CONTROL,
+    "whites": _CONTROL,
+    "saturation": _CONTROL,
+    "deblock": _Choice(_enum("Deblock", Deblock)),
+    "lift": _Choice(_enum("Lift", Lift)),
     "seed": _Choice(int, options={"metavar": "N"}),
     "window": _Choice(
         int | None,

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from darklift.evaluation.evaluate import Evaluation
 from darklift.evaluation.metrics import METRICS, Scores, describe_metrics
+from darklift.pipeline.settings import CONTROLS, DEFAULTS
 
 __all__ = ["evaluation_table", "per_image_table"]
 
@@ -40,6 +41,11 @@ def _unusual(row: Evaluation) -> Iterator[str]:
         yield row.window
     if row.settings.strength != 1:
         yield f"strength {row.settings.strength:g}"
+    for name in CONTROLS:
+        if value := getattr(row.settings, name):
+            yield f"{name} {value:+g}"
+    if row.settings.deblock != DEFAULTS.deblock:
+        yield f"deblock {row.settings.deblock}"
 
 
 def _numbers(scores: Scores, seconds: float) -> tuple[str, ...]:

@@ -72,11 +72,14 @@ class ColourSpace:
                 planes[channel, rows] = SRGB.encode(inside[channel])
         return planes
 
-    def given_back(self, made: FloatArray, own: FloatArray, *, gray: bool = False) -> FloatArray:
+    def given_back(
+        self, made: FloatArray, own: FloatArray, *, gray: bool = False, colour_kept: float = 1.0
+    ) -> FloatArray:
         """What the model made, as own numbers: (H, W, 3) in [0, 1].
 
         made: sRGB in [0, 1], (3, H, W). own: the photo's numbers that :meth:`seen` was asked about, (H, W, 3). gray: it
-        is going to be written with one channel, which is that of the sRGB result, converted.
+        is going to be written with one channel, which is that of the sRGB result, converted. colour_kept: the share
+        that comes back of what was cut from colours to bring them in.
         """
         if gray:
             made = np.stack([luma(made.transpose(1, 2, 0))] * 3)
@@ -86,7 +89,7 @@ class ColourSpace:
             inside, cut, share = _brought_in(self._light(own[rows]))
             light = SRGB.decode(np.ascontiguousarray(made[:, rows]))
             lift = np.minimum(_luminance(light) / np.maximum(_luminance(inside), 1e-6), _MOST_LIFT)
-            light += cut * lift
+            light += cut * (lift * colour_kept)
             middle = _luminance(light)
             light = middle + (light - middle) / share
             if back is not None:

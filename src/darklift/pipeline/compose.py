@@ -33,14 +33,17 @@ def composed(
     uncertainty = None
     if plan.settings.uncertainty:
         uncertainty = np.zeros((area.height, area.width), dtype=np.float32)
-    place = area if made is None else area.shared(plan.look.inside)
+    if not area.overlaps(plan.look.inside):
+        return picture.pixels[area.window].clip(0, 1), uncertainty
+    place = area.shared(plan.look.inside)
     there = place.seen_from(area)
     if uncertainty is not None and made is not None:
         uncertainty[there.window] = made[3]
-    if made is None or plan.settings.strength * plan.share == 0:
+    if plan.unchanged:
         return picture.pixels[area.window].clip(0, 1), uncertainty
-    own, rgb = low[:, *place.window], made[:3]
-    if plan.restraint is not None:
+    own = low[:, *place.window]
+    rgb = own.copy() if made is None else made[:3]
+    if made is not None and plan.restraint is not None:
         rgb = plan.restraint.apply(rgb, own, place.seen_from(plan.look.inside))
     rgb = _own_numbers(picture, plan, place, _mixed(picture, own, plan, place, rgb))
     if place == area:
@@ -55,7 +58,8 @@ def _own_numbers(picture: Picture, plan: Plan, place: Tile, rgb: FloatArray) -> 
     space, own = plan.look.space, picture.pixels[place.window]
     if space is None:
         return rgb.transpose(1, 2, 0)
-    pixels = space.given_back(rgb, own, gray=picture.gray)
+    kept = 1.0 if plan.tone is None else 1 - plan.settings.strength * (1 - plan.tone.colour_kept)
+    pixels = space.given_back(rgb, own, gray=picture.gray, colour_kept=kept)
     if plan.look.gray:
         pixels[:] = luma(pixels)[:, :, None]
     if plan.look.fill is not None and picture.alpha is not None:
@@ -66,7 +70,10 @@ def _own_numbers(picture: Picture, plan: Plan, place: Tile, rgb: FloatArray) -> 
 
 def _mixed(picture: Picture, own: FloatArray, plan: Plan, place: Tile, rgb: FloatArray) -> FloatArray:
     """In place, as large pictures are held once."""
-    amount, look = plan.settings.strength * plan.share, plan.look
+    amount, look, tone = plan.settings.strength * plan.share, plan.look, plan.tone
+    if tone is not None:  # acts on what is there with all of the change; strength then mixes that with the photo
+        tone.apply(_towards(rgb, own, plan.share))
+        amount = plan.settings.strength
     if look.fill is not None and picture.alpha is not None:
         if look.gray:
             rgb[:] = luma(rgb.transpose(1, 2, 0))
@@ -74,10 +81,16 @@ def _mixed(picture: Picture, own: FloatArray, plan: Plan, place: Tile, rgb: Floa
         rgb *= np.float32(amount) * visibility(picture.alpha[place.window].clip(0, 1))
         rgb += own
         return rgb
-    if amount != 1:
-        rgb -= own
-        rgb *= np.float32(amount)
-        rgb += own
+    _towards(rgb, own, amount)
     if look.gray:
         rgb[:] = luma(rgb.transpose(1, 2, 0))
+    return rgb
+
+
+def _towards(rgb: FloatArray, own: FloatArray, share: float) -> FloatArray:
+    """From the photo towards the result by this share, in place."""
+    if share != 1:
+        rgb -= own
+        rgb *= np.float32(share)
+        rgb += own
     return rgb

@@ -27,6 +27,7 @@ from darklift.pipeline.hidden import Fill, alpha_of, hides_all, plan_fill, seen_
 from darklift.pipeline.nothing import holds_nothing
 from darklift.pipeline.settings import DEFAULTS, Exposure, Settings, Window
 from darklift.pipeline.tiling import Tile, plan_tiles
+from darklift.pipeline.tone import Tone
 from darklift.pipeline.trust import Restraint, Signal, look_for_signal, restrain
 from darklift.runtime import Guess, Model, ModelCard
 
@@ -121,9 +122,28 @@ class Plan:
     @property
     def share(self) -> float:
         """How much of what the model makes goes into the result, in [0, 1]; the rest is the photo itself."""
-        if self.look.empty and self.settings.exposure is None:
-            return 0.0
-        return 1.0 if self.aim is None else self.aim.share
+        return 0.0 if self._nothing_to_do else 1.0 if self.aim is None else self.aim.share
+
+    @property
+    def tone(self) -> Tone | None:
+        """What is done to tones and colours after the model; None for nothing."""
+        return None if self._nothing_to_do else Tone.of(self.settings)
+
+    @property
+    def _nothing_to_do(self) -> bool:
+        return self.look.empty and self.settings.exposure is None
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether the result is the photo itself."""
+        return not self.settings.strength or (not self.share and self.tone is None)
+
+    @property
+    def smoothing(self) -> Smoothing | None:
+        """Of the photo's flat dark blocks; None where there is none to do, or none is wanted. The look, and so the
+        brightness, is that of the smooth photo either way: a switch needs no other look.
+        """
+        return self.look.smoothing if self.settings.deblock == "auto" else None
 
     @property
     def brightness(self) -> float | None:

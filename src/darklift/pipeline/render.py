@@ -48,7 +48,7 @@ class Enhanced:
     """float32 (H, W), where it was asked for: where the model is unsure, in units of its own (larger is less sure); the
     mean over steps and channels."""
     unchanged: bool = False
-    """Nothing of what the model made is in the picture: it is the photo itself."""
+    """The picture is the photo itself: nothing of what the model made is in it, and no tone was asked to change."""
     holds_nothing: bool = False
     """The photo is black or a lens cap's noise: there is nothing to bring out. Its share is 0 then, unless an exposure
     was asked for."""
@@ -130,7 +130,7 @@ def _render_group(
             plan.share,
             plan.window,
             uncertainty,
-            unchanged=plan.share * settings.strength == 0,
+            unchanged=plan.unchanged,
             holds_nothing=plan.look.empty,
         )
 
@@ -195,8 +195,7 @@ def _sample_tile(
 
 def _seen(low: FloatArray, plan: Plan, tile: Tile) -> FloatArray:
     """What the network sees of a tile, (3, h, w) unit."""
-    smoothing = plan.look.smoothing
-    return low[:, *tile.window] if smoothing is None else smoothing.apply(low, tile)
+    return low[:, *tile.window] if plan.smoothing is None else plan.smoothing.apply(low, tile)
 
 
 def _network_on(

@@ -7,14 +7,18 @@ import math
 import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Literal, Self, TypeAlias, get_args
 
 from darklift.errors import UsageError, hint_for, one_line
 
-__all__ = ["DEFAULTS", "Exposure", "Settings", "Window"]
+__all__ = ["CONTROLS", "DEFAULTS", "Deblock", "Exposure", "Lift", "Settings", "Window"]
+
+Deblock: TypeAlias = Literal["auto", "off"]
+Lift: TypeAlias = Literal["trusted", "full"]
 
 _MAX_STOPS = 10
-_LIFTS = ("trusted", "full")
+CONTROLS = ("blacks", "shadows", "highlights", "whites", "saturation")
+"""The fields of Settings that change tones and colours after the model: from -100 to 100, neutral at 0."""
 
 
 @dataclass(frozen=True)
@@ -109,16 +113,31 @@ class Settings:
     exposure: Exposure | float | str | None = None
     """Brighter or darker than the model would choose: stops such as +0.5 or -1, or a brightness such as mean=0.45. With
     it, photos that are bright enough already are enhanced, too."""
-    lift: str = "trusted"
+    lift: Lift | str = "trusted"
     """trusted lifts each place as far as the file holds something there, so that black stays black, night stays night
     and lights stay lights; full lifts all that the model would."""
     strength: float = 1.0
-    """How much of the change to keep: 1 is all of it, 0 leaves the photo as it is."""
+    """How much of the change to keep, tone and colour included: 1 is all of it, 0 leaves the photo as it is."""
+    blacks: float = 0.0
+    """The darkest tones, from -100 to 100: below 0 makes them deeper, and a gray veil black again; above 0 lifts black
+    itself."""
+    shadows: float = 0.0
+    """The dark tones above black, from -100 (darker) to 100 (brighter). Black and white stay."""
+    highlights: float = 0.0
+    """The bright tones below white, from -100 (darker) to 100 (brighter). Black and white stay."""
+    whites: float = 0.0
+    """The brightest tones, from -100 to 100: above 0 makes them shine, and dull ones white; below 0 lowers white
+    itself."""
+    saturation: float = 0.0
+    """The colours, from -100 (gray) to 100 (strong). Pale ones gain most, strong ones little."""
     seed: int = 0
     """Each number draws other sampling noise; the same number always gives the same picture."""
     window: Window | int | None = None
     """For models that see the whole photo at once (GSAD, LLDiffusion): work in overlapping windows of this side in
     pixels, when a photo is too large for your memory."""
+    deblock: Deblock | str = "auto"
+    """Flat dark blocks that a phone's file or a strong JPEG holds: auto smooths them before they are lifted, off leaves
+    them."""
     uncertainty: bool = False
     """Also ask the model where it is unsure. GSAD's models can tell, compact cannot."""
 
@@ -128,12 +147,18 @@ class Settings:
         object.__setattr__(self, "window", Window.of(self.window))
         if isinstance(self.strength, str) or not 0 <= _number(self.strength) <= 1:
             raise UsageError(f"strength is {self.strength!r}, expected 0 (the photo as it is) to 1 (fully enhanced)")
-        if self.lift not in _LIFTS:
-            raise UsageError(f"lift is {self.lift!r}, expected {' or '.join(_LIFTS)}")
         if not isinstance(self.preset, str | None):
             raise UsageError(f"preset is {self.preset!r}, expected a name, or None for the model's first")
         if self.uncertainty not in (False, True):
             raise UsageError(f"uncertainty is {self.uncertainty!r}, expected True or False")
+        for name, known in (("lift", get_args(Lift)), ("deblock", get_args(Deblock))):
+            if getattr(self, name) not in known:
+                raise UsageError(f"{name} is {getattr(self, name)!r}, expected {' or '.join(known)}")
+        for name in CONTROLS:
+            value = getattr(self, name)
+            if isinstance(value, str) or not -100 <= _number(value) <= 100:
+                raise UsageError(f"{name} is {value!r}, expected -100 to 100 (0 changes nothing)")
+            object.__setattr__(self, name, float(value))
         object.__setattr__(self, "strength", float(self.strength))
         object.__setattr__(self, "uncertainty", bool(self.uncertainty))
         for name, least in (("seed", None), ("steps", 1)):
