@@ -73,7 +73,7 @@ def test_a_photo_that_is_dark_throughout_is_left_to_the_model_to_the_bit():
 
 def test_the_more_a_place_holds_the_further_it_goes():
     signal = look_for_signal(night(), 8)
-    more = Signal(**{name: getattr(signal, name) for name in Signal.__dataclass_fields__} | {"held": signal.held + 1})
+    more = Signal(**{name: getattr(signal, name) for name in Signal.__dataclass_fields__} | {"held": signal.held + np.float16(1)})
     less_high, higher = (restrain(each, 0.3, asked=False) for each in (signal, more))
     assert (higher.ceiling >= less_high.ceiling).all()
     assert (higher.ceiling > less_high.ceiling).any()

@@ -43,8 +43,9 @@ def composed(
         return picture.pixels[area.window].clip(0, 1), uncertainty
     own = low[:, *place.window]
     rgb = own.copy() if made is None else made[:3]
-    if made is not None and plan.restraint is not None:
-        rgb = plan.restraint.apply(rgb, own, place.seen_from(plan.look.inside))
+    restraint = None if made is None else plan.restraint
+    if restraint is not None:
+        rgb = restraint.apply(rgb, own, place.seen_from(plan.look.inside))
     rgb = _own_numbers(picture, plan, place, _mixed(picture, own, plan, place, rgb))
     if place == area:
         return rgb, uncertainty

@@ -85,8 +85,8 @@ class Look:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """What shall happen to one photo: plain values and small arrays, which ``pickle`` takes anywhere. About 150 kB, and
-    up to 8 MB for a photo with flat dark blocks, whatever its size.
+    """What shall happen to one photo: plain values and small arrays, which ``pickle`` takes anywhere. Up to 3 MB, and
+    up to 11 MB for a photo with flat dark blocks, whatever its size.
     """
 
     model: str
@@ -103,8 +103,6 @@ class Plan:
     """The noise levels that the sampler walks down."""
     aim: Aim | None
     """The brightness to ask for; None where the model takes none."""
-    restraint: Restraint | None
-    """How far the model may go at each place; None for as far as it likes."""
     condition: Mapping[str, FloatArray]
     """All that the network is told of the whole photo, by the names of its inputs."""
     window: Window | None
@@ -144,6 +142,13 @@ class Plan:
         brightness, is that of the smooth photo either way: a switch needs no other look.
         """
         return self.look.smoothing if self.settings.deblock == "auto" else None
+
+    @property
+    def restraint(self) -> Restraint | None:
+        """How far the model may go at each place; None for as far as it likes. Made anew each time."""
+        if self.look.signal is None or self.aim is None or self.settings.lift != "trusted":
+            return None
+        return restrain(self.look.signal, self.aim.wanted.brightness, asked=self.settings.exposure is not None)
 
     @property
     def brightness(self) -> float | None:
@@ -262,12 +267,10 @@ def check_settings(model: Model, settings: Settings) -> None:
 
 def _decide(model: Model, look: Look, settings: Settings) -> Plan:
     footprint, preset = model.card.footprint, model.card.preset(settings.preset)
-    aim = restraint = None
+    aim = None
     if look.guess is not None:
         signal = look.signal if settings.lift == "trusted" else None
         aim = aim_for(Exposure.of(settings.exposure), look.guess, look.overview.brightness, signal)
-        if signal is not None:
-            restraint = restrain(signal, aim.wanted.brightness, asked=settings.exposure is not None)
     window = Window.of(settings.window)
     if window is not None and max(footprint.padded(look.extent)) <= window.side:
         window = None  # all of it lies in one window, also as the network pads it
@@ -283,7 +286,6 @@ def _decide(model: Model, look: Look, settings: Settings) -> Plan:
         preset=preset,
         ladder=_ladder(preset, settings.steps),
         aim=aim,
-        restraint=restraint,
         condition=model.condition(look.overview, None if aim is None else aim.wanted),
         window=window,
         tiles=tiles,

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from darklift.image import FloatArray
 from darklift.image.overview import area_average
@@ -56,18 +57,22 @@ _LIFTED = (1.5, 2.5)
 gets darker, as a tone curve that left it where it was would be none."""
 
 
+HalfArray = npt.NDArray[np.float16]
+
+
 @dataclass(frozen=True, eq=False)
 class Signal:
-    """What each place of one photo holds: maps over a grid of at most 640 cells along its longer side, each (h, w).
+    """What each place of one photo holds: maps over a grid of at most 640 cells along its longer side, each float16
+    (h, w), so that a plan stays small.
 
     held: codes of 8 bits, in [0, 60]. level: luma around, unit. lit: in [0, 1], how well lit it is.
     """
 
     size: tuple[int, int]
     """(rows, columns) of the photo."""
-    held: FloatArray
-    level: FloatArray
-    lit: FloatArray
+    held: HalfArray
+    level: HalfArray
+    lit: HalfArray
     lights: float
     """Unit: the brightest twentieth begins here."""
     span: float
@@ -79,7 +84,7 @@ class Signal:
 
     def trust(self) -> FloatArray:
         """(h, w) in [0, 1]: how far each place can be lifted and still be what was seen."""
-        return ramp(self.held, (0, 2 * _HELD))
+        return ramp(self.held.astype(np.float32), (0, 2 * _HELD))
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,9 +152,9 @@ def look_for_signal(low: FloatArray, bits: int, weights: FloatArray | None = Non
     lit_share, shade_share = (float(part.sum() / shown.sum()) for part in ((glow > 0.6) & shown, shade))
     return Signal(
         size=size,
-        held=held,
-        level=_codes(_guided(_stops(level), guide, _EDGE), 255) * _CODE,
-        lit=_smooth(_guided(top, top, _LIT_EDGE), _LIT),
+        held=held.astype(np.float16),
+        level=(_codes(_guided(_stops(level), guide, _EDGE), 255) * _CODE).astype(np.float16),
+        lit=_smooth(_guided(top, top, _LIT_EDGE), _LIT).astype(np.float16),
         lights=lights,
         span=float(_smooth(brightest_parts / _CODE, _SPAN)),
         night=float(_smooth(brightest_parts / _CODE, _LIGHTS) * _smooth(black, _BLACK_SHARE)),
@@ -162,31 +167,32 @@ def restrain(signal: Signal, wanted: float, *, asked: bool) -> Restraint:
 
     asked: by a person. Then well-lit places follow, and only never get darker while the photo gets brighter.
     """
-    gain = _gain_of_lights(signal, wanted)
-    ceiling = gain * (_BEYOND + (signal.held / _HELD) ** 2) * (signal.level + np.float32(0.5) * _CODE)
+    held, level, lit = (each.astype(np.float32) for each in (signal.held, signal.level, signal.lit))
+    gain = _gain_of_lights(level, signal.lights, wanted)
+    ceiling = gain * (_BEYOND + (held / _HELD) ** 2) * (level + np.float32(0.5) * _CODE)
     if signal.span < 1:  # the darker the whole, the higher
         ceiling = ceiling / max(signal.span, 1e-6) ** 2
-    colour = 1 - signal.span * (1 - _LEAST_COLOUR) * (1 - _smooth(signal.held, _COLOURLESS))
+    colour = 1 - signal.span * (1 - _LEAST_COLOUR) * (1 - _smooth(held, _COLOURLESS))
     return Restraint(
         size=signal.size,
         ceiling=np.minimum(ceiling, _NO_CEILING).astype(np.float32),
         colour=colour.astype(np.float32),
-        lit=np.zeros_like(signal.lit) if asked and wanted < signal.level.mean() else signal.lit,
+        lit=np.zeros_like(lit) if asked and wanted < level.mean() else lit,
         keep=0.0 if asked else float(1 - _smooth(gain, _LIFTED)),
     )
 
 
-def _gain_of_lights(signal: Signal, wanted: float) -> float:
+def _gain_of_lights(level: FloatArray, lights: float, wanted: float) -> float:
     """How many times brighter its lights become, by the gamma that gives the photo the mean that is wanted; at least
     as bright as they are.
     """
-    share, edges = np.histogram(signal.level, 256, (0, 1))
+    share, edges = np.histogram(level, 256, (0, 1))
     values, share = (edges[:-1] + edges[1:]) / 2, share / share.sum()
     low, high = 0.05, 4.0
     for _ in range(30):
         gamma = (low + high) / 2
         low, high = (gamma, high) if share @ values**gamma > wanted else (low, gamma)
-    gain: float = max(signal.lights, float(_CODE)) ** ((low + high) / 2 - 1)
+    gain: float = max(lights, float(_CODE)) ** ((low + high) / 2 - 1)
     return _MARGIN * max(1.0, gain)
 
 
