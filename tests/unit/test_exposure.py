@@ -7,6 +7,7 @@ import pytest
 
 from darklift import Exposure
 from darklift.pipeline.exposure import aim_for
+from darklift.pipeline.trust import Signal
 from darklift.runtime import Guess
 
 GUESS = Guess(0.4, 0.3)
@@ -56,3 +57,38 @@ def test_a_black_photo_has_a_brightness_to_aim_at():
     aim = aim_for(Exposure(), GUESS, 0.0)
     assert math.isclose(aim.wanted.brightness, 0.4)
     assert aim.share == 1
+
+
+def seen(**known):
+    flat = np.zeros((1, 1), dtype=np.float16)
+    return Signal(**({"size": (1, 1), "held": flat, "level": flat, "lit": flat, "lights": 1.0, "span": 1.0} | known))
+
+
+NOTHING = {"night": 0.0, "backlight": 0.0, "smeared": 0.0}
+
+
+def test_a_photo_of_no_special_kind_gets_what_the_model_would_choose():
+    for brightness in (0.02, 0.1, 0.35, 0.4, 0.6):
+        assert aim_for(Exposure(), GUESS, brightness, seen(**NOTHING)) == aim_for(Exposure(), GUESS, brightness)
+
+
+@pytest.mark.parametrize("kind", ["night", "smeared"])
+def test_a_night_and_mush_stay_darker_the_more_so_the_darker_they_are(kind):
+    less = [
+        math.log2(0.4 / aim_for(Exposure(), GUESS, brightness, seen(**NOTHING | {kind: 1.0})).wanted.brightness)
+        for brightness in (0.35, 0.12, 0.05, 0.025)
+    ]
+    assert less[0] < 0.1
+    assert np.diff(less).min() > 0.03
+    assert less[-1] < math.log2(0.4 / 0.025) / 2, "and yet much brighter than they were"
+
+
+def test_a_bright_photo_with_much_in_the_shade_is_not_left_alone():
+    aim = aim_for(Exposure(), GUESS, 0.42, seen(**NOTHING | {"backlight": 1.0}))
+    assert (aim.share, aim.wanted.brightness) == (1, pytest.approx(0.42 * 1.4))
+
+
+@pytest.mark.parametrize("wish", [Exposure(stops=0.5), Exposure(mean=0.3)])
+def test_a_wish_goes_before_all_that(wish):
+    special = seen(night=1.0, backlight=1.0, smeared=1.0)
+    assert aim_for(wish, GUESS, 0.1, special) == aim_for(wish, GUESS, 0.1)

@@ -73,7 +73,9 @@ def test_a_photo_that_is_dark_throughout_is_left_to_the_model_to_the_bit():
 
 def test_the_more_a_place_holds_the_further_it_goes():
     signal = look_for_signal(night(), 8)
-    more = Signal(**{name: getattr(signal, name) for name in Signal.__dataclass_fields__} | {"held": signal.held + np.float16(1)})
+    more = Signal(
+        **{name: getattr(signal, name) for name in Signal.__dataclass_fields__} | {"held": signal.held + np.float16(1)}
+    )
     less_high, higher = (restrain(each, 0.3, asked=False) for each in (signal, more))
     assert (higher.ceiling >= less_high.ceiling).all()
     assert (higher.ceiling > less_high.ceiling).any()
@@ -151,3 +153,21 @@ def test_no_place_jumps_where_the_ceiling_ends():
         return Restraint((4, 4), grid, one, 0 * one, 0.0).apply(made, made.copy(), Tile(0, 0, 4, 4))
 
     assert np.abs(held_to(3.9999) - held_to(4.0)).max() < 0.001
+
+
+def test_a_sensors_noise_is_told_from_what_a_phone_smeared():
+    sharp = np.random.default_rng(2).normal(0, 3, (3, 200, 300))
+    blurred = sharp + sum(np.roll(sharp, (y, x), (1, 2)) for y in (-1, 0, 1) for x in (-1, 0, 1) if (y, x) != (0, 0))
+    own, smeared = (
+        look_for_signal(np.clip(np.rint(20 + noise / noise.std() * 3), 0, 255).astype(np.float32) * np.float32(CODE), 8)
+        for noise in (sharp, blurred)
+    )
+    assert (own.smeared, smeared.smeared) == (0, 1)
+
+
+@pytest.mark.parametrize("size", [(1, 700), (700, 1), (1, 1), (2, 3), (33, 1300)])
+def test_photos_of_any_size_are_looked_at(size):
+    signal = look_for_signal(planes(noisy(12.0, size)), 8)
+    assert signal.held.shape == signal.level.shape == signal.lit.shape
+    assert max(signal.held.shape) <= 640
+    assert all(np.isfinite(maps).all() for maps in (signal.held, signal.level, signal.lit))

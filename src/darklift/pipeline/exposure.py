@@ -19,6 +19,9 @@ it is enhanced in full."""
 _NIGHT = 0.28
 """Of the way from a night's own brightness (in stops) to the one that the model would choose, the share that is not
 gone."""
+_SMEARED, _SMEARED_FROM = 0.35, 1.5
+"""A photo whose fine parts are smeared goes this share less far beyond so many stops of coded value: mush does not get
+better by light."""
 _BACKLIGHT = 0.4
 """By which a photo with much in the shade of what is bright becomes brighter. What is bright stays as it is."""
 
@@ -35,7 +38,8 @@ def aim_for(wish: Exposure, guess: Guess, brightness: float, signal: Signal | No
     """What is wanted of a photo of this mean brightness for which the model would choose ``guess``.
 
     Without a wish, a photo that the model would hardly change is bright enough, and left as it is. By what it holds
-    (``signal``), a night stays darker than the model would have it, and one with much in the shade becomes brighter.
+    (``signal``), a night and a smeared photo stay darker than the model would have it, and one with much in the shade
+    becomes brighter.
     """
     if wish.mean is not None:
         return Aim(_kept_in_range(Guess(wish.mean)), 1.0)
@@ -45,7 +49,9 @@ def aim_for(wish: Exposure, guess: Guess, brightness: float, signal: Signal | No
     share = _rise(abs(math.log2(guess.brightness / least)), *_LEFT_ALONE)
     if signal is None:
         return Aim(_kept_in_range(guess), share)
-    wanted = guess.brightness * (least / guess.brightness) ** (_NIGHT * signal.night)
+    stops = math.log2(guess.brightness / least)
+    less = max(_NIGHT * signal.night * stops, _SMEARED * signal.smeared * (stops - _SMEARED_FROM), 0.0)
+    wanted = guess.brightness * 2**-less
     wanted = max(wanted, least * (1 + _BACKLIGHT * signal.backlight))
     return Aim(_kept_in_range(replace(guess, brightness=wanted)), max(share, signal.backlight))
 

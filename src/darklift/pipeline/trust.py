@@ -40,6 +40,12 @@ _SPAN = (35, 75)
 of it; from the second on it has lights, and its blacks are black."""
 _BLACK, _BLACK_SHARE, _LIGHTS = (0.8, 3.0), (0.12, 0.45), (40, 80)
 """A night: codes held by what is black, the share of it in the photo, codes of its lights."""
+_SMEARED, _QUIET, _DIM = (0.70, 0.78), 0.3, (2, 60)
+"""Neighbours differ by this share of what the next but one do, where noise was smeared: up to the first it was, from
+the second on it is a sensor's own (above .76 in LOL's photos, below .70 in phones' night shots). Judged in the quieter
+half of cells that are dim, in codes, and not flat."""
+_FEWEST, _SMEARED_RADIUS = 400, 4
+"""Cells to judge it by, and the radius around each that is."""
 _LIT = (0.45, 0.85)
 """Unit: up to the first a place may be lifted, from the second on it is well lit."""
 _BACKLIT, _SHADE, _SHADE_FLOOR = (0.2, 0.4), (0.25, 0.38), 0.02
@@ -81,6 +87,8 @@ class Signal:
     """In [0, 1], how much of a night it is: lights, and much around them that holds nothing."""
     backlight: float
     """In [0, 1], how much of it stands in the shade of what is bright."""
+    smeared: float
+    """In [0, 1], how far a phone's noise reduction has gone: what is fine in its dark parts is blotches."""
 
     def trust(self) -> FloatArray:
         """(h, w) in [0, 1]: how far each place can be lifted and still be what was seen."""
@@ -136,7 +144,7 @@ def look_for_signal(low: FloatArray, bits: int, weights: FloatArray | None = Non
     """
     size = (low.shape[1], low.shape[2])
     grid = grid_of(size, _CELLS)
-    top, level, restless = _averages(low, grid)
+    top, level, restless, beside, further = _averages(low, grid)
     lively = ramp(box_means(restless, _LIVELY_RADIUS) / _CODE, _LIVELY)
     lively = _LEAST_LIVELY + (1 - _LEAST_LIVELY) * lively
     finer = min(2 ** (min(bits, 16) - 8), _FINER) if bits > 8 else 1
@@ -159,6 +167,7 @@ def look_for_signal(low: FloatArray, bits: int, weights: FloatArray | None = Non
         span=float(_smooth(brightest_parts / _CODE, _SPAN)),
         night=float(_smooth(brightest_parts / _CODE, _LIGHTS) * _smooth(black, _BLACK_SHARE)),
         backlight=float(_smooth(lit_share, _BACKLIT) * _smooth(shade_share, _SHADE)),
+        smeared=_smeared(level / _CODE, beside / _CODE, further / _CODE, shown),
     )
 
 
@@ -197,11 +206,12 @@ def _gain_of_lights(level: FloatArray, lights: float, wanted: float) -> float:
 
 
 def _averages(low: FloatArray, grid: tuple[int, int]) -> FloatArray:
-    """Of a photo (3, H, W), in each cell of a grid: max(R, G, B), luma, and by how much a pixel's luma differs from
-    those above and before it (at most two codes). In bands, which stay in the processor's cache.
+    """Of a photo (3, H, W), in each cell of a grid: max(R, G, B), luma, by how much a pixel's luma differs from those
+    above and before it (at most two codes), from the one before it, and from the one before that. In bands, which stay
+    in the processor's cache.
     """
     rows, (height, width) = grid[0], low.shape[1:]
-    made = np.empty((3, *grid), dtype=np.float32)
+    made = np.empty((5, *grid), dtype=np.float32)
     step = max(1, _BAND * rows // height)
     for first in range(0, rows, step):
         last = min(first + step, rows)
@@ -209,12 +219,25 @@ def _averages(low: FloatArray, grid: tuple[int, int]) -> FloatArray:
         above = min(top, 1)
         band = low[:, top - above : bottom]
         luma = luma_of(band)
-        restless = np.zeros((bottom - top, width), dtype=np.float32)
-        restless[:, 1:] = np.abs(luma[above:, 1:] - luma[above:, :-1])
+        beside, further = np.zeros((2, bottom - top, width), dtype=np.float32)
+        beside[:, 1:] = np.abs(luma[above:, 1:] - luma[above:, :-1])
+        further[:, 2:] = np.abs(luma[above:, 2:] - luma[above:, :-2])
+        restless = beside.copy()
         restless[1 - above :] += np.abs(luma[1:] - luma[:-1])
-        planes = np.stack([brightest(band[:, above:]), luma[above:], np.minimum(restless / 2, 2 * _CODE)])
+        restless = np.minimum(restless / 2, 2 * _CODE)
+        planes = np.stack([brightest(band[:, above:]), luma[above:], restless, beside, further])
         made[:, first:last] = area_average(planes, (last - first, grid[1]))
     return made
+
+
+def _smeared(level: FloatArray, beside: FloatArray, further: FloatArray, shown: npt.NDArray[np.bool_]) -> float:
+    """:attr:`Signal.smeared`, by maps in codes; 0 where there is too little to judge it by."""
+    beside, further = (box_means(maps, _SMEARED_RADIUS) for maps in (beside, further))
+    judged = shown & (level > _DIM[0]) & (level < _DIM[1]) & (further > _QUIET)
+    if judged.sum() < _FEWEST:
+        return 0.0
+    judged &= further <= np.median(further[judged])
+    return 1 - float(_smooth(beside[judged].sum() / further[judged].sum(), _SMEARED))
 
 
 def _guided(cells: FloatArray, guide: FloatArray, edge: float) -> FloatArray:
