@@ -144,9 +144,7 @@ def test_a_plan_is_small(large):
     assert len(pickle.dumps(plan)) < 3_000_000, "three half-precision maps of at most 640 cells a side"
     blocky = made.plan(photo(600, 1000, blocky=True))
     assert blocky.look.smoothing is not None
-    assert len(pickle.dumps(blocky)) < 11_000_000, (
-        "and eight maps of at most 480 cells a side, whatever the photo's size"
-    )
+    assert len(pickle.dumps(blocky)) < 11_000_000, "and eight maps of at most 480, whatever the size"
 
 
 def test_a_slider_does_not_look_again():

@@ -52,7 +52,8 @@ def aim_for(wish: Exposure, guess: Guess, brightness: float, signal: Signal | No
     stops = math.log2(guess.brightness / least)
     less = max(_NIGHT * signal.night * stops, _SMEARED * signal.smeared * (stops - _SMEARED_FROM), 0.0)
     wanted = guess.brightness * 2**-less
-    wanted = max(wanted, least * (1 + _BACKLIGHT * signal.backlight))
+    if signal.backlight:
+        wanted = max(wanted, least * (1 + _BACKLIGHT * signal.backlight))
     return Aim(_kept_in_range(replace(guess, brightness=wanted)), max(share, signal.backlight))
 
 
