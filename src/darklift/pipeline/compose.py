@@ -2,79 +2,104 @@
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import replace
+from typing import Any
 
-from darklift.image import FloatArray, Picture, luma
+import numpy as np
+import numpy.typing as npt
+
+from darklift.image import FloatArray, Picture, Samples, luma, row_strips
+from darklift.image.arrays import coded
 from darklift.pipeline.hidden import visibility
 from darklift.pipeline.plan import Plan
 from darklift.pipeline.tiling import Tile
+from darklift.pipeline.view import View
 
-__all__ = ["composed", "seen_by_network"]
+__all__ = ["Canvas", "view_of"]
 
 
-def seen_by_network(picture: Picture, low: FloatArray, plan: Plan) -> FloatArray:
-    """The part inside of borders, with hidden pixels filled: (3, h, w) unit. low: all of the photo, (3, H, W) unit."""
+def view_of(picture: Picture, plan: Plan) -> View:
+    """The picture as the network sees it by this plan."""
     look = plan.look
-    inside = low[:, *look.inside.window]
-    if look.fill is None or picture.alpha is None:
-        return inside
-    return look.fill.apply(inside, picture.alpha[look.inside.window].clip(0, 1))
+    return View(picture, look.inside, look.space, look.fill, look.smoothing)
 
 
-def composed(
-    picture: Picture, low: FloatArray, plan: Plan, area: Tile, made: FloatArray | None
-) -> tuple[FloatArray, FloatArray | None]:
-    """The result in an area of the photo, (h, w, 3) in the photo's own numbers, and the uncertainty there, (h, w),
-    where it was asked for.
+class Canvas:
+    """An area of a photo on its way to the result: its own pixels until something of a model's is put there.
 
-    low: all of the photo, (3, H, W) sRGB. made: (3 or 4, …) sRGB, what the model made of as much of the area as lies
-    inside of borders, which is overwritten; None where nothing of the model is in the result.
+    uncertainty: (h, w) of the area, where it was asked for.
     """
-    uncertainty = None
-    if plan.settings.uncertainty:
-        uncertainty = np.zeros((area.height, area.width), dtype=np.float32)
-    place = area if made is None else area.shared(plan.look.inside)
-    there = place.seen_from(area)
-    if uncertainty is not None and made is not None:
-        uncertainty[there.window] = made[3]
-    if made is None or plan.settings.strength * plan.share == 0:
-        return picture.pixels[area.window].clip(0, 1), uncertainty
-    rgb = _own_numbers(picture, plan, place, _mixed(picture, low[:, *place.window], plan, place, made[:3]))
-    if place == area:
-        return rgb, uncertainty
-    whole = picture.pixels[area.window].clip(0, 1)
-    whole[there.window] = rgb
-    return whole, uncertainty
+
+    def __init__(self, view: View, plan: Plan, area: Tile, bits: int | None, *, kept: bool) -> None:
+        """bits: 8 or 16, to hold the result as a file does; None for floats. kept: some of its own pixels may stay."""
+        self._view, self._plan, self._area = view, plan, area
+        picture, size = view.picture, (area.height, area.width)
+        self._dtype = np.dtype(np.float32 if bits is None else f"u{bits // 8}")
+        channels = 1 if picture.gray and bits is not None else 3
+        self._values: npt.NDArray[Any] = np.empty((*size, channels), self._dtype)
+        self.uncertainty = np.zeros(size, np.float32) if plan.settings.uncertainty else None
+        if not kept:
+            return
+        for rows in row_strips(size):
+            strip = Tile(area.top + rows.start, area.left, rows.stop - rows.start, area.width)
+            self._write(rows, slice(None), picture.part(*strip.window).clip(0, 1))
+
+    def put(self, tile: Tile, made: FloatArray) -> None:
+        """Bring in what a model made of a tile of the view, (3 or 4, h, w) sRGB, which is overwritten; a fourth channel
+        is the uncertainty.
+        """
+        inside, plan = self._view.inside, self._plan
+        place = Tile(inside.top + tile.top, inside.left + tile.left, tile.height, tile.width).seen_from(self._area)
+        if self.uncertainty is not None:
+            self.uncertainty[place.window] = made[3]
+        if plan.settings.strength * plan.share:
+            self._write(*place.window, _own_numbers(self._view, plan, tile, _mixed(self._view, plan, tile, made[:3])))
+
+    def _write(self, rows: slice, columns: slice, pixels: FloatArray) -> None:
+        if self._values.shape[2] == 1:
+            pixels = luma(pixels)[:, :, None]
+        self._values[rows, columns] = pixels if self._dtype.kind == "f" else coded(pixels, self._dtype)
+
+    def picture(self) -> Picture:
+        """The result."""
+        source = self._view.picture
+        return replace(source, held=Samples(self._values, self._alpha()))
+
+    def _alpha(self) -> npt.NDArray[Any] | None:
+        held, window = self._view.picture.held, self._area.window
+        if held.alpha is None or held.holds(self._dtype):
+            return None if held.alpha is None else held.alpha[window]
+        alpha = held.opacity(*window)
+        assert alpha is not None
+        return alpha if self._dtype.kind == "f" else coded(alpha, self._dtype).astype(self._dtype)
 
 
-def _own_numbers(picture: Picture, plan: Plan, place: Tile, rgb: FloatArray) -> FloatArray:
+def _own_numbers(view: View, plan: Plan, tile: Tile, rgb: FloatArray) -> FloatArray:
     """The result there, (3, h, w) sRGB, in the picture's own colour space, (h, w, 3)."""
-    space, own = plan.look.space, picture.pixels[place.window]
-    if space is None:
+    if view.space is None:
         return rgb.transpose(1, 2, 0)
-    pixels = space.given_back(rgb, own, gray=picture.gray)
+    own = view.numbers(tile)
+    pixels = view.space.given_back(rgb, own, gray=view.picture.gray)
     if plan.look.gray:
         pixels[:] = luma(pixels)[:, :, None]
-    if plan.look.fill is not None and picture.alpha is not None:
-        hidden = picture.alpha[place.window] <= 0
+    alpha = None if view.fill is None else view.alpha(tile)
+    if alpha is not None:
+        hidden = alpha <= 0
         pixels[hidden] = own[hidden].clip(0, 1)
     return pixels
 
 
-def _mixed(picture: Picture, own: FloatArray, plan: Plan, place: Tile, rgb: FloatArray) -> FloatArray:
-    """In place, as large pictures are held once."""
-    amount, look = plan.settings.strength * plan.share, plan.look
-    if look.fill is not None and picture.alpha is not None:
-        if look.gray:
-            rgb[:] = luma(rgb.transpose(1, 2, 0))
+def _mixed(view: View, plan: Plan, tile: Tile, rgb: FloatArray) -> FloatArray:
+    """In place."""
+    amount = plan.settings.strength * plan.share
+    alpha = None if view.fill is None else view.alpha(tile)
+    if alpha is not None and plan.look.gray:
+        rgb[:] = luma(rgb.transpose(1, 2, 0))
+    if alpha is not None or amount != 1:
+        own = view.own(tile)
         rgb -= own
-        rgb *= np.float32(amount) * visibility(picture.alpha[place.window].clip(0, 1))
+        rgb *= np.float32(amount) if alpha is None else np.float32(amount) * visibility(alpha)
         rgb += own
-        return rgb
-    if amount != 1:
-        rgb -= own
-        rgb *= np.float32(amount)
-        rgb += own
-    if look.gray:
+    if alpha is None and plan.look.gray:
         rgb[:] = luma(rgb.transpose(1, 2, 0))
     return rgb
