@@ -34,9 +34,11 @@ def enhanced(*arguments: object) -> tuple[int, int, str]:
 
 @pytest.fixture(scope="module")
 def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Flat but for light that rises to the right and down: quickly made, and nothing to leave as it is."""
+    """Light that rises to the right and down, and grain: quickly made, and nothing to leave as it is."""
     path = tmp_path_factory.mktemp("large") / "night.jpg"
-    light = np.linspace(4, 40, WIDTH)[None] * np.linspace(0.5, 1, HEIGHT)[:, None]
+    light = np.linspace(8, 40, WIDTH, dtype=np.float32)[None] * np.linspace(0.5, 1, HEIGHT, dtype=np.float32)[:, None]
+    grain = np.random.default_rng(0).integers(-3, 4, (HEIGHT // 24, WIDTH // 32))
+    light += np.tile(grain, (24, 32))
     Image.fromarray(np.repeat(light.astype(np.uint8)[:, :, None], 3, axis=2)).save(path, quality=90)
     return path
 
