@@ -163,3 +163,12 @@ def test_curves(tmp_path: Path) -> None:
     assert "mine" in output
     with Image.open(tmp_path / "curves.png") as image:
         assert image.size == (2 * 4 * 80, 2 * 3 * 80)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not tell of a process's memory")
+def test_memory() -> None:
+    (table,) = tables(
+        run("speed/memory.py", "--sizes", "60x40", "--kinds", "JPEG", "TIFF, 16 bits", "--", "--model", "nano")
+    )
+    assert list(table) == ["60x40, JPEG", "60x40, TIFF, 16 bits"]
+    assert all(20 < float(row["peak memory (MB)"]) < 300 for row in table.values())

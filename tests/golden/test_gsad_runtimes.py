@@ -112,7 +112,7 @@ def test_a_batch_needs_the_memory_of_all(method: Gsad) -> None:
     model = torch_model(method, {}, precision="fp32")
     enhancer, picture = Enhancer(model), dark(32, 32)
     side = 32 + method.footprint.size_multiple  # padded as published: on to the next multiple
-    model.free_memory = lambda: int(2.5 * model.card.footprint.memory(side**2))  # type: ignore[method-assign]
+    model.memory = int(2.5 * model.card.footprint.memory(side**2))
     enhancer.run(picture, steps=2)
     with pytest.raises(ImageError, match=r"^3 pictures of 32x32 pixels take .*pass fewer at once"):
         enhancer.run_batch([picture] * 3, steps=2)

@@ -20,6 +20,7 @@ from darklift.image import Picture
 from darklift.image.overview import describe
 from darklift.methods import Compact
 from darklift.methods.gsad import Gsad, GsadConfig
+from darklift.pipeline import memory as memory_module
 from darklift.pipeline import plan as plan_module
 from darklift.pipeline.exposure import Exposure
 from darklift.runtime import Footprint, Guess, Model, ModelCard
@@ -137,7 +138,7 @@ def test_tiles_show_no_seams(
     whole = on_torch.run(picture, steps=steps).picture
     # This network sees 26 pixels around it, and the outer quarter of an overlap has no say. What a step sees of the
     # steps before lies further away, and its far tails are cut.
-    monkeypatch.setattr(plan_module, "TILE_SIDE", 160)
+    monkeypatch.setattr(memory_module, "TILE_SIDES", (160,))
     monkeypatch.setattr(plan_module, "TILE_OVERLAP", 112)
     tiled = on_torch.run(picture, steps=steps, on_step=lambda *done: told.append(done)).picture
     assert len(told) >= 2 * steps, "it was not tiled"
@@ -146,7 +147,7 @@ def test_tiles_show_no_seams(
 
 
 def test_progress_is_told_over_all_tiles(on_torch: Enhancer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan_module, "TILE_SIDE", 48)
+    monkeypatch.setattr(memory_module, "TILE_SIDES", (48,))
     monkeypatch.setattr(plan_module, "TILE_OVERLAP", 16)
     told: list[tuple[int, int]] = []
     on_torch.run(dark(60, 100), steps=3, on_step=lambda *done: told.append(done))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from darklift import Enhancer, Exposure, ImageError, Picture, Settings, Tile, UsageError
 from darklift.diffusion import SamplerPreset
-from darklift.pipeline.plan import TILE_SIDE
+from darklift.pipeline.memory import TILE_SIDES
 from darklift.pipeline.render import render_together
 from darklift.runtime import Footprint, Model, ModelCard
 
@@ -65,7 +65,7 @@ def photo(height, width, *, peak=0.15, blocky=False, alpha=False):
     return Picture(pixels, alpha=rng.random((height, width), dtype=np.float32) if alpha else None)
 
 
-LARGE = (TILE_SIDE + 40, TILE_SIDE + 120)
+LARGE = (TILE_SIDES[0] + 40, TILE_SIDES[0] + 120)
 """A photo of several tiles."""
 
 

@@ -12,6 +12,19 @@ from darklift.pipeline.tiling import Tile, map_tiles, plan_tiles
 lengths = st.integers(1, 5000)
 
 
+def joined(tiles, size, work, overlap, part=None):
+    """What map_tiles makes, put together: each pixel comes once."""
+    part = part or Tile(0, 0, *size)
+    whole, times = None, np.zeros((part.height, part.width), int)
+    for place, piece in map_tiles(tiles, size, work, overlap, part):
+        if whole is None:
+            whole = np.zeros((len(piece), part.height, part.width), piece.dtype)
+        whole[:, *place.seen_from(part).window] = piece
+        times[place.seen_from(part).window] += 1
+    assert (times == 1).all()
+    return whole
+
+
 @st.composite
 def plans(draw):
     """Height, width, and settings of plan_tiles from sensible to silly."""
@@ -120,7 +133,7 @@ def test_work_that_only_crops_gives_the_picture_back(plan):
         asked.append(tile)
         return crop(picture, tile)
 
-    found = map_tiles(tiles, picture.shape[1:], work, overlap)
+    found = joined(tiles, picture.shape[1:], work, overlap)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, picture, atol=1e-6)
     assert tuple(asked) == tiles  # each once, in order
@@ -131,7 +144,7 @@ def test_work_that_only_crops_gives_the_picture_back(plan):
 def test_a_blend_lies_between_what_is_blended(plan, seed):
     height, width, overlap, tiles = plan
     levels = dict(zip(tiles, np.random.default_rng(seed).random(len(tiles), dtype=np.float32), strict=True))
-    found = map_tiles(
+    found = joined(
         tiles, (height, width), lambda tile: np.full((3, tile.height, tile.width), levels[tile], np.float32), overlap
     )
     for y, x in [(0, 0), (height // 2, width // 2), (height - 1, width - 1), (0, width // 3)]:
@@ -145,13 +158,27 @@ def test_a_blend_lies_between_what_is_blended(plan, seed):
 
 def test_a_constant_stays_constant():
     tiles = plan_tiles(150, 170, side=64, overlap=16, multiple=8)
-    found = map_tiles(tiles, (150, 170), lambda tile: np.full((3, tile.height, tile.width), 0.3, np.float32), 16)
+    found = joined(tiles, (150, 170), lambda tile: np.full((3, tile.height, tile.width), 0.3, np.float32), 16)
     np.testing.assert_allclose(found, 0.3, atol=1e-7)
 
 
 def test_one_tile_is_handed_through_as_it_is():
     picture = random_picture(30, 40)
-    assert np.shares_memory(map_tiles((Tile(0, 0, 30, 40),), (30, 40), lambda tile: picture, 16), picture)
+    ((place, piece),) = map_tiles((Tile(0, 0, 30, 40),), (30, 40), lambda tile: picture, 16)
+    assert place == Tile(0, 0, 30, 40)
+    assert np.shares_memory(piece, picture)
+
+
+@given(small_plans(), st.data())
+@settings(max_examples=100, deadline=None)
+def test_a_part_is_that_of_the_whole_to_the_bit(plan, data):
+    height, width, overlap, tiles = plan
+    results = {tile: random_picture(tile.height, tile.width) for tile in tiles}
+    top, left = data.draw(st.integers(0, height - 1)), data.draw(st.integers(0, width - 1))
+    part = Tile(top, left, data.draw(st.integers(1, height - top)), data.draw(st.integers(1, width - left)))
+    whole = joined(tiles, (height, width), results.__getitem__, overlap)
+    found = joined(tiles, (height, width), results.__getitem__, overlap, part)
+    np.testing.assert_array_equal(found, whole[:, *part.window])
 
 
 @pytest.mark.parametrize(("height", "width"), [(200, 230), (70, 300), (300, 70), (129, 129)])
@@ -174,7 +201,7 @@ def test_what_goes_wrong_near_a_cut_edge_is_not_seen(height, width):
             result[:, :, -depth:] = 1 - result[:, :, -depth:]
         return result
 
-    found = map_tiles(tiles, picture.shape[1:], work, overlap)
+    found = joined(tiles, picture.shape[1:], work, overlap)
     assert np.abs(found - picture).max() < 0.5 / 65535 + 1e-6  # not even in 16 bits
 
 
@@ -186,7 +213,7 @@ def test_the_pictures_own_border_counts_in_full():
     def work(tile):
         return crop(picture, tile) + np.float32(tile.top == 0)
 
-    found = map_tiles(tiles, picture.shape[1:], work, 32)
+    found = joined(tiles, picture.shape[1:], work, 32)
     np.testing.assert_allclose(found[:, 0], picture[:, 0] + 1, atol=1e-6)
 
 
@@ -195,9 +222,7 @@ def test_tiles_that_disagree_fade_into_each_other():
     tiles = plan_tiles(64, 400, side=128, overlap=64, multiple=16)
     assert len(tiles) > 3
     levels = {tile: np.float32(i) for i, tile in enumerate(tiles)}
-    found = map_tiles(
-        tiles, (64, 400), lambda tile: np.full((1, tile.height, tile.width), levels[tile], np.float32), 64
-    )
+    found = joined(tiles, (64, 400), lambda tile: np.full((1, tile.height, tile.width), levels[tile], np.float32), 64)
     profile = found[0, 32]
     np.testing.assert_allclose(found[0], np.broadcast_to(profile, (64, 400)), atol=1e-5)  # no seam across
     steps = np.diff(profile)
@@ -209,7 +234,7 @@ def test_tiles_that_disagree_fade_into_each_other():
 def test_large_values_in_double_precision_come_out_in_single():
     picture = random_picture(100, 100) * 1000
     tiles = plan_tiles(100, 100, side=64, overlap=16, multiple=8)
-    found = map_tiles(tiles, picture.shape[1:], lambda tile: crop(picture, tile).astype(np.float64), 16)
+    found = joined(tiles, picture.shape[1:], lambda tile: crop(picture, tile).astype(np.float64), 16)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, picture, rtol=1e-5)
 
@@ -217,6 +242,6 @@ def test_large_values_in_double_precision_come_out_in_single():
 def test_neither_of_two_tiles_is_preferred():
     tiles = plan_tiles(128, 192, side=128, overlap=64, multiple=16)
     assert tiles == (Tile(0, 0, 128, 128), Tile(0, 64, 128, 128))
-    found = map_tiles(tiles, (128, 192), lambda tile: np.full((1, 128, 128), tile.left > 0, np.float32), 64)
+    found = joined(tiles, (128, 192), lambda tile: np.full((1, 128, 128), tile.left > 0, np.float32), 64)
     np.testing.assert_allclose(found, 1 - found[:, :, ::-1], atol=1e-5)
     np.testing.assert_allclose(found[0, 0, 64 + 16 : 128 - 16], (np.arange(32) + 0.5) / 32, atol=1e-5)

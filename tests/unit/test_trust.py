@@ -7,10 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from darklift import Tile
-from darklift.pipeline.trust import Restraint, look_for_signal, restrain
+from darklift import Picture, Tile
+from darklift.pipeline.hidden import plan_fill
+from darklift.pipeline.trust import Restraint, Signal, look_for_signal, restrain
+from darklift.pipeline.view import View
+from seen import view_of_planes
 
 CODE = 1 / 255
+
+
+def signal_of(low: np.ndarray, bits: int = 8) -> Signal:
+    return look_for_signal(view_of_planes(low), bits)
 
 
 def planes(codes: np.ndarray) -> np.ndarray:
@@ -51,7 +58,7 @@ def fog(low: np.ndarray, level: float = 0.3) -> np.ndarray:
 def restrained(low: np.ndarray, wanted: float, *, asked: bool = False, made: np.ndarray | None = None) -> np.ndarray:
     made = fog(low) if made is None else made.copy()
     whole = Tile(0, 0, *low.shape[1:])
-    return restrain(look_for_signal(low, 8), wanted, asked=asked).apply(made, low, whole)
+    return restrain(signal_of(low), wanted, asked=asked).apply(made, low, whole)
 
 
 def test_blacks_of_a_night_stay_black_and_lose_the_colour_that_nobody_saw():
@@ -74,7 +81,7 @@ def test_a_photo_that_is_dark_throughout_is_left_to_the_model_to_the_bit():
 
 
 def test_the_more_a_place_holds_the_further_it_goes():
-    signal = look_for_signal(night(), 8)
+    signal = signal_of(night())
     more = replace(signal, held=signal.held + np.float16(1))
     less_high, higher = (restrain(each, 0.3, asked=False) for each in (signal, more))
     assert (higher.ceiling >= less_high.ceiling).all()
@@ -84,12 +91,12 @@ def test_the_more_a_place_holds_the_further_it_goes():
 
 def test_flat_blocks_hold_less_than_noise_of_the_same_mean():
     flat = planes(np.full((120, 160), 3.0))
-    assert look_for_signal(flat, 8).held.mean() < 0.6 * look_for_signal(planes(noisy(3.0)), 8).held.mean()
+    assert signal_of(flat).held.mean() < 0.6 * signal_of(planes(noisy(3.0))).held.mean()
 
 
 def test_a_file_with_more_bits_holds_more():
     low = night()
-    assert look_for_signal(low, 14).held[:, :80].mean() > 2 * look_for_signal(low, 8).held[:, :80].mean()
+    assert signal_of(low, 14).held[:, :80].mean() > 2 * signal_of(low).held[:, :80].mean()
 
 
 def test_well_lit_places_stay_as_they_are():
@@ -111,7 +118,7 @@ def test_where_a_brightness_was_asked_for_they_follow_and_only_never_get_darker(
     ("low", "what"), [(night(), "night"), (backlit(), "backlight"), (underexposed(), None), (planes(noisy(120)), None)]
 )
 def test_a_photo_is_a_night_or_backlit_or_neither(low, what):
-    signal = look_for_signal(low, 8)
+    signal = signal_of(low)
     assert {name for name in ("night", "backlight") if getattr(signal, name) > 0.9} == ({what} if what else set())
     assert {name for name in ("night", "backlight") if getattr(signal, name) > 0.1} == ({what} if what else set())
 
@@ -119,10 +126,11 @@ def test_a_photo_is_a_night_or_backlit_or_neither(low, what):
 def test_hidden_pixels_do_not_make_a_night():
     low = planes(noisy(130.0, deviation=6))
     low[:, :, :90] = 0
-    weights = np.ones((120, 160), dtype=np.float32)
-    assert look_for_signal(low, 8, weights).night > 0.9
-    weights[:, :90] = 0
-    assert look_for_signal(low, 8, weights).night == 0
+    assert signal_of(low).night > 0.9
+    alpha = np.ones((120, 160), dtype=np.float32)
+    alpha[1:, :90] = 0
+    view = View(Picture(np.ascontiguousarray(low.transpose(1, 2, 0)), alpha=alpha), Tile(0, 0, 120, 160))
+    assert look_for_signal(replace(view, fill=plan_fill(view)), 8).night == 0
 
 
 @settings(max_examples=25, deadline=None)
@@ -132,7 +140,7 @@ def test_a_part_has_the_pixels_of_the_whole_to_the_bit(data):
     rng = np.random.default_rng(height * 1401 + width)
     codes = rng.integers(0, 6, (height, width)) * rng.choice([1, 50], (1, width))
     low = planes(codes)
-    restraint = restrain(look_for_signal(low, 8), data.draw(st.floats(0.02, 0.95)), asked=data.draw(st.booleans()))
+    restraint = restrain(signal_of(low), data.draw(st.floats(0.02, 0.95)), asked=data.draw(st.booleans()))
     top, left = data.draw(st.integers(0, height - 1)), data.draw(st.integers(0, width - 1))
     part = Tile(top, left, data.draw(st.integers(1, height - top)), data.draw(st.integers(1, width - left)))
     whole = restraint.apply(fog(low), low, Tile(0, 0, height, width))
@@ -161,15 +169,14 @@ def test_a_sensors_noise_is_told_from_what_a_phone_smeared():
     for _ in range(2):
         blurred = sum(np.roll(blurred, (y, x), (1, 2)) for y in (-1, 0, 1) for x in (-1, 0, 1))
     own, smeared = (
-        look_for_signal(np.clip(np.rint(20 + noise / noise.std() * 3), 0, 255).astype(np.float32) * np.float32(CODE), 8)
-        for noise in (sharp, blurred)
+        signal_of(planes(np.clip(np.rint(20 + noise / noise.std() * 3), 0, 255))) for noise in (sharp, blurred)
     )
     assert (own.smeared, smeared.smeared) == (0, 1)
 
 
 @pytest.mark.parametrize("size", [(1, 700), (700, 1), (1, 1), (2, 3), (33, 1300)])
 def test_photos_of_any_size_are_looked_at(size):
-    signal = look_for_signal(planes(noisy(12.0, size)), 8)
+    signal = signal_of(planes(noisy(12.0, size)))
     assert signal.held.shape == signal.level.shape == signal.lit.shape
     assert max(signal.held.shape) <= 640
     assert all(np.isfinite(maps).all() for maps in (signal.held, signal.level, signal.lit))

@@ -18,6 +18,7 @@ from darklift.image import from_array, from_pil
 from darklift.pipeline.border import inside_of_border
 from darklift.pipeline.nothing import holds_nothing
 from darklift.runtime import Footprint, Model, ModelCard
+from seen import view_of_planes
 from shared import SHARED, needs_pictures
 
 FloatArray = npt.NDArray[np.float32]
@@ -161,7 +162,7 @@ class TestBorders:
         framed, place = barred(scene(230, 310, light=0.1), sides, 0.11, 0)
         file = io.BytesIO()
         Image.fromarray(np.rint(framed * 255).astype(np.uint8)).save(file, "JPEG", quality=quality)
-        found = inside_of_border(from_pil(Image.open(file)).pixels.transpose(2, 0, 1))
+        found = inside_of_border(view_of_planes(from_pil(Image.open(file)).pixels.transpose(2, 0, 1)))
         expected = (place.top, place.left, place.height, place.width)
         apart = np.subtract((found.top, found.left, found.height, found.width), expected)
         assert np.abs(apart).max() <= 1
@@ -192,7 +193,7 @@ class TestBorders:
         fading = sky * (rows / 120)[:, :, None] ** 3
         for pixels in (sky, skyline, noisy, blocks, np.rint(fading * 255) / 255, np.zeros((50, 60, 3))):
             planes = pixels.astype(np.float32).transpose(2, 0, 1)
-            assert inside_of_border(planes) == Tile(0, 0, *planes.shape[1:])
+            assert inside_of_border(view_of_planes(planes)) == Tile(0, 0, *planes.shape[1:])
 
 
 def coded(array: npt.NDArray[np.generic]) -> Picture:
@@ -249,12 +250,12 @@ class TestNothing:
         wall[:] = (np.arange(320) // 60)[None, :, None]
         grain = np.random.default_rng(0).integers(0, 13, (18, 26, 3))  # too small to tell
         for frame in (dim, moon, stars, wall, grain, np.full((60, 60, 3), 60)):
-            assert not holds_nothing(coded(frame).pixels.transpose(2, 0, 1), 8)
+            assert not holds_nothing(view_of_planes(coded(frame).pixels.transpose(2, 0, 1)), 8)
 
     def test_16_bits_hold_more_below_a_code_of_8(self) -> None:
         rows, columns = np.mgrid[0:180, 0:320]
         deep = (60 + 40 * np.sin(rows / 20) * np.cos(columns / 30)).astype(np.uint16)  # of 65535
-        assert not holds_nothing(from_array(deep).pixels.transpose(2, 0, 1), 16)
+        assert not holds_nothing(view_of_planes(from_array(deep).pixels.transpose(2, 0, 1)), 16)
 
 
 class TestGray:
@@ -287,5 +288,5 @@ def test_real_night_photos_hold_something_and_have_no_border() -> None:
     assert photos
     for path in photos:
         low = read_image(path).pixels.transpose(2, 0, 1)
-        assert inside_of_border(low) == Tile(0, 0, *low.shape[1:]), path.name
-        assert not holds_nothing(low, 8), path.name
+        assert inside_of_border(view_of_planes(low)) == Tile(0, 0, *low.shape[1:]), path.name
+        assert not holds_nothing(view_of_planes(low), 8), path.name

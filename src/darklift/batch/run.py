@@ -10,7 +10,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 from darklift.batch.outputs import make_folder, obstacle
 from darklift.batch.paths import STREAM, Job
@@ -24,8 +24,10 @@ from darklift.image import (
     copy_file,
     decode_image,
     encode_image,
+    held_bits,
     not_written,
     read_image,
+    read_stream,
     result_extension,
     write_image,
 )
@@ -131,7 +133,8 @@ def _do(
 ) -> Outcome:
     picture, data = _read(job)
     left_out = _left_out(picture, job, saving)
-    enhanced = enhancer.run(picture, settings, uncertainty=job.map is not None, on_step=on_step)
+    bits = held_bits(picture, _container(picture, job), bits=saving.bits)
+    enhanced = enhancer.run(picture, settings, uncertainty=job.map is not None, on_step=on_step, bits=bits)
     if job.map is not None and enhanced.uncertainty is not None:  # first: a picture that is there is done in full
         make_folder(job.map.parent)
         write_image(draw_heatmap(enhanced.uncertainty, "sure", "unsure"), job.map, overwrite=saving.overwrite)
@@ -149,28 +152,15 @@ def _do(
     return Outcome(job, before=picture, enhanced=enhanced, notes=notes, unchanged=unchanged)
 
 
-class _Kept:
-    """A stream to read from that keeps what was read."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream, self.data = stream, bytearray()
-
-    def read(self, size: int) -> bytes:
-        """As a stream does."""
-        part = self._stream.read(size)
-        self.data += part
-        return part
-
-
 def _read(job: Job) -> tuple[Picture, bytes | None]:
     """The photo, and its bytes where they cannot be read a second time."""
     if job.source != STREAM:
         return read_image(job.source), None
-    stream = _Kept(sys.stdin.buffer)
     try:
-        return decode_image(cast(BinaryIO, stream)), bytes(stream.data)
-    except ImageError as error:
-        raise ImageError(f"cannot read a photo from standard input (-): {error}") from error
+        data = read_stream(sys.stdin.buffer)
+        return decode_image(data), data
+    except (ImageError, OSError) as error:
+        raise ImageError(f"cannot read a photo from standard input (-): {one_line(error)}") from error
 
 
 def _container(picture: Picture, job: Job) -> str:

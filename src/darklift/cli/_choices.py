@@ -95,6 +95,10 @@ _OPENING: dict[str, _Choice] = {
         int | None,
         options={"metavar": "N", "min": 1, "show_default": "every core", "rich_help_panel": _RUNNING},
     ),
+    "memory": _Choice(
+        str | None,
+        options={"metavar": "SIZE", "show_default": "what is free", "rich_help_panel": _RUNNING},
+    ),
 }
 
 

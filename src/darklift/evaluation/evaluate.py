@@ -130,7 +130,7 @@ def _finite(scores: Scores) -> dict[str, float | None]:
 
 
 def _size(picture: Picture) -> str:
-    height, width = picture.pixels.shape[:2]
+    height, width = picture.size
     return f"{width}x{height}"
 
 

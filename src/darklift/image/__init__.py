@@ -46,11 +46,13 @@ from darklift.image.io import (
     encode_image,
     is_image_path,
     read_image,
+    read_stream,
     write_image,
 )
-from darklift.image.options import not_written
-from darklift.image.picture import FloatArray, Metadata, Picture, Source
+from darklift.image.options import held_bits, not_written
+from darklift.image.picture import Metadata, Picture, Source
 from darklift.image.pil import from_pil, to_pil
+from darklift.image.samples import FloatArray, Samples, row_strips
 from darklift.image.unchanged import bytes_will_do, copy_file
 
 __all__ = [
@@ -60,6 +62,7 @@ __all__ = [
     "Metadata",
     "Padding",
     "Picture",
+    "Samples",
     "Source",
     "bytes_will_do",
     "check_writable",
@@ -71,6 +74,7 @@ __all__ = [
     "from_array",
     "from_pil",
     "from_planes",
+    "held_bits",
     "is_image_path",
     "luma",
     "not_written",
@@ -78,7 +82,9 @@ __all__ = [
     "pad_to_multiple",
     "padded_length",
     "read_image",
+    "read_stream",
     "result_extension",
+    "row_strips",
     "to_array",
     "to_pil",
     "to_planes",

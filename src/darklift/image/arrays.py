@@ -1,18 +1,22 @@
 """Pictures from and to numpy arrays; ranges, planes and padding."""
 
+from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from darklift.errors import ImageError, UsageError
-from darklift.image.picture import FloatArray, Picture, Source
+from darklift.image.picture import Picture, Source
+from darklift.image.samples import FloatArray, Samples
 
 __all__ = [
     "Padding",
     "assemble",
+    "coded",
     "from_array",
     "from_planes",
+    "held_of",
     "luma",
     "pad_like",
     "pad_to_multiple",
@@ -21,7 +25,7 @@ __all__ = [
     "to_planes",
     "to_signed",
     "to_unit",
-    "unit_from_integers",
+    "turned",
 ]
 
 AnyArray = npt.NDArray[Any]
@@ -36,6 +40,16 @@ always goes on to the next multiple, at the bottom and right. "centred" adds as 
 _WANTED_SHAPES = "(H, W), (H, W, 1), (H, W, 3) or (H, W, 4)"
 _WANTED_DTYPES = "uint8, uint16, float16, float32 or float64"
 _ROWS_AT_ONCE = 256  # keeps the temporary arrays of a very large picture small
+_UPRIGHT: dict[int, Callable[[AnyArray], AnyArray]] = {
+    2: lambda values: values[:, ::-1],
+    3: lambda values: values[::-1, ::-1],
+    4: lambda values: values[::-1],
+    5: lambda values: values.swapaxes(0, 1),
+    6: lambda values: values[::-1].swapaxes(0, 1),
+    7: lambda values: values[::-1, ::-1].swapaxes(0, 1),
+    8: lambda values: values[:, ::-1].swapaxes(0, 1),
+}
+_BACK = {6: 8, 8: 6}  # all others undo themselves
 
 
 def to_signed(unit: FloatArray) -> FloatArray:
@@ -137,16 +151,19 @@ def from_array(array: AnyArray) -> Picture:
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)) or not array.size:
         raise UsageError(f"got an array of shape {array.shape}, expected {_WANTED_SHAPES}: channels come last")
     _check_dtype(array.dtype)
-    unit = _unit_from_floats(array) if array.dtype.kind == "f" else unit_from_integers(array)
-    if array.ndim == 2:
-        unit = unit[:, :, np.newaxis]
-    channels = unit.shape[2]
+    own = _unit_from_floats(array) if array.dtype.kind == "f" else array.astype(array.dtype.newbyteorder("="))
     source = Source(bits=min(8 * array.dtype.itemsize, 32))
-    if channels == 1:
-        return Picture(np.repeat(unit, 3, axis=2), gray=True, source=source)
-    if channels == 3:
-        return Picture(unit, source=source)
-    return Picture(np.ascontiguousarray(unit[:, :, :3]), alpha=np.ascontiguousarray(unit[:, :, 3]), source=source)
+    held = held_of(own[:, :, np.newaxis] if own.ndim == 2 else own)
+    return Picture(gray=held.colours.shape[2] == 1, source=source, held=held)
+
+
+def held_of(values: AnyArray, white: int = 0) -> Samples:
+    """What a picture holds of (H, W, C) values of a type that :class:`Samples` takes: 1 gray, 2 gray and alpha, 3 RGB,
+    4 RGB and alpha. They are taken over where that is all of them, and copied apart where there is alpha.
+    """
+    if values.shape[2] in (1, 3):
+        return Samples(np.ascontiguousarray(values), white=white)
+    return Samples(np.ascontiguousarray(values[:, :, :-1]), np.ascontiguousarray(values[:, :, -1]), white)
 
 
 def to_array(picture: Picture, like: AnyArray) -> AnyArray:
@@ -168,27 +185,47 @@ def to_array(picture: Picture, like: AnyArray) -> AnyArray:
             f"the picture has alpha, and an array of shape {like.shape} has no room for it: pass one of 4 channels"
         )
     array = assemble(picture, like.dtype, gray=channels == 1, alpha=channels == 4)
+    if np.may_share_memory(array, picture.held.colours):
+        array = array.copy()
     return array[:, :, 0] if like.ndim == 2 else array
 
 
-def assemble(picture: Picture, dtype: npt.DTypeLike, *, gray: bool, alpha: bool) -> AnyArray:
+def turned(values: AnyArray, orientation: int, *, back: bool = False) -> AnyArray:
+    """A view of (H, W, C) values that are stored in an orientation of EXIF's, 1 to 8, as they are seen; back: the other
+    way round. Other numbers turn nothing.
+    """
+    turn = _UPRIGHT.get(_BACK.get(orientation, orientation) if back else orientation)
+    return values if turn is None else turn(values)
+
+
+def assemble(picture: Picture, dtype: npt.DTypeLike, *, gray: bool, alpha: bool, rows: slice = slice(None)) -> AnyArray:
     """(H, W, C) of ``dtype`` in its full range; C is 1 or 3, and one more with ``alpha``.
 
-    Raises ``ImageError`` when the pixels hold NaN or infinity.
+    rows: only these. What is held so already is handed out as it is. Raises ``ImageError`` when the pixels hold NaN or
+    infinity.
     """
-    unit = luma(picture.pixels)[:, :, np.newaxis] if gray else picture.pixels
-    if alpha:
-        opacity = np.ones(picture.size, np.float32) if picture.alpha is None else picture.alpha
-        unit = np.concatenate([unit, opacity[:, :, np.newaxis]], axis=2)
-    dtype = np.dtype(dtype)
-    encoded: AnyArray = np.empty(unit.shape, dtype)
-    for top in range(0, unit.shape[0], _ROWS_AT_ONCE):
-        rows = slice(top, top + _ROWS_AT_ONCE)
-        encoded[rows] = _encode_rows(unit[rows], dtype)
+    dtype, held = np.dtype(dtype), picture.held
+    as_held = held.holds(dtype) and not alpha and held.colours.shape[2] == (1 if gray else 3)
+    if as_held:
+        return held.colours[rows]
+    top, bottom, _ = rows.indices(picture.size[0])
+    encoded: AnyArray = np.empty((bottom - top, picture.size[1], (1 if gray else 3) + alpha), dtype)
+    for start in range(top, bottom, _ROWS_AT_ONCE):
+        some = slice(start, min(start + _ROWS_AT_ONCE, bottom))
+        target = encoded[some.start - top : some.stop - top]
+        unit = picture.part(some)
+        target[:, :, : 1 if gray else 3] = coded(luma(unit)[:, :, np.newaxis] if gray else unit, dtype)
+        if alpha:
+            opacity = picture.alpha_part(some)
+            target[:, :, -1] = coded(np.ones(unit.shape[:2], np.float32) if opacity is None else opacity, dtype)
     return encoded
 
 
-def _encode_rows(unit: FloatArray, dtype: np.dtype[Any]) -> FloatArray:
+def coded(unit: FloatArray, dtype: np.dtype[Any]) -> FloatArray:
+    """Unit values as numbers of a type, rounded to nearest and clipped; still floats, exact ones.
+
+    Raises ``ImageError`` for NaN and infinity.
+    """
     if not np.isfinite(unit).all():
         raise ImageError("the picture holds NaN or infinite values, expected [0, 1]: check what computed it")
     clipped: FloatArray = np.clip(unit, 0.0, 1.0)
@@ -196,12 +233,6 @@ def _encode_rows(unit: FloatArray, dtype: np.dtype[Any]) -> FloatArray:
         clipped *= np.iinfo(dtype).max
         np.rint(clipped, out=clipped)
     return clipped
-
-
-def unit_from_integers(array: AnyArray) -> FloatArray:
-    """Unsigned integers over their full range to float32 in [0, 1]."""
-    unit: FloatArray = np.divide(array, np.float32(np.iinfo(array.dtype).max), dtype=np.float32)
-    return unit
 
 
 def _unit_from_floats(array: AnyArray) -> FloatArray:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from darklift.image.arrays import luma
 from darklift.image.curves import SRGB, Curve, Light
-from darklift.image.picture import FloatArray
+from darklift.image.samples import FloatArray
 
 __all__ = ["PRIMARIES", "SRGB_PRIMARIES", "ColourSpace", "adaptation", "matrix_to_xyz", "same_as_srgb"]
 

@@ -6,21 +6,14 @@ import numpy as np
 import numpy.typing as npt
 
 from darklift.errors import ImageError
+from darklift.image.arrays import held_of, turned
 from darklift.image.metadata import profile_name
-from darklift.image.picture import FloatArray, Metadata, Picture, Source
+from darklift.image.picture import Metadata, Picture, Source
+from darklift.image.samples import FloatArray
 
 __all__ = ["picture_of_samples", "unit_of"]
 
 _ROWS_AT_ONCE = 256  # keeps the temporary arrays of a very large picture small
-_UPRIGHT = {
-    2: lambda values: values[:, ::-1],
-    3: lambda values: values[::-1, ::-1],
-    4: lambda values: values[::-1],
-    5: lambda values: values.swapaxes(0, 1),
-    6: lambda values: values[::-1].swapaxes(0, 1),
-    7: lambda values: values[::-1, ::-1].swapaxes(0, 1),
-    8: lambda values: values[:, ::-1].swapaxes(0, 1),
-}
 
 
 def unit_of(samples: npt.NDArray[Any], white: int) -> FloatArray:
@@ -46,16 +39,15 @@ def unit_of(samples: npt.NDArray[Any], white: int) -> FloatArray:
     return unit
 
 
-def picture_of_samples(unit: FloatArray, metadata: Metadata, orientation: int, container: str, bits: int) -> Picture:
-    """The upright picture of (H, W, C) unit samples: 1 gray, 2 gray and alpha, 3 RGB, 4 RGB and alpha (straight).
+def picture_of_samples(
+    samples: npt.NDArray[Any], metadata: Metadata, orientation: int, container: str, bits: int, *, white: int = 0
+) -> Picture:
+    """The upright picture of (H, W, C) samples: 1 gray, 2 gray and alpha, 3 RGB, 4 RGB and alpha (straight).
 
-    orientation: 1 to 8, what the samples still have to be turned by. bits: how finely they tell values apart.
+    samples: unit float32, or uint8 or uint16 from 0 to ``white``. orientation: 1 to 8, what they still have to be
+    turned by. bits: how finely they tell values apart.
     """
-    if orientation in _UPRIGHT:
-        unit = _UPRIGHT[orientation](unit)
-    channels = unit.shape[2]
-    gray = channels < 3
-    pixels = np.repeat(unit[:, :, :1], 3, axis=2) if gray else np.ascontiguousarray(unit[:, :, :3])
-    alpha = np.ascontiguousarray(unit[:, :, -1]) if channels in (2, 4) else None
+    held = held_of(turned(samples, orientation), white)
     space = "sRGB" if metadata.icc_profile is None else profile_name(metadata.icc_profile)
-    return Picture(pixels, alpha=alpha, gray=gray, metadata=metadata, source=Source(container, bits, space))
+    gray = held.colours.shape[2] == 1
+    return Picture(gray=gray, metadata=metadata, source=Source(container, bits, space), held=held)

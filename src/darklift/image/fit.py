@@ -39,7 +39,7 @@ def _fitting(picture: Picture, field: str = "", size: int = 0) -> str:
 
 
 def _has_alpha_room(picture: Picture, kind: Format) -> bool:
-    return picture.alpha is None or kind.alpha or bool(picture.alpha.min() >= 1)
+    return kind.alpha or picture.is_opaque
 
 
 def _has_side_room(picture: Picture, kind: Format) -> bool:

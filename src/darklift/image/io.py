@@ -3,7 +3,6 @@
 import io
 import os
 import struct
-from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,6 +24,7 @@ __all__ = [
     "encode_image",
     "is_image_path",
     "read_image",
+    "read_stream",
     "write_image",
 ]
 
@@ -108,13 +108,29 @@ def _recognised(source: object) -> tuple[Format, BinaryIO]:
         raise ImageError(f"it is not a {names} file: convert it to one of these first")
     if _starts_at_its_beginning(stream, len(head)):
         return kind, stream
-    held = io.BytesIO(head)
-    held.seek(len(head))
+    return kind, io.BytesIO(_to_its_end(stream, head))
+
+
+def read_stream(stream: BinaryIO) -> bytes:
+    """All of a picture's file that comes from a stream, such as a pipe; for :func:`decode_image`, and to be kept.
+
+    Raises ``UsageError`` and ``ImageError`` as that does: nothing but a picture is read to its end.
+    """
+    head = _read(stream, HEAD_BYTES)
+    if format_of(head) is None:
+        _recognised(head)  # says what is wrong with it
+    return _to_its_end(stream, head)
+
+
+def _to_its_end(stream: BinaryIO, head: bytes) -> bytes:
+    """The head and what follows; held once, as ``BytesIO`` shares its bytes with those that it is asked for."""
+    held = io.BytesIO()
+    held.write(head)
     while part := _read(stream, _READ_AT_ONCE):
         if held.tell() + len(part) > MAX_STREAM_BYTES:
             raise ImageError(f"it is longer than the {MAX_STREAM_BYTES >> 20} MiB that are held in memory: pass a file")
         held.write(part)
-    return kind, held
+    return held.getvalue()
 
 
 def _read(stream: BinaryIO, size: int) -> bytes:
@@ -256,7 +272,7 @@ def _check_place(target: Path) -> None:
 
 def _encode(picture: Picture, kind: Format, stream: BinaryIO, options: EncodeOptions) -> None:
     assert kind.encode is not None  # or the format would not have been found among those that can be written
-    picture = picture if kind.alpha else replace(picture, alpha=None)  # it is 1 everywhere, or had been refused
+    picture = picture if kind.alpha else picture.without_alpha()  # it is 1 everywhere, or had been refused
     try:
         kind.encode(picture if "trailer" in kind.keeps else without_trailer(picture), stream, options)
     except (ValueError, struct.error) as error:  # how Pillow's writers say that something does not fit the format

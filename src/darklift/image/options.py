@@ -6,7 +6,7 @@ from darklift.image.left_out import left_out
 from darklift.image.picture import Picture
 from darklift.image.words import one_of
 
-__all__ = ["encode_options", "not_written", "writable"]
+__all__ = ["encode_options", "held_bits", "not_written", "writable"]
 
 _DEFAULT_QUALITY = 95
 
@@ -34,6 +34,14 @@ def not_written(picture: Picture, format: str, *, bits: int | None = None) -> tu
     if bits is not None or written >= had:
         return left_out(picture, format)
     return (f"{had} bits a channel: {kind.name} has {written}", *left_out(picture, format))
+
+
+def held_bits(picture: Picture, format: str, *, bits: int | None = None) -> int | None:
+    """How a result is held best that is going to be written in this format: with the bits of the file, where these are
+    8 or 16; None for floats. Raises ``UsageError`` as :func:`encode_image`.
+    """
+    written = _bits(writable(format), picture, bits)
+    return written if written in (8, 16) else None
 
 
 def _bits(kind: Format, picture: Picture, bits: int | None) -> int:

@@ -6,15 +6,27 @@ Made in the same way for training (from 8-bit arrays) and for use (from float ar
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from darklift.image.picture import FloatArray
+from darklift.image.samples import FloatArray
 
-__all__ = ["CUES", "QUANTILE_95", "QUANTILE_99", "STATISTICS", "THUMBNAIL", "Overview", "area_average", "describe"]
+__all__ = [
+    "CUES",
+    "QUANTILE_95",
+    "QUANTILE_99",
+    "STATISTICS",
+    "THUMBNAIL",
+    "AreaAverage",
+    "Overview",
+    "area_average",
+    "describe",
+    "describe_strips",
+]
 
 THUMBNAIL = 40
 """Side of the square thumbnail, onto which photos of any shape are squeezed."""
@@ -67,22 +79,55 @@ def area_average(planes: npt.NDArray[Any], size: tuple[int, int] = (THUMBNAIL, T
     (C, H, W) uint8, or floats in [0, 1] -> float32 (C, height, width) in [0, 1], where ``size`` is (height, width). A
     side shorter than the grid repeats its pixels.
     """
-    return np.stack([_average_plane(plane, size) for plane in planes])
+    average = AreaAverage((planes.shape[1], planes.shape[2]), size)
+    average.add(planes)
+    return average.result()
 
 
-def _average_plane(plane: npt.NDArray[Any], size: tuple[int, int]) -> FloatArray:
-    # One channel at a time, in a row of its own: summing over a channel-last picture in place takes ten times as long.
-    wide = np.uint32 if plane.dtype == np.uint8 else plane.dtype
-    sums = np.ascontiguousarray(plane, dtype=wide)
-    counts = []
-    for axis, cells in enumerate(size):
-        length = plane.shape[axis]
-        edges = np.arange(cells + 1) * length // cells
-        sums = np.add.reduceat(sums, edges[:-1], axis=axis)
-        counts.append(np.maximum(np.diff(edges), 1))
-    scale = 255.0 if plane.dtype == np.uint8 else 1.0
-    result: FloatArray = (sums / (np.outer(counts[0], counts[1]) * scale)).astype(np.float32)
-    return result
+class AreaAverage:
+    """:func:`area_average` of a picture that comes in strips from top to bottom: to the bit, however it is cut."""
+
+    def __init__(self, shape: tuple[int, int], size: tuple[int, int] = (THUMBNAIL, THUMBNAIL)) -> None:
+        """shape: (H, W) of the picture. size: (height, width) of the result."""
+        self._rows, self._columns = (
+            np.arange(cells + 1) * length // cells for length, cells in zip(shape, size, strict=True)
+        )
+        self._ends = np.maximum(self._rows[1:], self._rows[:-1] + 1)
+        self._waiting: list[npt.NDArray[Any]] = []
+        self._first, self._seen = 0, 0  # rows that wait, and those that came
+        self._done: list[FloatArray] = []
+        self._cells = 0
+
+    def add(self, planes: npt.NDArray[Any]) -> None:
+        """The next rows, (C, h, W)."""
+        self._waiting.append(planes)
+        self._seen += planes.shape[1]
+        complete = int(np.searchsorted(self._ends, self._seen, side="right"))
+        if complete == self._cells:
+            return
+        waiting = self._waiting[0] if len(self._waiting) == 1 else np.concatenate(self._waiting, axis=1)
+        whole = slice(0, int(self._ends[complete - 1]) - self._first)
+        starts = self._rows[self._cells : complete] - self._first
+        heights = self._ends[self._cells : complete] - self._rows[self._cells : complete]
+        self._done.append(np.stack([self._averaged(plane[whole], starts, heights) for plane in waiting]))
+        left = int(self._rows[complete]) - self._first
+        self._waiting = [waiting[:, left:].copy()] if left < waiting.shape[1] else []
+        self._first, self._cells = self._first + left, complete
+
+    def _averaged(
+        self, plane: npt.NDArray[Any], starts: npt.NDArray[np.intp], heights: npt.NDArray[np.intp]
+    ) -> FloatArray:
+        # One channel at a time, in rows of its own: summing over a channel-last picture takes ten times as long.
+        sums = np.ascontiguousarray(plane, dtype=np.uint32 if plane.dtype == np.uint8 else plane.dtype)
+        sums = np.add.reduceat(np.add.reduceat(sums, starts, axis=0), self._columns[:-1], axis=1)
+        widths = np.maximum(np.diff(self._columns), 1)
+        scale = 255.0 if plane.dtype == np.uint8 else 1.0
+        result: FloatArray = (sums / (np.outer(heights, widths) * scale)).astype(np.float32)
+        return result
+
+    def result(self) -> FloatArray:
+        """float32 (C, height, width), once all rows have come."""
+        return np.concatenate(self._done, axis=1)
 
 
 def describe(
@@ -94,65 +139,113 @@ def describe(
     values apart; of more than 8, nothing is rounded to 8. weights: (H, W) in [0, 1], how much each pixel counts in
     statistics and cues, as far as it is seen; None is all alike.
     """
-    thumbnail = area_average(planes)
-    top = np.maximum(np.maximum(planes[0], planes[1]), planes[2])
-    share = _histogram(top, bits, weights)
+    return describe_strips((planes.shape[1], planes.shape[2]), [(planes, weights)], cues=cues, bits=bits)
+
+
+def describe_strips(
+    shape: tuple[int, int],
+    strips: Iterable[tuple[npt.NDArray[Any], FloatArray | None]],
+    *,
+    cues: bool = True,
+    bits: int = 8,
+) -> Overview:
+    """:func:`describe` of a photo of (H, W) that comes in strips from top to bottom, each with its weights."""
+    factor = -(-max(shape) // _CONTRAST_SIDE)
+    near = (max(shape[0] // factor, 1), max(shape[1] // factor, 1))
+    thumbnail, contrast, say = AreaAverage(shape), AreaAverage(shape, near), AreaAverage(shape, near)
+    histogram, visible, white = _Histogram(bits), _Visible(), 1
+    for planes, weights in strips:
+        thumbnail.add(planes)
+        histogram.add(np.maximum(np.maximum(planes[0], planes[1]), planes[2]), weights)
+        if weights is not None:
+            visible.add(planes, weights)
+        if cues and planes.dtype == np.uint8 and factor == 1:
+            planes, white = planes.astype(np.float32), 255
+        if cues:
+            contrast.add(planes)
+        if cues and weights is not None:
+            say.add(weights[None])
+    made = thumbnail.result()
+    shown = visible.means() if visible.weight is not None else None
+    overview = Overview(made, _statistics(histogram, made.mean(axis=(1, 2)) if shown is None else shown), None)
+    if shown is not None:
+        overview = replace(overview, visible_brightness=float(shown.mean()))
+    if not cues:
+        return overview
+    codes = contrast.result().mean(axis=0, dtype=np.float32)
+    steps = _contrast(codes if white == 255 else 255 * codes, None if shown is None else say.result()[0])
+    further = np.concatenate([np.sqrt(histogram.quantiles(_HIGHLIGHTS)), steps]).astype(np.float32)
+    return replace(overview, cues=further)
+
+
+def _statistics(histogram: _Histogram, channels: npt.NDArray[Any]) -> FloatArray:
+    """See :class:`Overview`. channels: (3,), their means."""
+    share = histogram.shares()
     white = len(share) - 1
-    cumulative = np.cumsum(share)
     values = np.arange(white + 1) / white
-    mean = float(share @ values)
-    quantiles, highlights = (
-        np.searchsorted(cumulative, np.array(shares) - 1e-9) / white for shares in (_QUANTILES, _HIGHLIGHTS)
-    )
-    spread = float(share @ (values - mean) ** 2) ** 0.5
+    spread = float(share @ (values - float(share @ values)) ** 2) ** 0.5
     # what 8 bits would round to 250 or more, and to 2 or less
     bright, dark = math.ceil(249.5 * white / 255), math.ceil(2.5 * white / 255)
-    channels = thumbnail.mean(axis=(1, 2))
-    if weights is not None:
-        channels = np.array([np.average(plane, weights=weights) for plane in planes])
-    rooted = np.sqrt(np.concatenate([[channels.mean()], channels, quantiles]))
-    statistics = np.concatenate([rooted, [spread, share[bright:].sum(), share[:dark].sum()]]).astype(np.float32)
-    brightness = None if weights is None else float(channels.mean())
-    if not cues:
-        return Overview(thumbnail, statistics, None, brightness)
-    further = np.concatenate([np.sqrt(highlights), _contrast(planes, weights)]).astype(np.float32)
-    return Overview(thumbnail, statistics, further, brightness)
+    rooted = np.sqrt(np.concatenate([[channels.mean()], channels, histogram.quantiles(_QUANTILES)]))
+    found = np.concatenate([rooted, [spread, share[bright:].sum(), share[:dark].sum()]])
+    return found.astype(np.float32)
 
 
-def _histogram(top: npt.NDArray[Any], bits: int, weights: FloatArray | None = None) -> npt.NDArray[np.float64]:
-    """The share of the pixels at each code: of 256, or of 65536 where there is more to tell than 256 can."""
-    if top.dtype != np.uint8 and bits > 8:
-        codes = (np.clip(top, 0, 1) * 65535 + 0.5).astype(np.uint16)
-        counts = np.bincount(codes.ravel(), minlength=65536)
+class _Visible:
+    """The means of the channels of what is seen. weight: how much of it there is, None where all is."""
+
+    def __init__(self) -> None:
+        self.weight: float | None = None
+        self._sums: npt.NDArray[np.float64] = np.zeros(3)
+
+    def add(self, planes: npt.NDArray[Any], weights: FloatArray) -> None:
+        scale = 255 if planes.dtype == np.uint8 else 1
+        self._sums += [float((plane * weights).sum(dtype=np.float64)) / scale for plane in planes]
+        self.weight = (self.weight or 0.0) + float(weights.sum(dtype=np.float64))
+
+    def means(self) -> npt.NDArray[np.float64]:
+        return self._sums / (self.weight or 1.0)
+
+
+class _Histogram:
+    """How much of all pixels is at each code: of 256, or of 65536 where there is more to tell than 256 can."""
+
+    def __init__(self, bits: int) -> None:
+        self._deep = bits > 8
+        self._counts: npt.NDArray[Any] = np.zeros(65536 if self._deep else 256, np.int64)
+        self._weights: npt.NDArray[np.float64] | None = None
+
+    def add(self, top: npt.NDArray[Any], weights: FloatArray | None) -> None:
+        if top.dtype == np.uint8:
+            codes = top if not self._deep else top * np.uint16(257)
+        elif self._deep:
+            codes = (np.clip(top, 0, 1) * 65535 + 0.5).astype(np.uint16)
+        else:
+            codes = (np.clip(top, 0, 1) * 255 + 0.5).astype(np.uint8)
+        self._counts += np.bincount(codes.ravel(), minlength=len(self._counts))
+        if weights is not None:
+            self._weights = np.zeros(len(self._counts)) if self._weights is None else self._weights
+            self._weights += np.bincount(codes.ravel(), weights.ravel(), minlength=len(self._counts))
+
+    def shares(self) -> npt.NDArray[np.float64]:
+        said = self._counts if self._weights is None else self._weights
+        shares: npt.NDArray[np.float64] = said / said.sum()
         # A photo of 8 bits in a file of 16 is described as in its own, to the last digit.
-        finely = counts[::257].sum() != top.size
-        fine = _shares(codes, 65536, weights)
-        return fine if finely else fine[::257]
-    if top.dtype != np.uint8:
-        top = (np.clip(top, 0, 1) * 255 + 0.5).astype(np.uint8)
-    return _shares(top, 256, weights)
+        coarse = self._deep and self._counts[::257].sum() == self._counts.sum()
+        return shares[::257] if coarse else shares
+
+    def quantiles(self, wanted: tuple[float, ...]) -> npt.NDArray[np.float64]:
+        shares = self.shares()
+        found: npt.NDArray[np.float64] = np.searchsorted(np.cumsum(shares), np.array(wanted) - 1e-9) / (len(shares) - 1)
+        return found
 
 
-def _shares(codes: npt.NDArray[Any], count: int, weights: FloatArray | None) -> npt.NDArray[np.float64]:
-    """How much of all weight is at each of so many codes; without weights, all pixels have the same."""
-    shares: npt.NDArray[np.float64]
-    if weights is None:
-        shares = np.bincount(codes.ravel(), minlength=count) / codes.size
-    else:
-        shares = np.bincount(codes.ravel(), weights.ravel(), minlength=count) / weights.sum(dtype=np.float64)
-    return shares
+def _contrast(codes: FloatArray, weights: FloatArray | None = None) -> list[float]:
+    """Mean difference of neighbours in log2 of the coded value plus one, at doubling scales; 0 without neighbours.
 
-
-def _contrast(planes: npt.NDArray[Any], weights: FloatArray | None = None) -> list[float]:
-    """Mean difference of neighbours in log2 of the coded value plus one, at doubling scales; 0 without neighbours."""
-    rows, columns = planes.shape[1:]
-    factor = -(-max(rows, columns) // _CONTRAST_SIDE)
-    if factor > 1:
-        size = (max(rows // factor, 1), max(columns // factor, 1))
-        planes = area_average(planes, size)
-        weights = None if weights is None else area_average(weights[None], size)[0]
-    codes = planes.mean(axis=0, dtype=np.float32)
-    levels = np.log2((codes if planes.dtype == np.uint8 else 255 * codes) + 1)
+    codes: (h, w) in [0, 255], of a photo brought to sides of at most 640.
+    """
+    levels = np.log2(codes + 1)
     found = []
     for _ in range(_CONTRAST_SCALES):
         steps = [np.abs(np.diff(levels, axis=axis)) for axis in (0, 1)]

@@ -1,16 +1,14 @@
 """A picture in memory, and what came with it."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from darklift.errors import UsageError
+from darklift.image.samples import FloatArray, Samples
 
 __all__ = ["FloatArray", "Metadata", "Picture", "Source"]
-
-FloatArray = npt.NDArray[np.float32]
-"""A float32 array of any shape."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,57 +63,121 @@ class Metadata:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+class _Same:
+    """Nothing was said of it."""
+
+
+_SAME: Final = _Same()
+_ALL = slice(None)
+_NO_METADATA, _IN_MEMORY = Metadata(), Source()
+
+
+@dataclass(frozen=True, slots=True, eq=False, init=False)
 class Picture:
     """A picture as seen: upright, unit RGB.
 
+    It holds its values as they came, such as the bytes of an 8-bit photo: a quarter of what floats take.
+
     Attributes:
-        pixels: float32 (H, W, 3), RGB in [0, 1]. Values outside are clipped on the way out; NaN is refused there.
-        alpha: float32 (H, W) in [0, 1], where 1 is opaque; None for a picture without alpha.
+        held: the values as they are held.
         gray: the source had one channel, so the three are alike and are written back as one.
         metadata: what came with the pixels.
         source: the kind of file or array it came from.
-
-    Raises:
-        UsageError: an array has another dtype or shape.
     """
 
-    pixels: FloatArray
-    alpha: FloatArray | None = None
-    gray: bool = False
-    metadata: Metadata = field(default_factory=Metadata)
-    source: Source = field(default_factory=Source)
+    held: Samples
+    gray: bool
+    metadata: Metadata
+    source: Source
 
-    def __post_init__(self) -> None:
-        if (
-            self.pixels.dtype != np.float32
-            or self.pixels.ndim != 3
-            or self.pixels.shape[2] != 3
-            or not self.pixels.size
-        ):
-            raise UsageError(
-                f"pixels are {self.pixels.dtype} of shape {self.pixels.shape}, expected float32 of shape (H, W, 3)"
-                ": use from_array for other kinds of arrays"
-            )
-        if self.alpha is not None and (self.alpha.dtype != np.float32 or self.alpha.shape != self.size):
-            raise UsageError(
-                f"alpha is {self.alpha.dtype} of shape {self.alpha.shape}, expected float32 of shape {self.size}"
-                ": give it one value for each pixel"
-            )
+    def __init__(
+        self,
+        pixels: FloatArray | None = None,
+        alpha: FloatArray | _Same | None = _SAME,
+        gray: bool = False,
+        metadata: Metadata = _NO_METADATA,
+        source: Source = _IN_MEMORY,
+        *,
+        held: Samples | None = None,
+    ) -> None:
+        """
+        Args:
+            pixels: float32 (H, W, 3), RGB in [0, 1]. Values outside are clipped on the way out; NaN is refused there.
+            alpha: float32 (H, W) in [0, 1], where 1 is opaque; None for a picture without alpha.
+            gray: see above, as of ``metadata`` and ``source``.
+            held: values of any type, in the place of ``pixels`` and ``alpha``. Beside ``held``, these stand in the
+                place of its own.
+
+        Raises:
+            UsageError: an array has another dtype or shape.
+        """
+        object.__setattr__(self, "held", _samples(pixels, alpha, held))
+        object.__setattr__(self, "gray", gray)
+        object.__setattr__(self, "metadata", metadata)
+        object.__setattr__(self, "source", source)
+
+    @property
+    def pixels(self) -> FloatArray:
+        """float32 (H, W, 3), RGB in [0, 1]: all of it at once. :meth:`part` needs less memory."""
+        return self.held.pixels()
+
+    @property
+    def alpha(self) -> FloatArray | None:
+        """float32 (H, W) in [0, 1], where 1 is opaque; None for a picture without alpha."""
+        return self.held.opacity()
 
     @property
     def size(self) -> tuple[int, int]:
         """(H, W) in pixels."""
-        return (self.pixels.shape[0], self.pixels.shape[1])
+        return self.held.size
+
+    @property
+    def has_alpha(self) -> bool:
+        """Whether it has alpha, be it opaque throughout."""
+        return self.held.alpha is not None
+
+    @property
+    def is_opaque(self) -> bool:
+        """Whether nothing shines through anywhere."""
+        least = None if self.held.alpha is None else self.held.alpha.min()
+        return least is None or bool(least >= self.held.white)
+
+    def part(self, rows: slice, columns: slice = _ALL) -> FloatArray:
+        """:attr:`pixels` of some rows and columns, float32 (h, w, 3)."""
+        return self.held.pixels(rows, columns)
+
+    def alpha_part(self, rows: slice, columns: slice = _ALL) -> FloatArray | None:
+        """:attr:`alpha` of some rows and columns, float32 (h, w)."""
+        return self.held.opacity(rows, columns)
 
     def with_pixels(self, pixels: FloatArray) -> "Picture":
         """The same picture with other pixels; alpha, metadata and source stay.
 
         ``pixels``: float32 (H, W, 3) of the same H and W, else a ``UsageError``.
         """
-        if pixels.shape != self.pixels.shape:
+        if pixels.shape != (*self.size, 3):
             raise UsageError(
-                f"new pixels have shape {pixels.shape}, expected {self.pixels.shape}"
+                f"new pixels have shape {pixels.shape}, expected {(*self.size, 3)}"
                 ": keep the size, or make a new Picture"
             )
-        return replace(self, pixels=pixels)
+        return Picture(pixels, self.alpha, self.gray, self.metadata, self.source)
+
+    def without_alpha(self) -> "Picture":
+        """The same picture, opaque."""
+        held = Samples(self.held.colours, white=self.held.white)
+        return Picture(gray=self.gray, metadata=self.metadata, source=self.source, held=held)
+
+
+def _samples(pixels: FloatArray | None, alpha: FloatArray | _Same | None, held: Samples | None) -> Samples:
+    """What a picture of these holds."""
+    if held is not None and pixels is None and isinstance(alpha, _Same):
+        return held
+    if held is not None:
+        pixels = held.pixels() if pixels is None else pixels
+        alpha = held.opacity() if isinstance(alpha, _Same) else alpha
+    if not isinstance(pixels, np.ndarray) or pixels.dtype != np.float32 or pixels.ndim != 3 or pixels.shape[2] != 3:
+        got = f"{pixels.dtype} of shape {pixels.shape}" if isinstance(pixels, np.ndarray) else type(pixels).__name__
+        raise UsageError(
+            f"pixels are {got}, expected float32 of shape (H, W, 3): use from_array for other kinds of arrays"
+        )
+    return Samples(pixels, None if isinstance(alpha, _Same) else alpha)

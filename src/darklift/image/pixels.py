@@ -12,9 +12,10 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from darklift.errors import ImageError, one_line
-from darklift.image.arrays import assemble, unit_from_integers
+from darklift.image.arrays import assemble, held_of, turned
 from darklift.image.metadata import metadata_of, profile_name
 from darklift.image.picture import Metadata, Picture, Source
+from darklift.image.samples import Samples, row_strips
 
 __all__ = [
     "TOO_DEEP",
@@ -38,15 +39,7 @@ TOO_DEEP = (
     "uint16 or float array, or convert it to 8 bits"
 )
 
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
+_LYING = frozenset({5, 6, 7, 8})  # orientations with rows for columns
 _GRAY_MODES = frozenset({"1", "L", "LA", "La"})
 _COLOUR_MODES = frozenset({"P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "CMYK", "YCbCr"})
 _DEEP_MODES = frozenset({"I", "F", "I;16", "I;16L", "I;16B", "I;16N"})
@@ -134,19 +127,23 @@ def picture_of(image: Image.Image, metadata: Metadata, orientation: int, contain
     space = "sRGB" if metadata.icc_profile is None else profile_name(metadata.icc_profile)
     if image.mode == "CMYK":
         space = "CMYK"
-        upright, metadata = _cmyk_to_rgb(image, metadata)
-    elif image.has_transparency_data:
-        upright = image.convert("LA" if gray else "RGBA")
+        plain, metadata = _cmyk_to_rgb(image, metadata)
     else:
-        upright = image.convert("L" if gray else "RGB")
-    if orientation in _UPRIGHT:
-        upright = upright.transpose(_UPRIGHT[orientation])
-    values = np.asarray(upright)
-    unit = unit_from_integers(values.reshape(*values.shape[:2], -1))
-    colours = 1 if gray else 3
-    pixels = np.repeat(unit[:, :, :1], 3, axis=2) if gray else np.ascontiguousarray(unit[:, :, :3])
-    alpha = np.ascontiguousarray(unit[:, :, colours]) if unit.shape[2] > colours else None
-    return Picture(pixels, alpha=alpha, gray=gray, metadata=metadata, source=Source(container, 8, space))
+        mode = ("L" if gray else "RGB") + ("A" if image.has_transparency_data else "")
+        plain = image if image.mode == mode else image.convert(mode)  # Pillow would copy it
+    held = _held(plain, orientation)
+    return Picture(gray=gray, metadata=metadata, source=Source(container, 8, space), held=held)
+
+
+def _held(image: Image.Image, orientation: int) -> Samples:
+    """Its bytes, upright, out of Pillow's memory: strip by strip, as all at once it makes two copies more."""
+    bands, size = len(image.getbands()), (image.height, image.width)
+    values = np.empty((*(size[::-1] if orientation in _LYING else size), bands), np.uint8)
+    as_stored = turned(values, orientation, back=True)
+    for rows in row_strips(size):
+        strip = image.crop((0, rows.start, image.width, rows.stop))
+        as_stored[rows] = np.asarray(strip).reshape(-1, image.width, bands)
+    return held_of(values)
 
 
 def _cmyk_to_rgb(image: Image.Image, metadata: Metadata) -> tuple[Image.Image, Metadata]:
@@ -183,12 +180,12 @@ def to_srgb(image: Image.Image, icc_profile: bytes) -> tuple[Image.Image, bytes]
 # --------------------------------------------------------------------------------------------------- out of a picture
 
 
-def image_of(picture: Picture, mode: str | None = None) -> Image.Image:
+def image_of(picture: Picture, mode: str | None = None, rows: slice = slice(None)) -> Image.Image:
     """The 8-bit image of ``mode`` L, LA, RGB or RGBA, by default the one that fits, with nothing in its ``info``.
 
-    Raises ``ImageError`` when the pixels hold NaN or infinity.
+    rows: only these. Raises ``ImageError`` when the pixels hold NaN or infinity.
     """
     if mode is None:
-        mode = ("L" if picture.gray else "RGB") + ("A" if picture.alpha is not None else "")
-    values = assemble(picture, np.uint8, gray=mode.startswith("L"), alpha=mode.endswith("A"))
+        mode = ("L" if picture.gray else "RGB") + ("A" if picture.has_alpha else "")
+    values = assemble(picture, np.uint8, gray=mode.startswith("L"), alpha=mode.endswith("A"), rows=rows)
     return Image.fromarray(values[:, :, 0] if mode == "L" else values)

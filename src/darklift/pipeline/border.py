@@ -4,11 +4,17 @@ lies inside; a border keeps its values.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
 
 from darklift.image import FloatArray
 from darklift.pipeline.tiling import Tile
+
+if TYPE_CHECKING:
+    from darklift.pipeline.view import View
 
 __all__ = ["inside_of_border"]
 
@@ -31,80 +37,110 @@ _STRAIGHT = 0.6
 """... and this share of its columns does so right behind the edge. A skyline before a black sky rises by and by."""
 
 
-def inside_of_border(low: FloatArray, whole: Tile | None = None) -> Tile:
-    """The part of a photo (3, H, W) unit inside of the border around it; all of it where there is none.
-
-    whole: look at this part of it alone.
+def inside_of_border(view: View) -> Tile:
+    """The part of a photo inside of the border around it; all of it where there is none.
 
     A border is one flat colour on each side that has one, over whole rows or columns; another on each side is fine.
     """
-    whole = whole or Tile(0, 0, *low.shape[1:])
-    inside = whole
+    whole = inside = Tile(0, 0, *view.size)
     for _ in range(2):  # bars at the sides may reach beside those at the top, or the other way round
-        top, bottom = _flat_ends(low[:, *inside.window])
-        left, right = _flat_ends(low[:, *_cut(inside, top, bottom, 0, 0).window].transpose(0, 2, 1))
+        top, bottom = _flat_ends(_Side(view, inside), _Side(view, inside, last=True))
+        level = _cut(inside, top, bottom, 0, 0)
+        left, right = _flat_ends(_Side(view, level, across=True), _Side(view, level, across=True, last=True))
         inside = _cut(inside, top, bottom, left, right)
         if not top + bottom + left + right:
             break
     if inside == whole:
         return whole
-    return _checked(low, whole, inside)
+    return _checked(view, whole, inside)
+
+
+@dataclass(frozen=True)
+class _Side:
+    """The rows of a part of a photo as they are met from one of its sides: from its first row, or the last, or from the
+    first column (across) or the last.
+    """
+
+    view: View
+    area: Tile
+    across: bool = False
+    last: bool = False
+
+    def __len__(self) -> int:
+        return self.area.width if self.across else self.area.height
+
+    def rows(self, start: int, stop: int) -> FloatArray:
+        """(3, stop - start, all that lies along the side), as far as there are any."""
+        stop = min(stop, len(self))
+        first = len(self) - stop if self.last else start
+        if self.across:
+            tile = Tile(self.area.top, self.area.left + first, self.area.height, stop - start)
+            met = self.view.of(tile).transpose(0, 2, 1)
+        else:
+            met = self.view.of(Tile(self.area.top + first, self.area.left, stop - start, self.area.width))
+        return met[:, ::-1] if self.last else met
+
+    def colour(self) -> FloatArray:
+        """Of the outermost row, (3,)."""
+        colour: FloatArray = np.median(self.rows(0, 1)[:, 0], axis=1)
+        return colour
 
 
 def _cut(tile: Tile, top: int, bottom: int, left: int, right: int) -> Tile:
     return Tile(tile.top + top, tile.left + left, tile.height - top - bottom, tile.width - left - right)
 
 
-def _flat_ends(low: FloatArray) -> tuple[int, int]:
-    """How many rows at the top and at the bottom are flat; none where too few, or too few others are left."""
-    rows = low.shape[1]
+def _flat_ends(first: _Side, last: _Side) -> tuple[int, int]:
+    """How many rows at either side are flat; none where too few, or too few others are left."""
+    rows = len(first)
     least = max(_THINNEST, int(rows * _THINNEST_SHARE))
-    found = [flat if flat >= least else 0 for flat in (_flat_rows(low), _flat_rows(low[:, ::-1]))]
+    found = [flat if flat >= least else 0 for flat in (_flat_rows(first), _flat_rows(last))]
     return (found[0], found[1]) if rows - sum(found) >= max(_LEFT[0], rows * _LEFT[1]) else (0, 0)
 
 
-def _flat_rows(low: FloatArray) -> int:
-    """How many rows from the top on are of the first one's colour."""
-    colour = np.median(low[:, 0], axis=1)[:, None, None]
-    rows, step = low.shape[1], 16
+def _flat_rows(side: _Side) -> int:
+    """How many rows are of the outermost one's colour."""
+    colour = side.colour()[:, None, None]
+    rows, step = len(side), 16
     for start in range(0, rows, step):
-        apart = np.abs(low[:, start : start + step] - colour).max(axis=(0, 2))
+        apart = np.abs(side.rows(start, start + step) - colour).max(axis=(0, 2))
         if (apart > _SAME).any():
             return start + int(np.argmax(apart > _SAME))
-    return int(rows)
+    return rows
 
 
-def _checked(low: FloatArray, whole: Tile, inside: Tile) -> Tile:
+def _checked(view: View, whole: Tile, inside: Tile) -> Tile:
     """Each flat side as far as it is a border, with a straight edge and a photo behind it."""
-    above, before = inside.top - whole.top, inside.left - whole.left
-    below, behind = whole.height - above - inside.height, whole.width - before - inside.width
-    upright = low[:, whole.window[0], inside.window[1]]
-    lying = low[:, inside.window[0], whole.window[1]].transpose(0, 2, 1)
-    return _cut(whole, *_edges(upright, above, below), *_edges(lying, before, behind))
+    below, behind = whole.height - inside.top - inside.height, whole.width - inside.left - inside.width
+    upright = Tile(whole.top, inside.left, whole.height, inside.width)
+    lying = Tile(inside.top, whole.left, inside.height, whole.width)
+    ends = _edges(_Side(view, upright), _Side(view, upright, last=True), inside.top, below)
+    sides = (_Side(view, lying, across=True), _Side(view, lying, across=True, last=True))
+    return _cut(whole, *ends, *_edges(*sides, inside.left, behind))
 
 
-def _edges(low: FloatArray, first: int, last: int) -> tuple[int, int]:
-    """How many of so many flat rows at the top and at the bottom are a border.
+def _edges(first: _Side, last: _Side, flat_first: int, flat_last: int) -> tuple[int, int]:
+    """How many of so many flat rows at either side are a border.
 
     Beside a black bar, a photo may be black itself, and no edge to be seen. Bars come in pairs.
     """
-    top, bottom = _edge(low, first), _edge(low[:, ::-1], last)
-    alike = np.abs(np.median(low[:, 0], axis=1) - np.median(low[:, -1], axis=1)).max() <= _SAME
-    pair = min(first, last) if alike else 0
+    top, bottom = _edge(first, flat_first), _edge(last, flat_last)
+    alike = np.abs(first.colour() - last.colour()).max() <= _SAME
+    pair = min(flat_first, flat_last) if alike else 0
     if (top and bottom) or not pair:
         return top, bottom
     if top or bottom:
         wide = top or bottom
-        return top or min(first, wide), bottom or min(last, wide)
-    return (pair, pair) if pair >= low.shape[1] * _PAIR_SHARE else (0, 0)
+        return top or min(flat_first, wide), bottom or min(flat_last, wide)
+    return (pair, pair) if pair >= len(first) * _PAIR_SHARE else (0, 0)
 
 
-def _edge(low: FloatArray, flat: int) -> int:
-    """Where the photo begins behind so many flat rows at the top; 0 where no border ends there."""
+def _edge(side: _Side, flat: int) -> int:
+    """Where the photo begins behind so many flat rows; 0 where no border ends there."""
     if not flat:
         return 0
-    colour = np.median(low[:, 0], axis=1)[:, None, None]
-    apart: npt.NDArray[np.float32] = np.abs(low[:, flat : flat + _RINGING + _INSIDE_ROWS] - colour).max(axis=0)
+    colour = side.colour()[:, None, None]
+    apart: npt.NDArray[np.float32] = np.abs(side.rows(flat, flat + _RINGING + _INSIDE_ROWS) - colour).max(axis=0)
     by_row = apart.mean(axis=1)
     begins = int(np.argmax(by_row >= by_row[-_INSIDE_ROWS:].mean() / 2))
     behind = apart[begins : begins + _INSIDE_ROWS]

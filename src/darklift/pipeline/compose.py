@@ -2,96 +2,131 @@
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import replace
+from typing import Any
 
-from darklift.image import FloatArray, Picture, luma
+import numpy as np
+import numpy.typing as npt
+
+from darklift.image import FloatArray, Picture, Samples, luma, row_strips
+from darklift.image.arrays import coded
 from darklift.pipeline.hidden import visibility
 from darklift.pipeline.plan import Plan
 from darklift.pipeline.tiling import Tile
+from darklift.pipeline.trust import Restraint
+from darklift.pipeline.view import View
 
-__all__ = ["composed", "seen_by_network"]
+__all__ = ["Canvas", "view_of"]
 
 
-def seen_by_network(picture: Picture, low: FloatArray, plan: Plan) -> FloatArray:
-    """The part inside of borders, with hidden pixels filled: (3, h, w) unit. low: all of the photo, (3, H, W) unit."""
+def view_of(picture: Picture, plan: Plan) -> View:
+    """The picture as the network sees it by this plan."""
     look = plan.look
-    inside = low[:, *look.inside.window]
-    if look.fill is None or picture.alpha is None:
-        return inside
-    return look.fill.apply(inside, picture.alpha[look.inside.window].clip(0, 1))
+    return View(picture, look.inside, look.space, look.fill, plan.smoothing)
 
 
-def composed(
-    picture: Picture, low: FloatArray, plan: Plan, area: Tile, made: FloatArray | None
-) -> tuple[FloatArray, FloatArray | None]:
-    """The result in an area of the photo, (h, w, 3) in the photo's own numbers, and the uncertainty there, (h, w),
-    where it was asked for.
+class Canvas:
+    """An area of a photo on its way to the result: its own pixels until something of a model's is put there.
 
-    low: all of the photo, (3, H, W) sRGB. made: (3 or 4, …) sRGB, what the model made of as much of the area as lies
-    inside of borders, which is overwritten; None where nothing of the model is in the result.
+    uncertainty: (h, w) of the area, where it was asked for.
     """
-    uncertainty = None
-    if plan.settings.uncertainty:
-        uncertainty = np.zeros((area.height, area.width), dtype=np.float32)
-    if not area.overlaps(plan.look.inside):
-        return picture.pixels[area.window].clip(0, 1), uncertainty
-    place = area.shared(plan.look.inside)
-    there = place.seen_from(area)
-    if uncertainty is not None and made is not None:
-        uncertainty[there.window] = made[3]
-    if plan.unchanged:
-        return picture.pixels[area.window].clip(0, 1), uncertainty
-    own = low[:, *place.window]
-    rgb = own.copy() if made is None else made[:3]
-    restraint = None if made is None else plan.restraint
-    if restraint is not None:
-        rgb = restraint.apply(rgb, own, place.seen_from(plan.look.inside))
-    rgb = _own_numbers(picture, plan, place, _mixed(picture, own, plan, place, rgb))
-    if place == area:
-        return rgb, uncertainty
-    whole = picture.pixels[area.window].clip(0, 1)
-    whole[there.window] = rgb
-    return whole, uncertainty
+
+    def __init__(self, view: View, plan: Plan, area: Tile, bits: int | None, *, kept: bool) -> None:
+        """bits: 8 or 16, to hold the result as a file does; None for floats. kept: some of its own pixels may stay."""
+        self._view, self._plan, self._area = view, plan, area
+        self._restraint = plan.restraint if plan.share else None
+        picture, size = view.picture, (area.height, area.width)
+        self._dtype = np.dtype(np.float32 if bits is None else f"u{bits // 8}")
+        channels = 1 if picture.gray and bits is not None else 3
+        self._values: npt.NDArray[Any] = np.empty((*size, channels), self._dtype)
+        self.uncertainty = np.zeros(size, np.float32) if plan.settings.uncertainty else None
+        if not kept:
+            return
+        for rows in row_strips(size):
+            strip = Tile(area.top + rows.start, area.left, rows.stop - rows.start, area.width)
+            self._write(rows, slice(None), picture.part(*strip.window).clip(0, 1))
+
+    def put(self, tile: Tile, made: FloatArray) -> None:
+        """Bring in what a model made of a tile of the view, (3 or 4, h, w) sRGB, which is overwritten; a fourth channel
+        is the uncertainty.
+        """
+        inside, plan = self._view.inside, self._plan
+        place = Tile(inside.top + tile.top, inside.left + tile.left, tile.height, tile.width).seen_from(self._area)
+        if self.uncertainty is not None:
+            self.uncertainty[place.window] = made[3]
+        if not plan.unchanged:
+            rgb = _mixed(self._view, plan, tile, made[:3], self._restraint)
+            self._write(*place.window, _own_numbers(self._view, plan, tile, rgb))
+
+    def put_own(self) -> None:
+        """Do what there is to do where a model made nothing: tones and colours, if they were to change."""
+        inside = self._view.inside
+        if self._plan.unchanged or self._plan.tone is None or not self._area.overlaps(inside):
+            return
+        shared = self._area.shared(inside).seen_from(inside)
+        for rows in row_strips((shared.height, shared.width)):
+            strip = Tile(shared.top + rows.start, shared.left, rows.stop - rows.start, shared.width)
+            self.put(strip, self._view.own(strip).copy())
+
+    def _write(self, rows: slice, columns: slice, pixels: FloatArray) -> None:
+        if self._values.shape[2] == 1:
+            pixels = luma(pixels)[:, :, None]
+        self._values[rows, columns] = pixels if self._dtype.kind == "f" else coded(pixels, self._dtype)
+
+    def picture(self) -> Picture:
+        """The result."""
+        source = self._view.picture
+        return replace(source, held=Samples(self._values, self._alpha()))
+
+    def _alpha(self) -> npt.NDArray[Any] | None:
+        held, window = self._view.picture.held, self._area.window
+        if held.alpha is None or held.holds(self._dtype):
+            return None if held.alpha is None else held.alpha[window]
+        alpha = held.opacity(*window)
+        assert alpha is not None
+        return alpha if self._dtype.kind == "f" else coded(alpha, self._dtype).astype(self._dtype)
 
 
-def _own_numbers(picture: Picture, plan: Plan, place: Tile, rgb: FloatArray) -> FloatArray:
+def _own_numbers(view: View, plan: Plan, tile: Tile, rgb: FloatArray) -> FloatArray:
     """The result there, (3, h, w) sRGB, in the picture's own colour space, (h, w, 3)."""
-    space, own = plan.look.space, picture.pixels[place.window]
-    if space is None:
+    if view.space is None:
         return rgb.transpose(1, 2, 0)
+    own = view.numbers(tile)
     kept = 1.0 if plan.tone is None else 1 - plan.settings.strength * (1 - plan.tone.colour_kept)
-    pixels = space.given_back(rgb, own, gray=picture.gray, colour_kept=kept)
+    pixels = view.space.given_back(rgb, own, gray=view.picture.gray, colour_kept=kept)
     if plan.look.gray:
         pixels[:] = luma(pixels)[:, :, None]
-    if plan.look.fill is not None and picture.alpha is not None:
-        hidden = picture.alpha[place.window] <= 0
+    alpha = None if view.fill is None else view.alpha(tile)
+    if alpha is not None:
+        hidden = alpha <= 0
         pixels[hidden] = own[hidden].clip(0, 1)
     return pixels
 
 
-def _mixed(picture: Picture, own: FloatArray, plan: Plan, place: Tile, rgb: FloatArray) -> FloatArray:
-    """In place, as large pictures are held once."""
-    amount, look, tone = plan.settings.strength * plan.share, plan.look, plan.tone
+def _mixed(view: View, plan: Plan, tile: Tile, rgb: FloatArray, restraint: Restraint | None) -> FloatArray:
+    """In place."""
+    amount, tone = plan.settings.strength * plan.share, plan.tone
+    own = view.own(tile) if restraint is not None or tone is not None or amount != 1 or view.fill is not None else rgb
+    if restraint is not None:
+        restraint.apply(rgb, own, tile)
     if tone is not None:  # acts on what is there with all of the change; strength then mixes that with the photo
         tone.apply(_towards(rgb, own, plan.share))
         amount = plan.settings.strength
-    if look.fill is not None and picture.alpha is not None:
-        if look.gray:
+    alpha = None if view.fill is None else view.alpha(tile)
+    if alpha is None:
+        _towards(rgb, own, amount)
+        if plan.look.gray:
             rgb[:] = luma(rgb.transpose(1, 2, 0))
-        rgb -= own
-        rgb *= np.float32(amount) * visibility(picture.alpha[place.window].clip(0, 1))
-        rgb += own
         return rgb
-    _towards(rgb, own, amount)
-    if look.gray:
+    if plan.look.gray:
         rgb[:] = luma(rgb.transpose(1, 2, 0))
-    return rgb
+    return _towards(rgb, own, np.float32(amount) * visibility(alpha))
 
 
-def _towards(rgb: FloatArray, own: FloatArray, share: float) -> FloatArray:
+def _towards(rgb: FloatArray, own: FloatArray, share: float | FloatArray) -> FloatArray:
     """From the photo towards the result by this share, in place."""
-    if share != 1:
+    if isinstance(share, np.ndarray) or share != 1:
         rgb -= own
-        rgb *= np.float32(share)
+        rgb *= share if isinstance(share, np.ndarray) else np.float32(share)
         rgb += own
     return rgb

@@ -8,11 +8,12 @@ and blue. What was there is gone: the steps become slopes, and what is nearly bl
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from darklift.image import FloatArray
-from darklift.image.overview import area_average
+from darklift.image.overview import AreaAverage
 from darklift.pipeline.cells import (
     blocks_of,
     box_means,
@@ -25,6 +26,9 @@ from darklift.pipeline.cells import (
     ramp,
 )
 from darklift.pipeline.tiling import Tile
+
+if TYPE_CHECKING:
+    from darklift.pipeline.view import View
 
 __all__ = ["Smoothing", "plan_smoothing"]
 
@@ -62,17 +66,13 @@ class Smoothing:
     offsets: FloatArray
     coloured: FloatArray
 
-    def apply(self, low: FloatArray, part: Tile | None = None) -> FloatArray:
-        """The photo, or a part of it, smoothed: low (3, H, W) unit, all of the photo's pixels -> (3, h, w) unit.
-
-        A part has the pixels that it has in the whole, to the bit.
-        """
-        part = part or Tile(0, 0, *self.size)
+    def apply(self, low: FloatArray, part: Tile) -> FloatArray:
+        """A part of the photo smoothed: its (3, h, w) unit -> (3, h, w) unit, the same as in the whole to the bit."""
         made = np.empty((3, part.height, part.width), dtype=np.float32)
         for block in blocks_of(part):
-            own = low[:, *block.window]
+            here = block.seen_from(part).window
             touched = self.share[cells_of(block, self.share.shape, self.size)].any()
-            made[:, *block.seen_from(part).window] = self._smoothed(own, block) if touched else own
+            made[:, *here] = self._smoothed(low[:, *here], block) if touched else low[:, *here]
         return made
 
     def _smoothed(self, low: FloatArray, block: Tile) -> FloatArray:
@@ -90,34 +90,43 @@ class Smoothing:
         return mixed
 
 
-def plan_smoothing(low: FloatArray, weights: FloatArray | None = None) -> Smoothing | None:
-    """How to smooth the flat dark parts of a photo (3, H, W) unit; None where they are a fifth of it or less.
-
-    weights: (H, W) in [0, 1], how far each pixel is seen; only those that are count.
+def plan_smoothing(view: View) -> Smoothing | None:
+    """How to smooth the flat dark parts of a photo; None where they are a fifth of it or less. Of what is transparent,
+    only what is seen counts.
 
     A guided filter (He et al. 2013, IEEE TPAMI 35(6)), its guide the luma, over these parts alone.
     """
-    rows, columns = low.shape[1:]
-    flatness = _flatness(low, weights)
-    mean = flatness.mean()
-    if weights is not None:
-        mean = np.average(flatness, weights=area_average(weights[None], flatness.shape)[0])
+    grid = grid_of(view.size, _CELLS)
+    maps, says = AreaAverage(view.size, grid), AreaAverage(view.size, grid)
+    for strip in view.strips():
+        alpha = None if view.fill is None else view.alpha(strip)
+        maps.add(_alike(view, strip, alpha))
+        if alpha is not None:
+            says.add(alpha[None])
+    flatness = _flatness(maps.result())
+    mean = flatness.mean() if view.fill is None else np.average(flatness, weights=says.result()[0])
     strength = float(ramp(mean, _LEAST))
     if not strength:
         return None
+    average = AreaAverage(view.size, grid)
+    for strip in view.strips():
+        average.add(view.of(strip))
+    return _guided(flatness, average.result(), strength, view.size)
+
+
+def _guided(flatness: FloatArray, cells: FloatArray, strength: float, size: tuple[int, int]) -> Smoothing:
     total = box_sums(flatness, _RADIUS) + np.float32(1e-4)
 
     def around(cells: FloatArray) -> FloatArray:
         """The means over windows, of the flat parts in them."""
         return box_sums(cells * flatness, _RADIUS) / total
 
-    cells = area_average(low, flatness.shape)
     guide = luma_of(cells)
     means, guide_mean = around(cells), around(guide)
     slopes = (around(guide * cells) - guide_mean * means) / (around(guide * guide) - guide_mean**2 + _EDGE**2)
     offsets = means - slopes * guide_mean
     return Smoothing(
-        size=(rows, columns),
+        size=size,
         strength=strength,
         share=box_means(flatness, 1),
         slopes=around(slopes),
@@ -126,19 +135,26 @@ def plan_smoothing(low: FloatArray, weights: FloatArray | None = None) -> Smooth
     )
 
 
-def _flatness(low: FloatArray, weights: FloatArray | None) -> FloatArray:
-    """How flat and dark the neighbourhood of each cell is, in [0, 1]: (h, w)."""
-    top = brightest(low)
-    dark = 1 - ramp(top, _BRIGHT)
-    if weights is not None:
-        dark *= weights
-    same = np.zeros(top.shape, dtype=np.float32)
+def _alike(view: View, strip: Tile, alpha: FloatArray | None) -> FloatArray:
+    """(3, h, w) for the pixels of a strip: how dark those are that are like the next ones to the right and below, how
+    dark those that have such neighbours, how dark each is.
+    """
+    below = min(strip.height + 1, view.size[0] - strip.top)
+    low = view.of(Tile(strip.top, 0, below, strip.width))
+    dark = 1 - ramp(brightest(low[:, : strip.height]), _BRIGHT)
+    if alpha is not None:
+        dark *= alpha
+    made = np.zeros((3, *dark.shape), dtype=np.float32)
+    rows = below - 1  # but for the photo's last
     like = [(p[:-1, :-1] == p[1:, :-1]) & (p[:-1, :-1] == p[:-1, 1:]) for p in low]
-    same[:-1, :-1] = (like[0] & like[1] & like[2]) * dark[:-1, :-1]
-    compared = dark.copy()
-    compared[-1], compared[:, -1] = 0, 0
-    grid = grid_of(top.shape, _CELLS)
-    cells = area_average(np.stack([same, compared, dark]), grid)
+    made[0, :rows, :-1] = (like[0] & like[1] & like[2]) * dark[:rows, :-1]
+    made[1, :rows, :-1] = dark[:rows, :-1]
+    made[2] = dark
+    return made
+
+
+def _flatness(cells: FloatArray) -> FloatArray:
+    """How flat and dark the neighbourhood of each cell is, in [0, 1]: means of :func:`_alike` (3, h, w) -> (h, w)."""
     flat, share = box_sums(cells[:2], _RADIUS)
     # Of the dark pixels alone: flat darkness reaches up to the lights in it.
     flatness: FloatArray = ramp(flat / np.maximum(share, np.float32(1e-4)), _FLAT) * cells[2]

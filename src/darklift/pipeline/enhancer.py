@@ -21,16 +21,18 @@ from darklift.image import (
     copy_file,
     from_array,
     from_pil,
+    held_bits,
     read_image,
     result_extension,
     to_array,
     to_pil,
     write_image,
 )
-from darklift.pipeline.plan import Plan, check_made_for, check_settings, plan, replan, require_picture
+from darklift.pipeline.plan import Plan, check_made_for, check_settings, plan, replan
 from darklift.pipeline.render import Enhanced, OnStep, render, render_together
 from darklift.pipeline.settings import DEFAULTS, Settings
 from darklift.pipeline.tiling import Tile
+from darklift.pipeline.view import require_picture
 from darklift.runtime import Model
 from darklift.store.load import Opening
 
@@ -57,6 +59,7 @@ class Enhancer:
         device: str = "auto",
         precision: str = "auto",
         threads: int | None = None,
+        memory: int | str | None = None,
     ) -> None:
         """Open a model.
 
@@ -68,6 +71,7 @@ class Enhancer:
             device: "cpu", "cuda", "coreml" or "directml" with onnx; openvino and torch use their own names.
             precision: what torch and OpenVINO compute in: "fp32", "bf16", "fp16" or "auto".
             threads: CPU threads for the model; None is every core.
+            memory: the most that a photo may take, in bytes or as "2GB"; None is as much as is free.
 
         :class:`~darklift.store.load.Opening` says more about each.
 
@@ -77,9 +81,11 @@ class Enhancer:
             MissingExtraError: it needs a package that is not installed.
         """
         if not isinstance(model, Model):
-            model = Opening(model, backend, device, precision, threads).load()
-        elif (backend, device, precision, threads) != ("auto", "auto", "auto", None):
-            raise UsageError(f"model {model.card.name} is open already: choose backend, device and threads on opening")
+            model = Opening(model, backend, device, precision, threads, memory).load()
+        elif (backend, device, precision, threads, memory) != ("auto", "auto", "auto", None, None):
+            raise UsageError(
+                f"model {model.card.name} is open already: choose backend, device, threads and memory on opening"
+            )
         self.model = model
 
     def __call__(
@@ -93,16 +99,17 @@ class Enhancer:
         ImageError (also where there is too little memory), UsageError.
         """
 
-        def run(picture: Picture) -> Picture:
-            return self.run(picture, settings, on_step=on_step, **changes).picture
+        def run(picture: Picture, bits: int | None = None) -> Picture:
+            return self.run(picture, settings, on_step=on_step, bits=bits, **changes).picture
 
         result: Any
         if isinstance(image, Picture):
             result = run(image)
         elif isinstance(image, Image.Image):
-            result = to_pil(run(from_pil(image)))
+            result = to_pil(run(from_pil(image), 8))
         elif isinstance(image, np.ndarray):
-            result = to_array(run(from_array(image)), image)
+            bits = 8 * image.dtype.itemsize if image.dtype in (np.uint8, np.uint16) else None
+            result = to_array(run(from_array(image), bits), image)
         elif isinstance(image, str | Path):
             result = type(image)(self._enhance_file(Path(image), settings, on_step, changes))
         else:
@@ -112,10 +119,21 @@ class Enhancer:
         return cast(ImageLike, result)
 
     def run(
-        self, picture: Picture, settings: Settings = DEFAULTS, /, *, on_step: OnStep | None = None, **changes: Any
+        self,
+        picture: Picture,
+        settings: Settings = DEFAULTS,
+        /,
+        *,
+        on_step: OnStep | None = None,
+        bits: int | None = None,
+        **changes: Any,
     ) -> Enhanced:
-        """Enhance a Picture, with an account of how it came about."""
-        (enhanced,) = self.run_batch((picture,), settings, on_step=on_step, **changes)
+        """Enhance a Picture, with an account of how it came about.
+
+        bits: 8 or 16, to hold the result as a file of so many bits does, rounded, in a quarter or half of the memory;
+        None holds floats.
+        """
+        (enhanced,) = self.run_batch((picture,), settings, on_step=on_step, bits=bits, **changes)
         return enhanced
 
     def _enhance_file(self, path: Path, settings: Settings, on_step: OnStep | None, changes: dict[str, Any]) -> Path:
@@ -124,7 +142,7 @@ class Enhancer:
             raise ImageError(f"cannot write {target}: the file exists already, move it away first")
         picture = read_image(path)
         check_writable(picture, target.suffix)
-        enhanced = self.run(picture, settings, on_step=on_step, **changes)
+        enhanced = self.run(picture, settings, on_step=on_step, bits=held_bits(picture, target.suffix), **changes)
         if enhanced.unchanged and bytes_will_do(picture, target.suffix):
             return copy_file(path, target)
         return write_image(enhanced.picture, target)
@@ -136,6 +154,7 @@ class Enhancer:
         /,
         *,
         on_step: OnStep | None = None,
+        bits: int | None = None,
         **changes: Any,
     ) -> tuple[Enhanced, ...]:
         """What :meth:`run` makes of each picture, in their order; all must be of one size (UsageError).
@@ -149,7 +168,7 @@ class Enhancer:
         started = time.perf_counter()
         plans = [plan(self.model, picture, settings) for picture in pictures]
         looked = (time.perf_counter() - started) / len(pictures)
-        rendered = render_together(self.model, pictures, plans, on_step=on_step)
+        rendered = render_together(self.model, pictures, plans, on_step=on_step, bits=bits)
         return tuple(replace(enhanced, seconds=enhanced.seconds + looked) for enhanced in rendered)
 
     def plan(self, picture: Picture, settings: Settings = DEFAULTS, /, **changes: Any) -> Plan:
@@ -162,10 +181,16 @@ class Enhancer:
         return replan(self.model, plan, _changed(plan.settings if settings is None else settings, changes))
 
     def render(
-        self, picture: Picture, plan: Plan, part: Tile | None = None, *, on_step: OnStep | None = None
+        self,
+        picture: Picture,
+        plan: Plan,
+        part: Tile | None = None,
+        *,
+        on_step: OnStep | None = None,
+        bits: int | None = None,
     ) -> Enhanced:
         """Do what a plan says, for the whole picture or a part; see :func:`darklift.pipeline.render.render`."""
-        return render(self.model, picture, plan, part, on_step=on_step)
+        return render(self.model, picture, plan, part, on_step=on_step, bits=bits)
 
 
 def _changed(settings: Settings, changes: dict[str, Any]) -> Settings:

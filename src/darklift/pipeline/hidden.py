@@ -7,15 +7,19 @@ instead, and hidden pixels keep their values to the bit.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from darklift.image import FloatArray, Picture
-from darklift.image.overview import area_average
+from darklift.image import FloatArray, Picture, row_strips
+from darklift.image.overview import AreaAverage
 from darklift.pipeline.cells import enlarged, grid_of
 from darklift.pipeline.tiling import Tile
 
-__all__ = ["Fill", "alpha_of", "hides_all", "plan_fill", "seen_part", "visibility"]
+if TYPE_CHECKING:
+    from darklift.pipeline.view import View
+
+__all__ = ["Fill", "hides_all", "is_seen_through", "plan_fill", "seen_part", "visibility"]
 
 _CELLS = 96
 """Along the longer side, of the grid of colours that hidden pixels are filled with."""
@@ -29,29 +33,27 @@ class Fill:
 
     cells: FloatArray
 
-    def apply(self, low: FloatArray, alpha: FloatArray) -> FloatArray:
-        """The photo as the network sees it: (3, H, W) unit, the same for any values of hidden pixels."""
-        size = (low.shape[1], low.shape[2])
+    def apply(self, low: FloatArray, alpha: FloatArray, size: tuple[int, int], part: Tile) -> FloatArray:
+        """A part of a photo of this size as the network sees it: (3, h, w) unit, the same for any values of hidden
+        pixels. low: (3, h, w), alpha: (h, w), those of the part.
+        """
         made = np.empty(low.shape, dtype=np.float32)
-        for top in range(0, size[0], 64):
-            rows = slice(top, min(top + 64, size[0]))
-            around = enlarged(self.cells, size, Tile(top, 0, rows.stop - top, size[1]))
+        for top in range(0, part.height, 64):
+            rows = slice(top, min(top + 64, part.height))
+            around = enlarged(self.cells, size, Tile(part.top + top, part.left, rows.stop - top, part.width))
             share = visibility(alpha[rows])  # of 1 and of 0 exact
             made[:, rows] = low[:, rows] * share + around * (1 - share)
         return made.clip(0, 1, out=made)
 
 
-def alpha_of(picture: Picture) -> FloatArray | None:
-    """The alpha in [0, 1] of a picture that can be seen through somewhere; None for all others."""
-    alpha = picture.alpha
-    if alpha is None or float(alpha.min()) >= 1 or hides_all(picture):
-        return None
-    return alpha.clip(0, 1)
+def is_seen_through(picture: Picture) -> bool:
+    """Whether a picture can be seen through somewhere, and not everywhere."""
+    return not picture.is_opaque and not hides_all(picture)
 
 
 def hides_all(picture: Picture) -> bool:
     """Whether a picture is transparent everywhere."""
-    return picture.alpha is not None and float(picture.alpha.max()) <= 0
+    return picture.held.alpha is not None and bool(picture.held.alpha.max() <= 0)
 
 
 def visibility(alpha: FloatArray) -> FloatArray:
@@ -60,21 +62,33 @@ def visibility(alpha: FloatArray) -> FloatArray:
     return share
 
 
-def seen_part(alpha: FloatArray) -> Tile:
-    """The smallest part of a photo that has all of its visible pixels."""
-    rows, columns = np.flatnonzero(alpha.any(axis=1)), np.flatnonzero(alpha.any(axis=0))
-    return Tile(int(rows[0]), int(columns[0]), int(rows[-1] - rows[0]) + 1, int(columns[-1] - columns[0]) + 1)
+def seen_part(picture: Picture) -> Tile:
+    """The smallest part of a photo with alpha that has all of its visible pixels."""
+    alpha = picture.held.alpha
+    assert alpha is not None
+    columns = np.zeros(alpha.shape[1], np.bool_)
+    rows = np.zeros(alpha.shape[0], np.bool_)
+    for strip in row_strips(picture.size):
+        visible = alpha[strip] > 0
+        rows[strip] = visible.any(axis=1)
+        columns |= visible.any(axis=0)
+    (top, bottom), (left, right) = (
+        (int(found[0]), int(found[-1]) + 1) for found in map(np.flatnonzero, (rows, columns))
+    )
+    return Tile(top, left, bottom - top, right - left)
 
 
-def plan_fill(low: FloatArray, alpha: FloatArray) -> Fill:
-    """Colours for the hidden pixels of a photo (3, H, W) unit with an alpha (H, W): means of visible ones nearby, and
-    further away of a wider neighbourhood (push and pull; Gortler et al. 1996, "The Lumigraph").
+def plan_fill(view: View) -> Fill:
+    """Colours for the hidden pixels of a photo with alpha: means of visible ones nearby, and further away of a wider
+    neighbourhood (push and pull; Gortler et al. 1996, "The Lumigraph").
     """
-    size = alpha.shape
-    rows, columns = grid_of(size, _CELLS)
-    weights = area_average(alpha[None], (rows, columns))[0]
-    sums = np.stack([area_average((plane * alpha)[None], (rows, columns))[0] for plane in low])
-    return Fill(_filled(sums, weights).clip(0, 1))
+    sums = AreaAverage(view.size, grid_of(view.size, _CELLS))
+    for strip in view.strips():
+        alpha = view.alpha(strip)
+        assert alpha is not None
+        sums.add(np.concatenate([view.own(strip) * alpha, alpha[None]]))
+    cells = sums.result()
+    return Fill(_filled(cells[:3], cells[3]).clip(0, 1))
 
 
 def _filled(sums: FloatArray, weights: FloatArray) -> FloatArray:

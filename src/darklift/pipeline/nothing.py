@@ -5,12 +5,17 @@ become a gray or turquoise wall.
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from darklift.image import FloatArray
-from darklift.image.overview import area_average
+from darklift.image.overview import AreaAverage
+from darklift.pipeline.tiling import Tile
+
+if TYPE_CHECKING:
+    from darklift.pipeline.view import View
 
 __all__ = ["holds_nothing"]
 
@@ -30,26 +35,52 @@ _SINGLE = 4
 """No cell is off by more than so many times that."""
 
 
-def holds_nothing(low: FloatArray, bits: int) -> bool:
-    """Whether a photo (3, H, W) unit is dark and flat, but for noise and a small stamp.
+def holds_nothing(view: View, bits: int) -> bool:
+    """Whether a photo is dark and flat, but for noise and a small stamp.
 
     bits: how finely its source tells values apart.
     """
-    spots = low.max(axis=0) > _DARK
-    if spots.mean() > _STAMP:
+    spots = _spots(view)
+    if spots is None:
         return False
     step: float = 1 / (2 ** min(bits, 16) - 1)
     rows, columns = (side // _CELL for side in spots.shape)
     if rows * columns < _FEWEST_CELLS:
+        low = view.of(Tile(0, 0, *view.size))
         spread = float((low.max(axis=(1, 2)) - low.min(axis=(1, 2))).max())
         return spread <= 1.01 * step and not bool(spots.any())
-    cells = area_average(low.mean(axis=0, dtype=np.float32)[None], (rows, columns))[0]
+    cells, noise = _cells(view, (rows, columns))
     cells = cells[_away_from(spots, (rows, columns))]
     if not cells.size:
         return False
     apart = np.abs(cells - np.median(cells))
-    allowed = min(max(_STEPS * step, _SIGMAS * _noise(low) / _CELL), _MOST)
+    allowed = min(max(_STEPS * step, _SIGMAS * noise / _CELL), _MOST)
     return float(cells.std()) <= allowed and float(apart.max()) <= _SINGLE * allowed
+
+
+def _spots(view: View) -> npt.NDArray[np.bool_] | None:
+    """What is brighter than dark, (H, W); None where that is more than a stamp. Most photos are done with at once."""
+    spots, most, found = np.zeros(view.size, np.bool_), _STAMP * view.size[0] * view.size[1], 0
+    for strip in view.strips():
+        bright = view.of(strip).max(axis=0) > _DARK
+        spots[strip.window] = bright
+        found += int(np.count_nonzero(bright))
+        if found > most:
+            return None
+    return spots
+
+
+def _cells(view: View, grid: tuple[int, int]) -> tuple[FloatArray, float]:
+    """The means of cells, and the standard deviation of the mean of a pixel's channels, by the differences of
+    neighbours.
+    """
+    average, steps = AreaAverage(view.size, grid), 0.0
+    for strip in view.strips():
+        gray = view.of(strip).mean(axis=0, dtype=np.float32)
+        average.add(gray[None])
+        steps += float(np.abs(np.diff(gray, axis=1)).sum(dtype=np.float64))
+    rows, columns = view.size
+    return average.result()[0], steps / max(rows * (columns - 1), 1) * math.sqrt(math.pi) / 2
 
 
 def _away_from(spots: npt.NDArray[np.bool_], grid: tuple[int, int]) -> npt.NDArray[np.bool_]:
@@ -69,9 +100,3 @@ def _away_from(spots: npt.NDArray[np.bool_], grid: tuple[int, int]) -> npt.NDArr
     )
     away[max(first, 0) : last, max(before, 0) : after] = False
     return away
-
-
-def _noise(low: FloatArray) -> float:
-    """Standard deviation of the mean of a pixel's channels, by the differences of neighbours."""
-    gray = low.mean(axis=0, dtype=np.float32)
-    return float(np.abs(np.diff(gray, axis=1)).mean()) * math.sqrt(math.pi) / 2

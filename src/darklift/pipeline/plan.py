@@ -8,27 +8,28 @@ tile on another machine is a part of a plan.
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from darklift.diffusion import Ladder, SamplerPreset
-from darklift.errors import ImageError, UsageError
+from darklift.errors import UsageError
 from darklift.image import FloatArray, Picture
 from darklift.image.colour import ColourSpace
-from darklift.image.overview import Overview, describe
+from darklift.image.overview import Overview, describe_strips
 from darklift.image.spaces import colour_space_of
 from darklift.pipeline.border import inside_of_border
 from darklift.pipeline.deblock import Smoothing, plan_smoothing
 from darklift.pipeline.exposure import Aim, aim_for
-from darklift.pipeline.hidden import Fill, alpha_of, hides_all, plan_fill, seen_part
+from darklift.pipeline.hidden import Fill, hides_all, is_seen_through, plan_fill, seen_part
+from darklift.pipeline.memory import tile_side
 from darklift.pipeline.nothing import holds_nothing
 from darklift.pipeline.settings import DEFAULTS, Exposure, Settings, Window
 from darklift.pipeline.tiling import Tile, plan_tiles
 from darklift.pipeline.tone import Tone
 from darklift.pipeline.trust import Restraint, Signal, look_for_signal, restrain
+from darklift.pipeline.view import View, require_picture
 from darklift.runtime import Guess, Model, ModelCard
 
 __all__ = [
@@ -38,15 +39,13 @@ __all__ = [
     "check_settings",
     "look_at",
     "plan",
-    "planes_of",
     "replan",
-    "require_picture",
 ]
 
 _log = logging.getLogger(__name__)
 
-TILE_SIDE, TILE_OVERLAP = 1024, 64
-"""Pixels. A picture of up to TILE_SIDE² pixels is worked on in one piece."""
+TILE_OVERLAP = 64
+"""Pixels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +73,8 @@ class Look:
     """It has no colours, and shall have none."""
     space: ColourSpace | None = None
     """Of the photo's numbers, from which they are converted for the network and back; None for sRGB."""
+    held_bytes: int = 0
+    """Of memory that the photo takes."""
     note: str | None = None
     """What its file says of colours and nobody can use; None where there is nothing of that kind."""
 
@@ -179,69 +180,54 @@ def look_at(model: Model, picture: Picture) -> Look:
     """
     require_picture(picture)
     space, note = colour_space_of(picture)
-    low, alpha = planes_of(picture, space), alpha_of(picture)
-    inside = Tile(0, 0, *picture.size) if alpha is None else seen_part(alpha)
-    if alpha is not None and float(alpha[inside.window].min()) >= 1:
-        alpha = None
-    if alpha is None:
-        inside = inside_of_border(low, inside)
-    else:
-        alpha = alpha[inside.window]
-    low, bits = low[:, *inside.window], picture.source.bits
-    fill = None if alpha is None else plan_fill(low, alpha)
-    if fill is not None and alpha is not None:
-        low = fill.apply(low, alpha)
-    smoothing = plan_smoothing(low, alpha) if model.card.deblocks else None
-    overview = describe(low if smoothing is None else smoothing.apply(low), bits=bits, weights=alpha)
+    view = _view(picture, space)
+    smoothing = plan_smoothing(view) if model.card.deblocks else None
+    seen, bits = replace(view, smoothing=smoothing), picture.source.bits
+    strips = ((seen.of(strip), None if view.fill is None else view.alpha(strip)) for strip in view.strips())
+    overview = describe_strips(view.size, strips, bits=bits)
     guess = model.guess_exposure(overview)
     return Look(
         size=picture.size,
-        inside=inside,
-        fill=fill,
+        inside=view.inside,
+        fill=view.fill,
         smoothing=smoothing,
         overview=overview,
         guess=guess,
-        signal=None if guess is None else look_for_signal(low, bits, alpha),
-        empty=hides_all(picture) or holds_nothing(low, bits),
-        gray=picture.gray or _is_gray(low, picture.source.container, space),
+        signal=None if guess is None else look_for_signal(view, bits),
+        empty=hides_all(picture) or holds_nothing(view, bits),
+        gray=picture.gray or _is_gray(view),
         space=space,
+        held_bytes=picture.held.nbytes,
         note=note,
     )
 
 
-def _is_gray(low: FloatArray, container: str | None, space: ColourSpace | None) -> bool:
-    """Whether the channels (3, H, W) are alike in every pixel, in a JPEG but for its rounding."""
-    exactly = 0 if space is None else 1e-4  # what converting them leaves
-    allowed = np.float32(1.01 / 255 if container == "JPEG" else exactly)
-    first, others, middle = low[:1], low[1:], low.shape[1] // 2
-    return bool((np.abs(others[:, middle] - first[:, middle]) <= allowed).all()) and bool(
-        (np.abs(others - first) <= allowed).all()
-    )
-
-
-def planes_of(picture: Picture, space: ColourSpace | None = None) -> FloatArray:
-    """The pixels as the model sees them, (3, H, W) sRGB in [0, 1]: a view of the picture's own where they are.
-
-    space: of the picture's numbers, None for sRGB. Raises UsageError for what is no Picture, ImageError for NaN and
-    infinity.
-    """
-    require_picture(picture)
-    lowest, highest = float(picture.pixels.min()), float(picture.pixels.max())
-    if not (math.isfinite(lowest) and math.isfinite(highest)):
-        raise ImageError("the picture holds NaN or infinite values, expected [0, 1]: what computed it went wrong")
-    if space is not None:
-        return space.seen(picture.pixels)
-    inside = picture.pixels if lowest >= 0 and highest <= 1 else picture.pixels.clip(0, 1)
-    return inside.transpose(2, 0, 1)
-
-
-def require_picture(picture: object) -> None:
-    """Raise UsageError for what is no Picture."""
-    if not isinstance(picture, Picture):
-        raise UsageError(
-            f"expected a Picture as read_image makes it, got a {type(picture).__name__}: call the Enhancer itself for "
-            "paths, PIL images and arrays"
+def _view(picture: Picture, space: ColourSpace | None) -> View:
+    """The part that counts of a picture, its hidden pixels filled."""
+    view = View(picture, Tile(0, 0, *picture.size), space)
+    if not is_seen_through(picture):
+        return replace(view, inside=inside_of_border(view))
+    view = replace(view, inside=seen_part(picture))
+    alpha = picture.held.alpha
+    if alpha is not None and alpha[view.inside.window].min() >= picture.held.white:
+        within = inside_of_border(view)
+        return replace(
+            view, inside=replace(within, top=view.inside.top + within.top, left=view.inside.left + within.left)
         )
+    return replace(view, fill=plan_fill(view))
+
+
+def _is_gray(view: View) -> bool:
+    """Whether the channels are alike in every pixel, in a JPEG but for its rounding."""
+    exactly = 0 if view.space is None else 1e-4  # what converting them leaves
+    allowed = np.float32(1.01 / 255 if view.picture.source.container == "JPEG" else exactly)
+    rows, columns = view.size
+    middle = Tile(rows // 2, 0, 1, columns)
+    return all(_alike(view.of(strip), allowed) for strip in (middle, *view.strips()))
+
+
+def _alike(low: FloatArray, allowed: np.float32) -> bool:
+    return bool((np.abs(low[1:] - low[:1]) <= allowed).all())
 
 
 def check_made_for(model: Model, plan: Plan) -> None:
@@ -276,7 +262,8 @@ def _decide(model: Model, look: Look, settings: Settings) -> Plan:
         window = None  # all of it lies in one window, also as the network pads it
     tiles: tuple[Tile, ...] = (Tile(0, 0, *look.extent),)
     if not footprint.sees_whole:
-        tiles = plan_tiles(*look.extent, side=TILE_SIDE, overlap=TILE_OVERLAP, multiple=footprint.size_multiple)
+        side = tile_side(model, look)
+        tiles = plan_tiles(*look.extent, side=side, overlap=TILE_OVERLAP, multiple=footprint.size_multiple)
     _log.debug("planned %s for %s: %s, %d tiles", look.size, model.card.name, aim, len(tiles))
     return Plan(
         model=model.card.name,

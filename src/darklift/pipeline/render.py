@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from dataclasses import replace as changed
 
 import numpy as np
 
@@ -13,10 +12,11 @@ from darklift.diffusion import noise_field, sample
 from darklift.errors import UsageError
 from darklift.image import FloatArray, Picture, pad_like, pad_to_multiple, to_unit
 from darklift.image.pixels import with_notes
-from darklift.pipeline.compose import composed, seen_by_network
-from darklift.pipeline.plan import Plan, check_made_for, planes_of, require_picture
+from darklift.pipeline.compose import Canvas, view_of
+from darklift.pipeline.plan import Plan, check_made_for
 from darklift.pipeline.settings import Window
 from darklift.pipeline.tiling import Tile, map_tiles, plan_windows
+from darklift.pipeline.view import View, require_picture
 from darklift.pipeline.windows import Predict, memory_of_windows, predict_whole, predict_windows
 from darklift.runtime import Model
 from darklift.runtime.memory import require_memory
@@ -55,15 +55,23 @@ class Enhanced:
 
 
 def render(
-    model: Model, picture: Picture, plan: Plan, part: Tile | None = None, *, on_step: OnStep | None = None
+    model: Model,
+    picture: Picture,
+    plan: Plan,
+    part: Tile | None = None,
+    *,
+    on_step: OnStep | None = None,
+    bits: int | None = None,
 ) -> Enhanced:
     """Make what the plan says of the picture that it was made for, or only a part of it: the same pixels either way.
 
-    part: None for all. A network that sees its whole input at once has all its work to do for any part. Raises
-    UsageError for another model's or another picture's plan and for a part outside of the picture, ImageError where
-    there is too little memory.
+    part: None for all. A network that sees its whole input at once has all its work to do for any part. bits: 8 or 16,
+    to hold the result as a file of so many bits does, rounded, in a quarter or half of the memory; None holds floats.
+
+    Raises UsageError for another model's or another picture's plan and for a part outside of the picture, ImageError
+    where there is too little memory.
     """
-    (enhanced,) = render_together(model, [picture], [plan], part, on_step=on_step)
+    (enhanced,) = render_together(model, [picture], [plan], part, on_step=on_step, bits=bits)
     return enhanced
 
 
@@ -74,6 +82,7 @@ def render_together(
     part: Tile | None = None,
     *,
     on_step: OnStep | None = None,
+    bits: int | None = None,
 ) -> tuple[Enhanced, ...]:
     """:func:`render` of several pictures of one size under one choice of settings, their plans beside them.
 
@@ -86,6 +95,8 @@ def render_together(
         require_picture(picture)
         _check_fit(model, picture, plan)
     first = plans[0]
+    if bits not in (None, 8, 16):
+        raise UsageError(f"bits is {bits!r}, expected 8 or 16, or None for floats")
     if any(plan.settings != first.settings for plan in plans):
         raise UsageError("the plans have different settings: render those of the same settings together")
     area = _area(part, first.look.size)
@@ -96,32 +107,41 @@ def render_together(
     for number, start in enumerate(starts):
         group = slice(start, start + together)
         tell = _tell_of_part(on_step, number, len(starts))
-        results.extend(_render_group(model, pictures[group], plans[group], area, tell))
+        results.extend(_render_group(model, pictures[group], plans[group], area, tell, bits))
     return tuple(results)
 
 
 def _render_group(
-    model: Model, pictures: Sequence[Picture], plans: Sequence[Plan], area: Tile, on_step: OnStep | None
+    model: Model,
+    pictures: Sequence[Picture],
+    plans: Sequence[Plan],
+    area: Tile,
+    on_step: OnStep | None,
+    bits: int | None,
 ) -> Iterator[Enhanced]:
     """Pictures that go through the network together."""
     started = time.perf_counter()
-    lows = [planes_of(*each) for each in zip(pictures, (plan.look.space for plan in plans), strict=True)]
-    settings = plans[0].settings
-    insides = [plan.look.inside for plan in plans]
-    wanted = settings.uncertainty or any(plan.share * settings.strength for plan in plans)
-    if wanted and all(area.overlaps(inside) for inside in insides):
-        (work,) = {area.shared(inside).seen_from(inside) for inside in insides}
-        seen = [seen_by_network(picture, low, plan) for picture, low, plan in zip(pictures, lows, plans, strict=True)]
-        made: FloatArray | None = _sample_area(model, seen, plans, work, on_step)
-    else:  # nothing of it would be in the result
-        made = None
+    views = [view_of(picture, plan) for picture, plan in zip(pictures, plans, strict=True)]
+    changes = any(plan.share * plan.settings.strength for plan in plans)
+    works = (changes or plans[0].settings.uncertainty) and all(area.overlaps(view.inside) for view in views)
+    kept = not works or any(plan.unchanged for plan in plans)
+    canvases = [
+        Canvas(view, plan, area, bits, kept=kept or area.shared(view.inside) != area)
+        for view, plan in zip(views, plans, strict=True)
+    ]
+    if works:
+        (work,) = {area.shared(view.inside).seen_from(view.inside) for view in views}
+        for place, made in _sample_area(model, views, plans, work, on_step):
+            for canvas, values in zip(canvases, made, strict=True):
+                canvas.put(place, values)
+    else:
+        for canvas in canvases:
+            canvas.put_own()
         if on_step is not None:
             on_step(plans[0].steps, plans[0].steps)
     seconds = (time.perf_counter() - started) / len(pictures)
-    for number, (picture, plan, low) in enumerate(zip(pictures, plans, lows, strict=True)):
-        pixels, uncertainty = composed(picture, low, plan, area, None if made is None else made[number])
-        alpha = picture.alpha
-        result = changed(picture, pixels=pixels, alpha=None if alpha is None else alpha[area.window])
+    for canvas, plan in zip(canvases, plans, strict=True):
+        result = canvas.picture()
         yield Enhanced(
             result if plan.look.note is None else with_notes(result, [plan.look.note]),
             plan.brightness,
@@ -129,41 +149,41 @@ def _render_group(
             seconds,
             plan.share,
             plan.window,
-            uncertainty,
+            canvas.uncertainty,
             unchanged=plan.unchanged,
             holds_nothing=plan.look.empty,
         )
 
 
 def _sample_area(
-    model: Model, lows: Sequence[FloatArray], plans: Sequence[Plan], area: Tile, on_step: OnStep | None
-) -> FloatArray:
-    """(B, 3, h, w) unit: what the model makes of the area, with the uncertainty as a fourth channel where asked for.
-
-    lows: the pictures, each (3, H, W) unit.
+    model: Model, views: Sequence[View], plans: Sequence[Plan], area: Tile, on_step: OnStep | None
+) -> Iterator[tuple[Tile, FloatArray]]:
+    """What the model makes of the area, piece by piece: where, and (B, 3, h, w) unit, with the uncertainty as a fourth
+    channel where asked for.
     """
     plan = plans[0]
-    _check_memory(model, len(lows), plan)
+    _check_memory(model, len(views), plan)
     if len(plan.tiles) == 1:
-        made = _sample_tile(model, lows, plans, plan.tiles[0], on_step)
-        return made if area == plan.tiles[0] else made[:, :, *area.window].copy()  # a part does not hold the whole
+        yield area, _sample_tile(model, views, plans, plan.tiles[0], on_step)[:, :, *area.window]
+        return
     worked_on = [tile for tile in plan.tiles if tile.overlaps(area)]
-    (low,) = lows
+    (view,) = views
 
     def work(tile: Tile) -> FloatArray:
         tell = _tell_of_part(on_step, worked_on.index(tile), len(worked_on))
-        made: FloatArray = _sample_tile(model, [low], plans, tile, tell)[0]
+        made: FloatArray = _sample_tile(model, [view], plans, tile, tell)[0]
         return made
 
-    return map_tiles(worked_on, plan.look.extent, work, plan.overlap, area)[None]
+    for place, made in map_tiles(worked_on, plan.look.extent, work, plan.overlap, area):
+        yield place, made[None]
 
 
 def _sample_tile(
-    model: Model, lows: Sequence[FloatArray], plans: Sequence[Plan], tile: Tile, on_step: OnStep | None
+    model: Model, views: Sequence[View], plans: Sequence[Plan], tile: Tile, on_step: OnStep | None
 ) -> FloatArray:
     """Sample one tile of each picture: (B, 3 or 4, h, w), see :func:`_sample_area`."""
     plan, settings = plans[0], plans[0].settings
-    seen = [_seen(low, plan, tile) for low, plan in zip(lows, plans, strict=True)]
+    seen = [view.of(tile) for view in views]
     predict, (top, left), (rows, columns) = _network_on(model, seen, plans, tile)
     count, predicts = len(seen), plan.preset.predicts
     uncertainty = np.zeros((count, 1, rows, columns), dtype=np.float32)
@@ -191,11 +211,6 @@ def _sample_tile(
     if settings.uncertainty:
         made = np.concatenate([made, uncertainty], axis=1)
     return made[:, :, top : top + tile.height, left : left + tile.width]
-
-
-def _seen(low: FloatArray, plan: Plan, tile: Tile) -> FloatArray:
-    """What the network sees of a tile, (3, h, w) unit."""
-    return low[:, *tile.window] if plan.smoothing is None else plan.smoothing.apply(low, tile)
 
 
 def _network_on(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby, zip_longest
 
 import numpy as np
 
@@ -105,36 +106,61 @@ def map_tiles(
     work: Callable[[Tile], FloatArray],
     overlap: int,
     part: Tile | None = None,
-) -> FloatArray:
-    """Run ``work`` on each tile and cross-fade its (C, h, w) results into one (C, H, W) picture.
+) -> Iterator[tuple[Tile, FloatArray]]:
+    """Run ``work`` on each tile and cross-fade its (C, h, w) results: pieces of the picture as they become ready, each
+    with its place. Together they cover all of it once; only what waits for the next tiles is held.
 
-    size: (H, W) of the picture that ``tiles`` cover. part: make this part alone, of the tiles that reach into it; its
-    pixels are those of the whole picture, to the bit.
+    tiles: as :func:`plan_tiles` makes them, covering a picture of ``size``, (H, W). part: make this part alone, of the
+    tiles that reach into it; its pixels are those of the whole picture, to the bit.
     """
     whole = Tile(0, 0, *size)
     part = part or whole
     if tuple(tiles) == (whole,):  # nothing to fade: its values as they are
-        return work(whole)[:, *part.window]
-    total: FloatArray | None = None
-    weights = np.zeros((part.height, part.width), dtype=np.float32)
-    for tile in tiles:
-        if not tile.overlaps(part):
-            continue
-        rows, columns = (
-            _fade(tile.top, tile.height, size[0], overlap),
-            _fade(tile.left, tile.width, size[1], overlap),
-        )
-        shared = tile.shared(part)
-        here, there = shared.seen_from(tile).window, shared.seen_from(part).window
-        weight = np.outer(rows, columns)[here]
-        made = work(tile)[:, *here]
-        if total is None:
-            total = np.zeros((len(made), part.height, part.width), dtype=np.float32)
-        total[:, *there] += weight * made
-        weights[there] += weight
-    assert total is not None  # the tiles cover the picture
-    total /= weights
-    return total
+        yield part, work(whole)[:, *part.window]
+        return
+    rows = [list(row) for _, row in groupby((tile for tile in tiles if tile.overlaps(part)), lambda tile: tile.top)]
+    above: FloatArray | None = None  # sums that wait for the next row of tiles, and their weights
+    for row, below in zip_longest(rows, rows[1:]):
+        places = [tile.shared(part) for tile in row]
+        bottom = places[0].top + places[0].height
+        done = bottom if below is None else below[0].shared(part).top
+        waiting: list[FloatArray] = []
+        beside: FloatArray | None = None  # ... and for the next tile
+        for tile, place, following in zip_longest(row, places, places[1:]):
+            faded = _faded(tile, place, size, overlap, work)
+            if above is not None:
+                faded = _continued(faded, above, place, part, 0 if beside is None else beside.shape[2])
+            if beside is not None:
+                faded[:, :, : beside.shape[2]] = beside + faded[:, :, : beside.shape[2]]
+            right = place.left + place.width if following is None else following.left
+            ready, beside = faded[:, :, : right - place.left], faded[:, :, right - place.left :].copy()
+            waiting.append(ready[:, done - place.top :].copy())
+            piece = Tile(place.top, place.left, done - place.top, right - place.left)
+            if piece.height and piece.width:
+                yield piece, ready[:-1, : piece.height] / ready[-1, : piece.height]
+        above = np.concatenate(waiting, axis=2)
+
+
+def _faded(
+    tile: Tile, place: Tile, size: tuple[int, int], overlap: int, work: Callable[[Tile], FloatArray]
+) -> FloatArray:
+    """What ``work`` makes of a place in a tile, times its weights, and these as a last channel: (C + 1, h, w)."""
+    rows, columns = (_fade(tile.top, tile.height, size[0], overlap), _fade(tile.left, tile.width, size[1], overlap))
+    here = place.seen_from(tile).window
+    weight = np.outer(rows, columns)[here]
+    made = work(tile)[:, *here]
+    faded = np.empty((len(made) + 1, *weight.shape), np.float32)
+    faded[:-1], faded[-1] = weight * made, weight
+    return faded
+
+
+def _continued(faded: FloatArray, above: FloatArray, place: Tile, part: Tile, begun: int) -> FloatArray:
+    """With the sums of the row above added, but for as many columns as the tile before has begun with them."""
+    left = place.left - part.left
+    known = above[:, :, left + begun : left + place.width]
+    rows = known.shape[1]
+    faded[:, :rows, begun:] = known + faded[:, :rows, begun:]
+    return faded
 
 
 def _fade(start: int, length: int, whole: int, overlap: int) -> FloatArray:

@@ -10,14 +10,18 @@ saw, fades. Places that are well lit already stay as they are. How far all of th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from darklift.image import FloatArray
-from darklift.image.overview import area_average
+from darklift.image.overview import AreaAverage
 from darklift.pipeline.cells import blocks_of, box_means, brightest, cells_of, enlarged, grid_of, luma_of, ramp
 from darklift.pipeline.tiling import Tile
+
+if TYPE_CHECKING:
+    from darklift.pipeline.view import View
 
 __all__ = ["Restraint", "Signal", "look_for_signal", "restrain"]
 
@@ -31,8 +35,6 @@ _FINER = 4
 _LIVELY, _LIVELY_RADIUS, _LEAST_LIVELY = (0.03, 0.25), 10, 0.35
 """Codes by which neighbours differ, on average: what noise dithers, averages tell; what a coder left flat holds the
 last share of its codes."""
-_BAND = 64
-"""Rows of the photo that are looked at together."""
 _MOST = 60
 """Codes; more than enough."""
 _SPAN = (35, 75)
@@ -137,29 +139,24 @@ class Restraint:
         made += lit * (np.float32(self.keep) * away + np.float32(1 - self.keep) * np.maximum(away, 0))
 
 
-def look_for_signal(low: FloatArray, bits: int, weights: FloatArray | None = None) -> Signal:
-    """What a photo (3, H, W) unit holds.
-
-    bits: how finely its source tells values apart. weights: (H, W) in [0, 1], how far each pixel is seen.
-    """
-    size = (low.shape[1], low.shape[2])
-    grid = grid_of(size, _CELLS)
-    top, level, restless, beside, further = _averages(low, grid)
+def look_for_signal(view: View, bits: int) -> Signal:
+    """What a photo holds. bits: how finely its source tells values apart."""
+    top, level, restless, beside, further, seen = _averages(view)
     lively = ramp(box_means(restless, _LIVELY_RADIUS) / _CODE, _LIVELY)
     lively = _LEAST_LIVELY + (1 - _LEAST_LIVELY) * lively
     finer = min(2 ** (min(bits, 16) - 8), _FINER) if bits > 8 else 1
     guide = _stops(box_means(top, 1))
     held = np.minimum(top / _CODE * lively * np.float32(finer), _MOST)
     held = _codes(_guided(np.log2(held + 1), guide, _EDGE), _MOST)
-    shown = np.ones(grid, dtype=np.bool_) if weights is None else area_average(weights[None], grid)[0] > 0.5
-    shown = shown if shown.any() else np.ones(grid, dtype=np.bool_)
+    shown = seen > 0.5
+    shown = shown if shown.any() else ~shown
     brightest_parts, lights = (float(np.quantile(top[shown], share)) for share in (0.995, 0.95))
     black = float((1 - _smooth(held[shown], _BLACK)).mean())
     around, glow = box_means(level, _RADIUS), box_means(top, _RADIUS)
     shade = (around < 0.22) & (around > _SHADE_FLOOR) & shown
     lit_share, shade_share = (float(part.sum() / shown.sum()) for part in ((glow > 0.6) & shown, shade))
     return Signal(
-        size=size,
+        size=view.size,
         held=held.astype(np.float16),
         level=(_codes(_guided(_stops(level), guide, _EDGE), 255) * _CODE).astype(np.float16),
         lit=_smooth(_guided(top, top, _LIT_EDGE), _LIT).astype(np.float16),
@@ -205,29 +202,25 @@ def _gain_of_lights(level: FloatArray, lights: float, wanted: float) -> float:
     return _MARGIN * max(1.0, gain)
 
 
-def _averages(low: FloatArray, grid: tuple[int, int]) -> FloatArray:
-    """Of a photo (3, H, W), in each cell of a grid: max(R, G, B), luma, by how much a pixel's luma differs from those
-    above and before it (at most two codes), from the one before it, and from the one before that. In bands, which stay
-    in the processor's cache.
+def _averages(view: View) -> FloatArray:
+    """In each cell, (6, h, w): max(R, G, B), luma, by how much a pixel's luma differs from those above and before it
+    (two codes at most), from the one before it, and from the one before that, and how much is seen.
     """
-    rows, (height, width) = grid[0], low.shape[1:]
-    made = np.empty((5, *grid), dtype=np.float32)
-    step = max(1, _BAND * rows // height)
-    for first in range(0, rows, step):
-        last = min(first + step, rows)
-        top, bottom = first * height // rows, last * height // rows
-        above = min(top, 1)
-        band = low[:, top - above : bottom]
-        luma = luma_of(band)
-        beside, further = np.zeros((2, bottom - top, width), dtype=np.float32)
+    averages = AreaAverage(view.size, grid_of(view.size, _CELLS))
+    for strip in view.strips():
+        above = min(strip.top, 1)
+        low = view.of(Tile(strip.top - above, 0, strip.height + above, strip.width))
+        luma = luma_of(low)
+        beside, further, seen = np.zeros((3, strip.height, strip.width), dtype=np.float32)
         beside[:, 1:] = np.abs(luma[above:, 1:] - luma[above:, :-1])
         further[:, 2:] = np.abs(luma[above:, 2:] - luma[above:, :-2])
         restless = beside.copy()
         restless[1 - above :] += np.abs(luma[1:] - luma[:-1])
         restless = np.minimum(restless / 2, 2 * _CODE)
-        planes = np.stack([brightest(band[:, above:]), luma[above:], restless, beside, further])
-        made[:, first:last] = area_average(planes, (last - first, grid[1]))
-    return made
+        alpha = None if view.fill is None else view.alpha(strip)
+        seen[:] = 1 if alpha is None else alpha
+        averages.add(np.stack([brightest(low[:, above:]), luma[above:], restless, beside, further, seen]))
+    return averages.result()
 
 
 def _smeared(level: FloatArray, beside: FloatArray, further: FloatArray, shown: npt.NDArray[np.bool_]) -> float:

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import psutil
 
-from darklift.errors import ImageError
+from darklift.errors import ImageError, UsageError
 
-__all__ = ["free_memory", "require_memory"]
+__all__ = ["free_memory", "memory_size", "require_memory"]
 
 _CGROUP = Path("/sys/fs/cgroup")
+_UNITS = {"MB": 10**6, "GB": 10**9, "TB": 10**12, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+
+
+def memory_size(wish: int | str) -> int:
+    """Bytes: a whole number of them, or a number with its unit, such as "2GB", "1.5 GB" or "800 MiB".
+
+    Raises UsageError for anything else.
+    """
+    problem = UsageError(f"memory is {wish!r}, expected a number and one of {', '.join(_UNITS)}: for example 2GB")
+    if isinstance(wish, str):
+        number = re.fullmatch(rf"\s*([0-9]+(?:\.[0-9]+)?)\s*({'|'.join(_UNITS)})\s*", wish, re.ASCII)
+        if number is None:
+            raise problem
+        wish = int(float(number[1]) * _UNITS[number[2]])
+    if isinstance(wish, bool) or not isinstance(wish, int) or wish < 1:
+        raise problem
+    return wish
 
 
 def free_memory(cgroup: Path = _CGROUP) -> int:
@@ -24,7 +42,16 @@ def free_memory(cgroup: Path = _CGROUP) -> int:
         used = int((cgroup / "memory.current").read_text())
     except (OSError, ValueError):
         return free
-    return max(0, min(free, limit - used))
+    return max(0, min(free, limit - used + _dropped_at_need(cgroup)))
+
+
+def _dropped_at_need(cgroup: Path) -> int:
+    """Bytes that count as used, though the system only keeps files in them that it can read again."""
+    try:
+        stated = dict(line.split() for line in (cgroup / "memory.stat").read_text().splitlines())
+        return int(stated["inactive_file"])
+    except (OSError, ValueError, KeyError):
+        return 0
 
 
 def require_memory(needed: float, free: float, what: str, remedy: str) -> None:

@@ -74,9 +74,15 @@ class Model:
         if len({preset.predicts for preset in card.presets.values()}) != 1:
             raise ModelError(f"the presets of model {card.name} disagree on what it predicts: export it again")
         self.card = card
-        self.free_memory = device_memory
-        """Bytes that are free where the graphs run."""
+        self.memory: int | None = None
+        """Bytes that a photo may take, darklift itself included; None for as many as are free."""
+        self._device_memory = device_memory
         self._graphs = graphs
+
+    def free_memory(self) -> int:
+        """Bytes that can be taken where the graphs run."""
+        free = self._device_memory()
+        return free if self.memory is None else min(free, self.memory)
 
     @property
     def controls_exposure(self) -> bool:

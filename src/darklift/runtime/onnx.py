@@ -122,4 +122,5 @@ def _session_options(threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # nothing: errors are raised, its warnings are about its own optimiser
     options.intra_op_num_threads = threads
+    options.enable_mem_pattern = False  # from the second tile on, a plan of all memory beside what the first one took
     return options

@@ -36,14 +36,23 @@ class Opening:
     bf16 is twice as fast on CPUs that compute in it, and slower on those that only emulate it."""
     threads: int | None = None
     """CPU threads for the model. Give each of several processes its share, so that they do not fight over the cores."""
+    memory: int | str | None = None
+    """The most memory that a photo may take, darklift itself included, such as 2GB or 800MB. Where it is scarce, large
+    photos are done in smaller pieces, and what cannot be done with it is refused."""
 
     def load(self) -> Model:
         """Open it. Raises ModelError, UsageError, MissingExtraError."""
         for name, known in (("backend", Backend), ("precision", Precision)):
             if getattr(self, name) not in get_args(known):
                 raise UsageError(f"unknown {name} {getattr(self, name)!r}: choose {', '.join(get_args(known))}")
+        memory = None
+        if self.memory is not None:
+            from darklift.runtime.memory import memory_size
+
+            memory = memory_size(self.memory)
         path = find_model(str(self.model))
         model = self._load_exported(path) if path.is_dir() else self._load_checkpoint(path)
+        model.memory = memory
         _log.debug(
             "opened %s (%s) on %s, %s threads", path, model.card.method, model.card.backend, self.threads or "all"
         )

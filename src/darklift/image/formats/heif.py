@@ -17,8 +17,9 @@ from darklift.image.colour_numbers import profile_of_numbers
 from darklift.image.exif import upright_xmp
 from darklift.image.formats.base import Format
 from darklift.image.metadata import describe, profile_name, understood_exif
-from darklift.image.picture import FloatArray, Metadata, Picture, Source
+from darklift.image.picture import Metadata, Picture, Source
 from darklift.image.pixels import check_size
+from darklift.image.samples import FloatArray
 from darklift.image.xmp_claims import without_claims
 
 __all__ = ["FORMAT"]

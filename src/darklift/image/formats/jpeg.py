@@ -16,10 +16,11 @@ from darklift.errors import ImageError
 from darklift.image.exif import read_directory
 from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format, matched
 from darklift.image.jpeg_layout import Layout, layout_of
+from darklift.image.jpeg_strips import save_in_strips
 from darklift.image.metadata import metadata_of
 from darklift.image.opened import file_behind
 from darklift.image.picture import Picture
-from darklift.image.pixels import check_extent, check_mode, decode_with, image_of, picture_of
+from darklift.image.pixels import check_extent, check_mode, decode_with, picture_of
 from darklift.image.xmp_claims import without_claims
 
 __all__ = ["FORMAT"]
@@ -91,18 +92,22 @@ def _refuse_pictures_in_their_own_right(mpf: bytes) -> None:
 
 def _encode(picture: Picture, stream: BinaryIO, options: EncodeOptions) -> None:
     metadata = picture.metadata
-    image_of(picture).save(
-        stream,
-        "JPEG",
-        quality=options.quality,
-        subsampling=0,
-        dpi=metadata.dpi or (0, 0),
-        exif=metadata.exif or b"",
-        icc_profile=metadata.icc_profile,
-        xmp=metadata.xmp,
-        comment=metadata.comment,
-        extra=_iptc_segment(metadata.iptc) if metadata.iptc else b"",
-    )
+
+    def save(image: Image.Image, to: BinaryIO) -> None:
+        image.save(
+            to,
+            "JPEG",
+            quality=options.quality,
+            subsampling=0,
+            dpi=metadata.dpi or (0, 0),
+            exif=metadata.exif or b"",
+            icc_profile=metadata.icc_profile,
+            xmp=metadata.xmp,
+            comment=metadata.comment,
+            extra=_iptc_segment(metadata.iptc) if metadata.iptc else b"",
+        )
+
+    save_in_strips(picture, stream, save)
     if metadata.trailer:
         stream.write(metadata.trailer)
 

@@ -19,7 +19,7 @@ from PIL.PngImagePlugin import PngImageFile, PngInfo
 
 from darklift.errors import ImageError
 from darklift.image.arrays import assemble
-from darklift.image.deep import picture_of_samples, unit_of
+from darklift.image.deep import picture_of_samples
 from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format, matched
 from darklift.image.metadata import metadata_of
 from darklift.image.picture import Metadata, Picture
@@ -78,12 +78,11 @@ def _decode_deep(stream: BinaryIO, colour_type: int) -> Picture:
             samples |= _bytes_of(stream, *others)[1]
     if samples.ndim == 2:
         samples = samples[:, :, np.newaxis]
-    unit = unit_of(samples, _WHITE)
     key = image.info.get("transparency")
     if key is not None and samples.shape[2] in (1, 3):
         opaque = (samples != np.array(key, np.uint16)).any(axis=2, keepdims=True)
-        unit = np.concatenate([unit, opaque], axis=2, dtype=np.float32)
-    return with_notes(picture_of_samples(unit, *metadata_of(image.info), _NAME, 16), notes)
+        samples = np.concatenate([samples, opaque * np.uint16(_WHITE)], axis=2, dtype=np.uint16)
+    return with_notes(picture_of_samples(samples, *metadata_of(image.info), _NAME, 16), notes)
 
 
 def _bytes_of(stream: BinaryIO, raw_mode: str) -> tuple[PngImageFile, npt.NDArray[Any]]:
@@ -142,16 +141,15 @@ def _encode(picture: Picture, stream: BinaryIO, options: EncodeOptions) -> None:
     if options.bits == 8:
         _save(image_of(picture), picture.metadata, stream)
         return
-    values = assemble(picture, np.uint16, gray=picture.gray, alpha=picture.alpha is not None)
     around = io.BytesIO()
-    _save(Image.new("RGB" if values.shape[2] > 2 else "L", (1, 1)), picture.metadata, around)
+    _save(Image.new("L" if picture.gray else "RGB", (1, 1)), picture.metadata, around)
     stream.write(_SIGNATURE)
     for name, contents in _chunks_of(around):
         if name == b"IHDR":
-            colour_type = (_GRAY, _GRAY_ALPHA, _RGB, _RGBA)[values.shape[2] - 1]
-            _write_chunk(stream, name, struct.pack(">2I5B", *values.shape[1::-1], 16, colour_type, 0, 0, 0))
+            colour_type = (_GRAY if picture.gray else _RGB) + (_GRAY_ALPHA if picture.has_alpha else 0)
+            _write_chunk(stream, name, struct.pack(">2I5B", *picture.size[::-1], 16, colour_type, 0, 0, 0))
         elif name == b"IDAT":
-            _write_pixels(stream, values)
+            _write_pixels(stream, picture)
         else:
             _write_chunk(stream, name, contents)
 
@@ -188,17 +186,19 @@ def _write_chunk(stream: BinaryIO, name: bytes, contents: bytes) -> None:
     stream.write(struct.pack(">I", zlib.crc32(contents, zlib.crc32(name))))
 
 
-def _write_pixels(stream: BinaryIO, values: npt.NDArray[np.uint16]) -> None:
-    """(H, W, C) as IDAT chunks, each row as its differences to the row above (filter type 2, "Up")."""
-    height, width, channels = values.shape
+def _write_pixels(stream: BinaryIO, picture: Picture) -> None:
+    """16 bits as IDAT chunks, each row as its differences to the row above (filter type 2, "Up")."""
     packer = zlib.compressobj(_LEVEL)
-    above = np.zeros((1, width * channels * 2), np.uint8)
-    for top in range(0, height, _ROWS_AT_ONCE):
-        rows = values[top : top + _ROWS_AT_ONCE].astype(">u2").reshape(-1, width * channels).view(np.uint8)
+    above: npt.NDArray[np.uint8] | int = 0
+    for top in range(0, picture.size[0], _ROWS_AT_ONCE):
+        some = slice(top, min(top + _ROWS_AT_ONCE, picture.size[0]))
+        values = assemble(picture, np.uint16, gray=picture.gray, alpha=picture.has_alpha, rows=some)
+        rows = values.astype(">u2").reshape(len(values), -1).view(np.uint8)
         filtered = np.empty((len(rows), 1 + rows.shape[1]), np.uint8)
         filtered[:, 0] = 2
-        filtered[:, 1:] = rows - np.concatenate([above, rows[:-1]])
-        above = rows[-1:]
+        filtered[0, 1:] = rows[0] - above
+        np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
+        above = rows[-1]
         if data := packer.compress(filtered.tobytes()):
             _write_chunk(stream, b"IDAT", data)
     _write_chunk(stream, b"IDAT", packer.flush())

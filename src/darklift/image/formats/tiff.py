@@ -9,10 +9,9 @@ entries of the old. Nothing in the block moves, so even the offsets inside of ma
 import struct
 import zlib
 from dataclasses import replace
-from typing import Any, BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
@@ -22,7 +21,7 @@ from darklift.image.deep import picture_of_samples, unit_of
 from darklift.image.exif import Directory, read_directory, tiff_block, value_is_inside
 from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format, matched
 from darklift.image.metadata import bytes_or_none, describe, understood_exif
-from darklift.image.picture import FloatArray, Metadata, Picture
+from darklift.image.picture import Metadata, Picture
 from darklift.image.pixels import (
     TOO_DEEP,
     check_extent,
@@ -32,6 +31,7 @@ from darklift.image.pixels import (
     picture_of,
     with_notes,
 )
+from darklift.image.samples import FloatArray
 from darklift.image.tiff_directory import BYTE, LONG, SHORT, UNDEFINED, DirectoryWriter, even_position
 from darklift.image.tiff_samples import layout_of, read_directory_of, read_samples
 
@@ -109,7 +109,11 @@ def _decode_deep(stream: BinaryIO, tags: ImageFileDirectory_v2, offset: int, big
     orientation = tags.get(_ORIENTATION, 1)
     info = {"icc_profile": tags.get(_ICC_PROFILE), "xmp": tags.get(_XMP), "dpi": _dpi(tags)}
     metadata = replace(describe(info, exif, orientation, notes), iptc=_iptc(tags))
-    unit = unit_of(read_samples(stream, layout), 2**layout.bits - 1)
+    samples, white = read_samples(stream, layout), 2**layout.bits - 1
+    plain = photometric != _WHITE_IS_ZERO and 1 not in extra
+    if plain and samples.dtype in (np.uint8, np.uint16):
+        return picture_of_samples(samples, metadata, orientation, _NAME, layout.bits, white=white)
+    unit = unit_of(samples, white)
     if photometric == _WHITE_IS_ZERO:
         np.subtract(1, unit[:, :, :1], out=unit[:, :, :1])
     if 1 in extra:
@@ -193,15 +197,14 @@ def _iptc(tags: ImageFileDirectory_v2) -> bytes | None:
 
 
 def _encode(picture: Picture, stream: BinaryIO, options: EncodeOptions) -> None:
-    dtype = np.uint16 if options.bits == 16 else np.uint8
-    values = assemble(picture, dtype, gray=picture.gray, alpha=picture.alpha is not None)
     metadata = picture.metadata
     block = tiff_block(metadata.exif) if metadata.exif else b""
     directory = read_directory(block) if block else Directory("<", (), None)
     stream.write(block or b"II*\0\0\0\0\0")
-    offsets, counts, rows = _write_strips(stream, values, directory.order)
+    stored = _Stored(*picture.size, (1 if picture.gray else 3) + picture.has_alpha, options.bits)
+    offsets, counts = _write_strips(stream, picture, stored, directory.order)
     file = DirectoryWriter(stream, directory.order)
-    entries = _pixel_entries(file, values, offsets, counts, rows) | _metadata_entries(file, metadata)
+    entries = _pixel_entries(file, stored, offsets, counts) | _metadata_entries(file, metadata)
     for entry in directory.entries:
         replaced = entry.tag in _STRUCTURE_TAGS or (metadata.dpi is not None and entry.tag in _RESOLUTION_TAGS)
         if not replaced and value_is_inside(block, directory.order, entry):
@@ -209,20 +212,31 @@ def _encode(picture: Picture, stream: BinaryIO, options: EncodeOptions) -> None:
     file.finish(entries)
 
 
-def _pixel_entries(
-    file: DirectoryWriter, values: npt.NDArray[Any], offsets: list[int], counts: list[int], rows: int
-) -> dict[int, bytes]:
+class _Stored(NamedTuple):
     """How the pixels are stored: the channels are 1 gray, 2 gray and alpha, 3 RGB, or 4 RGB and alpha."""
-    height, width, channels = values.shape
+
+    height: int
+    width: int
+    channels: int
+    bits: int
+
+    @property
+    def rows(self) -> int:
+        """Of a strip."""
+        return max(1, min(self.height, _STRIPBYTES // (self.width * self.channels * self.bits // 8)))
+
+
+def _pixel_entries(file: DirectoryWriter, stored: _Stored, offsets: list[int], counts: list[int]) -> dict[int, bytes]:
+    height, width, channels, bits = stored
     entries = {
         256: file.numbers(256, LONG, [width]),
         257: file.numbers(257, LONG, [height]),
-        _BITS: file.numbers(_BITS, SHORT, [8 * values.dtype.itemsize] * channels),
+        _BITS: file.numbers(_BITS, SHORT, [bits] * channels),
         259: file.numbers(259, SHORT, [8]),  # Adobe deflate
         _PHOTOMETRIC: file.numbers(_PHOTOMETRIC, SHORT, [2 if channels >= 3 else 1]),  # RGB, or gray with black as 0
         273: file.numbers(273, LONG, offsets),
         277: file.numbers(277, SHORT, [channels]),
-        278: file.numbers(278, LONG, [rows]),
+        278: file.numbers(278, LONG, [stored.rows]),
         279: file.numbers(279, LONG, counts),
         284: file.numbers(284, SHORT, [1]),  # channels of a pixel side by side
         317: file.numbers(317, SHORT, [2]),  # differences to the pixel on the left
@@ -250,19 +264,20 @@ def _metadata_entries(file: DirectoryWriter, metadata: Metadata) -> dict[int, by
     return entries
 
 
-def _write_strips(stream: BinaryIO, values: npt.NDArray[Any], order: str) -> tuple[list[int], list[int], int]:
-    """Write the pixels; returns offset and length of each strip, and the rows in one."""
-    height, width, channels = values.shape
-    rows = max(1, min(height, _STRIPBYTES // (width * channels * values.dtype.itemsize)))
+def _write_strips(stream: BinaryIO, picture: Picture, stored: _Stored, order: str) -> tuple[list[int], list[int]]:
+    """Write the pixels; returns offset and length of each strip."""
+    dtype, alpha = np.uint16 if stored.bits == 16 else np.uint8, picture.has_alpha
     offsets, counts = [], []
-    for top in range(0, height, rows):
-        strip = values[top : top + rows].copy()
-        strip[:, 1:] -= values[top : top + rows, :-1]  # modulo 256 or 65536, as the format wants it
+    for top in range(0, stored.height, stored.rows):
+        rows = slice(top, min(top + stored.rows, stored.height))
+        values = assemble(picture, dtype, gray=picture.gray, alpha=alpha, rows=rows)
+        strip = values.copy()
+        strip[:, 1:] -= values[:, :-1]  # modulo 256 or 65536, as the format wants it
         data = zlib.compress(strip.astype(f"{order}u{strip.itemsize}").tobytes(), _LEVEL)
         offsets.append(even_position(stream))
         counts.append(len(data))
         stream.write(data)
-    return offsets, counts, rows
+    return offsets, counts
 
 
 FORMAT = Format(

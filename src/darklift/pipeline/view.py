@@ -1,0 +1,86 @@
+"""A photo as a network sees it, any part of it at a time, so that no photo is ever held as floats as a whole."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from darklift.errors import ImageError, UsageError
+from darklift.image import FloatArray, Picture, row_strips
+from darklift.image.colour import ColourSpace
+from darklift.pipeline.deblock import Smoothing
+from darklift.pipeline.hidden import Fill
+from darklift.pipeline.tiling import Tile
+
+__all__ = ["View", "require_picture"]
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """The part of a photo that counts, in sRGB, hidden pixels filled and flat dark blocks smoothed.
+
+    Tiles are counted from the corner of that part. A tile has the pixels that it has in the whole, to the bit.
+    """
+
+    picture: Picture
+    inside: Tile
+    """The part that counts."""
+    space: ColourSpace | None = None
+    """Of the picture's numbers; None for sRGB."""
+    fill: Fill | None = None
+    """What stands in the place of hidden pixels; None where all is seen."""
+    smoothing: Smoothing | None = None
+    """Of flat dark blocks; None where there is none to do."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(rows, columns) of the part that counts."""
+        return self.inside.height, self.inside.width
+
+    def strips(self) -> Iterator[Tile]:
+        """All of it from top to bottom, in pieces of full width."""
+        for rows in row_strips(self.size):
+            yield Tile(rows.start, 0, rows.stop - rows.start, self.inside.width)
+
+    def of(self, tile: Tile) -> FloatArray:
+        """What the network sees there, (3, h, w) unit."""
+        low = self.own(tile)
+        alpha = None if self.fill is None else self.alpha(tile)
+        if self.fill is not None and alpha is not None:
+            low = self.fill.apply(low, alpha, self.size, tile)
+        return low if self.smoothing is None else self.smoothing.apply(low, tile)
+
+    def own(self, tile: Tile) -> FloatArray:
+        """The photo's own pixels there as sRGB, neither filled nor smoothed: (3, h, w) unit."""
+        pixels = self.numbers(tile)
+        if self.space is not None:
+            return self.space.seen(pixels)
+        inside = pixels if self.picture.held.whole_numbers else pixels.clip(0, 1)
+        return inside.transpose(2, 0, 1)
+
+    def numbers(self, tile: Tile) -> FloatArray:
+        """The photo's own numbers there, (h, w, 3)."""
+        return self.picture.part(*self._place(tile).window)
+
+    def alpha(self, tile: Tile) -> FloatArray | None:
+        """How far pixels are seen there, (h, w) in [0, 1]; None for a photo without alpha."""
+        alpha = self.picture.alpha_part(*self._place(tile).window)
+        return None if alpha is None else alpha.clip(0, 1)
+
+    def _place(self, tile: Tile) -> Tile:
+        return Tile(self.inside.top + tile.top, self.inside.left + tile.left, tile.height, tile.width)
+
+
+def require_picture(picture: object) -> None:
+    """Raise UsageError for what is no Picture, ImageError for one with NaN or infinity."""
+    if not isinstance(picture, Picture):
+        raise UsageError(
+            f"expected a Picture as read_image makes it, got a {type(picture).__name__}: call the Enhancer itself for "
+            "paths, PIL images and arrays"
+        )
+    colours = picture.held.colours
+    if not picture.held.whole_numbers and not math.isfinite(float(np.min(colours)) - float(np.max(colours))):
+        raise ImageError("the picture holds NaN or infinite values, expected [0, 1]: what computed it went wrong")

@@ -1,0 +1,169 @@
+"""What pictures hold, how they come in parts and strips, and how much memory a photo may take."""
+
+import io
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from darklift import ImageError, Picture, UsageError
+from darklift.image import Samples, decode_image, from_array, read_stream
+from darklift.image.jpeg_strips import save_in_strips
+from darklift.image.overview import area_average, describe, describe_strips
+from darklift.pipeline import memory
+from darklift.pipeline.tiling import Tile
+from darklift.runtime import Footprint
+from darklift.runtime.memory import free_memory, memory_size
+
+RNG = np.random.default_rng(0)
+
+
+# ------------------------------------------------------------------------------------------------------------ pictures
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_picture_holds_the_numbers_that_came(dtype: type) -> None:
+    array = RNG.integers(0, np.iinfo(dtype).max, (5, 7, 4), dtype=dtype)
+    picture = from_array(array)
+    assert picture.held.nbytes == array.nbytes
+    white = np.float32(np.iinfo(dtype).max)
+    np.testing.assert_array_equal(picture.pixels, array[:, :, :3] / white)
+    np.testing.assert_array_equal(picture.part(slice(1, 3), slice(2, 6)), picture.pixels[1:3, 2:6])
+    assert picture.alpha is not None
+    np.testing.assert_array_equal(picture.alpha, array[:, :, 3] / white)
+    assert not picture.without_alpha().has_alpha
+
+
+def test_a_file_is_held_in_its_own_bytes() -> None:
+    file = io.BytesIO()
+    array = RNG.integers(0, 255, (30, 20, 3), dtype=np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(array).save(file, "PNG", exif=exif)
+    held = decode_image(file.getvalue()).held
+    assert held.colours.dtype == np.uint8
+    np.testing.assert_array_equal(held.colours, np.rot90(array, -1))
+
+
+def test_white_may_be_less_than_the_type_holds() -> None:
+    held = Samples(np.array([[[0], [4095]]], np.uint16), white=4095)
+    np.testing.assert_array_equal(Picture(held=held).pixels[0], [[0, 0, 0], [1, 1, 1]])
+
+
+def test_floats_are_handed_out_as_they_are() -> None:
+    pixels = RNG.random((4, 5, 3), dtype=np.float32)
+    assert Picture(pixels).pixels is pixels
+    with pytest.raises(UsageError, match="float64"):
+        Picture(pixels.astype(np.float64))
+
+
+def test_a_pipe_is_held_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = io.BytesIO()
+    Image.fromarray(np.zeros((3, 3, 3), np.uint8)).save(file, "PNG")
+    assert read_stream(io.BytesIO(file.getvalue())) == file.getvalue()
+    with pytest.raises(ImageError, match="is not a"):
+        read_stream(io.BytesIO(b"no picture"))
+    monkeypatch.setattr("darklift.image.io.MAX_STREAM_BYTES", 10)
+    with pytest.raises(ImageError, match="longer"):
+        read_stream(io.BytesIO(file.getvalue() + bytes(9000)))
+
+
+# -------------------------------------------------------------------------------------------------------------- strips
+
+
+@given(st.integers(1, 90), st.integers(1, 50), st.integers(1, 60), st.sampled_from([(40, 40), (7, 5), (1, 1)]))
+@settings(max_examples=60, deadline=None)
+def test_an_overview_is_the_same_however_it_is_cut(height: int, width: int, step: int, size: tuple[int, int]) -> None:
+    planes = RNG.random((3, height, width), dtype=np.float32)
+    strips = [(planes[:, top : top + step], None) for top in range(0, height, step)]
+    whole, cut = describe(planes, bits=16), describe_strips((height, width), strips, bits=16)
+    assert whole.cues is not None
+    assert cut.cues is not None
+    for expected, found in zip(
+        (whole.thumbnail, whole.statistics, whole.cues), (cut.thumbnail, cut.statistics, cut.cues), strict=True
+    ):
+        np.testing.assert_array_equal(found, expected)
+    assert area_average(planes, size).shape == (3, *size)
+
+
+@pytest.mark.parametrize("gray", [False, True])
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+@pytest.mark.parametrize("size", [(100, 90), (431, 17), (999, 20), (48, 48)])
+def test_a_jpeg_in_strips_has_the_pixels_of_one_in_one_piece(
+    monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], subsampling: int, gray: bool
+) -> None:
+    monkeypatch.setattr("darklift.image.jpeg_strips._MOST_UNITS", 96)
+    array = RNG.integers(0, 255, (*size, 3), dtype=np.uint8)
+    array = array[:, :, 0] if gray else array
+    strips = []
+
+    def save(image: Image.Image, to: io.BytesIO) -> None:
+        strips.append(image.size)
+        image.save(to, "JPEG", quality=90, subsampling=subsampling, comment=b"kept")
+
+    made, whole = io.BytesIO(), io.BytesIO()
+    save_in_strips(from_array(array), made, save)
+    save(Image.fromarray(array), whole)
+    assert (len(strips) > 2) == (size != (48, 48))
+    with Image.open(made) as image, Image.open(whole) as expected:
+        assert image.info["comment"] == b"kept"
+        np.testing.assert_array_equal(np.asarray(image), np.asarray(expected))
+
+
+# -------------------------------------------------------------------------------------------------------------- memory
+
+
+def test_sizes_are_read_strictly() -> None:
+    wanted = {"2GB": 2 * 10**9, "1.5 GiB": 3 * 2**29, "800MB": 800 * 10**6, 7: 7}
+    assert [memory_size(wish) for wish in wanted] == list(wanted.values())
+    for wish in ("2", "2gb", "GB", "-1GB", "2 G", "1e3MB", "0MB", "", 0, -5, True, 1.5):
+        with pytest.raises(UsageError, match="2GB"):
+            memory_size(wish)  # type: ignore[arg-type]
+
+
+def test_files_that_the_system_can_read_again_do_not_count_as_taken(tmp_path: Path) -> None:
+    (tmp_path / "memory.max").write_text("1000000\n")
+    (tmp_path / "memory.current").write_text("900000\n")
+    assert free_memory(tmp_path) == 100_000
+    (tmp_path / "memory.stat").write_text("anon 1\ninactive_file 300000\n")
+    assert free_memory(tmp_path) == 400_000
+
+
+def side(megapixels: float, allowed: int | None, bytes_per_pixel: int = 3) -> int:
+    rows = int((megapixels * 1e6) ** 0.5)
+    look = SimpleNamespace(size=(rows, rows), extent=(rows, rows), held_bytes=bytes_per_pixel * rows**2)
+    model = SimpleNamespace(memory=allowed, card=SimpleNamespace(footprint=Footprint(16)))
+    return memory.tile_side(model, look)  # type: ignore[arg-type]
+
+
+def test_tiles_are_as_large_as_memory_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "free_memory", lambda: 10**11)
+    assert (side(12, None), side(50, None), side(100, None)) == (1024, 1024, 640)  # 100 within 1 GB
+    assert side(400, None) == 1024  # it takes more in any case
+    assert [side(50, 10**6 * megabytes) for megabytes in (2000, 700, 550)] == [1024, 640, 384]
+    with pytest.raises(ImageError, match=r"0\.40 GB may be taken: allow ") as refused:
+        side(50, 400_000_000)
+    least = re.search(r"allow ([0-9.]+GB)", str(refused.value))
+    assert least is not None
+    assert side(50, memory_size(least[1])) == 384
+    monkeypatch.setattr(memory, "free_memory", lambda: 10**7)
+    with pytest.raises(ImageError, match="free some"):
+        side(50, None)
+
+
+def test_a_tile_of_a_view_is_that_of_the_whole() -> None:
+    from darklift.pipeline.deblock import plan_smoothing
+    from darklift.pipeline.view import View
+
+    codes = np.kron(RNG.integers(2, 5, (13, 17, 3)), np.ones((32, 32, 1))).astype(np.uint8)
+    plain = View(from_array(codes), Tile(16, 8, 360, 500))
+    view = View(plain.picture, plain.inside, smoothing=plan_smoothing(plain))
+    assert view.smoothing is not None
+    whole = view.of(Tile(0, 0, *view.size))
+    for tile in (Tile(0, 0, 1, 1), Tile(100, 37, 200, 301), *view.strips()):
+        np.testing.assert_array_equal(view.of(tile), whole[:, *tile.window])
