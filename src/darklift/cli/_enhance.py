@@ -74,7 +74,7 @@ def enhance(
             max=100,
             metavar="Q",
             help="Quality of JPEG, WebP and AVIF files, 1 to 100.",
-            show_default="95",
+            show_default="95; for a JPEG from a JPEG its own, not below 92",
             rich_help_panel=_FILES,
         ),
     ] = None,

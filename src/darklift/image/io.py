@@ -162,7 +162,8 @@ def encode_image(
     Args:
         picture: what to encode.
         format: by name or extension, in any case of letters: "jpg", "JPEG", ".png".
-        quality: 1 to 100, for JPEG and AVIF (always 4:4:4) and lossy WebP, 95 by default; the others are lossless.
+        quality: 1 to 100, for JPEG and AVIF, then 4:4:4, and lossy WebP; the others are lossless. By default 95; a JPEG
+            that came as JPEG goes with the quality that it had, not below 92, and its subsampling of colour.
         lossless: encode WebP without loss; a WebP that came so goes so, unless there is a ``quality``.
         bits: a channel, 8 or 16 (PNG and TIFF only); by default 8 for a picture from a source with 8, else as many as
             the format can hold. :func:`not_written` tells where these are fewer than the source had.
@@ -214,7 +215,8 @@ def write_image(
     Args:
         picture: what to write.
         path: the target, in a folder that exists.
-        quality: 1 to 100, for JPEG and AVIF (always 4:4:4) and lossy WebP, 95 by default; the others are lossless.
+        quality: 1 to 100, for JPEG and AVIF, then 4:4:4, and lossy WebP; the others are lossless. By default 95; a JPEG
+            that came as JPEG goes with the quality that it had, not below 92, and its subsampling of colour.
         lossless: write WebP without loss; a WebP that came so goes so, unless there is a ``quality``.
         bits: a channel, 8 or 16 (PNG and TIFF only); by default 8 for a picture from a source with 8, else as many as
             the format can hold. :func:`not_written` tells where these are fewer than the source had.

@@ -3,12 +3,13 @@
 from darklift.errors import UsageError, hint_for
 from darklift.image.formats import FORMATS, EncodeOptions, Format, format_called
 from darklift.image.left_out import left_out
-from darklift.image.picture import Picture
+from darklift.image.picture import Picture, Source
 from darklift.image.words import one_of
 
 __all__ = ["encode_options", "not_written", "writable"]
 
 _DEFAULT_QUALITY = 95
+_LEAST_QUALITY = 92  # unasked; below it, lifting shows blocks that the photo did not have (docs/reference/formats.md)
 
 
 def writable(format: str) -> Format:
@@ -61,7 +62,9 @@ def encode_options(
     if lossless and not kind.can_be_lossless:
         others = one_of(known.name for known in FORMATS if known.encode and known.can_be_lossless)
         raise UsageError(f"lossless was asked for, and {kind.name} is always lossy: write {others}")
-    if quality is None and picture.source.lossless and picture.source.container == kind.name:
-        lossless = True  # as it came
-    quality = _DEFAULT_QUALITY if quality is None else quality
-    return EncodeOptions(quality, bool(lossless), _bits(kind, picture, bits))
+    bits = _bits(kind, picture, bits)
+    if quality is not None:
+        return EncodeOptions(quality, bool(lossless), bits)
+    source = picture.source if picture.source.container == kind.name else Source()  # as it came, in the format it had
+    quality = _DEFAULT_QUALITY if source.quality is None else max(source.quality, _LEAST_QUALITY)
+    return EncodeOptions(quality, lossless or source.lossless, bits, source.subsampling or "4:4:4")

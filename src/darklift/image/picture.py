@@ -26,12 +26,16 @@ class Source:
             have been converted to sRGB.
         lossless: the file is of a kind that can be coded either way, such as WebP, and lost nothing: it is written so
             again.
+        quality: of a JPEG file, 1 to 100 as libjpeg counts, an estimate where another program wrote it; else None.
+        subsampling: what a JPEG file's colour needs as the picture is seen, "4:4:4", "4:2:2" or "4:2:0"; else None.
     """
 
     container: str | None = None
     bits: int = 32
     colour_space: str = "sRGB"
     lossless: bool = False
+    quality: int | None = None
+    subsampling: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,11 +26,13 @@ class EncodeOptions:
         quality: 1 to 100, for formats with :attr:`Format.takes_quality`.
         lossless: lose nothing, in a format that can do either.
         bits: a channel, one of :attr:`Format.bits`.
+        subsampling: how much of the colour is told, "4:4:4" (all), "4:2:2" or "4:2:0", for formats with a choice.
     """
 
     quality: int
     lossless: bool
     bits: int = 8
+    subsampling: str = "4:4:4"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

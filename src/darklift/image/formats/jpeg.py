@@ -1,4 +1,4 @@
-"""JPEG: always lossy, without alpha, metadata in blocks of at most 64 KiB. Written as 4:4:4.
+"""JPEG: always lossy, without alpha, metadata in blocks of at most 64 KiB.
 
 The video of a motion photo goes from JPEG to JPEG. Previews and gain maps are left out: they show the dark photo.
 """
@@ -15,6 +15,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from darklift.errors import ImageError
 from darklift.image.exif import read_directory
 from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format, matched
+from darklift.image.jpeg_coding import quality_of, subsampling_of
 from darklift.image.jpeg_layout import Layout, layout_of
 from darklift.image.metadata import metadata_of
 from darklift.image.opened import file_behind
@@ -32,16 +33,16 @@ _MPF_ENTRIES_TAG = 0xB002
 
 
 def _adopt(image: Image.Image) -> Picture:
-    # Pillow calls a JPEG with previews or a gain map behind it MPO, and those its frames
+    assert isinstance(image, JpegImageFile)  # also what Pillow calls MPO: one with previews or a gain map behind it
     check_extent(image, only_the_first=True)
     check_mode(image)
     data = file_behind(image)
-    image.load()
+    layout = Layout() if data is None else layout_of(data)
     metadata, orientation = metadata_of(image.info)
     notes = list(metadata.notes)
+    image.load()
     if "mp" in image.info:
         _refuse_pictures_in_their_own_right(image.info["mp"])
-    layout = Layout() if data is None else layout_of(data)
     notes.extend(_notes_on(layout))
     if "mp" in image.info and data is None:
         notes.append("further pictures behind the first (previews, or a gain map)")
@@ -49,7 +50,9 @@ def _adopt(image: Image.Image) -> Picture:
         notes.append("the extended part of its XMP (often a depth map)")
     xmp = metadata.xmp and without_claims(metadata.xmp, video=layout.has_video)
     metadata = replace(metadata, xmp=xmp, trailer=layout.trailer, notes=tuple(notes))
-    return picture_of(image, metadata, orientation, _NAME)
+    picture = picture_of(image, metadata, orientation, _NAME)
+    quality, subsampling = quality_of(image), subsampling_of(image, turned=orientation >= 5)
+    return replace(picture, source=replace(picture.source, quality=quality, subsampling=subsampling))
 
 
 def _notes_on(layout: Layout) -> Iterator[str]:
@@ -95,7 +98,7 @@ def _encode(picture: Picture, stream: BinaryIO, options: EncodeOptions) -> None:
         stream,
         "JPEG",
         quality=options.quality,
-        subsampling=0,
+        subsampling=options.subsampling,
         dpi=metadata.dpi or (0, 0),
         exif=metadata.exif or b"",
         icc_profile=metadata.icc_profile,
