@@ -248,6 +248,10 @@ def deep_file(container: str) -> bytes | None:
         data = saved("AVIF").replace(b"pixi\0\0\0\0\3\x08\x08\x08", b"pixi\0\0\0\0\3\x0a\x0a\x0a")
         at = data.index(b"av1C") + 6
         return data[:at] + bytes([data[at] | 0x40]) + data[at + 1 :]
+    if container == "JPEG":
+        data = saved("JPEG")
+        at = data.index(b"\xff\xc0") + 4
+        return data[:at] + b"\x0c" + data[at + 1 :]
     return heif_file(bits=10) if container == "HEIF" else None
 
 
@@ -307,12 +311,58 @@ def colour_numbers_cell(container: str) -> str:
     return "as ICC profile"
 
 
+def inks_cell(container: str) -> str:
+    if container not in ("JPEG", "TIFF"):
+        return NOTHING
+    picture = decode_image(saved(container, "CMYK", quality=98))
+    assert picture.source.colour_space == "CMYK"
+    assert np.abs(picture.pixels - plain().pixels).max() < 0.04
+    return "as sRGB"
+
+
+def gain_map_cell(container: str) -> str:
+    if container != "JPEG":
+        return NOTHING
+    segment = b"urn:iso:std:iso:ts:21496:-1\0\0\0\0\0"
+    second = saved(container, "L")
+    picture = decode_image(
+        saved(container) + second[:2] + b"\xff\xe2" + struct.pack(">H", len(segment) + 2) + segment + second[2:]
+    )
+    (note,) = picture.metadata.notes
+    assert "gain map" in note
+    with Image.open(io.BytesIO(encode_image(picture, container))) as image:
+        assert (image.format, getattr(image, "n_frames", 1)) == (container, 1)
+    return NAMED
+
+
+def cut_cell(container: str) -> str:
+    data = heif_file() if container == "HEIF" else saved(container)
+    with pytest.raises(ImageError):
+        decode_image(data[: len(data) // 2])
+    return REFUSED
+
+
+def end_marker_cell(container: str) -> str:
+    if container != "JPEG":
+        return NOTHING
+    data = saved(container)
+    picture = decode_image(data[:-2])
+    assert np.array_equal(picture.pixels, decode_image(data).pixels)
+    (note,) = picture.metadata.notes
+    assert "end marker" in note
+    return "read, named"
+
+
 READING: dict[str, Callable[[str], str]] = {
     "stored on its side": orientation_cell,
     "more than 8 bits": deep_cell,
     "several frames or pages": frames_cell,
     "colours by number": colour_numbers_cell,
     "HDR (PQ, HLG)": hdr_cell,
+    "inks (CMYK)": inks_cell,
+    "gain map": gain_map_cell,
+    "cut in half": cut_cell,
+    "without its end marker": end_marker_cell,
 }
 
 

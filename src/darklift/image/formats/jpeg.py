@@ -14,8 +14,9 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from darklift.errors import ImageError
 from darklift.image.exif import read_directory
-from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format, matched
+from darklift.image.formats.base import ANY_SIZE, ONLY_8_BITS, EncodeOptions, Format, matched
 from darklift.image.jpeg_coding import quality_of, subsampling_of
+from darklift.image.jpeg_end import with_an_end
 from darklift.image.jpeg_layout import Layout, layout_of
 from darklift.image.metadata import metadata_of
 from darklift.image.opened import file_behind
@@ -32,6 +33,16 @@ _IPTC_OVERHEAD = 32
 _MPF_ENTRIES_TAG = 0xB002
 
 
+def _open(stream: BinaryIO) -> JpegImageFile:
+    try:
+        return JpegImageFile(stream)
+    except SyntaxError:
+        stream.seek(0)
+        if layout_of(stream.read()).bits > 8:
+            raise ImageError(ONLY_8_BITS) from None
+        raise
+
+
 def _adopt(image: Image.Image) -> Picture:
     assert isinstance(image, JpegImageFile)  # also what Pillow calls MPO: one with previews or a gain map behind it
     check_extent(image, only_the_first=True)
@@ -40,7 +51,11 @@ def _adopt(image: Image.Image) -> Picture:
     layout = Layout() if data is None else layout_of(data)
     metadata, orientation = metadata_of(image.info)
     notes = list(metadata.notes)
-    image.load()
+    loaded: Image.Image = image
+    if data is not None and layout.ends_within_scan:
+        loaded, damage = with_an_end(data, layout)
+        notes.append(damage)
+    loaded.load()
     if "mp" in image.info:
         _refuse_pictures_in_their_own_right(image.info["mp"])
     notes.extend(_notes_on(layout))
@@ -50,7 +65,7 @@ def _adopt(image: Image.Image) -> Picture:
         notes.append("the extended part of its XMP (often a depth map)")
     xmp = metadata.xmp and without_claims(metadata.xmp, video=layout.has_video)
     metadata = replace(metadata, xmp=xmp, trailer=layout.trailer, notes=tuple(notes))
-    picture = picture_of(image, metadata, orientation, _NAME)
+    picture = picture_of(loaded, metadata, orientation, _NAME)
     quality, subsampling = quality_of(image), subsampling_of(image, turned=orientation >= 5)
     return replace(picture, source=replace(picture.source, quality=quality, subsampling=subsampling))
 
@@ -121,7 +136,7 @@ FORMAT = Format(
     name=_NAME,
     extensions=(".jpg", ".jpeg", ".jfif"),
     sniff=lambda head: matched(head, b"\xff\xd8\xff"),
-    decode=partial(decode_with, JpegImageFile, _adopt),
+    decode=partial(decode_with, _open, _adopt),
     encode=_encode,
     keeps={
         "exif": _SEGMENT,
