@@ -10,6 +10,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from darklift.batch.outputs import make_folder, obstacle
@@ -41,12 +42,13 @@ OnJobStep = Callable[[int, int, int], None]
 
 @dataclass(frozen=True)
 class Saving:
-    """How results are written; see :func:`darklift.write_image`."""
+    """How results are written; see :func:`darklift.write_image`. keep_times: files get the photo's."""
 
     quality: int | None = None
     lossless: bool = False
     bits: int | None = None
     overwrite: bool = False
+    keep_times: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,8 @@ def _do(
     enhanced = enhancer.run(picture, settings, uncertainty=job.map is not None, on_step=on_step)
     if job.map is not None and enhanced.uncertainty is not None:  # first: a picture that is there is done in full
         make_folder(job.map.parent)
-        write_image(draw_heatmap(enhanced.uncertainty, "sure", "unsure"), job.map, overwrite=saving.overwrite)
+        heat_map = draw_heatmap(enhanced.uncertainty, "sure", "unsure")
+        write_image(heat_map, job.map, overwrite=saving.overwrite, permissions_of=_file(job))
     unchanged = enhanced.unchanged and _bytes_will_do(picture, job, saving)
     try:
         if unchanged:
@@ -173,6 +176,11 @@ def _read(job: Job) -> tuple[Picture, bytes | None]:
         raise ImageError(f"cannot read a photo from standard input (-): {error}") from error
 
 
+def _file(job: Job) -> Path | None:
+    """The photo's file, where it came from one."""
+    return None if job.source == STREAM else job.source
+
+
 def _container(picture: Picture, job: Job) -> str:
     """The format that the result is written in, by name or extension."""
     if job.target != STREAM:
@@ -203,7 +211,8 @@ def _copy(data: bytes | None, job: Job, saving: Saving) -> None:
         _put_out(job.source.read_bytes() if data is None else data)
         return
     make_folder(job.target.parent)
-    copy_file(job.source if data is None else data, job.target, overwrite=saving.overwrite)
+    source = job.source if data is None else data
+    copy_file(source, job.target, overwrite=saving.overwrite, keep_times=saving.keep_times)
 
 
 def _save(picture: Picture, job: Job, saving: Saving) -> None:
@@ -216,6 +225,8 @@ def _save(picture: Picture, job: Job, saving: Saving) -> None:
             lossless=saving.lossless,
             bits=saving.bits,
             overwrite=saving.overwrite,
+            permissions_of=_file(job),
+            times_of=_file(job) if saving.keep_times else None,
         )
         return
     _put_out(

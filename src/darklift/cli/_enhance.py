@@ -95,6 +95,10 @@ def enhance(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace files that are already there.", rich_help_panel=_FILES)
     ] = False,
+    keep_times: Annotated[
+        bool,
+        typer.Option("--keep-times", help="Give results the times of their photos' files.", rich_help_panel=_FILES),
+    ] = False,
     recursive: RecursiveOption = False,
     sheet: Annotated[
         str | None,
@@ -145,7 +149,7 @@ def enhance(
     _check_saving(jobs, lossless, bits, sheet, overwrite)
     account = Account(jobs, skipped, sheet, quiet=quiet, overwrite=overwrite)
     try:
-        account.run(opening, settings, Saving(quality, lossless, bits, overwrite))
+        account.run(opening, settings, Saving(quality, lossless, bits, overwrite, keep_times))
     except KeyboardInterrupt:
         if as_json:
             put_out(account.to_json())

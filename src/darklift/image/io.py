@@ -206,6 +206,8 @@ def write_image(
     lossless: bool = False,
     bits: int | None = None,
     overwrite: bool = False,
+    permissions_of: str | Path | None = None,
+    times_of: str | Path | None = None,
 ) -> Path:
     """Write a picture; the extension tells the format. Returns the path.
 
@@ -220,7 +222,9 @@ def write_image(
         lossless: write WebP without loss; a WebP that came so goes so, unless there is a ``quality``.
         bits: a channel, 8 or 16 (PNG and TIFF only); by default 8 for a picture from a source with 8, else as many as
             the format can hold. :func:`not_written` tells where these are fewer than the source had.
-        overwrite: replace a file that is there already.
+        overwrite: replace a file that is there already, which passes its permissions on.
+        permissions_of: the file that a new one takes over from who may read and write it, such as the photo.
+        times_of: the file whose times of access and change it gets.
 
     Raises:
         UsageError: ``quality`` is out of range, JPEG was to be ``lossless``, or ``bits`` that the format cannot hold.
@@ -236,7 +240,12 @@ def write_image(
     try:
         check_fit(picture, kind)
         _check_place(Path(os.path.realpath(path)) if overwrite else path)
-        with new_file(path, overwrite=overwrite) as stream:
+        with new_file(
+            path,
+            overwrite=overwrite,
+            permissions_of=None if permissions_of is None else Path(permissions_of),
+            times_of=None if times_of is None else Path(times_of),
+        ) as stream:
             _encode(picture, kind, stream, options)
     except ImageError as error:
         raise ImageError(f"cannot write {path}: {error}") from error
