@@ -67,6 +67,8 @@ def exif_of(image: Image.Image) -> Image.Exif:
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"></x:xmpmeta>'
 IPTC = b"\x1c\2\x78\0\7caption"
+ADDRESS = b"https://example.org/"
+PHOTOSHOP = b"8BIM\4\x0a\0\0\0\0\0\1\1\0" + b"8BIM\4\x0b\0\0" + struct.pack(">I", len(ADDRESS)) + ADDRESS
 VIDEO = struct.pack(">I4s4sI", 16, b"ftyp", b"isom", 0)
 
 
@@ -102,6 +104,11 @@ METADATA: list[tuple[str, Metadata, Check]] = [
     ("ICC profile", Metadata(icc_profile=PROFILE), lambda _, image: image.info["icc_profile"] == PROFILE),
     ("XMP", Metadata(xmp=XMP), lambda _, image: has_xmp(image)),
     ("IPTC", Metadata(iptc=IPTC), lambda data, _: iptc_of(data)),
+    (
+        "Photoshop's copyright flag, address, …",
+        Metadata(photoshop=PHOTOSHOP),
+        lambda data, image: image.info["photoshop"][0x040B] == ADDRESS if image.format == "JPEG" else PHOTOSHOP in data,
+    ),
     ("resolution", Metadata(dpi=(300.0, 150.0)), lambda _, image: dpi_of(image)),
     (
         "comment",

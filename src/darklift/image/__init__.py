@@ -16,9 +16,9 @@ The range of values follows from an array's dtype, never from the largest value 
 and bright 8-bit ones.
 
 A picture keeps its size, the orientation it is seen in, alpha, its one channel if it had one, EXIF, ICC profile,
-resolution, XMP, IPTC, comment, and the texts of PNG files. What it cannot keep (several frames, floats beyond [0, 1])
-is refused on the way in with an :class:`~darklift.errors.ImageError` that says what to do. What belongs to the
-dark picture only, such as previews and gain maps, is left out and named in ``Metadata.notes``.
+resolution, XMP, IPTC, comment, Photoshop's records, and the texts of PNG files. What it cannot keep (several frames,
+floats beyond [0, 1]) is refused on the way in with an :class:`~darklift.errors.ImageError` that says what to do. What
+belongs to the dark picture only, such as previews and gain maps, is left out and named in ``Metadata.notes``.
 
 Each file format is a module in ``formats``; to add one, add its module there.
 """

@@ -211,8 +211,9 @@ def write_image(
 ) -> Path:
     """Write a picture; the extension tells the format. Returns the path.
 
-    The file appears complete or not at all. Values are rounded to nearest. EXIF, ICC profile, resolution, XMP, IPTC and
-    comment go along where the format has a place for them (BMP: the resolution only); text chunks from PNG to PNG.
+    The file appears complete or not at all. Values are rounded to nearest. EXIF, ICC profile, resolution, XMP, IPTC,
+    comment and Photoshop's records go along where the format has a place for them (BMP: the resolution only); text
+    chunks from PNG to PNG.
 
     Args:
         picture: what to write.

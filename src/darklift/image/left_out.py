@@ -14,6 +14,7 @@ _NAMES = {
     "xmp": "XMP",
     "iptc": "IPTC",
     "comment": "comment",
+    "photoshop": "Photoshop records",
     "dpi": "resolution",
     "trailer": "video or records behind the picture",
 }

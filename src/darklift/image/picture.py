@@ -52,6 +52,7 @@ class Metadata:
         xmp: the XMP packet.
         iptc: the IPTC-NAA record (captions, credits) of a JPEG or TIFF file.
         comment: the comment of a JPEG file.
+        photoshop: other records of Photoshop's (copyright flag, address, guides, …) of a JPEG or TIFF file.
         trailer: what lay behind a JPEG file's picture and still belongs to it: the video of a motion photo, a phone's
             own records. Only JPEG can keep it.
         png_chunks: (name, contents) of the text and colour-space chunks of a PNG file, which only PNG can keep.
@@ -64,6 +65,7 @@ class Metadata:
     xmp: bytes | None = None
     iptc: bytes | None = None
     comment: bytes | None = None
+    photoshop: bytes | None = None
     trailer: bytes | None = field(default=None, repr=False)
     png_chunks: tuple[tuple[bytes, bytes], ...] = ()
     notes: tuple[str, ...] = ()

@@ -20,7 +20,8 @@ from darklift.image.jpeg_end import with_an_end
 from darklift.image.jpeg_layout import Layout, layout_of
 from darklift.image.metadata import metadata_of
 from darklift.image.opened import file_behind
-from darklift.image.picture import Picture
+from darklift.image.photoshop import IPTC, PREFIX, kept_resources, resource
+from darklift.image.picture import Metadata, Picture
 from darklift.image.pixels import check_extent, check_mode, decode_with, image_of, picture_of
 from darklift.image.xmp_claims import without_claims
 
@@ -63,11 +64,20 @@ def _adopt(image: Image.Image) -> Picture:
         notes.append("further pictures behind the first (previews, or a gain map)")
     if metadata.xmp is not None and b"HasExtendedXMP" in metadata.xmp:
         notes.append("the extended part of its XMP (often a depth map)")
+    photoshop, _ = kept_resources(_photoshop_block(image), notes, turned=orientation != 1)
     xmp = metadata.xmp and without_claims(metadata.xmp, video=layout.has_video)
-    metadata = replace(metadata, xmp=xmp, trailer=layout.trailer, notes=tuple(notes))
+    metadata = replace(metadata, xmp=xmp, photoshop=photoshop, trailer=layout.trailer, notes=tuple(notes))
     picture = picture_of(loaded, metadata, orientation, _NAME)
     quality, subsampling = quality_of(image), subsampling_of(image, turned=orientation >= 5)
     return replace(picture, source=replace(picture.source, quality=quality, subsampling=subsampling))
+
+
+def _photoshop_block(image: JpegImageFile) -> bytes:
+    return b"".join(
+        contents.removeprefix(PREFIX)
+        for name, contents in image.applist
+        if name == "APP13" and contents.startswith(PREFIX)
+    )
 
 
 def _notes_on(layout: Layout) -> Iterator[str]:
@@ -119,17 +129,19 @@ def _encode(picture: Picture, stream: BinaryIO, options: EncodeOptions) -> None:
         icc_profile=metadata.icc_profile,
         xmp=metadata.xmp,
         comment=metadata.comment,
-        extra=_iptc_segment(metadata.iptc) if metadata.iptc else b"",
+        extra=b"".join(_photoshop_segments(metadata)),
     )
     if metadata.trailer:
         stream.write(metadata.trailer)
 
 
-def _iptc_segment(iptc: bytes) -> bytes:
-    """An APP13 segment with one Photoshop image resource, 0x0404, where JPEG files keep their IPTC record."""
-    resource = b"8BIM" + struct.pack(">H2xI", 0x0404, len(iptc)) + iptc + bytes(len(iptc) % 2)
-    contents = b"Photoshop 3.0\0" + resource
-    return b"\xff\xed" + struct.pack(">H", len(contents) + 2) + contents
+def _photoshop_segments(metadata: Metadata) -> Iterator[bytes]:
+    """The APP13 segments with Photoshop's records, the first of which is IPTC's; what is longer than one goes on."""
+    block = (resource(IPTC, metadata.iptc) if metadata.iptc else b"") + (metadata.photoshop or b"")
+    room = _SEGMENT - len(PREFIX)
+    for start in range(0, len(block), room):
+        part = PREFIX + block[start : start + room]
+        yield b"\xff\xed" + struct.pack(">H", len(part) + 2) + part
 
 
 FORMAT = Format(
@@ -145,6 +157,7 @@ FORMAT = Format(
         "xmp": _SEGMENT - _XMP_OVERHEAD,
         "iptc": _SEGMENT - _IPTC_OVERHEAD,
         "comment": _SEGMENT,
+        "photoshop": ANY_SIZE,
         "trailer": ANY_SIZE,
     },
     max_side=65_500,

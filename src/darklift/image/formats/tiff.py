@@ -22,6 +22,7 @@ from darklift.image.deep import picture_of_samples, unit_of
 from darklift.image.exif import Directory, read_directory, tiff_block, value_is_inside
 from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format, matched
 from darklift.image.metadata import bytes_or_none, describe, understood_exif
+from darklift.image.photoshop import kept_resources
 from darklift.image.picture import FloatArray, Metadata, Picture
 from darklift.image.pixels import (
     TOO_DEEP,
@@ -51,7 +52,9 @@ _SAMPLE_FORMAT = 339
 _XMP = 700
 _IPTC = 33723
 _EXIF_DIRECTORY = 0x8769
+_PHOTOSHOP = 34377
 _ICC_PROFILE = 34675
+_PHOTOSHOP_LAYERS = 37724
 _GPS_DIRECTORY = 0x8825
 _INTEROP_DIRECTORY = 0xA005
 _DNG_VERSION = 50706
@@ -61,7 +64,7 @@ _DNG_VERSION = 50706
 _STRUCTURE_TAGS = frozenset(
     {254, 255, 256, 257, 258, 259, *range(262, 267), 273, *range(277, 282), 284, *range(288, 294), 297, 301}
     | {*range(317, 326), 330, 332, 333, 334, *range(336, 348), 351, *range(512, 522), *range(529, 533), 559}
-    | {_XMP, _IPTC, 34377, _ICC_PROFILE, 37724, 50784}
+    | {_XMP, _IPTC, _PHOTOSHOP, _ICC_PROFILE, _PHOTOSHOP_LAYERS, 50784}
 )
 _RESOLUTION_TAGS = frozenset({_X_RESOLUTION, 283, 296})
 
@@ -108,7 +111,7 @@ def _decode_deep(stream: BinaryIO, tags: ImageFileDirectory_v2, offset: int, big
         exif, _ = understood_exif(lambda: _described_by(stream, tags, offset, big), notes)
     orientation = tags.get(_ORIENTATION, 1)
     info = {"icc_profile": tags.get(_ICC_PROFILE), "xmp": tags.get(_XMP), "dpi": _dpi(tags)}
-    metadata = replace(describe(info, exif, orientation, notes), iptc=_iptc(tags))
+    metadata = _with_photoshop(describe(info, exif, orientation, notes), tags, turned=orientation != 1)
     unit = unit_of(read_samples(stream, layout), 2**layout.bits - 1)
     if photometric == _WHITE_IS_ZERO:
         np.subtract(1, unit[:, :, :1], out=unit[:, :, :1])
@@ -146,13 +149,14 @@ def _adopt(image: Image.Image) -> Picture:
     if max(image.tag_v2.get(_BITS, (1,))) > 8:
         raise ImageError(TOO_DEEP)
     check_mode(image)
+    turned = image.tag_v2.get(_ORIENTATION, 1) != 1
     image.load()
     notes: list[str] = []
     exif, _ = understood_exif(lambda: _exif_block(image.getexif()), notes)
     metadata = describe(image.info, exif, 1, notes)  # Pillow itself turns TIFF pixels as they are loaded
     if _X_RESOLUTION not in image.tag_v2:
         metadata = replace(metadata, dpi=None)  # Pillow reports 1 x 1 here
-    return picture_of(image, replace(metadata, iptc=_iptc(image.tag_v2)), 1, _NAME)
+    return picture_of(image, _with_photoshop(metadata, image.tag_v2, turned=turned), 1, _NAME)
 
 
 def _check_tags(tags: ImageFileDirectory_v2) -> None:
@@ -180,6 +184,16 @@ def _exif_block(source: Image.Exif) -> bytes | None:
     if gps := source.get_ifd(_GPS_DIRECTORY):
         copy[_GPS_DIRECTORY] = gps
     return copy.tobytes() if len(copy) else None
+
+
+def _with_photoshop(metadata: Metadata, tags: ImageFileDirectory_v2, *, turned: bool) -> Metadata:
+    """With IPTC and Photoshop's other records, in which IPTC may stand a second time, or alone."""
+    notes = list(metadata.notes)
+    block = bytes_or_none(tags.get(_PHOTOSHOP)) or b""
+    photoshop, iptc = kept_resources(block, notes, turned=turned)
+    if _PHOTOSHOP_LAYERS in tags:
+        notes.append("Photoshop's layers, of which only the picture that they make is read")
+    return replace(metadata, iptc=_iptc(tags) or iptc, photoshop=photoshop, notes=tuple(notes))
 
 
 def _iptc(tags: ImageFileDirectory_v2) -> bytes | None:
@@ -243,6 +257,7 @@ def _metadata_entries(file: DirectoryWriter, metadata: Metadata) -> dict[int, by
     for tag, kind, contents in (
         (_XMP, BYTE, metadata.xmp),
         (_IPTC, UNDEFINED, metadata.iptc),
+        (_PHOTOSHOP, BYTE, metadata.photoshop),
         (_ICC_PROFILE, UNDEFINED, metadata.icc_profile),
     ):
         if contents:
@@ -271,7 +286,7 @@ FORMAT = Format(
     sniff=lambda head: matched(head, *_SIGNATURES),
     decode=_decode,
     encode=_encode,
-    keeps=dict.fromkeys(("exif", "icc_profile", "dpi", "xmp", "iptc"), ANY_SIZE),
+    keeps=dict.fromkeys(("exif", "icc_profile", "dpi", "xmp", "iptc", "photoshop"), ANY_SIZE),
     bits=(8, 16),
     pil={"TIFF": _adopt},
 )
