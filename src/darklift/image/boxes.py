@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from darklift.errors import ImageError
+from darklift.image.turning import one_after_another
 
 __all__ = ["HeifFacts", "brands", "children", "heif_facts"]
 
@@ -33,6 +34,7 @@ class HeifFacts:
         bits: of a channel, the most that any has.
         nclx: colour primaries, transfer and matrix by number (ITU-T H.273), None where there are none.
         crop: left, top, width and height that are meant to be seen of the pixels as they are stored; None for all.
+        turned: the orientation, 1 to 8, that ``irot`` and ``imir`` turn the pixels by.
         gray: there is one channel of colour.
         exif: the block as it is in the file, from its TIFF header on.
         notes: in words, what else the file holds.
@@ -41,6 +43,7 @@ class HeifFacts:
     bits: int = 8
     nclx: tuple[int, int, int] | None = None
     crop: tuple[int, int, int, int] | None = None
+    turned: int = 1
     gray: bool = False
     exif: bytes | None = None
     notes: list[str] = field(default_factory=list)
@@ -120,6 +123,10 @@ def _describe_primary(properties: list[_Property], facts: HeifFacts) -> None:
             facts.nclx = struct.unpack_from(">3H", found.data, 4)
         elif found.kind == b"clap" and size is not None:
             facts.crop = _crop(found.data, size)
+        elif found.kind == b"irot":
+            facts.turned = one_after_another(facts.turned, (1, 8, 3, 6)[found.data[0] & 3])
+        elif found.kind == b"imir":
+            facts.turned = one_after_another(facts.turned, 4 if found.data[0] & 1 else 2)
         elif found.kind == b"pixi":
             facts.gray = found.data[4] == 1
 

@@ -10,8 +10,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from darklift.errors import ImageError, one_line
-from darklift.image.exif import clean_exif, read_orientation, upright_xmp
+from darklift.image.exif import clean_exif, read_orientation
+from darklift.image.exif_turn import stated_size, turned_exif
 from darklift.image.picture import Metadata
+from darklift.image.xmp_claims import without_thumbnails
+from darklift.image.xmp_turn import turned_xmp
 
 __all__ = ["bytes_or_none", "describe", "metadata_of", "profile_name", "understood_exif"]
 
@@ -19,11 +22,14 @@ _IPTC_RESOURCE = 0x0404  # of Photoshop's, in a JPEG file
 _LONGEST_NAME = 200  # bytes of a profile's description that are looked at
 
 
-def metadata_of(info: Mapping[Any, Any]) -> tuple[Metadata, int]:
-    """The metadata for the upright picture, and the orientation (1 to 8) that its pixels still have to be turned by."""
+def metadata_of(info: Mapping[Any, Any], size: tuple[int, int] | None = None) -> tuple[Metadata, int]:
+    """The metadata for the upright picture, and the orientation (1 to 8) that its pixels still have to be turned by.
+
+    size: width and height as the pixels are stored, for what counts in pixels.
+    """
     notes: list[str] = []
     exif, orientation = understood_exif(lambda: _exif_block(info), notes)
-    return describe(info, exif, orientation, notes), orientation
+    return describe(info, exif, orientation, notes, size), orientation
 
 
 def understood_exif(read: Callable[[], bytes | None], notes: list[str]) -> tuple[bytes | None, int]:
@@ -36,13 +42,22 @@ def understood_exif(read: Callable[[], bytes | None], notes: list[str]) -> tuple
         return None, 1
 
 
-def describe(info: Mapping[Any, Any], exif: bytes | None, orientation: int, notes: list[str]) -> Metadata:
-    """All of it, with this EXIF block, for a picture that is turned from this orientation."""
+def describe(
+    info: Mapping[Any, Any],
+    exif: bytes | None,
+    orientation: int,
+    notes: list[str],
+    size: tuple[int, int] | None = None,
+) -> Metadata:
+    """All of it, with this EXIF block, for a picture that is turned from this orientation and was stored so large."""
     xmp = info.get("xmp") or info.get("XML:com.adobe.xmp")
     xmp = xmp.encode() if isinstance(xmp, str) else bytes_or_none(xmp)
     dpi = _dpi(info)
-    if orientation != 1 and xmp is not None:
-        xmp = upright_xmp(xmp)
+    if xmp is not None and (smaller := without_thumbnails(xmp)) != xmp:
+        xmp = smaller
+        notes.append("the little picture of the dark photo in its XMP")
+    if orientation != 1:
+        exif, xmp = _turned(exif, xmp, orientation, notes, size)
     if orientation >= 5 and dpi is not None:
         dpi = (dpi[1], dpi[0])
     resources = info.get("photoshop")
@@ -55,6 +70,23 @@ def describe(info: Mapping[Any, Any], exif: bytes | None, orientation: int, note
         comment=bytes_or_none(info.get("comment")),
         notes=tuple(notes),
     )
+
+
+def _turned(
+    exif: bytes | None, xmp: bytes | None, orientation: int, notes: list[str], size: tuple[int, int] | None
+) -> tuple[bytes | None, bytes | None]:
+    """EXIF and XMP whose places in the picture are turned as the pixels are; what cannot be, is noted."""
+    if exif is not None:
+        size = stated_size(exif) or size
+        try:
+            exif, left_out = turned_exif(exif, orientation, size)
+            notes += left_out
+        except ImageError:
+            pass  # a directory behind the first is damaged, and there is nothing in it to be turned
+    if xmp is not None:
+        xmp, left_out = turned_xmp(xmp, orientation, size)
+        notes += left_out
+    return exif, xmp
 
 
 def _exif_block(info: Mapping[Any, Any]) -> bytes | None:

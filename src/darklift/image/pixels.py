@@ -76,7 +76,7 @@ def adopt(image: Image.Image, container: str | None) -> Picture:
     check_extent(image)
     check_mode(image)
     image.load()
-    return picture_of(image, *metadata_of(image.info), container)
+    return picture_of(image, *metadata_of(image.info, image.size), container)
 
 
 def with_notes(picture: Picture, notes: Iterable[str]) -> Picture:

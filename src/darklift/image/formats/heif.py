@@ -62,8 +62,9 @@ def _open(data: bytes) -> Any:
 
 def _metadata(info: dict[str, Any], facts: HeifFacts) -> Metadata:
     notes = list(facts.notes)
-    exif, _ = understood_exif(lambda: facts.exif, notes)
-    metadata = describe(info, exif, 1, notes)
+    exif, stated = understood_exif(lambda: facts.exif, notes)
+    # where EXIF agrees with the boxes, it counts from the corner of the picture as it is stored
+    metadata = describe(info, exif, stated if stated == facts.turned else 1, notes)
     profile = metadata.icc_profile
     numbers = facts.nclx
     if numbers is not None and (profile is None or numbers[1] in (16, 18)):  # HDR, whatever the profile says

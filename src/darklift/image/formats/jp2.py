@@ -43,7 +43,7 @@ def _adopt(image: Image.Image) -> Picture:
     check_mode(image)
     data = file_behind(image)
     more = {} if data is None else _read(data)
-    metadata, orientation = metadata_of({**image.info, **more})
+    metadata, orientation = metadata_of({**image.info, **more}, image.size)
     if metadata.comment and metadata.comment.startswith(_PROGRAM):
         metadata = replace(metadata, comment=None)
     image.load()

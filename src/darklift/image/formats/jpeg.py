@@ -37,7 +37,7 @@ def _adopt(image: Image.Image) -> Picture:
     check_mode(image)
     data = file_behind(image)
     image.load()
-    metadata, orientation = metadata_of(image.info)
+    metadata, orientation = metadata_of(image.info, image.size)
     notes = list(metadata.notes)
     if "mp" in image.info:
         _refuse_pictures_in_their_own_right(image.info["mp"])

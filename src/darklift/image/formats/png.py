@@ -83,7 +83,7 @@ def _decode_deep(stream: BinaryIO, colour_type: int) -> Picture:
     if key is not None and samples.shape[2] in (1, 3):
         opaque = (samples != np.array(key, np.uint16)).any(axis=2, keepdims=True)
         unit = np.concatenate([unit, opaque], axis=2, dtype=np.float32)
-    return with_notes(picture_of_samples(unit, *metadata_of(image.info), _NAME, 16), notes)
+    return with_notes(picture_of_samples(unit, *metadata_of(image.info, image.size), _NAME, 16), notes)
 
 
 def _bytes_of(stream: BinaryIO, raw_mode: str) -> tuple[PngImageFile, npt.NDArray[Any]]:
@@ -135,7 +135,7 @@ def _adopt(image: Image.Image, gray_bits: int = 8) -> Picture:
     if image.mode in ("1", "L") and image.info.get("transparency", 256) < 2**gray_bits:
         # the transparent gray is stated in the file's bits, and Pillow has spread the pixels to 8
         image.info["transparency"] *= 255 // (2**gray_bits - 1)
-    return picture_of(image, *metadata_of(image.info), _NAME)
+    return picture_of(image, *metadata_of(image.info, image.size), _NAME)
 
 
 def _encode(picture: Picture, stream: BinaryIO, options: EncodeOptions) -> None:

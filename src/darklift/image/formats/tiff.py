@@ -106,9 +106,9 @@ def _decode_deep(stream: BinaryIO, tags: ImageFileDirectory_v2, offset: int, big
         exif = None
     else:
         exif, _ = understood_exif(lambda: _described_by(stream, tags, offset, big), notes)
-    orientation = tags.get(_ORIENTATION, 1)
+    orientation = _orientation(tags)
     info = {"icc_profile": tags.get(_ICC_PROFILE), "xmp": tags.get(_XMP), "dpi": _dpi(tags)}
-    metadata = replace(describe(info, exif, orientation, notes), iptc=_iptc(tags))
+    metadata = replace(describe(info, exif, orientation, notes, (layout.width, layout.height)), iptc=_iptc(tags))
     unit = unit_of(read_samples(stream, layout), 2**layout.bits - 1)
     if photometric == _WHITE_IS_ZERO:
         np.subtract(1, unit[:, :, :1], out=unit[:, :, :1])
@@ -146,10 +146,11 @@ def _adopt(image: Image.Image) -> Picture:
     if max(image.tag_v2.get(_BITS, (1,))) > 8:
         raise ImageError(TOO_DEEP)
     check_mode(image)
-    image.load()
+    orientation, stored = _orientation(image.tag_v2), (image.tag_v2[256], image.tag_v2[257])
+    image.load()  # Pillow itself turns TIFF pixels, and forgets what they were turned from
     notes: list[str] = []
     exif, _ = understood_exif(lambda: _exif_block(image.getexif()), notes)
-    metadata = describe(image.info, exif, 1, notes)  # Pillow itself turns TIFF pixels as they are loaded
+    metadata = describe(image.info, exif, orientation, notes, stored)
     if _X_RESOLUTION not in image.tag_v2:
         metadata = replace(metadata, dpi=None)  # Pillow reports 1 x 1 here
     return picture_of(image, replace(metadata, iptc=_iptc(image.tag_v2)), 1, _NAME)
@@ -180,6 +181,11 @@ def _exif_block(source: Image.Exif) -> bytes | None:
     if gps := source.get_ifd(_GPS_DIRECTORY):
         copy[_GPS_DIRECTORY] = gps
     return copy.tobytes() if len(copy) else None
+
+
+def _orientation(tags: ImageFileDirectory_v2) -> int:
+    stated = tags.get(_ORIENTATION, 1)
+    return stated if stated in range(1, 9) else 1
 
 
 def _iptc(tags: ImageFileDirectory_v2) -> bytes | None:
