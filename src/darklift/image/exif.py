@@ -160,7 +160,7 @@ def without_entries(block: bytes, directory: Directory, tags: Collection[int]) -
 
 
 def _remove_thumbnail(block: bytearray, first: Directory, pointer: int) -> None:
-    """Unlink the second directory, which describes the thumbnail, and blank the thumbnail itself."""
+    """Unlink the second directory, which describes the thumbnail; blank the thumbnail, or cut both off at the end."""
     (offset,) = struct.unpack_from(first.order + "I", block, pointer)
     struct.pack_into(first.order + "I", block, pointer, 0)
     if not offset:
@@ -177,7 +177,20 @@ def _remove_thumbnail(block: bytearray, first: Directory, pointer: int) -> None:
     if end < len(block):
         block[start:end] = bytes(length)
     elif end == len(block):
-        del block[start:]
+        del block[_beginning_of_end(block, second, offset, start) :]
+
+
+def _beginning_of_end(block: bytearray, directory: Directory, offset: int, start: int) -> int:
+    """Where that begins which ends at ``start`` and is nothing but a directory at ``offset`` and its values."""
+    parts = {offset + 2 + 12 * len(directory.entries) + 4: offset}
+    for entry in directory.entries:
+        size = _SIZE_OF_TYPE.get(entry.type, 1) * entry.count
+        if size > 4:
+            (place,) = struct.unpack_from(directory.order + "I", block, entry.position + 8)
+            parts[place + size] = place
+    while start in parts:
+        start = parts.pop(start)
+    return start
 
 
 def value_is_inside(block: bytes, order: str, entry: Entry) -> bool:

@@ -7,10 +7,12 @@ was. What only the open file tells is read by the format's own module.
 import math
 import struct
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from darklift.errors import ImageError, one_line
 from darklift.image.exif import clean_exif, read_orientation
+from darklift.image.exif_add import has_thumbnail, resolution_of
 from darklift.image.exif_turn import stated_size, turned_exif
 from darklift.image.picture import Metadata
 from darklift.image.xmp_claims import without_thumbnails
@@ -29,7 +31,9 @@ def metadata_of(info: Mapping[Any, Any], size: tuple[int, int] | None = None) ->
     """
     notes: list[str] = []
     exif, orientation = understood_exif(lambda: _exif_block(info), notes)
-    return describe(info, exif, orientation, notes, size), orientation
+    metadata = describe(info, exif, orientation, notes, size)
+    had_thumbnail = exif is not None and has_thumbnail(_exif_block(info) or b"")
+    return replace(metadata, thumbnail=had_thumbnail), orientation
 
 
 def understood_exif(read: Callable[[], bytes | None], notes: list[str]) -> tuple[bytes | None, int]:
@@ -52,7 +56,7 @@ def describe(
     """All of it, with this EXIF block, for a picture that is turned from this orientation and was stored so large."""
     xmp = info.get("xmp") or info.get("XML:com.adobe.xmp")
     xmp = xmp.encode() if isinstance(xmp, str) else bytes_or_none(xmp)
-    dpi = _dpi(info)
+    dpi = _dpi(info) or _dpi_in_exif(exif)
     if xmp is not None and (smaller := without_thumbnails(xmp)) != xmp:
         xmp = smaller
         notes.append("the little picture of the dark photo in its XMP")
@@ -96,6 +100,14 @@ def _exif_block(info: Mapping[Any, Any]) -> bytes | None:
         if key in info:
             return bytes.fromhex("".join(str(info[key]).split("\n")[3:]))
     return None
+
+
+def _dpi_in_exif(exif: bytes | None) -> tuple[float, float] | None:
+    """For containers that state no resolution of their own."""
+    try:
+        return None if exif is None else _dpi({"dpi": resolution_of(exif)})
+    except ImageError:
+        return None  # there is no resolution to keep
 
 
 def _dpi(info: Mapping[Any, Any]) -> tuple[float, float] | None:

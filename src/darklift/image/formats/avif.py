@@ -14,6 +14,7 @@ from darklift.errors import ImageError
 from darklift.image.boxes import HeifFacts, brands, heif_facts
 from darklift.image.colour_numbers import profile_of_numbers
 from darklift.image.exif import upright_xmp, without_orientation
+from darklift.image.exif_add import has_thumbnail
 from darklift.image.formats.base import ANY_SIZE, ONLY_8_BITS, EncodeOptions, Format
 from darklift.image.metadata import describe, metadata_of, understood_exif
 from darklift.image.opened import file_behind
@@ -55,6 +56,7 @@ def _adopt(image: Image.Image) -> Picture:
         exif, stated = understood_exif(lambda: facts.exif, notes)
         # where it agrees with the boxes, it counts from the corner of the picture as it is stored
         metadata = describe(image.info, exif, stated if stated == orientation else 1, notes, image.size)
+        metadata = replace(metadata, thumbnail=exif is not None and has_thumbnail(facts.exif or b""))
     profile = metadata.icc_profile
     if profile is None and facts.nclx is not None:
         profile = profile_of_numbers(*facts.nclx[:2], gray=facts.gray)
@@ -93,7 +95,7 @@ FORMAT = Format(
     sniff=_sniff,
     decode=_decode,
     encode=_encode,
-    keeps={"exif": ANY_SIZE, "icc_profile": ANY_SIZE, "xmp": ANY_SIZE},
+    keeps=dict.fromkeys(("exif", "thumbnail", "icc_profile", "xmp"), ANY_SIZE),
     max_side=_MAX_SIDE,
     takes_quality=True,
     can_be_lossless=False,

@@ -136,6 +136,6 @@ FORMAT = Format(
     sniff=lambda head: matched(head, _SIGNATURE, _CODESTREAM),
     decode=partial(decode_with, Jpeg2KImageFile, _adopt),
     encode=_encode,
-    keeps={**dict.fromkeys(("exif", "icc_profile", "dpi", "xmp"), ANY_SIZE), "comment": _LONGEST_COMMENT},
+    keeps={**dict.fromkeys(("exif", "thumbnail", "icc_profile", "dpi", "xmp"), ANY_SIZE), "comment": _LONGEST_COMMENT},
     pil={"JPEG2000": _adopt},
 )

@@ -37,7 +37,10 @@ def _adopt(image: Image.Image) -> Picture:
     check_mode(image)
     data = file_behind(image)
     image.load()
-    metadata, orientation = metadata_of(image.info, image.size)
+    stated = dict(image.info)
+    if stated.get("jfif_unit") not in (1, 2):
+        stated.pop("dpi", None)  # Pillow makes up 72 where EXIF does not tell, either
+    metadata, orientation = metadata_of(stated, image.size)
     notes = list(metadata.notes)
     if "mp" in image.info:
         _refuse_pictures_in_their_own_right(image.info["mp"])
@@ -122,6 +125,7 @@ FORMAT = Format(
     encode=_encode,
     keeps={
         "exif": _SEGMENT,
+        "thumbnail": ANY_SIZE,  # within EXIF
         "icc_profile": ANY_SIZE,  # in as many segments as it takes
         "dpi": ANY_SIZE,
         "xmp": _SEGMENT - _XMP_OVERHEAD,

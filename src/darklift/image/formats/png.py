@@ -210,7 +210,7 @@ FORMAT = Format(
     sniff=lambda head: matched(head, _SIGNATURE),
     decode=_decode,
     encode=_encode,
-    keeps=dict.fromkeys(("exif", "icc_profile", "dpi", "xmp", "comment", "png_chunks"), ANY_SIZE),
+    keeps=dict.fromkeys(("exif", "thumbnail", "icc_profile", "dpi", "xmp", "comment", "png_chunks"), ANY_SIZE),
     bits=(8, 16),
     pil={"PNG": _adopt},
 )

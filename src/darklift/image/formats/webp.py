@@ -5,13 +5,11 @@ from dataclasses import replace
 from functools import partial
 from typing import BinaryIO
 
-from PIL import Image, ImageCms
 from PIL.WebPImagePlugin import WebPImageFile
 
-from darklift.errors import ImageError, one_line
 from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format
 from darklift.image.picture import Picture
-from darklift.image.pixels import adopt, decode_with, image_of, to_srgb
+from darklift.image.pixels import adopt, decode_with, gray_as_srgb, image_of
 
 __all__ = ["FORMAT"]
 
@@ -44,8 +42,8 @@ def _is_lossless(stream: BinaryIO) -> bool:
 def _encode(picture: Picture, stream: BinaryIO, options: EncodeOptions) -> None:
     image, metadata = image_of(picture), picture.metadata
     icc_profile = metadata.icc_profile
-    if icc_profile and icc_profile[16:20] == b"GRAY":
-        image, icc_profile = _gray_as_srgb(image, icc_profile)
+    if icc_profile and icc_profile[16:20] == b"GRAY":  # WebP is always RGB
+        image, icc_profile = gray_as_srgb(image, icc_profile)
     image.save(
         stream,
         "WEBP",
@@ -58,26 +56,13 @@ def _encode(picture: Picture, stream: BinaryIO, options: EncodeOptions) -> None:
     )
 
 
-def _gray_as_srgb(image: Image.Image, icc_profile: bytes) -> tuple[Image.Image, bytes | None]:
-    """WebP is always RGB, which a profile for one channel does not fit."""
-    if image.mode not in ("L", "LA"):
-        return image, None
-    try:
-        converted, srgb = to_srgb(image.getchannel("L"), icc_profile)
-    except (ImageCms.PyCMSError, OSError) as error:
-        raise ImageError(f"its gray profile cannot be used ({one_line(error)}): write PNG or TIFF") from error
-    if image.mode == "LA":
-        converted.putalpha(image.getchannel("A"))
-    return converted, srgb
-
-
 FORMAT = Format(
     name=_NAME,
     extensions=(".webp",),
     sniff=_sniff,
     decode=_decode,
     encode=_encode,
-    keeps={"exif": ANY_SIZE, "icc_profile": ANY_SIZE, "xmp": ANY_SIZE},
+    keeps=dict.fromkeys(("exif", "thumbnail", "icc_profile", "xmp"), ANY_SIZE),
     max_side=16_383,
     takes_quality=True,
     pil={"WEBP": _adopt},
