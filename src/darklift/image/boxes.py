@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from darklift.errors import ImageError
+from darklift.image.left_behind import CREDENTIALS
 from darklift.image.turning import one_after_another
 
 __all__ = ["HeifFacts", "brands", "children", "heif_facts"]
@@ -22,6 +23,8 @@ _AUXILIARY = {
     "matte": "a matte of what is in the photo",
     "tmap": "its gain map, which belongs to the dark photo",
 }
+_C2PA = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
+_KNOWN_BOXES = (b"ftyp", b"meta", b"mdat", b"free", b"skip", b"idat", b"moov", b"mpvd", b"etyp", b"mini")
 _ALPHA = ("auxid:1", "alpha")
 _LARGEST_ITEMS = 10_000
 
@@ -86,6 +89,10 @@ def heif_facts(data: bytes) -> HeifFacts:
     for kind, start, end in children(data):
         if kind == b"mpvd":
             facts.notes.append("its motion video")
+        elif kind == b"uuid" and data.startswith(_C2PA, start):
+            facts.notes.append(CREDENTIALS)
+        elif kind not in _KNOWN_BOXES:
+            facts.notes.append(f"a box that is not known here ({kind.decode('latin-1')!r})")
         if kind == b"meta":
             try:
                 _read_meta(data, start + 4, end, facts)
@@ -172,6 +179,8 @@ def _notes_on_others(
             if not name.endswith(_ALPHA):
                 known = (words for part, words in _AUXILIARY.items() if part in name.lower())
                 found.append(next(known, f"an auxiliary picture ({name or 'unnamed'})"))
+        elif kind == b"thmb" and primary in targets:
+            found.append("its thumbnail, which shows the dark photo")
     if b"tmap" in kinds.values():
         found.append(_AUXILIARY["tmap"])
     yield from dict.fromkeys(found)

@@ -14,13 +14,14 @@ from darklift.errors import ImageError, one_line
 from darklift.image.exif import clean_exif, read_orientation
 from darklift.image.exif_add import has_thumbnail, resolution_of
 from darklift.image.exif_turn import stated_size, turned_exif
+from darklift.image.photoshop import IPTC, notes_on, rights_in
 from darklift.image.picture import Metadata
+from darklift.image.xmp_add import with_properties
 from darklift.image.xmp_claims import without_thumbnails
 from darklift.image.xmp_turn import turned_xmp
 
 __all__ = ["bytes_or_none", "describe", "metadata_of", "profile_name", "understood_exif"]
 
-_IPTC_RESOURCE = 0x0404  # of Photoshop's, in a JPEG file
 _LONGEST_NAME = 200  # bytes of a profile's description that are looked at
 
 
@@ -64,16 +65,27 @@ def describe(
         exif, xmp = _turned(exif, xmp, orientation, notes, size)
     if orientation >= 5 and dpi is not None:
         dpi = (dpi[1], dpi[0])
-    resources = info.get("photoshop")
+    resources = _resources(info)
+    notes += notes_on(resources)
+    try:
+        xmp = with_properties(xmp, rights) if (rights := rights_in(resources)) else xmp
+    except ValueError:
+        notes.append("Photoshop's copyright mark and address")
     return Metadata(
         exif=exif,
         icc_profile=bytes_or_none(info.get("icc_profile")),
         dpi=dpi,
         xmp=xmp,
-        iptc=bytes_or_none(resources.get(_IPTC_RESOURCE)) if isinstance(resources, dict) else None,
+        iptc=bytes_or_none(resources.get(IPTC)),
         comment=bytes_or_none(info.get("comment")),
         notes=tuple(notes),
     )
+
+
+def _resources(info: Mapping[Any, Any]) -> dict[int, bytes]:
+    """Photoshop's, of which Pillow gives bytes, and one that it has understood."""
+    found = info.get("photoshop")
+    return {key: value for key, value in found.items() if isinstance(value, bytes)} if isinstance(found, dict) else {}
 
 
 def _turned(

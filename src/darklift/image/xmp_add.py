@@ -5,12 +5,13 @@ from xml.sax.saxutils import escape
 
 from darklift.image.xmp_packet import RDF, Name, Packet
 
-__all__ = ["DC", "EXIF", "IPTC_CORE", "PHOTOSHOP", "XMP", "Properties", "with_properties"]
+__all__ = ["DC", "EXIF", "IPTC_CORE", "PHOTOSHOP", "XMP", "XMP_RIGHTS", "Properties", "with_properties"]
 
 DC = "http://purl.org/dc/elements/1.1/"
 PHOTOSHOP = "http://ns.adobe.com/photoshop/1.0/"
 XMP = "http://ns.adobe.com/xap/1.0/"
 EXIF = "http://ns.adobe.com/exif/1.0/"
+XMP_RIGHTS = "http://ns.adobe.com/xap/1.0/rights/"
 IPTC_CORE = "http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/"
 
 Properties = dict[Name, list[str]]
@@ -22,7 +23,14 @@ _LISTS = {
     **dict.fromkeys(((DC, "subject"), (PHOTOSHOP, "SupplementalCategories")), "Bag"),
     (IPTC_CORE, "SubjectCode"): "Bag",
 }
-_PREFIXES = {DC: "dc", PHOTOSHOP: "photoshop", XMP: "xmp", EXIF: "exif", IPTC_CORE: "Iptc4xmpCore"}
+_PREFIXES = {
+    DC: "dc",
+    PHOTOSHOP: "photoshop",
+    XMP: "xmp",
+    EXIF: "exif",
+    IPTC_CORE: "Iptc4xmpCore",
+    XMP_RIGHTS: "xmpRights",
+}
 _NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _EMPTY = (
     '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'

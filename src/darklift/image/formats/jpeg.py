@@ -16,6 +16,7 @@ from darklift.errors import ImageError
 from darklift.image.exif import read_directory
 from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format, matched
 from darklift.image.jpeg_layout import Layout, layout_of
+from darklift.image.left_behind import CREDENTIALS
 from darklift.image.metadata import metadata_of
 from darklift.image.opened import file_behind
 from darklift.image.picture import Picture
@@ -63,7 +64,7 @@ def _notes_on(layout: Layout) -> Iterator[str]:
     if previews:
         yield f"{previews} further picture{'s' if previews > 1 else ''} behind the first (previews of the dark photo)"
     if layout.credentials:
-        yield "its content credentials (C2PA), which vouch for the photo as it was"
+        yield CREDENTIALS
     if layout.segments:
         yield f"blocks that are not known here ({', '.join(layout.segments)})"
     if layout.unknown:
