@@ -108,8 +108,9 @@ def test_layers_are_named(bits: int) -> None:
 
 @pytest.mark.parametrize("container", ["png", "webp", "avif", "bmp"])
 def test_a_format_without_a_place_says_so(container: str) -> None:
-    (line,) = left_out(decode_image(jpeg(KEPT)), container)
+    (line,) = left_out(decode_image(jpeg(COPYRIGHT + PATH)), container)
     assert "Photoshop records" in line
+    assert ("other" in line) == (container != "bmp")
 
 
 def test_a_block_of_several_segments() -> None:

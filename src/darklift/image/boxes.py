@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from darklift.errors import ImageError
+from darklift.image.left_behind import CREDENTIALS
+from darklift.image.turning import one_after_another
 
 __all__ = ["HeifFacts", "brands", "children", "heif_facts"]
 
@@ -21,6 +23,8 @@ _AUXILIARY = {
     "matte": "a matte of what is in the photo",
     "tmap": "its gain map, which belongs to the dark photo",
 }
+_C2PA = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
+_KNOWN_BOXES = (b"ftyp", b"meta", b"mdat", b"free", b"skip", b"idat", b"moov", b"mpvd", b"etyp", b"mini")
 _ALPHA = ("auxid:1", "alpha")
 _LARGEST_ITEMS = 10_000
 
@@ -33,6 +37,7 @@ class HeifFacts:
         bits: of a channel, the most that any has.
         nclx: colour primaries, transfer and matrix by number (ITU-T H.273), None where there are none.
         crop: left, top, width and height that are meant to be seen of the pixels as they are stored; None for all.
+        turned: the orientation, 1 to 8, that ``irot`` and ``imir`` turn the pixels by.
         gray: there is one channel of colour.
         exif: the block as it is in the file, from its TIFF header on.
         notes: in words, what else the file holds.
@@ -41,6 +46,7 @@ class HeifFacts:
     bits: int = 8
     nclx: tuple[int, int, int] | None = None
     crop: tuple[int, int, int, int] | None = None
+    turned: int = 1
     gray: bool = False
     exif: bytes | None = None
     notes: list[str] = field(default_factory=list)
@@ -83,6 +89,10 @@ def heif_facts(data: bytes) -> HeifFacts:
     for kind, start, end in children(data):
         if kind == b"mpvd":
             facts.notes.append("its motion video")
+        elif kind == b"uuid" and data.startswith(_C2PA, start):
+            facts.notes.append(CREDENTIALS)
+        elif kind not in _KNOWN_BOXES:
+            facts.notes.append(f"a box that is not known here ({kind.decode('latin-1')!r})")
         if kind == b"meta":
             try:
                 _read_meta(data, start + 4, end, facts)
@@ -120,6 +130,10 @@ def _describe_primary(properties: list[_Property], facts: HeifFacts) -> None:
             facts.nclx = struct.unpack_from(">3H", found.data, 4)
         elif found.kind == b"clap" and size is not None:
             facts.crop = _crop(found.data, size)
+        elif found.kind == b"irot":
+            facts.turned = one_after_another(facts.turned, (1, 8, 3, 6)[found.data[0] & 3])
+        elif found.kind == b"imir":
+            facts.turned = one_after_another(facts.turned, 4 if found.data[0] & 1 else 2)
         elif found.kind == b"pixi":
             facts.gray = found.data[4] == 1
 
@@ -165,6 +179,8 @@ def _notes_on_others(
             if not name.endswith(_ALPHA):
                 known = (words for part, words in _AUXILIARY.items() if part in name.lower())
                 found.append(next(known, f"an auxiliary picture ({name or 'unnamed'})"))
+        elif kind == b"thmb" and primary in targets:
+            found.append("its thumbnail, which shows the dark photo")
     if b"tmap" in kinds.values():
         found.append(_AUXILIARY["tmap"])
     yield from dict.fromkeys(found)

@@ -9,12 +9,13 @@ from typing import BinaryIO
 
 from darklift.errors import DarkliftError, ImageError, UsageError, one_line
 from darklift.files import new_file
+from darklift.image.carried import fitted
 from darklift.image.fit import check_fit
 from darklift.image.formats import FORMATS, HEAD_BYTES, EncodeOptions, Format, format_of
-from darklift.image.left_out import without_trailer
 from darklift.image.options import encode_options, writable
 from darklift.image.picture import Picture
 from darklift.image.pixels import with_notes
+from darklift.image.spaces import with_colour_name
 from darklift.image.words import one_of
 
 __all__ = [
@@ -139,7 +140,7 @@ def _starts_at_its_beginning(stream: BinaryIO, done: int) -> bool:
 
 def _decode(kind: Format, stream: BinaryIO) -> Picture:
     try:
-        picture = kind.decode(stream)
+        picture = with_colour_name(kind.decode(stream))
         return picture if kind.encode else with_notes(picture, [f"the {kind.name} container, which can only be read"])
     except DarkliftError:
         raise
@@ -212,8 +213,8 @@ def write_image(
     """Write a picture; the extension tells the format. Returns the path.
 
     The file appears complete or not at all. Values are rounded to nearest. EXIF, ICC profile, resolution, XMP, IPTC,
-    comment and Photoshop's records go along where the format has a place for them (BMP: the resolution only); text
-    chunks from PNG to PNG.
+    comment, texts and Photoshop's records go along where the format has a place for them, or else in XMP and EXIF where
+    they can; :func:`not_written` names what cannot.
 
     Args:
         picture: what to write.
@@ -270,6 +271,6 @@ def _encode(picture: Picture, kind: Format, stream: BinaryIO, options: EncodeOpt
     assert kind.encode is not None  # or the format would not have been found among those that can be written
     picture = picture if kind.alpha else replace(picture, alpha=None)  # it is 1 everywhere, or had been refused
     try:
-        kind.encode(picture if "trailer" in kind.keeps else without_trailer(picture), stream, options)
+        kind.encode(fitted(picture, kind), stream, options)
     except (ValueError, struct.error) as error:  # how Pillow's writers say that something does not fit the format
         raise ImageError(f"it does not fit a {kind.name} file ({one_line(error)}): choose another format") from error

@@ -8,7 +8,9 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-__all__ = ["IPTC", "PREFIX", "kept_resources", "resource"]
+from darklift.image.xmp_add import XMP_RIGHTS, Properties
+
+__all__ = ["IPTC", "PREFIX", "kept_resources", "resource", "rights_in"]
 
 PREFIX = b"Photoshop 3.0\0"
 """What a JPEG segment begins with that holds a part of the block."""
@@ -16,6 +18,7 @@ IPTC = 0x0404
 
 _SIGNATURE = b"8BIM"
 _TOLD_ELSEWHERE = frozenset({IPTC, 0x03ED, 0x0406, 0x0422, 0x0423, 0x0424})  # resolution, JPEG's quality, EXIF (2), XMP
+_COPYRIGHT, _ADDRESS, _DIGEST = 0x040A, 0x040B, 0x0425
 _THUMBNAILS = frozenset({0x0409, 0x040C})
 _PLACES = frozenset({0x0408, 0x041A, *range(0x07D0, 0x0BB8)})  # guides, slices, paths and which of them clips
 
@@ -58,6 +61,21 @@ def kept_resources(block: bytes, notes: list[str], *, turned: bool) -> tuple[byt
     if block[read:].strip(b"\0"):
         notes.append("Photoshop records that cannot be understood")
     return kept or None, iptc
+
+
+def rights_in(block: bytes) -> tuple[Properties, bool]:
+    """The copyright mark and the address of who has the rights, as XMP says them; whether there are other records.
+
+    The checksum of the IPTC record does not count as one.
+    """
+    found = {record.number: record.contents for record in _resources(block)}
+    others = bool(found.keys() - {_COPYRIGHT, _ADDRESS, _DIGEST})
+    properties: Properties = {}
+    if found.get(_COPYRIGHT, b"\0")[:1] != b"\0":
+        properties[XMP_RIGHTS, "Marked"] = ["True"]
+    if address := found.get(_ADDRESS, b"").decode("utf-8", "replace").strip("\0 "):
+        properties[XMP_RIGHTS, "WebStatement"] = [address]
+    return properties, others
 
 
 def _resources(block: bytes) -> Iterator[_Resource]:

@@ -22,8 +22,8 @@ class Source:
         bits: how finely the source told a channel's values apart: as many as a file has, and 8 for palettes and for
             fewer bits; 8 for uint8 arrays, 16 for uint16 and float16, 32 for float32 and float64, which is kept as
             float32.
-        colour_space: by name: the description in the ICC profile if there is one, else "sRGB"; "CMYK" for inks, which
-            have been converted to sRGB.
+        colour_space: by name: the description in the ICC profile if there is one, else what other signs tell, such as
+            "Adobe RGB (1998)", else "sRGB"; "CMYK" for inks, which have been converted to sRGB.
         lossless: the file is of a kind that can be coded either way, such as WebP, and lost nothing: it is written so
             again.
         quality: of a JPEG file, 1 to 100 as libjpeg counts, an estimate where another program wrote it; else None.
@@ -45,8 +45,8 @@ class Metadata:
     All of it suits the picture as it is seen, which is upright.
 
     Attributes:
-        exif: the EXIF block, beginning with ``Exif\\0\\0``. Its orientation is 1 and its thumbnail is gone (it would
-            show the dark picture); all the rest is kept byte for byte.
+        exif: the EXIF block, beginning with ``Exif\\0\\0``. Its orientation is 1, what it says of places is turned with
+            the pixels, and its thumbnail is gone (it would show the dark picture); all the rest is kept byte for byte.
         icc_profile: the ICC profile of the pixels.
         dpi: resolution in pixels per inch, (horizontal, vertical).
         xmp: the XMP packet.
@@ -56,6 +56,7 @@ class Metadata:
         trailer: what lay behind a JPEG file's picture and still belongs to it: the video of a motion photo, a phone's
             own records. Only JPEG can keep it.
         png_chunks: (name, contents) of the text and colour-space chunks of a PNG file, which only PNG can keep.
+        thumbnail: the EXIF block had one, and a file gets a new one.
         notes: in words, what the file held and this picture does not. Never written to a file.
     """
 
@@ -68,6 +69,7 @@ class Metadata:
     photoshop: bytes | None = None
     trailer: bytes | None = field(default=None, repr=False)
     png_chunks: tuple[tuple[bytes, bytes], ...] = ()
+    thumbnail: bool = False
     notes: tuple[str, ...] = ()
 
 

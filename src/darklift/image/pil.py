@@ -9,6 +9,7 @@ from darklift.errors import DarkliftError, ImageError, UsageError, one_line
 from darklift.image.formats import FORMATS
 from darklift.image.picture import Picture
 from darklift.image.pixels import adopt, image_of
+from darklift.image.spaces import with_colour_name
 from darklift.image.xmp_claims import without_claims
 
 __all__ = ["from_pil", "to_pil"]
@@ -28,8 +29,8 @@ def from_pil(image: Image.Image) -> Picture:
     kind = next((known for known in FORMATS if image.format in known.pil), None)
     try:
         if kind and isinstance(image, ImageFile):  # still tied to its file, which the format's module knows more about
-            return kind.pil[image.format or ""](image)
-        return adopt(image, kind.name if kind else image.format)
+            return with_colour_name(kind.pil[image.format or ""](image))
+        return with_colour_name(adopt(image, kind.name if kind else image.format))
     except DarkliftError:
         raise
     except Exception as error:  # damaged files make Pillow raise nearly anything

@@ -14,8 +14,9 @@ from darklift.errors import ImageError
 from darklift.image.boxes import HeifFacts, brands, heif_facts
 from darklift.image.colour_numbers import profile_of_numbers
 from darklift.image.exif import upright_xmp, without_orientation
+from darklift.image.exif_add import has_thumbnail
 from darklift.image.formats.base import ANY_SIZE, ONLY_8_BITS, EncodeOptions, Format
-from darklift.image.metadata import metadata_of, understood_exif
+from darklift.image.metadata import describe, metadata_of, understood_exif
 from darklift.image.opened import file_behind
 from darklift.image.picture import Picture
 from darklift.image.pixels import check_extent, check_mode, decode_with, image_of, picture_of
@@ -49,11 +50,16 @@ def _adopt(image: Image.Image) -> Picture:
     check_mode(image)
     if facts.bits > 8:
         raise ImageError(ONLY_8_BITS)
-    metadata, orientation = metadata_of(image.info)
-    profile, notes = metadata.icc_profile, [*metadata.notes, *facts.notes]
+    metadata, orientation = metadata_of(image.info, image.size)
+    if data is not None:  # else there is only the EXIF that Pillow has written anew
+        notes = list(facts.notes)
+        exif, stated = understood_exif(lambda: facts.exif, notes)
+        # where it agrees with the boxes, it counts from the corner of the picture as it is stored
+        metadata = describe(image.info, exif, stated if stated == orientation else 1, notes, image.size)
+        metadata = replace(metadata, thumbnail=exif is not None and has_thumbnail(facts.exif or b""))
+    profile = metadata.icc_profile
     if profile is None and facts.nclx is not None:
         profile = profile_of_numbers(*facts.nclx[:2], gray=facts.gray)
-    exif = metadata.exif if facts.exif is None else understood_exif(lambda: facts.exif, notes)[0]
     image.load()
     if facts.gray:  # with alpha, Pillow makes it RGBA
         image = image.convert("LA" if image.has_transparency_data else "L")
@@ -61,7 +67,7 @@ def _adopt(image: Image.Image) -> Picture:
         left, top, width, height = facts.crop
         image = image.crop((left, top, left + width, top + height))
     xmp = metadata.xmp and without_claims(metadata.xmp)
-    metadata = replace(metadata, exif=exif, xmp=xmp, icc_profile=profile, notes=tuple(notes))
+    metadata = replace(metadata, xmp=xmp, icc_profile=profile)
     return picture_of(image, metadata, orientation, _NAME)
 
 
@@ -89,7 +95,7 @@ FORMAT = Format(
     sniff=_sniff,
     decode=_decode,
     encode=_encode,
-    keeps={"exif": ANY_SIZE, "icc_profile": ANY_SIZE, "xmp": ANY_SIZE},
+    keeps=dict.fromkeys(("exif", "thumbnail", "icc_profile", "xmp"), ANY_SIZE),
     max_side=_MAX_SIDE,
     takes_quality=True,
     can_be_lossless=False,

@@ -50,7 +50,8 @@ class Format:
         encode: into an empty stream that can seek; None for a format that is only read. It may count on the limits
             below, and on a picture without alpha where ``alpha`` is False. ``ValueError`` and ``struct.error`` count as
             a picture that does not fit the format.
-        keeps: the fields of ``Metadata`` that have a place in such a file, and how many bytes each may have.
+        keeps: the fields of ``Metadata`` that have a place in such a file, and how many bytes each may have. What has
+            none goes elsewhere in the file, where that is possible, or is named: ``encode`` gets only what fits.
         max_side: of a picture, in pixels; None is no limit of the format's.
         alpha: whether it has room for it.
         takes_quality: whether a smaller file can be had for a rougher picture.

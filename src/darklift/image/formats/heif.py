@@ -15,6 +15,7 @@ from darklift.errors import ImageError, MissingExtraError
 from darklift.image.boxes import HeifFacts, brands, heif_facts
 from darklift.image.colour_numbers import profile_of_numbers
 from darklift.image.exif import upright_xmp
+from darklift.image.exif_add import has_thumbnail
 from darklift.image.formats.base import Format
 from darklift.image.metadata import describe, profile_name, understood_exif
 from darklift.image.picture import FloatArray, Metadata, Picture, Source
@@ -62,14 +63,17 @@ def _open(data: bytes) -> Any:
 
 def _metadata(info: dict[str, Any], facts: HeifFacts) -> Metadata:
     notes = list(facts.notes)
-    exif, _ = understood_exif(lambda: facts.exif, notes)
-    metadata = describe(info, exif, 1, notes)
+    exif, stated = understood_exif(lambda: facts.exif, notes)
+    # where EXIF agrees with the boxes, it counts from the corner of the picture as it is stored
+    metadata = describe(info, exif, stated if stated == facts.turned else 1, notes)
     profile = metadata.icc_profile
     numbers = facts.nclx
     if numbers is not None and (profile is None or numbers[1] in (16, 18)):  # HDR, whatever the profile says
         profile = profile_of_numbers(*numbers[:2], gray=facts.gray)
     xmp = metadata.xmp and without_claims(upright_xmp(metadata.xmp.rstrip(b"\0")))
-    return replace(metadata, icc_profile=profile, xmp=xmp or None)
+    return replace(
+        metadata, icc_profile=profile, xmp=xmp or None, thumbnail=exif is not None and has_thumbnail(facts.exif or b"")
+    )
 
 
 def _samples(heif: Any, bits: int) -> tuple[FloatArray, bool]:

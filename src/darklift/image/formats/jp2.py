@@ -18,10 +18,11 @@ from darklift.errors import ImageError
 from darklift.image.boxes import children
 from darklift.image.exif import tiff_block
 from darklift.image.formats.base import ANY_SIZE, ONLY_8_BITS, EncodeOptions, Format, matched
+from darklift.image.left_behind import notes_on_blocks
 from darklift.image.metadata import metadata_of
 from darklift.image.opened import file_behind
 from darklift.image.picture import Metadata, Picture
-from darklift.image.pixels import check_extent, check_mode, decode_with, image_of, picture_of
+from darklift.image.pixels import check_extent, check_mode, decode_with, image_of, picture_of, with_notes
 
 __all__ = ["FORMAT"]
 
@@ -32,6 +33,9 @@ _PROGRAM = b"Created by OpenJPEG"  # as a comment, where there is no other
 _LONGEST_COMMENT = 65_531
 _EXIF_ID = b"JpgTiffExif->JP2"
 _XMP_ID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
+_KNOWN_BOXES = (b"jP  ", b"ftyp", b"jp2h", b"jp2c", b"free", b"skip", b"rreq")
+_CREDENTIALS = b"jumb"
+_NOTES = "notes"
 _METRE = Fraction(254, 10_000)  # of an inch
 
 
@@ -43,18 +47,20 @@ def _adopt(image: Image.Image) -> Picture:
     check_mode(image)
     data = file_behind(image)
     more = {} if data is None else _read(data)
-    metadata, orientation = metadata_of({**image.info, **more})
+    metadata, orientation = metadata_of({**image.info, **more}, image.size)
     if metadata.comment and metadata.comment.startswith(_PROGRAM):
         metadata = replace(metadata, comment=None)
     image.load()
-    return picture_of(image, metadata, orientation, _NAME)
+    return with_notes(picture_of(image, metadata, orientation, _NAME), more.get(_NOTES, []))
 
 
 def _read(data: bytes) -> dict[str, Any]:
     """What Pillow does not tell, by the names that it has for other formats. Raises ``ImageError`` for deep samples."""
     found: dict[str, Any] = {}
+    unknown: list[bytes] = []
     if data.startswith(_CODESTREAM):
         _check_samples(data)
+        return found
     for kind, start, end in children(data):
         if kind == b"jp2c":
             _check_samples(data[start : start + 60_000])
@@ -66,6 +72,9 @@ def _read(data: bytes) -> dict[str, Any]:
             for inner, first, last in children(data, start, end):
                 if inner == b"colr" and data[first] == 2:
                     found["icc_profile"] = data[first + 3 : last]
+        elif kind not in _KNOWN_BOXES:
+            unknown.append(kind)
+    found[_NOTES] = notes_on_blocks(unknown, _CREDENTIALS)
     return found
 
 
@@ -136,6 +145,6 @@ FORMAT = Format(
     sniff=lambda head: matched(head, _SIGNATURE, _CODESTREAM),
     decode=partial(decode_with, Jpeg2KImageFile, _adopt),
     encode=_encode,
-    keeps={**dict.fromkeys(("exif", "icc_profile", "dpi", "xmp"), ANY_SIZE), "comment": _LONGEST_COMMENT},
+    keeps={**dict.fromkeys(("exif", "thumbnail", "icc_profile", "dpi", "xmp"), ANY_SIZE), "comment": _LONGEST_COMMENT},
     pil={"JPEG2000": _adopt},
 )

@@ -18,9 +18,10 @@ from darklift.image.formats.base import ANY_SIZE, ONLY_8_BITS, EncodeOptions, Fo
 from darklift.image.jpeg_coding import quality_of, subsampling_of
 from darklift.image.jpeg_end import with_an_end
 from darklift.image.jpeg_layout import Layout, layout_of
+from darklift.image.left_behind import CREDENTIALS
 from darklift.image.metadata import metadata_of
 from darklift.image.opened import file_behind
-from darklift.image.photoshop import IPTC, PREFIX, kept_resources, resource
+from darklift.image.photoshop import IPTC, PREFIX, resource
 from darklift.image.picture import Metadata, Picture
 from darklift.image.pixels import check_extent, check_mode, decode_with, image_of, picture_of
 from darklift.image.xmp_claims import without_claims
@@ -50,7 +51,10 @@ def _adopt(image: Image.Image) -> Picture:
     check_mode(image)
     data = file_behind(image)
     layout = Layout() if data is None else layout_of(data)
-    metadata, orientation = metadata_of(image.info)
+    stated = dict(image.info) | {"photoshop": _photoshop_block(image)}
+    if stated.get("jfif_unit") not in (1, 2):
+        stated.pop("dpi", None)  # Pillow makes up 72 where EXIF does not tell, either
+    metadata, orientation = metadata_of(stated, image.size)
     notes = list(metadata.notes)
     loaded: Image.Image = image
     if data is not None and layout.ends_within_scan:
@@ -64,9 +68,8 @@ def _adopt(image: Image.Image) -> Picture:
         notes.append("further pictures behind the first (previews, or a gain map)")
     if metadata.xmp is not None and b"HasExtendedXMP" in metadata.xmp:
         notes.append("the extended part of its XMP (often a depth map)")
-    photoshop, _ = kept_resources(_photoshop_block(image), notes, turned=orientation != 1)
     xmp = metadata.xmp and without_claims(metadata.xmp, video=layout.has_video)
-    metadata = replace(metadata, xmp=xmp, photoshop=photoshop, trailer=layout.trailer, notes=tuple(notes))
+    metadata = replace(metadata, xmp=xmp, trailer=layout.trailer, notes=tuple(notes))
     picture = picture_of(loaded, metadata, orientation, _NAME)
     quality, subsampling = quality_of(image), subsampling_of(image, turned=orientation >= 5)
     return replace(picture, source=replace(picture.source, quality=quality, subsampling=subsampling))
@@ -88,7 +91,7 @@ def _notes_on(layout: Layout) -> Iterator[str]:
     if previews:
         yield f"{previews} further picture{'s' if previews > 1 else ''} behind the first (previews of the dark photo)"
     if layout.credentials:
-        yield "its content credentials (C2PA), which vouch for the photo as it was"
+        yield CREDENTIALS
     if layout.segments:
         yield f"blocks that are not known here ({', '.join(layout.segments)})"
     if layout.unknown:
@@ -152,6 +155,7 @@ FORMAT = Format(
     encode=_encode,
     keeps={
         "exif": _SEGMENT,
+        "thumbnail": ANY_SIZE,  # within EXIF
         "icc_profile": ANY_SIZE,  # in as many segments as it takes
         "dpi": ANY_SIZE,
         "xmp": _SEGMENT - _XMP_OVERHEAD,
