@@ -1,10 +1,12 @@
 """A JPEG that lacks only its end is read with a note; one that lacks more is refused."""
 
 import io
+import struct
 
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
 
 from darklift.errors import ImageError
 from darklift.image import decode_image, from_pil
@@ -90,6 +92,17 @@ def test_a_progressive_file_whose_finer_scans_are_to_come_is_refused() -> None:
     for start in starts[1:]:
         with pytest.raises(ImageError):
             decode_image(whole[:start])
+
+
+def test_a_little_file_of_an_absurd_size_is_refused_before_anything_is_decoded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = bytearray(jpeg()[:-2])
+    at = data.index(b"\xff\xc0") + 5
+    data[at : at + 4] = struct.pack(">2H", 22_000, 22_000)
+    monkeypatch.setattr(JpegImageFile, "load", lambda _: pytest.fail("decoded"))
+    with pytest.raises(ImageError, match="complete"):
+        decode_image(bytes(data))
 
 
 def test_a_damaged_file_with_an_end_is_no_business_of_this() -> None:

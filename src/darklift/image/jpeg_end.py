@@ -15,20 +15,20 @@ __all__ = ["with_an_end"]
 _END = b"\xff\xd9"
 _RESTARTS = tuple(bytes([0xFF, marker]) for marker in range(0xD0, 0xD8))
 _ANY_BITS = hashlib.sha512(b"").digest().replace(b"\xff", b"\0")
+_STRIP = 256  # rows that are compared at once, which takes little memory
 _SHARE_MADE_UP = 0.02  # of the rows, that may be
 
 
-def with_an_end(data: bytes, layout: Layout) -> tuple[Image.Image, str]:
+def with_an_end(data: bytes, layout: Layout, size: tuple[int, int]) -> tuple[Image.Image, str]:
     """The loaded image of a file that ends within its picture, and what is to be noted of it.
 
     Rows that are not there are made up by the decoder. Raises ``ImageError`` where these are more than 2 %, or where
-    scans that refine all of the picture are to come.
+    scans that refine all of the picture are to come. size: width and height.
     """
-    if not layout.is_told():
+    body, (width, height) = _without_padding(data), size
+    if not layout.is_told() or 8 * len(body) < width * height // 64:  # a block of 64 pixels takes a bit or more
         raise ImageError("it ends before its picture is complete: copy or download it again")
-    body = _without_padding(data)
     image = _loaded(body + _END)
-    height = image.height
     missing = height - _first_difference(image, _loaded(body + _other_bits(body) + _END))
     if missing > height * _SHARE_MADE_UP:
         raise ImageError(f"it ends before the last {missing} of its {height} rows: copy or download it again")
@@ -63,5 +63,9 @@ def _loaded(data: bytes) -> Image.Image:
 
 def _first_difference(one: Image.Image, other: Image.Image) -> int:
     """The first row in which they differ; their height where they do not."""
-    different = (np.asarray(one) != np.asarray(other)).reshape(one.height, -1).any(axis=1)
-    return int(different.argmax()) if different.any() else one.height
+    for top in range(0, one.height, _STRIP):
+        box = (0, top, one.width, min(top + _STRIP, one.height))
+        different = (np.asarray(one.crop(box)) != np.asarray(other.crop(box))).reshape(box[3] - top, -1).any(axis=1)
+        if different.any():
+            return top + int(different.argmax())
+    return one.height

@@ -58,7 +58,7 @@ def _adopt(image: Image.Image) -> Picture:
     notes = list(metadata.notes)
     loaded: Image.Image = image
     if data is not None and layout.ends_within_scan:
-        loaded, damage = with_an_end(data, layout)
+        loaded, damage = with_an_end(data, layout, image.size)
         notes.append(damage)
     loaded.load()
     if "mp" in image.info:
