@@ -4,11 +4,11 @@ IPTC, comments, the texts of a PNG and Photoshop's copyright mark go into XMP wh
 a resolution into EXIF, and colours that only chunks or EXIF tell of become an ICC profile. The rest is named.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from darklift.errors import ImageError
 from darklift.image.exif_add import resolution_of, with_resolution
-from darklift.image.formats.base import Format
 from darklift.image.icc_writing import profile_of
 from darklift.image.iptc import iptc_as_xmp
 from darklift.image.photoshop import rights_in
@@ -25,9 +25,12 @@ _COLOURS = frozenset({b"gAMA", b"cHRM", b"cICP"})
 _USER_COMMENT = (EXIF, "UserComment")
 
 
-def carried(picture: Picture, kind: Format) -> tuple[Metadata, list[str]]:
-    """The metadata that fit a file of this kind, and the names of what has no place in it."""
-    load = _Load(picture, kind, picture.metadata, [])
+def carried(picture: Picture, container: str, keeps: Mapping[str, int]) -> tuple[Metadata, list[str]]:
+    """The metadata that fit a container, and the names of what has no place in it.
+
+    container: its name. keeps: as of a :class:`~darklift.image.formats.base.Format`.
+    """
+    load = _Load(picture, container, keeps, picture.metadata, [])
     load.colours()
     load.texts()
     load.rights()
@@ -36,11 +39,11 @@ def carried(picture: Picture, kind: Format) -> tuple[Metadata, list[str]]:
     return load.metadata, load.lost
 
 
-def fitted(picture: Picture, kind: Format) -> Picture:
-    """The picture with the metadata that fit a file of this kind, and a new thumbnail where there was one."""
-    metadata, _ = carried(picture, kind)
+def fitted(picture: Picture, container: str, keeps: Mapping[str, int]) -> Picture:
+    """The picture with the metadata that fit a container, and a new thumbnail where there was one."""
+    metadata, _ = carried(picture, container, keeps)
     if metadata.thumbnail and metadata.exif:
-        metadata = replace(metadata, exif=renewed_thumbnail(metadata.exif, picture, kind.keeps["exif"]))
+        metadata = replace(metadata, exif=renewed_thumbnail(metadata.exif, picture, keeps["exif"]))
     return replace(picture, metadata=metadata)
 
 
@@ -49,12 +52,13 @@ class _Load:
     """What is on the way. metadata: as far as it has been made to fit."""
 
     picture: Picture
-    kind: Format
+    container: str
+    keeps: Mapping[str, int]
     metadata: Metadata
     lost: list[str]
 
     def _keeps(self, field: str, size: int = 0) -> bool:
-        return self.kind.keeps.get(field, -1) >= size
+        return self.keeps.get(field, -1) >= size
 
     def colours(self) -> None:
         """A profile of the colour space that is told in a way which the file will not tell it in."""
@@ -62,7 +66,7 @@ class _Load:
         by_chunks = not self._keeps("png_chunks") and (
             b"cICP" in kinds or (self.metadata.icc_profile is None and bool(kinds & _COLOURS))
         )
-        by_exif = self.metadata.icc_profile is None and self.picture.source.container != self.kind.name
+        by_exif = self.metadata.icc_profile is None and self.picture.source.container != self.container
         if not by_chunks and not by_exif:
             return
         try:

@@ -271,6 +271,6 @@ def _encode(picture: Picture, kind: Format, stream: BinaryIO, options: EncodeOpt
     assert kind.encode is not None  # or the format would not have been found among those that can be written
     picture = picture if kind.alpha else replace(picture, alpha=None)  # it is 1 everywhere, or had been refused
     try:
-        kind.encode(fitted(picture, kind), stream, options)
+        kind.encode(fitted(picture, kind.name, kind.keeps), stream, options)
     except (ValueError, struct.error) as error:  # how Pillow's writers say that something does not fit the format
         raise ImageError(f"it does not fit a {kind.name} file ({one_line(error)}): choose another format") from error

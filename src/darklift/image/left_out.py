@@ -15,7 +15,7 @@ def left_out(picture: Picture, format: str) -> tuple[str, ...]:
     kind = format_called(format)
     if kind is None:
         return ()
-    _, names = carried(picture, kind)
+    _, names = carried(picture, kind.name, kind.keeps)
     if not names:
         return ()
     *others, last = names

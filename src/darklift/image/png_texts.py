@@ -67,5 +67,5 @@ def _date(text: str) -> str | None:
         return text.strip()
     try:
         return parsedate_to_datetime(text).isoformat()
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

@@ -117,7 +117,7 @@ class _Reader:
     def read(self) -> Node:
         try:
             self._parser.Parse(self._data, True)
-        except expat.ExpatError as error:
+        except (expat.ExpatError, LookupError) as error:  # or it does not stand in the text as XML has it
             raise ValueError(f"XMP that is no XML ({error})") from error
         assert self._root is not None  # a document without an element is no XML
         return self._root
