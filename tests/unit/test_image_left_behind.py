@@ -11,7 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from darklift.image import decode_image, encode_image, from_pil
 from darklift.image.boxes import heif_facts
-from darklift.image.photoshop import resources_in
+from darklift.image.photoshop_rights import resources_in
 from heif_files import box, heif_file
 from pictures import noise
 
@@ -94,15 +94,6 @@ def test_pictures_below_the_first_of_a_tiff_and_its_layers() -> None:
     said = notes_on(saved("TIFF", tiffinfo={330: 8, 37724: b"layers"}))
     assert "pictures below the first" in said
     assert "layers" in said
-
-
-def test_photoshop_s_records_in_a_jpeg() -> None:
-    said = notes_on(
-        jpeg_with(resource(0x0404, b"\x1c\2\x78\0\1a"), resource(0x040A, b"\0"), resource(0x0425, bytes(16)))
-    )
-    assert said == ""
-    said = notes_on(jpeg_with(resource(0x07D0, b"path", b"odd"), resource(0x040C, b"small"), resource(0x0BB7, b"x")))
-    assert said == "Photoshop's clipping paths, thumbnail, settings"
 
 
 @pytest.mark.parametrize("container", ["JPEG", "TIFF"])

@@ -14,7 +14,7 @@ from darklift.errors import ImageError, one_line
 from darklift.image.exif import clean_exif, read_orientation
 from darklift.image.exif_add import has_thumbnail, resolution_of
 from darklift.image.exif_turn import stated_size, turned_exif
-from darklift.image.photoshop import IPTC, notes_on, rights_in
+from darklift.image.photoshop_rights import IPTC, rights_in
 from darklift.image.picture import Metadata
 from darklift.image.xmp_add import with_properties
 from darklift.image.xmp_claims import without_thumbnails
@@ -66,7 +66,6 @@ def describe(
     if orientation >= 5 and dpi is not None:
         dpi = (dpi[1], dpi[0])
     resources = _resources(info)
-    notes += notes_on(resources)
     try:
         xmp = with_properties(xmp, rights) if (rights := rights_in(resources)) else xmp
     except ValueError:

@@ -10,7 +10,7 @@ from darklift.image.carried import fitted
 from darklift.image.exif import EXIF_HEADER, read_directory, tiff_block, without_entries
 from darklift.image.formats import FORMATS
 from darklift.image.formats.base import ANY_SIZE
-from darklift.image.photoshop import IPTC
+from darklift.image.photoshop_rights import IPTC
 from darklift.image.picture import Picture
 from darklift.image.pixels import adopt, image_of
 from darklift.image.spaces import with_colour_name

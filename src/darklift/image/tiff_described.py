@@ -7,7 +7,7 @@ from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from darklift.image.metadata import bytes_or_none
-from darklift.image.photoshop import resources_in
+from darklift.image.photoshop_rights import resources_in
 
 __all__ = [
     "RESOLUTION_TAGS",
