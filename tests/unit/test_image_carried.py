@@ -72,7 +72,7 @@ def test_iptc_goes_into_xmp(container: str) -> None:
     assert said(image, f"{DC}subject") == ["night", "sea & <sky>"]
     assert said(image, f"{DC}creator") == ["Anna"]
     assert said(image, f"{DC}rights") == ["(c) Anna"]
-    assert said(image, f"{DC}description") == ["By night "]  # XML has no NUL
+    assert said(image, f"{DC}description") == ["By night"]  # without the NUL, which XML has not
     assert said(image, f"{PHOTOSHOP}City") == ["Ulm"]
     assert said(image, f"{PHOTOSHOP}DateCreated") == ["2026-01-31T23:59:00+01:00"]
     assert said(image, f"{CORE}SubjectCode") == ["01002000"]

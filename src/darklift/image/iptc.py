@@ -85,6 +85,7 @@ def _data_sets(record: bytes) -> Iterator[tuple[tuple[int, int], bytes]]:
 
 def _text(value: bytes, utf8: bool) -> str:
     """Where the record does not say how its letters are written, many programs write UTF-8 all the same."""
+    value = value.rstrip(b"\0")
     try:
         return value.decode("utf-8")
     except UnicodeDecodeError:
