@@ -41,12 +41,15 @@ OnJobStep = Callable[[int, int, int], None]
 
 @dataclass(frozen=True)
 class Saving:
-    """How results are written; see :func:`darklift.write_image`."""
+    """How results are written; see :func:`darklift.write_image`. like_camera: how raw files are read before, see
+    :func:`darklift.read_image`.
+    """
 
     quality: int | None = None
     lossless: bool = False
     bits: int | None = None
     overwrite: bool = False
+    like_camera: bool = True
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,7 @@ def failed(job: Job, message: str, defect: str = "") -> Outcome:
 def _do(
     enhancer: Enhancer, job: Job, settings: Settings, saving: Saving, on_step: Callable[[int, int], None]
 ) -> Outcome:
-    picture, data = _read(job)
+    picture, data = _read(job, saving.like_camera)
     left_out = _left_out(picture, job, saving)
     enhanced = enhancer.run(picture, settings, uncertainty=job.map is not None, on_step=on_step)
     if job.map is not None and enhanced.uncertainty is not None:  # first: a picture that is there is done in full
@@ -162,13 +165,13 @@ class _Kept:
         return part
 
 
-def _read(job: Job) -> tuple[Picture, bytes | None]:
+def _read(job: Job, like_camera: bool) -> tuple[Picture, bytes | None]:
     """The photo, and its bytes where they cannot be read a second time."""
     if job.source != STREAM:
-        return read_image(job.source), None
+        return read_image(job.source, like_camera=like_camera), None
     stream = _Kept(sys.stdin.buffer)
     try:
-        return decode_image(cast(BinaryIO, stream)), bytes(stream.data)
+        return decode_image(cast(BinaryIO, stream), like_camera=like_camera), bytes(stream.data)
     except ImageError as error:
         raise ImageError(f"cannot read a photo from standard input (-): {error}") from error
 

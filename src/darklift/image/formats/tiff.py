@@ -20,7 +20,7 @@ from darklift.errors import ImageError
 from darklift.image.arrays import assemble
 from darklift.image.deep import picture_of_samples, unit_of
 from darklift.image.exif import Directory, read_directory, tiff_block, value_is_inside
-from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format, matched
+from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format, ReadAs, matched
 from darklift.image.metadata import bytes_or_none, describe, understood_exif
 from darklift.image.picture import FloatArray, Metadata, Picture
 from darklift.image.pixels import (
@@ -32,7 +32,9 @@ from darklift.image.pixels import (
     picture_of,
     with_notes,
 )
+from darklift.image.raw_kinds import is_raw_directory
 from darklift.image.tiff_directory import BYTE, LONG, SHORT, UNDEFINED, DirectoryWriter, even_position
+from darklift.image.tiff_exif import STRUCTURE_TAGS, exif_at, exif_block
 from darklift.image.tiff_samples import layout_of, read_directory_of, read_samples
 
 __all__ = ["FORMAT"]
@@ -50,19 +52,8 @@ _EXTRA_SAMPLES = 338
 _SAMPLE_FORMAT = 339
 _XMP = 700
 _IPTC = 33723
-_EXIF_DIRECTORY = 0x8769
 _ICC_PROFILE = 34675
-_GPS_DIRECTORY = 0x8825
-_INTEROP_DIRECTORY = 0xA005
-_DNG_VERSION = 50706
 
-# Entries that say how and where the pixels are stored, or that Metadata holds by another name: they are no description
-# of the picture, and wrong in any other file. From TIFF 6.0, its supplements, and EXIF 2.32.
-_STRUCTURE_TAGS = frozenset(
-    {254, 255, 256, 257, 258, 259, *range(262, 267), 273, *range(277, 282), 284, *range(288, 294), 297, 301}
-    | {*range(317, 326), 330, 332, 333, 334, *range(336, 348), 351, *range(512, 522), *range(529, 533), 559}
-    | {_XMP, _IPTC, 34377, _ICC_PROFILE, 37724, 50784}
-)
 _RESOLUTION_TAGS = frozenset({_X_RESOLUTION, 283, 296})
 
 _LEVEL = 4  # of deflate: half the time of the usual 6, for files slightly larger
@@ -76,6 +67,8 @@ _INCH = 2
 def _decode(stream: BinaryIO) -> Picture:
     with noted_warnings() as notes:  # tags are read until the end, and may be damaged
         tags, offset, big = read_directory_of(stream)
+        if is_raw_directory(tags):
+            raise ReadAs("RAW")
         if max(tags.get(_BITS, (1,))) > 8 or (big and tags.prefix == b"MM"):
             picture = _decode_deep(stream, tags, offset, big)
         else:
@@ -105,7 +98,7 @@ def _decode_deep(stream: BinaryIO, tags: ImageFileDirectory_v2, offset: int, big
         notes.append("EXIF of a big-endian BigTIFF file")
         exif = None
     else:
-        exif, _ = understood_exif(lambda: _described_by(stream, tags, offset, big), notes)
+        exif, _ = understood_exif(lambda: exif_at(stream, offset, "<" if tags.prefix == b"II" else ">", big=big), notes)
     orientation = tags.get(_ORIENTATION, 1)
     info = {"icc_profile": tags.get(_ICC_PROFILE), "xmp": tags.get(_XMP), "dpi": _dpi(tags)}
     metadata = replace(describe(info, exif, orientation, notes), iptc=_iptc(tags))
@@ -122,13 +115,6 @@ def _divide_by_alpha(unit: FloatArray) -> None:
     alpha = unit[:, :, -1:]
     np.divide(unit[:, :, :-1], alpha, out=unit[:, :, :-1], where=alpha > 0)
     np.clip(unit[:, :, :-1], 0, 1, out=unit[:, :, :-1])
-
-
-def _described_by(stream: BinaryIO, tags: ImageFileDirectory_v2, offset: int, big: bool) -> bytes | None:
-    source = Image.Exif()
-    source.bigtiff, source.endian = big, "<" if tags.prefix == b"II" else ">"
-    source.load_from_fp(stream, offset)
-    return _exif_block(source)
 
 
 def _dpi(tags: ImageFileDirectory_v2) -> tuple[float, float] | None:
@@ -148,7 +134,7 @@ def _adopt(image: Image.Image) -> Picture:
     check_mode(image)
     image.load()
     notes: list[str] = []
-    exif, _ = understood_exif(lambda: _exif_block(image.getexif()), notes)
+    exif, _ = understood_exif(lambda: exif_block(image.getexif()), notes)
     metadata = describe(image.info, exif, 1, notes)  # Pillow itself turns TIFF pixels as they are loaded
     if _X_RESOLUTION not in image.tag_v2:
         metadata = replace(metadata, dpi=None)  # Pillow reports 1 x 1 here
@@ -156,30 +142,15 @@ def _adopt(image: Image.Image) -> Picture:
 
 
 def _check_tags(tags: ImageFileDirectory_v2) -> None:
-    if _DNG_VERSION in tags or tags.get(_SUBFILE_TYPE, 0) & 1:
-        raise ImageError("a camera raw file, of which only the preview could be read: develop it to JPEG or TIFF first")
+    if is_raw_directory(tags) or tags.get(_SUBFILE_TYPE, 0) & 1:
+        raise ImageError(
+            "a small copy of another picture, as in raw files: read the file with read_image, or develop it"
+        )
     if max(tags.get(_BITS, (1,))) <= 8 and set(tags.get(_SAMPLE_FORMAT, (1,))) - {1, 4}:  # 1: unsigned, 4: not stated
         raise ImageError("TIFF samples that are not unsigned integers: convert it to 8 bits first")
     extra = tags.get(_EXTRA_SAMPLES, ())
     if len(extra) > 1 or 0 in extra:
         raise ImageError("TIFF channels besides colour and alpha, which would be lost: save it without them")
-
-
-def _exif_block(source: Image.Exif) -> bytes | None:
-    """What describes the picture, copied out of the file's directories into a block of its own."""
-    copy = Image.Exif()
-    copy.endian = source.endian
-    for tag, value in source.items():
-        if tag not in _STRUCTURE_TAGS and tag not in (_EXIF_DIRECTORY, _GPS_DIRECTORY):
-            copy[tag] = value
-    details = dict(source.get_ifd(_EXIF_DIRECTORY))
-    if _INTEROP_DIRECTORY in details:
-        details[_INTEROP_DIRECTORY] = source.get_ifd(_INTEROP_DIRECTORY)
-    if details:
-        copy[_EXIF_DIRECTORY] = details
-    if gps := source.get_ifd(_GPS_DIRECTORY):
-        copy[_GPS_DIRECTORY] = gps
-    return copy.tobytes() if len(copy) else None
 
 
 def _iptc(tags: ImageFileDirectory_v2) -> bytes | None:
@@ -203,7 +174,7 @@ def _encode(picture: Picture, stream: BinaryIO, options: EncodeOptions) -> None:
     file = DirectoryWriter(stream, directory.order)
     entries = _pixel_entries(file, values, offsets, counts, rows) | _metadata_entries(file, metadata)
     for entry in directory.entries:
-        replaced = entry.tag in _STRUCTURE_TAGS or (metadata.dpi is not None and entry.tag in _RESOLUTION_TAGS)
+        replaced = entry.tag in STRUCTURE_TAGS or (metadata.dpi is not None and entry.tag in _RESOLUTION_TAGS)
         if not replaced and value_is_inside(block, directory.order, entry):
             entries.setdefault(entry.tag, block[entry.position : entry.position + 12])
     file.finish(entries)
