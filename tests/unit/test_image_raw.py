@@ -161,6 +161,16 @@ def test_without_a_preview_it_is_plain_and_says_so() -> None:
 
 
 @pytest.mark.usefixtures("rawpy")
+def test_a_preview_that_claims_more_than_there_is_counts_for_nothing() -> None:
+    scene = raw_scene((64, 96))
+    data = dng_file(mosaic(scene), preview=scene_preview(scene, 1.0))
+    false = data.replace(struct.pack("<HHII", 257, 4, 1, 64), struct.pack("<HHII", 257, 4, 1, 30_000), 1)
+    assert false != data
+    picture = decode_image(false)  # rawpy 0.28.0's own array of it would reach beyond its memory
+    assert "preview" in picture.metadata.notes[0]
+
+
+@pytest.mark.usefixtures("rawpy")
 @pytest.mark.parametrize("brightest", [0.1, 0.5, 0.7, 0.76, 0.85, 0.92, 1.0])
 def test_one_bright_corner_changes_nothing_elsewhere(brightest: float) -> None:
     samples = np.full((64, 64), BLACK + 900, np.uint16)

@@ -15,7 +15,9 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
 from darklift.errors import ImageError, MissingExtraError, one_line
 from darklift.image.boxes import brands
@@ -88,7 +90,7 @@ def _developed(stream: BinaryIO, *, like_camera: bool) -> Picture:
     with _in_words(rawpy), rawpy.RawPy() as raw:
         raw.open_buffer(io.BytesIO(data))
         _check(raw.sizes, len(data))
-        preview = _preview(rawpy, raw)
+        preview = _preview(rawpy, raw, data)
         light = _light(rawpy, raw, notes)
     seen, exif = (None, None) if preview is None else preview
     curve = camera_curve(light.samples, light.top, seen) if like_camera and seen is not None else None
@@ -121,7 +123,10 @@ def _in_words(rawpy: Any) -> Iterator[None]:
     except rawpy.LibRawError as error:
         (said,) = error.args or ("",)
         words = said.decode("ascii", "replace") if isinstance(said, bytes) else one_line(error)
-        raise ImageError(f"damaged or incomplete {_NAME} file ({words}): copy or download it again") from error
+        raise ImageError(
+            f"a {_NAME} file that is damaged, cut off or of a kind that LibRaw cannot read ({words}): copy it again, or"
+            " convert it to an uncompressed DNG"
+        ) from error
 
 
 def _check(sizes: Any, length: int) -> None:
@@ -167,23 +172,36 @@ def _light(rawpy: Any, raw: Any, notes: list[str]) -> _Light:
     )
 
 
-def _preview(rawpy: Any, raw: Any) -> tuple[npt.NDArray[np.uint8], bytes | None] | None:
+def _preview(rawpy: Any, raw: Any, data: bytes) -> tuple[npt.NDArray[np.uint8], bytes | None] | None:
     """The camera's own picture, small, and its EXIF block; None where there is none that can be seen."""
     try:
         thumbnail = raw.extract_thumb()
     except rawpy.LibRawNonFatalError:  # there is none, or one of another kind
         return None
-    if thumbnail.format == rawpy.ThumbFormat.BITMAP:
-        values, exif = thumbnail.data, None
-    else:
-        try:
-            image = JpegImageFile(io.BytesIO(thumbnail.data))
-            check_size(*image.size)
-            image.draft("RGB", (_PREVIEW_SIDE, _PREVIEW_SIDE))
-            values, exif = np.asarray(image.convert("RGB")), image.info.get("exif")
-        except (ImageError, OSError, SyntaxError, ValueError):  # damaged: the light is there all the same
-            return None
-    return (values, exif) if min(values.shape[:2]) >= _LEAST_PREVIEW else None
+    try:
+        with noted_warnings():  # a damaged one is as good as none: the light is there all the same
+            if thumbnail.format == rawpy.ThumbFormat.JPEG:
+                image: Image.Image = JpegImageFile(io.BytesIO(thumbnail.data))
+                check_size(*image.size)
+                image.draft("RGB", (_PREVIEW_SIDE, _PREVIEW_SIDE))
+            else:
+                image = _bitmap(data, thumbnail.data.shape)
+            values = np.asarray(image.convert("RGB"))
+    except (ImageError, OSError, SyntaxError, ValueError, KeyError, TypeError):
+        return None
+    return (values, image.info.get("exif")) if min(values.shape[:2]) >= _LEAST_PREVIEW else None
+
+
+def _bitmap(data: bytes, shape: tuple[int, ...]) -> Image.Image:
+    """The uncompressed preview in the first directory, of this shape.
+
+    Pillow reads it: rawpy's own array is as large as the file says, and reaches beyond its memory where that is wrong.
+    """
+    image = TiffImageFile(io.BytesIO(data))
+    check_size(*image.size)
+    if image.mode != "RGB" or sorted(image.size) != sorted(shape[:2]):  # it may be turned already
+        raise ImageError("it is not the preview")
+    return image
 
 
 def _metadata(data: bytes, exif: bytes | None, size: tuple[int, ...], notes: list[str]) -> Metadata:
