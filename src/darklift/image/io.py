@@ -20,6 +20,7 @@ from darklift.image.words import one_of
 
 __all__ = [
     "SUPPORTED_EXTENSIONS",
+    "USUAL_EXTENSIONS",
     "WRITABLE_EXTENSIONS",
     "check_writable",
     "decode_image",
@@ -31,6 +32,9 @@ __all__ = [
 
 SUPPORTED_EXTENSIONS = frozenset(extension for known in FORMATS for extension in known.extensions)
 """Lower-case file name endings, dot included, of the pictures that can be read with every extra installed."""
+
+USUAL_EXTENSIONS = frozenset(known.extensions[0] for known in FORMATS)
+"""The usual ending of each format: for messages, as there are many endings of raw files."""
 
 WRITABLE_EXTENSIONS = frozenset(extension for known in FORMATS if known.encode for extension in known.extensions)
 """Those of the pictures that can be written, too."""
