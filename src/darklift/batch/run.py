@@ -10,6 +10,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -34,10 +35,17 @@ from darklift.pipeline.enhancer import Enhancer
 from darklift.pipeline.render import Enhanced
 from darklift.pipeline.settings import Settings
 
-__all__ = ["OnJobStep", "Outcome", "Saving", "check_job", "failed", "run_jobs"]
+__all__ = ["OnJobStep", "Outcome", "Reading", "Saving", "check_job", "failed", "run_jobs"]
 
 OnJobStep = Callable[[int, int, int], None]
 """Told (number of the job, its steps done, its steps in all) before each job and after each of its steps."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How photos are read; see :func:`darklift.read_image`."""
+
+    like_camera: bool = True
 
 
 @dataclass(frozen=True)
@@ -103,7 +111,13 @@ def check_job(job: Job, overwrite: bool) -> str | None:
 
 
 def run_jobs(
-    enhancer: Enhancer, jobs: Sequence[Job], settings: Settings, saving: Saving, *, on_step: OnJobStep | None = None
+    enhancer: Enhancer,
+    jobs: Sequence[Job],
+    settings: Settings,
+    saving: Saving,
+    reading: Reading = Reading(),
+    *,
+    on_step: OnJobStep | None = None,
 ) -> Iterator[Outcome]:
     """Do the jobs in their order, telling each outcome as it comes.
 
@@ -113,7 +127,7 @@ def run_jobs(
     for number, job in enumerate(jobs):
         tell(number, 0, 1)
         try:
-            yield _do(enhancer, job, settings, saving, lambda step, steps, n=number: tell(n, step, steps))  # type: ignore[misc]
+            yield _do(enhancer, job, settings, saving, reading, partial(tell, number))
         except UsageError:
             raise
         except (DarkliftError, MemoryError) as error:
@@ -129,9 +143,14 @@ def failed(job: Job, message: str, defect: str = "") -> Outcome:
 
 
 def _do(
-    enhancer: Enhancer, job: Job, settings: Settings, saving: Saving, on_step: Callable[[int, int], None]
+    enhancer: Enhancer,
+    job: Job,
+    settings: Settings,
+    saving: Saving,
+    reading: Reading,
+    on_step: Callable[[int, int], None],
 ) -> Outcome:
-    picture, data = _read(job)
+    picture, data = _read(job, reading)
     left_out = _left_out(picture, job, saving)
     enhanced = enhancer.run(picture, settings, uncertainty=job.map is not None, on_step=on_step)
     if job.map is not None and enhanced.uncertainty is not None:  # first: a picture that is there is done in full
@@ -165,13 +184,13 @@ class _Kept:
         return part
 
 
-def _read(job: Job) -> tuple[Picture, bytes | None]:
+def _read(job: Job, reading: Reading) -> tuple[Picture, bytes | None]:
     """The photo, and its bytes where they cannot be read a second time."""
     if job.source != STREAM:
-        return read_image(job.source), None
+        return read_image(job.source, like_camera=reading.like_camera), None
     stream = _Kept(sys.stdin.buffer)
     try:
-        return decode_image(cast(BinaryIO, stream)), bytes(stream.data)
+        return decode_image(cast(BinaryIO, stream), like_camera=reading.like_camera), bytes(stream.data)
     except ImageError as error:
         raise ImageError(f"cannot read a photo from standard input (-): {error}") from error
 

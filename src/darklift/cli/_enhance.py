@@ -62,7 +62,7 @@ def enhance(
             "--format",
             metavar="NAME",
             help="Write all results in this format, such as jpg, png or webp; a wrong name lists all.",
-            show_default="each photo's own; jpg for HEIC, png for GIF",
+            show_default="each photo's own; jpg for HEIC and RAW, png for GIF",
             autocompletion=_format_names,
             rich_help_panel=_FILES,
         ),
@@ -92,6 +92,14 @@ def enhance(
             rich_help_panel=_FILES,
         ),
     ] = None,
+    like_camera: Annotated[
+        bool,
+        typer.Option(
+            "--like-camera/--no-like-camera",
+            help="Start from a raw file as bright as the camera's own preview of it, or from its light as it is.",
+            rich_help_panel=_FILES,
+        ),
+    ] = True,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace files that are already there.", rich_help_panel=_FILES)
     ] = False,
@@ -124,7 +132,7 @@ def enhance(
 
     Size, orientation, colour profile and metadata stay. A photo that fails is reported, and the others go on.
 
-    Pictures in a folder that cannot be read, such as HEIC or RAW files, are counted and named, and are no failure.
+    Pictures in a folder that cannot be read, such as Photoshop files, are counted and named, and are no failure.
 
     Messages go to standard error. Exit code: 0 all went well, 1 photos failed, 2 the request is wrong, 130 stopped.
 
@@ -139,7 +147,7 @@ def enhance(
     """
     from darklift.batch.foreign import find_skipped
     from darklift.batch.paths import with_maps
-    from darklift.batch.run import Saving
+    from darklift.batch.run import Reading, Saving
 
     skipped = find_skipped(inputs, recursive=recursive, output=output)
     jobs = _plan(inputs, output, image_format, overwrite, recursive, quiet, skipped)
@@ -149,7 +157,7 @@ def enhance(
     _check_saving(jobs, lossless, bits, sheet, overwrite)
     account = Account(jobs, skipped, sheet, quiet=quiet, overwrite=overwrite)
     try:
-        account.run(opening, settings, Saving(quality, lossless, bits, overwrite, keep_times))
+        account.run(opening, settings, Saving(quality, lossless, bits, overwrite, keep_times), Reading(like_camera))
     except KeyboardInterrupt:
         if as_json:
             put_out(account.to_json())

@@ -40,6 +40,7 @@ from darklift.image.foreign import foreign_kind
 from darklift.image.formats import format_called, result_extension
 from darklift.image.io import (
     SUPPORTED_EXTENSIONS,
+    USUAL_EXTENSIONS,
     WRITABLE_EXTENSIONS,
     check_writable,
     decode_image,
@@ -55,6 +56,7 @@ from darklift.image.unchanged import bytes_will_do, copy_file
 
 __all__ = [
     "SUPPORTED_EXTENSIONS",
+    "USUAL_EXTENSIONS",
     "WRITABLE_EXTENSIONS",
     "FloatArray",
     "Metadata",

@@ -21,6 +21,7 @@ __all__ = [
     "read_directory",
     "read_orientation",
     "says_adobe_rgb",
+    "small_integers",
     "tiff_block",
     "upright_xmp",
     "value_is_inside",
@@ -121,6 +122,15 @@ def integer_of(block: bytes, directory: Directory, tag: int) -> int | None:
     """The value of the entry with this tag, None where there is none of one unsigned integer."""
     entry = next((each for each in directory.entries if each.tag == tag), None)
     return None if entry is None else _small_integer(block, directory.order, entry)
+
+
+def small_integers(block: bytes) -> dict[int, int]:
+    """The tags of a TIFF block's first directory with their values, 0 for those that are not one unsigned integer.
+
+    ``ImageError`` where it does not begin with a directory, or with one that lies outside.
+    """
+    directory = read_directory(block)
+    return {entry.tag: _small_integer(block, directory.order, entry) or 0 for entry in directory.entries}
 
 
 def clean_exif(exif: bytes) -> bytes:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from darklift.image.formats import HEAD_BYTES, format_of
-from darklift.image.io import SUPPORTED_EXTENSIONS
+from darklift.image.io import is_image_path
 
 __all__ = ["foreign_kind"]
 
@@ -55,7 +55,7 @@ def foreign_kind(path: Path) -> str | None:
     By its ending, else by how its contents begin; a photo whose name has another ending counts, too.
     """
     ending = path.suffix.lower()
-    if ending in SUPPORTED_EXTENSIONS:
+    if is_image_path(path):
         return None
     if ending in _KINDS:
         return _KINDS[ending]

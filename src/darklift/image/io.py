@@ -11,7 +11,8 @@ from darklift.errors import DarkliftError, ImageError, UsageError, one_line
 from darklift.files import new_file
 from darklift.image.carried import fitted
 from darklift.image.fit import check_fit
-from darklift.image.formats import FORMATS, HEAD_BYTES, EncodeOptions, Format, format_of
+from darklift.image.formats import FORMATS, HEAD_BYTES, EncodeOptions, Format, format_called, format_of
+from darklift.image.formats.base import ReadAs
 from darklift.image.options import encode_options, writable
 from darklift.image.picture import Picture
 from darklift.image.pixels import with_notes
@@ -20,6 +21,7 @@ from darklift.image.words import one_of
 
 __all__ = [
     "SUPPORTED_EXTENSIONS",
+    "USUAL_EXTENSIONS",
     "WRITABLE_EXTENSIONS",
     "check_writable",
     "decode_image",
@@ -30,7 +32,10 @@ __all__ = [
 ]
 
 SUPPORTED_EXTENSIONS = frozenset(extension for known in FORMATS for extension in known.extensions)
-"""Lower-case file name endings, dot included, of the pictures that can be read."""
+"""Lower-case file name endings, dot included, of the pictures that can be read with every extra installed."""
+
+USUAL_EXTENSIONS = frozenset(known.extensions[0] for known in FORMATS)
+"""The usual ending of each format: for messages, as there are many endings of raw files."""
 
 WRITABLE_EXTENSIONS = frozenset(extension for known in FORMATS if known.encode for extension in known.extensions)
 """Those of the pictures that can be written, too."""
@@ -41,19 +46,27 @@ _READ_AT_ONCE = 2**20
 
 
 def is_image_path(path: str | Path) -> bool:
-    """Whether the name ends like a picture's that can be read, in any case of letters. No file is looked at."""
-    return Path(path).suffix.lower() in SUPPORTED_EXTENSIONS
+    """Whether the name ends like a picture's that can be read, in any case of letters. No file is looked at.
+
+    Camera raw files are none where the extra ``raw`` is not installed.
+    """
+    suffix = Path(path).suffix.lower()
+    return any(suffix in known.extensions and known.is_installed for known in FORMATS)
 
 
 # ------------------------------------------------------------------------------------------------------------ reading
 
 
-def decode_image(source: bytes | bytearray | memoryview | BinaryIO) -> Picture:
-    """The picture in a JPEG, PNG, WebP, AVIF, BMP or TIFF file that is in memory or behind a stream.
+def decode_image(source: bytes | bytearray | memoryview | BinaryIO, *, like_camera: bool = True) -> Picture:
+    """The picture in a JPEG, PNG, WebP, AVIF, BMP, TIFF or camera raw file that is in memory or behind a stream.
 
     The contents tell the format. A stream is read from where it stands to its end, so a picture can follow something
     else; one that cannot seek, such as a pipe, is read into memory. It stays open, and where it stands afterwards is
     not defined.
+
+    Args:
+        source: the file's bytes, or a stream of them.
+        like_camera: show a camera raw file as bright as the camera's own preview; otherwise its light as it is.
 
     Returns unit RGB, upright. CMYK becomes sRGB.
 
@@ -63,13 +76,15 @@ def decode_image(source: bytes | bytearray | memoryview | BinaryIO) -> Picture:
             beyond [0, 1] (HDR), more than 500 megapixels. The message says it without a name in front.
     """
     try:
-        return _decode(*_recognised(source))
+        return _decode(*_recognised(source), like_camera)
     except (OSError, ValueError) as error:  # ValueError: the stream is closed
         raise ImageError(f"the stream cannot be read: {one_line(error)}") from error
 
 
-def read_image(path: str | Path) -> Picture:
-    """Read a JPEG, PNG, WebP, AVIF, BMP or TIFF file; its contents tell the format, not its name.
+def read_image(path: str | Path, *, like_camera: bool = True) -> Picture:
+    """Read a JPEG, PNG, WebP, AVIF, BMP, TIFF or camera raw file; its contents tell the format, not its name.
+
+    like_camera: show a camera raw file as bright as the camera's own preview; otherwise its light as it is.
 
     Returns unit RGB, upright. CMYK becomes sRGB. Raises ``ImageError``, on one line with the path, when the file is
     missing, empty, damaged or of another kind, and for what could not be kept: several frames or pages, floats
@@ -80,7 +95,7 @@ def read_image(path: str | Path) -> Picture:
         if path.exists() and not path.is_file():
             raise ImageError("it is a folder or a device, expected a picture file: choose a file")
         with path.open("rb") as stream:
-            return _decode(*_recognised(stream))
+            return _decode(*_recognised(stream), like_camera)
     except FileNotFoundError:
         raise ImageError(f"cannot read {path}: no such file") from None
     except ImageError as error:
@@ -138,12 +153,17 @@ def _starts_at_its_beginning(stream: BinaryIO, done: int) -> bool:
     return seekable is not None and bool(seekable()) and stream.tell() == done
 
 
-def _decode(kind: Format, stream: BinaryIO) -> Picture:
+def _decode(kind: Format, stream: BinaryIO, like_camera: bool) -> Picture:
+    decode = kind.decode if like_camera or kind.decode_plain is None else kind.decode_plain
     try:
-        picture = with_colour_name(kind.decode(stream))
+        picture = with_colour_name(decode(stream))
         return picture if kind.encode else with_notes(picture, [f"the {kind.name} container, which can only be read"])
     except DarkliftError:
         raise
+    except ReadAs as other:
+        named = format_called(str(other))
+        assert named is not None  # one format of ours names another
+        return _decode(named, stream, like_camera)
     except MemoryError as error:
         raise ImageError("not enough memory to decode it: cut it into parts") from error
     except Exception as error:  # damaged files make Pillow raise nearly anything

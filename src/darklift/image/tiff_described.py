@@ -1,6 +1,7 @@
 """What describes the picture in a TIFF file's directories, apart from how its pixels are stored."""
 
 import struct
+from collections.abc import Container
 from typing import Any, BinaryIO
 
 from PIL import Image
@@ -23,6 +24,7 @@ __all__ = [
 _ORIENTATION = 274
 _XMP, _IPTC, _PHOTOSHOP, _ICC_PROFILE = 700, 33723, 34377, 34675
 _EXIF_DIRECTORY, _GPS_DIRECTORY, _INTEROP_DIRECTORY = 0x8769, 0x8825, 0xA005
+_MAKER_NOTE = 0x927C
 _ACROSS, _DOWN, _UNIT = 282, 283, 296  # of the resolution
 _INCH, _CENTIMETRE = 2, 3
 
@@ -41,22 +43,38 @@ _NOT_KEPT = {
 RESOLUTION_TAGS = frozenset({_ACROSS, _DOWN, _UNIT})
 
 
-def exif_at(stream: BinaryIO, tags: ImageFileDirectory_v2, offset: int, big: bool) -> bytes | None:
-    """The same of a file that Pillow has not opened, whose first directory is at ``offset``. big: it is a BigTIFF."""
+def exif_at(
+    stream: BinaryIO,
+    offset: int,
+    order: str,
+    *,
+    big: bool = False,
+    without: Container[int] = STRUCTURE_TAGS,
+    maker_note: bool = True,
+) -> bytes | None:
+    """The same of a file that Pillow has not opened, whose first directory is at ``offset``.
+
+    order: of bytes, "<" or ">". big: it is a BigTIFF file.
+    """
     source = Image.Exif()
-    source.bigtiff, source.endian = big, "<" if tags.prefix == b"II" else ">"
+    source.bigtiff, source.endian = big, order
     source.load_from_fp(stream, offset)
-    return exif_of(source)
+    return exif_of(source, without, maker_note=maker_note)
 
 
-def exif_of(source: Image.Exif) -> bytes | None:
-    """What describes the picture, copied out of the file's directories into a block of its own."""
+def exif_of(source: Image.Exif, without: Container[int] = STRUCTURE_TAGS, *, maker_note: bool = True) -> bytes | None:
+    """What describes the picture, copied out of the file's directories into a block of its own; None for nothing.
+
+    without: tags of the first directory that are left out.
+    """
     copy = Image.Exif()
     copy.endian = source.endian
     for tag, value in source.items():
-        if tag not in STRUCTURE_TAGS and tag not in (_EXIF_DIRECTORY, _GPS_DIRECTORY):
+        if tag not in without and tag not in (_EXIF_DIRECTORY, _GPS_DIRECTORY):
             copy[tag] = value
     details = dict(source.get_ifd(_EXIF_DIRECTORY))
+    if not maker_note:
+        details.pop(_MAKER_NOTE, None)
     if _INTEROP_DIRECTORY in details:
         details[_INTEROP_DIRECTORY] = source.get_ifd(_INTEROP_DIRECTORY)
     if details:

@@ -1,5 +1,6 @@
 """What every format says of itself, and what it can do."""
 
+import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -8,7 +9,7 @@ from PIL import Image
 
 from darklift.image.picture import Picture
 
-__all__ = ["ANY_SIZE", "ONLY_8_BITS", "EncodeOptions", "Format", "matched"]
+__all__ = ["ANY_SIZE", "ONLY_8_BITS", "EncodeOptions", "Format", "ReadAs", "matched"]
 
 ANY_SIZE = 1 << 62
 """For :attr:`Format.keeps`, where nothing limits a block's size."""
@@ -16,6 +17,10 @@ ANY_SIZE = 1 << 62
 
 ONLY_8_BITS = "more than 8 bits per channel, expected 8 bits in such a file: convert it to a PNG or TIFF of 16 first"
 """Why a deep file is refused, in a format of which only 8 bits are read."""
+
+
+class ReadAs(Exception):
+    """Raised by ``decode``: further in, the file turns out to be of the format of this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,7 @@ class Format:
             so a camera's raw format can take from TIFF the files that are both.
         decode: from a seekable stream that stands anywhere, whose position 0 is the file's beginning. Whatever it
             raises counts as a damaged file, but for a ``DarkliftError``, which goes on as it is.
+        decode_plain: the same for formats whose files hold the camera's own rendering beside the light: light alone.
         encode: into an empty stream that can seek; None for a format that is only read. It may count on the limits
             below, and on a picture without alpha where ``alpha`` is False. ``ValueError`` and ``struct.error`` count as
             a picture that does not fit the format.
@@ -57,6 +63,8 @@ class Format:
         takes_quality: whether a smaller file can be had for a rougher picture.
         can_be_lossless: whether the very same values can come back.
         bits: how many a channel can be written with, in rising order.
+        needs: the package that reads it, where that may not be installed and its files commonly lie beside others of
+            the same photos: then they are no pictures in folders, and are named.
         written_as: for a format that is only read, the extension that results are written with unless another is asked
             for.
         pil: for images that Pillow has opened from such a file (its name for the format is the key): the picture.
@@ -66,6 +74,7 @@ class Format:
     extensions: tuple[str, ...]
     sniff: Callable[[bytes], int]
     decode: Callable[[BinaryIO], Picture]
+    decode_plain: Callable[[BinaryIO], Picture] | None = None
     encode: Callable[[Picture, BinaryIO, EncodeOptions], None] | None = None
     keeps: Mapping[str, int] = field(default_factory=dict)
     max_side: int | None = None
@@ -73,8 +82,14 @@ class Format:
     takes_quality: bool = False
     can_be_lossless: bool = True
     bits: tuple[int, ...] = (8,)
+    needs: str | None = None
     written_as: str | None = None
     pil: Mapping[str, Callable[[Image.Image], Picture]] = field(default_factory=dict)
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether what it needs is there."""
+        return self.needs is None or importlib.util.find_spec(self.needs) is not None
 
 
 def matched(head: bytes, *signatures: bytes) -> int:

@@ -19,7 +19,7 @@ from darklift.errors import ImageError
 from darklift.image.arrays import assemble
 from darklift.image.deep import picture_of_samples, unit_of
 from darklift.image.exif import Directory, read_directory, tiff_block, value_is_inside
-from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format, matched
+from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format, ReadAs, matched
 from darklift.image.metadata import describe, understood_exif
 from darklift.image.picture import FloatArray, Metadata, Picture
 from darklift.image.pixels import (
@@ -31,6 +31,7 @@ from darklift.image.pixels import (
     picture_of,
     with_notes,
 )
+from darklift.image.raw_kinds import is_raw_directory
 from darklift.image.tiff_described import (
     RESOLUTION_TAGS,
     STRUCTURE_TAGS,
@@ -61,7 +62,6 @@ _XMP = 700
 _IPTC = 33723
 _PHOTOSHOP = 34377
 _ICC_PROFILE = 34675
-_DNG_VERSION = 50706
 
 _LEVEL = 4  # of deflate: half the time of the usual 6, for files slightly larger
 _STRIPBYTES = 1 << 18  # before compression
@@ -74,6 +74,8 @@ _INCH = 2
 def _decode(stream: BinaryIO) -> Picture:
     with noted_warnings() as notes:  # tags are read until the end, and may be damaged
         tags, offset, big = read_directory_of(stream)
+        if is_raw_directory(tags):
+            raise ReadAs("RAW")
         if max(tags.get(_BITS, (1,))) > 8 or (big and tags.prefix == b"MM"):
             picture = _decode_deep(stream, tags, offset, big)
         else:
@@ -103,7 +105,7 @@ def _decode_deep(stream: BinaryIO, tags: ImageFileDirectory_v2, offset: int, big
         notes.append("EXIF of a big-endian BigTIFF file")
         exif = None
     else:
-        exif, _ = understood_exif(lambda: exif_at(stream, tags, offset, big), notes)
+        exif, _ = understood_exif(lambda: exif_at(stream, offset, "<" if tags.prefix == b"II" else ">", big=big), notes)
     orientation = orientation_of(tags)
     info = {"icc_profile": tags.get(_ICC_PROFILE), "xmp": tags.get(_XMP), "dpi": dpi_of(tags)} | photoshop_of(tags)
     metadata = describe(info, exif, orientation, notes, (layout.width, layout.height))
@@ -141,8 +143,10 @@ def _adopt(image: Image.Image) -> Picture:
 
 
 def _check_tags(tags: ImageFileDirectory_v2) -> None:
-    if _DNG_VERSION in tags or tags.get(_SUBFILE_TYPE, 0) & 1:
-        raise ImageError("a camera raw file, of which only the preview could be read: develop it to JPEG or TIFF first")
+    if is_raw_directory(tags) or tags.get(_SUBFILE_TYPE, 0) & 1:
+        raise ImageError(
+            "a small copy of another picture, as in raw files: read the file with read_image, or develop it"
+        )
     if max(tags.get(_BITS, (1,))) <= 8 and set(tags.get(_SAMPLE_FORMAT, (1,))) - {1, 4}:  # 1: unsigned, 4: not stated
         raise ImageError("TIFF samples that are not unsigned integers: convert it to 8 bits first")
     extra = tags.get(_EXTRA_SAMPLES, ())
