@@ -5,14 +5,16 @@ own choice. A profile of the same colours goes everywhere, so that is what the n
 """
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from darklift.errors import ImageError
-from darklift.image.colour import PRIMARIES, adaptation, matrix_to_xyz
+from darklift.image.colour import PRIMARIES, SRGB_PRIMARIES, adaptation, matrix_to_xyz
+from darklift.image.icc import gray_curve
+from darklift.image.metadata import profile_name
 
-__all__ = ["profile_of_numbers"]
+__all__ = ["linear_profile", "profile_of_numbers", "rgb_profile_of_gray"]
 
 _NAMES = {
     1: "BT.709",
@@ -23,10 +25,10 @@ _NAMES = {
     11: "DCI-P3",
     12: "Display P3",
 }
-_UNSTATED = 2
+_UNSTATED, _LINEAR = 2, 8
 # All of these are shown by sRGB's curve: that of 1, 6, 14, 15 is the camera's, whose pictures screens show so.
 _LIKE_SRGB = (1, 2, 6, 13, 14, 15)
-_GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0}
+_GAMMAS = {4: 2.2, 5: 2.8, _LINEAR: 1.0}
 _HDR = {16: "PQ", 18: "HLG"}
 _D50 = (0.9642, 1.0, 0.8249)
 
@@ -51,14 +53,39 @@ def profile_of_numbers(primaries: int, transfer: int, *, gray: bool = False) -> 
         return None
     curve = _curve(transfer)
     name = _NAMES[primaries] + ("" if transfer in _LIKE_SRGB else f", gamma {_GAMMAS[transfer]:g}")
+    return _with_curve(name, PRIMARIES[primaries], curve, gray=gray)
+
+
+def linear_profile(chromaticities: Sequence[float] | None = None, *, gray: bool = False) -> bytes:
+    """An ICC profile (version 4) of linear light.
+
+    chromaticities: x and y of red, green, blue and white, by default sRGB's. gray: for a picture with one channel.
+    Raises ``ValueError`` for such as make no colour space.
+    """
+    primaries: tuple[tuple[float, float], ...] = SRGB_PRIMARIES
+    if chromaticities is not None:
+        numbers = [float(number) for number in chromaticities]
+        primaries = tuple(zip(numbers[::2], numbers[1::2], strict=True))
+    return _with_curve("linear light", primaries, _curve(_LINEAR), gray=gray)
+
+
+def _with_curve(name: str, primaries: tuple[tuple[float, float], ...], curve: bytes, *, gray: bool) -> bytes:
     tags = {b"desc": _text(name), b"cprt": _text("No copyright, use freely"), b"wtpt": _xyz(_D50)}
     if gray:
         return _profile(b"GRAY", tags | {b"kTRC": curve})
-    x, y = PRIMARIES[primaries][3]
+    x, y = primaries[3]
     tags[b"chad"] = b"sf32" + bytes(4) + _fixed(adaptation(np.array([x / y, 1.0, (1 - x - y) / y])).ravel())
-    colours = matrix_to_xyz(PRIMARIES[primaries])
+    colours = matrix_to_xyz(primaries)
     tags |= {name: _xyz(colours[:, channel]) for channel, name in enumerate((b"rXYZ", b"gXYZ", b"bXYZ"))}
     return _profile(b"RGB ", tags | dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve))
+
+
+def rgb_profile_of_gray(profile: bytes) -> bytes:
+    """A profile (version 4) that gives gray pixels with three channels the colours that this one gives them with one.
+
+    Raises ``ValueError`` for another kind of profile.
+    """
+    return _with_curve(profile_name(profile), SRGB_PRIMARIES, gray_curve(profile), gray=False)
 
 
 def _curve(transfer: int) -> bytes:

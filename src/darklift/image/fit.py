@@ -24,6 +24,8 @@ def check_fit(picture: Picture, kind: Format) -> None:
         if limit is not None and size > limit:
             others = _fitting(picture, field, size)
             raise ImageError(f"its {name} has {size} bytes, and {kind.name} takes {limit}: write {others}")
+    if kind.check is not None:
+        kind.check(picture)
 
 
 def _fitting(picture: Picture, field: str = "", size: int = 0) -> str:

@@ -48,7 +48,7 @@ def is_image_path(path: str | Path) -> bool:
 
 
 def decode_image(source: bytes | bytearray | memoryview | BinaryIO) -> Picture:
-    """The picture in a JPEG, PNG, WebP, AVIF, BMP or TIFF file that is in memory or behind a stream.
+    """The picture in a file of any format in ``formats`` that is in memory or behind a stream.
 
     The contents tell the format. A stream is read from where it stands to its end, so a picture can follow something
     else; one that cannot seek, such as a pipe, is read into memory. It stays open, and where it stands afterwards is
@@ -68,7 +68,7 @@ def decode_image(source: bytes | bytearray | memoryview | BinaryIO) -> Picture:
 
 
 def read_image(path: str | Path) -> Picture:
-    """Read a JPEG, PNG, WebP, AVIF, BMP or TIFF file; its contents tell the format, not its name.
+    """Read a file of any format in ``formats``; its contents tell which, not its name.
 
     Returns unit RGB, upright. CMYK becomes sRGB. Raises ``ImageError``, on one line with the path, when the file is
     missing, empty, damaged or of another kind, and for what could not be kept: several frames or pages, floats
@@ -162,12 +162,15 @@ def encode_image(
     Args:
         picture: what to encode.
         format: by name or extension, in any case of letters: "jpg", "JPEG", ".png".
-        quality: 1 to 100, for JPEG and AVIF (always 4:4:4) and lossy WebP, 95 by default; the others are lossless.
-        lossless: encode WebP without loss; a WebP that came so goes so, unless there is a ``quality``.
-        bits: a channel, 8 or 16 (PNG and TIFF only); by default 8 for a picture from a source with 8, else as many as
-            the format can hold. :func:`not_written` tells where these are fewer than the source had.
+        quality: 1 to 100, for JPEG and AVIF (always 4:4:4), lossy WebP and JPEG XL, 95 by default; the others are
+            lossless.
+        lossless: encode WebP and JPEG XL without loss; one that came so goes so, unless there is a ``quality``.
+        bits: a channel, of those that the format has (8, 16; AVIF and JPEG 2000 also 10, 12; PFM 32); by default as
+            many as the source had, or the next number that the format has. :func:`not_written` tells where these are
+            fewer than the source had.
 
     Raises:
+        MissingExtraError: a library that only an extra brings is not installed.
         UsageError: an unknown format, ``quality`` out of range, JPEG was to be ``lossless``, or ``bits`` that the
             format cannot hold.
         ImageError: alpha in a format without, a side or a block of metadata too long for the format, or pixels with
@@ -214,13 +217,16 @@ def write_image(
     Args:
         picture: what to write.
         path: the target, in a folder that exists.
-        quality: 1 to 100, for JPEG and AVIF (always 4:4:4) and lossy WebP, 95 by default; the others are lossless.
-        lossless: write WebP without loss; a WebP that came so goes so, unless there is a ``quality``.
-        bits: a channel, 8 or 16 (PNG and TIFF only); by default 8 for a picture from a source with 8, else as many as
-            the format can hold. :func:`not_written` tells where these are fewer than the source had.
+        quality: 1 to 100, for JPEG and AVIF (always 4:4:4), lossy WebP and JPEG XL, 95 by default; the others are
+            lossless.
+        lossless: write WebP and JPEG XL without loss; one that came so goes so, unless there is a ``quality``.
+        bits: a channel, of those that the format has (8, 16; AVIF and JPEG 2000 also 10, 12; PFM 32); by default as
+            many as the source had, or the next number that the format has. :func:`not_written` tells where these are
+            fewer than the source had.
         overwrite: replace a file that is there already.
 
     Raises:
+        MissingExtraError: a library that only an extra brings is not installed.
         UsageError: ``quality`` is out of range, JPEG was to be ``lossless``, or ``bits`` that the format cannot hold.
         ImageError: unknown extension, missing folder, existing target without ``overwrite``, alpha in a format without,
             a side or a block of metadata too long for the format, pixels with NaN, or the disk's refusal.

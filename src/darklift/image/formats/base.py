@@ -6,16 +6,13 @@ from typing import BinaryIO
 
 from PIL import Image
 
+from darklift.image.extras import Extra
 from darklift.image.picture import Picture
 
-__all__ = ["ANY_SIZE", "ONLY_8_BITS", "EncodeOptions", "Format", "matched"]
+__all__ = ["ANY_SIZE", "EncodeOptions", "Format", "matched"]
 
 ANY_SIZE = 1 << 62
 """For :attr:`Format.keeps`, where nothing limits a block's size."""
-
-
-ONLY_8_BITS = "more than 8 bits per channel, expected 8 bits in such a file: convert it to a PNG or TIFF of 16 first"
-"""Why a deep file is refused, in a format of which only 8 bits are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +45,16 @@ class Format:
         encode: into an empty stream that can seek; None for a format that is only read. It may count on the limits
             below, and on a picture without alpha where ``alpha`` is False. ``ValueError`` and ``struct.error`` count as
             a picture that does not fit the format.
+        check: refuses with an ``ImageError``, before the work, a picture that the limits below do not tell of, and that
+            ``encode`` cannot take.
         keeps: the fields of ``Metadata`` that have a place in such a file, and how many bytes each may have.
         max_side: of a picture, in pixels; None is no limit of the format's.
         alpha: whether it has room for it.
         takes_quality: whether a smaller file can be had for a rougher picture.
         can_be_lossless: whether the very same values can come back.
         bits: how many a channel can be written with, in rising order.
+        needs: what files of this format cannot be read nor written without.
+        deep: what files with more than 8 bits cannot be read nor written without.
         written_as: for a format that is only read, the extension that results are written with unless another is asked
             for.
         pil: for images that Pillow has opened from such a file (its name for the format is the key): the picture.
@@ -64,12 +65,15 @@ class Format:
     sniff: Callable[[bytes], int]
     decode: Callable[[BinaryIO], Picture]
     encode: Callable[[Picture, BinaryIO, EncodeOptions], None] | None = None
+    check: Callable[[Picture], None] | None = None
     keeps: Mapping[str, int] = field(default_factory=dict)
     max_side: int | None = None
     alpha: bool = True
     takes_quality: bool = False
     can_be_lossless: bool = True
     bits: tuple[int, ...] = (8,)
+    needs: Extra | None = None
+    deep: Extra | None = None
     written_as: str | None = None
     pil: Mapping[str, Callable[[Image.Image], Picture]] = field(default_factory=dict)
 
