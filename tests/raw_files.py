@@ -8,7 +8,18 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-__all__ = ["BLACK", "CAMERA", "NEUTRAL", "WHITE", "coded_light", "dng_file", "light_of", "mosaic", "raw_scene", "scene_preview"]
+__all__ = [
+    "BLACK",
+    "CAMERA",
+    "NEUTRAL",
+    "WHITE",
+    "coded_light",
+    "dng_file",
+    "light_of",
+    "mosaic",
+    "raw_scene",
+    "scene_preview",
+]
 
 BLACK, WHITE = 1008, 16383  # 14 bits
 _XYZ_TO_CAMERA = np.array([[0.67, -0.06, -0.10], [-0.43, 1.25, 0.20], [-0.09, 0.22, 0.57]])

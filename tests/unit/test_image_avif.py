@@ -173,17 +173,6 @@ def test_hdr_and_unknown_colours_are_refused(numbers: tuple[int, int], said: str
         decode_image(with_numbers(avif(), *numbers))
 
 
-def test_more_than_8_bits_are_refused_and_not_cut() -> None:
-    plain = avif()
-    data = plain.replace(b"pixi\0\0\0\0\3\x08\x08\x08", b"pixi\0\0\0\0\3\x0a\x0a\x0a")
-    at = data.index(b"av1C") + 6
-    data = data[:at] + bytes([data[at] | 0x40]) + data[at + 1 :]
-    with pytest.raises(ImageError, match="8 bits"):
-        decode_image(data)
-    with pytest.raises(ImageError, match="8 bits"):
-        from_pil(Image.open(io.BytesIO(data)))
-
-
 def with_crop(left: float, top: float, width: int, height: int) -> bytes:
     """The file with a clap property; a profile of the same size makes room for it."""
     data = avif(icc_profile=b"\1" * 28)

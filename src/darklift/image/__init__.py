@@ -49,7 +49,7 @@ from darklift.image.io import (
     read_image,
     write_image,
 )
-from darklift.image.options import not_written
+from darklift.image.options import WRITABLE_BITS, not_written
 from darklift.image.picture import FloatArray, Metadata, Picture, Source
 from darklift.image.pil import from_pil, to_pil
 from darklift.image.unchanged import bytes_will_do, copy_file
@@ -57,6 +57,7 @@ from darklift.image.unchanged import bytes_will_do, copy_file
 __all__ = [
     "SUPPORTED_EXTENSIONS",
     "USUAL_EXTENSIONS",
+    "WRITABLE_BITS",
     "WRITABLE_EXTENSIONS",
     "FloatArray",
     "Metadata",

@@ -11,6 +11,7 @@ from darklift.image.picture import FloatArray, Picture, Source
 __all__ = [
     "Padding",
     "assemble",
+    "assemble_codes",
     "from_array",
     "from_planes",
     "luma",
@@ -186,6 +187,16 @@ def assemble(picture: Picture, dtype: npt.DTypeLike, *, gray: bool, alpha: bool)
         rows = slice(top, top + _ROWS_AT_ONCE)
         encoded[rows] = _encode_rows(unit[rows], dtype)
     return encoded
+
+
+def assemble_codes(picture: Picture, bits: int) -> npt.NDArray[np.uint16]:
+    """(H, W, C) of whole numbers from 0 to white, which is 2**bits - 1, with alpha where the picture has it.
+
+    Raises ``ImageError`` when the pixels hold NaN or infinity.
+    """
+    unit = assemble(picture, np.float32, gray=picture.gray, alpha=picture.alpha is not None)
+    unit *= np.float32(2**bits - 1)
+    return np.rint(unit, out=unit).astype(np.uint16)
 
 
 def _encode_rows(unit: FloatArray, dtype: np.dtype[Any]) -> FloatArray:

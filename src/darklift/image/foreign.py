@@ -11,14 +11,11 @@ _ENDINGS = {
     "HEIC": ".heic .heif .hif",
     "AVIF": ".avif .avifs",
     "GIF": ".gif",
-    "JPEG XL": ".jxl",
     "JPEG 2000": ".jp2 .j2k .jpx .jpf",
     "camera RAW": ".dng .cr2 .cr3 .crw .nef .nrw .arw .srf .sr2 .orf .rw2 .raf .pef .srw .x3f .rwl .iiq .3fr .fff .erf "
     ".mef .mos .mrw .kdc .dcr .raw .gpr",
     "Photoshop": ".psd .psb",
-    "OpenEXR": ".exr",
-    "Radiance HDR": ".hdr",
-    "PPM": ".ppm .pgm .pbm .pnm .pam .pfm",
+    "PBM": ".pbm",
     "TGA": ".tga",
     "ICO": ".ico",
 }
@@ -26,12 +23,8 @@ _KINDS = {ending: kind for kind, endings in _ENDINGS.items() for ending in endin
 _SIGNATURES = {
     b"GIF87a": "GIF",
     b"GIF89a": "GIF",
-    b"\xff\x0a": "JPEG XL",
-    b"\0\0\0\x0cJXL \r\n\x87\n": "JPEG XL",
     b"\0\0\0\x0cjP  \r\n\x87\n": "JPEG 2000",
     b"8BPS": "Photoshop",
-    b"v/1\x01": "OpenEXR",
-    b"#?RADIANCE": "Radiance HDR",
     b"FUJIFILMCCD-RAW": "camera RAW",
 }
 _BRANDS = {

@@ -1,12 +1,14 @@
 """ICC profiles (version 4) of colours that a file tells of otherwise: three curves and a matrix, or one for gray."""
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from darklift.image.colour import ColourSpace, adaptation
-from darklift.image.curves import Formula, Light
+from darklift.image.colour import SRGB_PRIMARIES, ColourSpace, adaptation, matrix_to_xyz, white_of
+from darklift.image.curves import LINEAR, Formula, Light
+from darklift.image.icc import gray_curve
+from darklift.image.metadata import profile_name
 
-__all__ = ["profile_bytes", "profile_of"]
+__all__ = ["linear_profile", "profile_bytes", "profile_of", "rgb_profile_of_gray"]
 
 _D50 = (0.9642, 1.0, 0.8249)
 
@@ -22,19 +24,44 @@ def profile_of(space: ColourSpace, *, gray: bool = False) -> bytes | None:
     return profile_bytes(space.name, curve, None if gray else space.columns, space.white)
 
 
-def profile_bytes(name: str, curve: Formula, columns: Light | None, white: Light | None) -> bytes:
+def linear_profile(chromaticities: Sequence[float] | None = None, *, gray: bool = False) -> bytes:
+    """The profile of linear light.
+
+    chromaticities: x and y of red, green, blue and white, by default sRGB's. gray: for a picture with one channel.
+    Raises ``ValueError`` for such as make no colour space.
+    """
+    primaries: tuple[tuple[float, float], ...] = SRGB_PRIMARIES
+    if chromaticities is not None:
+        numbers = [float(number) for number in chromaticities]
+        primaries = tuple(zip(numbers[::2], numbers[1::2], strict=True))
+    columns = None if gray else matrix_to_xyz(primaries)
+    return profile_bytes("linear light", LINEAR, columns, white_of(primaries))
+
+
+def rgb_profile_of_gray(profile: bytes) -> bytes:
+    """A profile that gives gray pixels with three channels the colours that this one gives them with one.
+
+    Raises ``ValueError`` for another kind of profile.
+    """
+    columns, white = matrix_to_xyz(SRGB_PRIMARIES), white_of(SRGB_PRIMARIES)
+    return profile_bytes(profile_name(profile), gray_curve(profile), columns, white)
+
+
+def profile_bytes(name: str, curve: Formula | bytes, columns: Light | None, white: Light | None) -> bytes:
     """A profile by its contents.
 
-    curve: of every channel. columns: XYZ under D50 of red, green, blue, (3, 3) with a column per channel; None for
-    gray. white: XYZ of the white that they were adapted from; None where it was D50.
+    curve: of every channel; bytes are a tag as another profile has it. columns: XYZ under D50 of red, green, blue,
+    (3, 3) with a column per channel; None for gray. white: XYZ of the white that they were adapted from; None where it
+    was D50.
     """
+    coded = curve if isinstance(curve, bytes) else _curve(curve)
     tags = {b"desc": _text(name), b"cprt": _text("No copyright, use freely"), b"wtpt": _xyz(_D50)}
     if columns is None:
-        return _profile(b"GRAY", tags | {b"kTRC": _curve(curve)})
+        return _profile(b"GRAY", tags | {b"kTRC": coded})
     if white is not None:
         tags[b"chad"] = b"sf32" + bytes(4) + _fixed(adaptation(white).ravel())
     tags |= {name: _xyz(columns[:, channel]) for channel, name in enumerate((b"rXYZ", b"gXYZ", b"bXYZ"))}
-    return _profile(b"RGB ", tags | dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), _curve(curve)))
+    return _profile(b"RGB ", tags | dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), coded))
 
 
 def _curve(curve: Formula) -> bytes:

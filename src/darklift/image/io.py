@@ -48,7 +48,7 @@ _READ_AT_ONCE = 2**20
 def is_image_path(path: str | Path) -> bool:
     """Whether the name ends like a picture's that can be read, in any case of letters. No file is looked at.
 
-    Camera raw files are none where the extra ``raw`` is not installed.
+    Files of a format whose extra is not installed are none.
     """
     suffix = Path(path).suffix.lower()
     return any(suffix in known.extensions and known.is_installed for known in FORMATS)
@@ -58,7 +58,7 @@ def is_image_path(path: str | Path) -> bool:
 
 
 def decode_image(source: bytes | bytearray | memoryview | BinaryIO, *, like_camera: bool = True) -> Picture:
-    """The picture in a JPEG, PNG, WebP, AVIF, BMP, TIFF or camera raw file that is in memory or behind a stream.
+    """The picture in a file of any format in ``formats`` that is in memory or behind a stream.
 
     The contents tell the format. A stream is read from where it stands to its end, so a picture can follow something
     else; one that cannot seek, such as a pipe, is read into memory. It stays open, and where it stands afterwards is
@@ -82,7 +82,7 @@ def decode_image(source: bytes | bytearray | memoryview | BinaryIO, *, like_came
 
 
 def read_image(path: str | Path, *, like_camera: bool = True) -> Picture:
-    """Read a JPEG, PNG, WebP, AVIF, BMP, TIFF or camera raw file; its contents tell the format, not its name.
+    """Read a file of any format in ``formats``; its contents tell which, not its name.
 
     like_camera: show a camera raw file as bright as the camera's own preview; otherwise its light as it is.
 
@@ -183,13 +183,15 @@ def encode_image(
     Args:
         picture: what to encode.
         format: by name or extension, in any case of letters: "jpg", "JPEG", ".png".
-        quality: 1 to 100, for JPEG and AVIF, then 4:4:4, and lossy WebP; the others are lossless. By default 95; a JPEG
-            that came as JPEG goes with the quality that it had, not below 92, and its subsampling of colour.
-        lossless: encode WebP without loss; a WebP that came so goes so, unless there is a ``quality``.
-        bits: a channel, 8 or 16 (PNG and TIFF only); by default 8 for a picture from a source with 8, else as many as
-            the format can hold. :func:`not_written` tells where these are fewer than the source had.
+        quality: 1 to 100, for JPEG and AVIF, then 4:4:4, lossy WebP and JPEG XL; the others are lossless. By default
+            95; a JPEG that came as JPEG goes with the quality that it had, not below 92, and its subsampling of colour.
+        lossless: encode WebP and JPEG XL without loss; one that came so goes so, unless there is a ``quality``.
+        bits: a channel, of those that the format has (8, 16; AVIF and JPEG 2000 also 10, 12; PFM 32); by default as
+            many as the source had, or the next number that the format has. :func:`not_written` tells where these are
+            fewer than the source had.
 
     Raises:
+        MissingExtraError: a library that only an extra brings is not installed.
         UsageError: an unknown format, ``quality`` out of range, JPEG was to be ``lossless``, or ``bits`` that the
             format cannot hold.
         ImageError: alpha in a format without, a side or a block of metadata too long for the format, or pixels with
@@ -239,16 +241,18 @@ def write_image(
     Args:
         picture: what to write.
         path: the target, in a folder that exists.
-        quality: 1 to 100, for JPEG and AVIF, then 4:4:4, and lossy WebP; the others are lossless. By default 95; a JPEG
-            that came as JPEG goes with the quality that it had, not below 92, and its subsampling of colour.
-        lossless: write WebP without loss; a WebP that came so goes so, unless there is a ``quality``.
-        bits: a channel, 8 or 16 (PNG and TIFF only); by default 8 for a picture from a source with 8, else as many as
-            the format can hold. :func:`not_written` tells where these are fewer than the source had.
+        quality: 1 to 100, for JPEG and AVIF, then 4:4:4, lossy WebP and JPEG XL; the others are lossless. By default
+            95; a JPEG that came as JPEG goes with the quality that it had, not below 92, and its subsampling of colour.
+        lossless: write WebP and JPEG XL without loss; one that came so goes so, unless there is a ``quality``.
+        bits: a channel, of those that the format has (8, 16; AVIF and JPEG 2000 also 10, 12; PFM 32); by default as
+            many as the source had, or the next number that the format has. :func:`not_written` tells where these are
+            fewer than the source had.
         overwrite: replace a file that is there already, which passes its permissions on.
         permissions_of: the file that a new one takes over from who may read and write it, such as the photo.
         times_of: the file whose times of access and change it gets.
 
     Raises:
+        MissingExtraError: a library that only an extra brings is not installed.
         UsageError: ``quality`` is out of range, JPEG was to be ``lossless``, or ``bits`` that the format cannot hold.
         ImageError: unknown extension, missing folder, existing target without ``overwrite``, alpha in a format without,
             a side or a block of metadata too long for the format, pixels with NaN, or the disk's refusal.

@@ -1,12 +1,12 @@
 """What every format says of itself, and what it can do."""
 
-import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from PIL import Image
 
+from darklift.image.extras import Extra
 from darklift.image.picture import Picture
 
 __all__ = ["ANY_SIZE", "ONLY_8_BITS", "EncodeOptions", "Format", "ReadAs", "matched"]
@@ -56,6 +56,8 @@ class Format:
         encode: into an empty stream that can seek; None for a format that is only read. It may count on the limits
             below, and on a picture without alpha where ``alpha`` is False. ``ValueError`` and ``struct.error`` count as
             a picture that does not fit the format.
+        check: refuses with an ``ImageError``, before the work, a picture that the limits below do not tell of, and that
+            ``encode`` cannot take.
         keeps: the fields of ``Metadata`` that have a place in such a file, and how many bytes each may have. What has
             none goes elsewhere in the file, where that is possible, or is named: ``encode`` gets only what fits.
         max_side: of a picture, in pixels; None is no limit of the format's.
@@ -63,8 +65,9 @@ class Format:
         takes_quality: whether a smaller file can be had for a rougher picture.
         can_be_lossless: whether the very same values can come back.
         bits: how many a channel can be written with, in rising order.
-        needs: the package that reads it, where that may not be installed and its files commonly lie beside others of
-            the same photos: then they are no pictures in folders, and are named.
+        needs: what files of this format cannot be read nor written without. While it is missing, they are no pictures
+            in folders, and are named.
+        deep: what files with more than 8 bits cannot be read nor written without.
         written_as: for a format that is only read, the extension that results are written with unless another is asked
             for.
         pil: for images that Pillow has opened from such a file (its name for the format is the key): the picture.
@@ -76,20 +79,22 @@ class Format:
     decode: Callable[[BinaryIO], Picture]
     decode_plain: Callable[[BinaryIO], Picture] | None = None
     encode: Callable[[Picture, BinaryIO, EncodeOptions], None] | None = None
+    check: Callable[[Picture], None] | None = None
     keeps: Mapping[str, int] = field(default_factory=dict)
     max_side: int | None = None
     alpha: bool = True
     takes_quality: bool = False
     can_be_lossless: bool = True
     bits: tuple[int, ...] = (8,)
-    needs: str | None = None
+    needs: Extra | None = None
+    deep: Extra | None = None
     written_as: str | None = None
     pil: Mapping[str, Callable[[Image.Image], Picture]] = field(default_factory=dict)
 
     @property
     def is_installed(self) -> bool:
         """Whether what it needs is there."""
-        return self.needs is None or importlib.util.find_spec(self.needs) is not None
+        return self.needs is None or self.needs.installed()
 
 
 def matched(head: bytes, *signatures: bytes) -> int:

@@ -18,9 +18,10 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from darklift.errors import ImageError, MissingExtraError, one_line
+from darklift.errors import ImageError, one_line
 from darklift.image.boxes import brands
 from darklift.image.exif import small_integers
+from darklift.image.extras import Extra
 from darklift.image.formats.base import Format, matched
 from darklift.image.picture import Picture, Source
 from darklift.image.pixels import check_size, noted_warnings, with_notes
@@ -31,6 +32,7 @@ from darklift.image.tone import camera_curve, develop, plain_curve
 __all__ = ["FORMAT"]
 
 _NAME = "RAW"
+_EXTRA = Extra("rawpy", "rawpy", "raw")
 _SIGNATURES = (
     b"FUJIFILMCCD-RAW",
     b"II\x1a\0\0\0HEAPCCDR",  # Canon's CRW
@@ -83,7 +85,7 @@ def _decode_plain(stream: BinaryIO) -> Picture:
 
 
 def _developed(stream: BinaryIO, *, like_camera: bool) -> Picture:
-    rawpy = _library()
+    rawpy = _EXTRA.load("reading a camera raw file")
     stream.seek(0)
     data = stream.read()
     notes: list[str] = []
@@ -103,14 +105,6 @@ def _developed(stream: BinaryIO, *, like_camera: bool) -> Picture:
         metadata = described_by_raw(data, exif, (width, height), turned)
     picture = Picture(pixels, gray=light.gray, metadata=metadata, source=Source(_NAME, light.bits))
     return with_notes(picture, [*notes, *damage])
-
-
-def _library() -> Any:
-    try:
-        import rawpy
-    except ImportError as error:
-        raise MissingExtraError("rawpy", "raw", "reading a camera raw file") from error
-    return rawpy
 
 
 @contextmanager
@@ -218,5 +212,5 @@ FORMAT = Format(
     decode=_decode,
     decode_plain=_decode_plain,
     written_as=".jpg",
-    needs="rawpy",
+    needs=_EXTRA,
 )

@@ -17,11 +17,11 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
 from darklift.errors import ImageError
 from darklift.image.arrays import assemble
-from darklift.image.deep import picture_of_samples, unit_of
+from darklift.image.deep import divide_by_alpha, picture_of_samples, unit_of
 from darklift.image.exif import Directory, read_directory, tiff_block, value_is_inside
 from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format, ReadAs, matched
 from darklift.image.metadata import describe, understood_exif
-from darklift.image.picture import FloatArray, Metadata, Picture
+from darklift.image.picture import Metadata, Picture
 from darklift.image.pixels import (
     TOO_DEEP,
     check_extent,
@@ -114,15 +114,8 @@ def _decode_deep(stream: BinaryIO, tags: ImageFileDirectory_v2, offset: int, big
     if photometric == _WHITE_IS_ZERO:
         np.subtract(1, unit[:, :, :1], out=unit[:, :, :1])
     if 1 in extra:
-        _divide_by_alpha(unit)
+        divide_by_alpha(unit)
     return picture_of_samples(unit, metadata, orientation, _NAME, layout.bits)
-
-
-def _divide_by_alpha(unit: FloatArray) -> None:
-    """Make straight colours of those that alpha is multiplied into; what is fully transparent stays black."""
-    alpha = unit[:, :, -1:]
-    np.divide(unit[:, :, :-1], alpha, out=unit[:, :, :-1], where=alpha > 0)
-    np.clip(unit[:, :, :-1], 0, 1, out=unit[:, :, :-1])
 
 
 def _adopt(image: Image.Image) -> Picture:
