@@ -30,10 +30,12 @@ from darklift.image import (
     encode_image,
     from_array,
     from_pil,
+    is_image_path,
     read_image,
     write_image,
 )
 from darklift.image.colour_numbers import profile_of_numbers
+from darklift.image.foreign import foreign_kind
 from darklift.image.formats import FORMATS, HEAD_BYTES, Format, format_called, format_of
 from darklift.image.left_out import left_out
 from pictures import noise, saved
@@ -278,6 +280,18 @@ def test_blocks_of_metadata_fit_as_long_as_it_is_said(kind: Format) -> None:
 def test_what_fits_passes_the_check(kind: Format) -> None:
     for extension in kind.extensions:
         check_writable(from_array(noise(4, 4, 3)), extension, quality=50, lossless=kind.can_be_lossless)
+
+
+def test_without_its_library_a_format_is_left_out_in_folders_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {}
+    for kind in (known for known in FORMATS if known.needs is not None):
+        monkeypatch.setitem(sys.modules, kind.needs.module, None)  # type: ignore[union-attr]
+        for ending in kind.extensions:
+            assert not is_image_path(f"a{ending}")
+            assert is_image_path("a.jpg")
+            found[kind.name] = foreign_kind(Path(f"a{ending.upper()}"))
+    words = {"EXR": "OpenEXR", "HDR": "Radiance HDR", "HEIF": "HEIC", "JPEGXL": "JPEG XL", "RAW": "camera RAW"}
+    assert found == words
 
 
 def test_nan_is_refused_by_every_format() -> None:
