@@ -27,6 +27,7 @@ _C2PA = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
 _KNOWN_BOXES = (b"ftyp", b"meta", b"mdat", b"free", b"skip", b"idat", b"moov", b"mpvd", b"etyp", b"mini")
 _ALPHA = ("auxid:1", "alpha")
 _LARGEST_ITEMS = 10_000
+_SUBSAMPLINGS = {0: "4:4:4", 2: "4:2:2", 3: "4:2:0"}  # by av1C's two bits
 
 
 @dataclass(slots=True)
@@ -39,6 +40,7 @@ class HeifFacts:
         crop: left, top, width and height that are meant to be seen of the pixels as they are stored; None for all.
         turned: the orientation, 1 to 8, that ``irot`` and ``imir`` turn the pixels by.
         gray: there is one channel of colour.
+        subsampling: how much of the colour AV1 holds, "4:4:4" (all), "4:2:2" or "4:2:0"; None in HEVC.
         exif: the block as it is in the file, from its TIFF header on.
         notes: in words, what else the file holds.
     """
@@ -48,6 +50,7 @@ class HeifFacts:
     crop: tuple[int, int, int, int] | None = None
     turned: int = 1
     gray: bool = False
+    subsampling: str | None = None
     exif: bytes | None = None
     notes: list[str] = field(default_factory=list)
 
@@ -112,8 +115,9 @@ def _read_meta(data: bytes, start: int, end: int, facts: HeifFacts) -> None:
     kinds = _item_kinds(data, *boxes[b"iinf"]) if b"iinf" in boxes else {}
     tiles = {item for kind, source, targets in references if kind == b"dimg" and source == primary for item in targets}
     _describe_primary(properties.get(primary, []), facts)
-    for tile in tiles:  # of a grid; each says how many bits it has
-        facts.bits = max([facts.bits, *(_bits(found) for found in properties.get(tile, []))])
+    for tile in tiles:  # of a grid; each says how it is coded
+        for found in properties.get(tile, []):
+            _describe_coding(found, facts)
     facts.notes.extend(_notes_on_others(primary, properties, references, kinds))
     exif = next((item for item, kind in kinds.items() if kind == b"Exif"), None)
     if exif is not None and b"iloc" in boxes:
@@ -123,7 +127,7 @@ def _read_meta(data: bytes, start: int, end: int, facts: HeifFacts) -> None:
 def _describe_primary(properties: list[_Property], facts: HeifFacts) -> None:
     size = None
     for found in properties:
-        facts.bits = max(facts.bits, _bits(found))
+        _describe_coding(found, facts)
         if found.kind == b"ispe":
             size = struct.unpack_from(">2I", found.data, 4)
         elif found.kind == b"colr" and found.data[:4] == b"nclx":
@@ -136,6 +140,12 @@ def _describe_primary(properties: list[_Property], facts: HeifFacts) -> None:
             facts.turned = one_after_another(facts.turned, 4 if found.data[0] & 1 else 2)
         elif found.kind == b"pixi":
             facts.gray = found.data[4] == 1
+
+
+def _describe_coding(found: _Property, facts: HeifFacts) -> None:
+    facts.bits = max(facts.bits, _bits(found))
+    if found.kind == b"av1C":
+        facts.subsampling = _SUBSAMPLINGS.get(found.data[2] >> 2 & 3)
 
 
 def _bits(found: _Property) -> int:

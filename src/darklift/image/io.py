@@ -184,7 +184,8 @@ def encode_image(
         picture: what to encode.
         format: by name or extension, in any case of letters: "jpg", "JPEG", ".png".
         quality: 1 to 100, for JPEG and AVIF, then 4:4:4, lossy WebP and JPEG XL; the others are lossless. By default
-            95; a JPEG that came as JPEG goes with the quality that it had, not below 92, and its subsampling of colour.
+            95; a JPEG that came as JPEG goes with the quality that it had, not below 92, and its subsampling of colour,
+            which an AVIF that came as AVIF keeps, too.
         lossless: encode WebP and JPEG XL without loss; one that came so goes so, unless there is a ``quality``.
         bits: a channel, of those that the format has (8, 16; AVIF and JPEG 2000 also 10, 12; PFM 32); by default as
             many as the source had, or the next number that the format has. :func:`not_written` tells where these are
@@ -241,12 +242,7 @@ def write_image(
     Args:
         picture: what to write.
         path: the target, in a folder that exists.
-        quality: 1 to 100, for JPEG and AVIF, then 4:4:4, lossy WebP and JPEG XL; the others are lossless. By default
-            95; a JPEG that came as JPEG goes with the quality that it had, not below 92, and its subsampling of colour.
-        lossless: write WebP and JPEG XL without loss; one that came so goes so, unless there is a ``quality``.
-        bits: a channel, of those that the format has (8, 16; AVIF and JPEG 2000 also 10, 12; PFM 32); by default as
-            many as the source had, or the next number that the format has. :func:`not_written` tells where these are
-            fewer than the source had.
+        quality, lossless, bits: as of :func:`encode_image`.
         overwrite: replace a file that is there already, which passes its permissions on.
         permissions_of: the file that a new one takes over from who may read and write it, such as the photo.
         times_of: the file whose times of access and change it gets.

@@ -27,7 +27,8 @@ class Source:
         lossless: the file is of a kind that can be coded either way, such as WebP, and lost nothing: it is written so
             again.
         quality: of a JPEG file, 1 to 100 as libjpeg counts, an estimate where another program wrote it; else None.
-        subsampling: what a JPEG file's colour needs as the picture is seen, "4:4:4", "4:2:2" or "4:2:0"; else None.
+        subsampling: what the colour of a JPEG or AVIF file needs as the picture is seen, "4:4:4", "4:2:2" or "4:2:0";
+            else None.
     """
 
     container: str | None = None

@@ -58,13 +58,20 @@ def _adopt(image: Image.Image) -> Picture:
     if data is not None and facts.bits > 8:
         samples = DEEP.load(f"reading an AVIF photo with {facts.bits} bits").avif_decode(data)
         part = samples[top : top + height, left : left + width].reshape(height, width, -1)
-        return picture_of_samples(unit_of(part, 2**facts.bits - 1), metadata, orientation, _NAME, facts.bits)
+        picture = picture_of_samples(unit_of(part, 2**facts.bits - 1), metadata, orientation, _NAME, facts.bits)
+        return _with_subsampling(picture, facts, orientation)
     image.load()
     if facts.gray:  # with alpha, Pillow makes it RGBA
         image = image.convert("LA" if image.has_transparency_data else "L")
     if facts.crop is not None:
         image = image.crop((left, top, left + width, top + height))
-    return picture_of(image, metadata, orientation, _NAME)
+    return _with_subsampling(picture_of(image, metadata, orientation, _NAME), facts, orientation)
+
+
+def _with_subsampling(picture: Picture, facts: HeifFacts, orientation: int) -> Picture:
+    """On its side, half the columns of colour are half the rows, of which only 4:4:4 holds all that there is."""
+    turned = facts.subsampling == "4:2:2" and orientation >= 5
+    return replace(picture, source=replace(picture.source, subsampling="4:4:4" if turned else facts.subsampling))
 
 
 def _described(image: Image.Image, facts: HeifFacts, *, read: bool) -> tuple[Metadata, int]:
@@ -102,7 +109,7 @@ def _encode(picture: Picture, stream: BinaryIO, options: EncodeOptions) -> None:
         stream,
         "AVIF",
         quality=options.quality,
-        subsampling="4:0:0" if picture.gray else "4:4:4",
+        subsampling="4:0:0" if picture.gray else options.subsampling,
         exif=exif,
         icc_profile=metadata.icc_profile or b"",
         xmp=xmp,
@@ -117,7 +124,7 @@ def _deeply_coded(picture: Picture, options: EncodeOptions) -> bytes:
         level=options.quality,
         speed=_SPEED,
         bitspersample=options.bits,
-        pixelformat="400" if picture.gray else "444",
+        pixelformat="400" if picture.gray else options.subsampling.replace(":", ""),
         primaries=1,
         transfer=13,
     )
