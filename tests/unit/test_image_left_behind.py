@@ -89,6 +89,16 @@ def test_boxes_that_are_not_known() -> None:
     assert "abcd" in said
 
 
+def test_boxes_of_a_jpeg_xl() -> None:
+    pytest.importorskip("OpenImageIO", reason="the extra jxl is not installed: pip install 'darklift[jxl]'")
+    data = encode_image(from_pil(Image.fromarray(noise(6, 8, 3))), "jxl")
+    assert notes_on(data) == ""
+    said = notes_on(data + box(b"jumb", bytes(8)) + box(b"abcd", bytes(8)) + box(b"\x1b[2J", bytes(8)))
+    assert "content credentials" in said
+    assert "abcd" in said
+    assert said.isprintable()  # a file cannot speak to the terminal
+
+
 def test_pictures_below_the_first_of_a_tiff_and_its_layers() -> None:
     said = notes_on(saved("TIFF", tiffinfo={330: 8, 37724: b"layers"}))
     assert "pictures below the first" in said

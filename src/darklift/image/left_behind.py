@@ -11,6 +11,12 @@ def notes_on_blocks(names: Iterable[bytes], credentials: bytes) -> list[str]:
     """One line on a file's blocks that nothing here can read, one on its credentials, which go by this name."""
     unknown = list(dict.fromkeys(names))
     notes = [CREDENTIALS] if credentials in unknown else []
-    if others := [name.decode("latin-1").strip() for name in unknown if name != credentials]:
+    if others := [_in_words(name) for name in unknown if name != credentials]:
         notes.append(f"blocks that are not known here ({', '.join(others)})")
     return notes
+
+
+def _in_words(name: bytes) -> str:
+    """The name where it is text, else its bytes as hexadecimal digits."""
+    text = name.decode("latin-1").strip()
+    return text if text.isprintable() else name.hex()
