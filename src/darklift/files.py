@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,7 +23,9 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 @contextmanager
-def new_file(path: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
+def new_file(
+    path: Path, *, overwrite: bool = False, permissions_of: Path | None = None, times_of: Path | None = None
+) -> Iterator[BinaryIO]:
     """An empty stream to write and seek in. What it holds at the end becomes the file; after an error nothing does.
 
     It is written beside the target, under a name that begins with a dot and ends with ``.tmp`` (only a killed process
@@ -33,6 +35,9 @@ def new_file(path: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
         path: the target, in a folder that exists.
         overwrite: replace a file that is there already; the new one keeps its permissions. Where ``path`` is a link, it
             stays one, and the file behind it is replaced.
+        permissions_of: the file that a new one takes over who may read, write and execute it from; by default the
+            process's own rule (umask). Where the disk, or the system, has no such permissions, it goes without.
+        times_of: the file whose times of access and change it gets.
 
     Raises:
         FileExistsError: the name is taken and ``overwrite`` is false; seen at the start, or at the end where somebody
@@ -42,20 +47,39 @@ def new_file(path: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
     if not overwrite and os.path.lexists(path):
         raise FileExistsError(f"{path} exists already")
     target = Path(os.path.realpath(path)) if overwrite else path
+    mode = _mode_of(target if overwrite and target.exists() else permissions_of)
+    times = None if times_of is None else times_of.stat()
     temporary = target.parent / f".darklift-{os.urandom(8).hex()}.tmp"  # fits in wherever the target's name does
     try:
-        with temporary.open("xb") as stream:
+        created_with = 0o666 if mode is None else mode  # so that nobody may read it now who may not in the end
+        with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, created_with)) as stream:
+            if mode is not None:
+                with suppress(OSError):  # disks for cameras (FAT, exFAT) and some shares have no permissions
+                    temporary.chmod(mode)  # now without the umask
             yield stream
             stream.flush()
             os.fsync(stream.fileno())  # or a power cut could leave the name with nothing behind it
+        if times is not None:
+            os.utime(temporary, ns=(times.st_atime_ns, times.st_mtime_ns))
         if overwrite:
-            if target.exists():
-                temporary.chmod(stat.S_IMODE(target.stat().st_mode))
             temporary.replace(target)
         else:
             _publish(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _mode_of(path: Path | None) -> int | None:
+    """The permissions to take over; None where there are none to be had.
+
+    Windows knows only whether a file may be written, and would let nobody replace or remove one that may not.
+    """
+    if path is None or os.name == "nt":
+        return None
+    try:
+        return stat.S_IMODE(path.stat().st_mode) & 0o777
+    except OSError:  # gone meanwhile
+        return None
 
 
 def _publish(temporary: Path, target: Path) -> None:

@@ -148,6 +148,13 @@ def test_other_photos(pairs: tuple[Path, Path], tmp_path: Path) -> None:
     assert re.search(r"unevenly \(2 photos\): nothing given -?\d+\.\d\d dB", output)
 
 
+def test_jpeg(pairs: tuple[Path, Path]) -> None:
+    low, _ = pairs
+    rows = [line.split(" | ") for line in run("quality/jpeg.py", low, "--model", "nano").splitlines() if "×" in line]
+    assert [row[1] for row in rows] == ["as it came", "by darklift", "95, 4:4:4"] * 5
+    assert all(float(row[3]) < 20 for row in rows)
+
+
 # --- plots ------------------------------------------------------------------------------------------------------------
 
 

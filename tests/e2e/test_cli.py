@@ -272,9 +272,11 @@ class TestJson:
         for name, kept in (("a.jpg", True), ("b.webp", False)):
             result = darklift("enhance", "night.jpg", "-o", name, "--json")
             (note,) = json.loads(result.stdout)["files"][0]["notes"] or [""]
-            assert ("comment" in note and "video" in note and "WebP" in note) != kept
+            assert ("video" in note and "WebP" in note) != kept
+            assert "comment" not in note
             assert (f"not kept: {note}" in result.stderr) != kept
         assert (tmp_path / "a.jpg").read_bytes().endswith(data[-12:])
+        assert b">by night<" in (tmp_path / "b.webp").read_bytes()  # of its XMP
 
     def test_a_wrong_request_prints_no_document(self, darklift: Darklift, make_photos: MakePhotos) -> None:
         make_photos(["a.png"])

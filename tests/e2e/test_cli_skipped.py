@@ -1,6 +1,7 @@
 """Pictures in a folder that cannot be read are named and counted; files that are no pictures are nobody's business."""
 
 import json
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -17,8 +18,11 @@ pytestmark = pytest.mark.usefixtures("loaded_models")
 
 
 @pytest.fixture
-def phone(make_photos: MakePhotos, tmp_path: Path) -> Path:
-    """A folder of two photos, three pictures that cannot be read, and three files that are none."""
+def phone(make_photos: MakePhotos, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of two photos, three pictures that cannot be read (two for want of rawpy), and three files that are
+    none.
+    """
+    monkeypatch.setitem(sys.modules, "rawpy", None)
     make_photos(["phone/IMG_1.JPG", "phone/deep/IMG_2.png"])
     folder = tmp_path / "phone"
     (folder / "noending").write_bytes(b"8BPS" + bytes(40))

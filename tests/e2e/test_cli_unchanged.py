@@ -223,3 +223,16 @@ def test_alpha_that_hides_nothing_is_no_reason_to_refuse(darklift: Darklift, tmp
     with Image.open(tmp_path / "out/a.png") as kept:
         assert kept.mode == "RGBA"
         assert kept.getextrema()[3] == (255, 255)
+
+
+def test_a_jpeg_without_an_end_is_read_and_a_cut_one_is_not(darklift: Darklift, tmp_path: Path) -> None:
+    whole = saved("JPEG", photo(9))
+    (tmp_path / "a.jpg").write_bytes(whole[:-2])
+    (tmp_path / "b.jpg").write_bytes(whole[: len(whole) * 4 // 5])
+    result = darklift("enhance", "a.jpg", "b.jpg", "-o", "out/", "--json")
+    assert result.exit_code == 1
+    read, refused = json.loads(result.stdout)["files"]
+    assert (len(read["notes"]), read["error"]) == (1, None)
+    assert "end marker" in read["notes"][0]
+    assert "b.jpg" in refused["error"]
+    assert os.listdir(tmp_path / "out") == ["a.jpg"]

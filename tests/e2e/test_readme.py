@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
 import typer
+from PIL import Image, ImageCms
 from typer.testing import CliRunner
 
 from darklift import read_image
@@ -102,8 +104,41 @@ def check_options(arguments: Sequence[str]) -> None:
 @pytest.mark.usefixtures("at_hand", "loaded_models")
 def test_the_python_runs() -> None:
     (code,) = blocks("python")
+    make_rich(Path("photo.jpg"))
     exec(compile(code, "README.md", "exec"), {})
-    assert read_image("photo_bright.jpg").size == read_image("photo.jpg").size
+    dark = read_image("photo.jpg")
+    # colours are as fine as in the photo, or at the full resolution that is asked for
+    for name, luma in (("photo_bright.jpg", (2, 2)), ("photo_pillow.jpg", (1, 1))):
+        bright = read_image(name)
+        assert bright.size == dark.size
+        assert bright.pixels.mean() > dark.pixels.mean()
+        for field in ("icc_profile", "dpi", "xmp", "comment"):
+            assert getattr(bright.metadata, field) == getattr(dark.metadata, field), (name, field)
+        with Image.open(name) as image:
+            assert image.getexif()[0x010F] == "Maker"
+            assert image.quantization[0][0] < 4  # of quality 95
+            assert image.layer[0][1:3] == luma
+    assert read_image("photo_bright.jpg").metadata.iptc == dark.metadata.iptc
+
+
+def make_rich(photo: Path) -> None:
+    """Give a photo what phones and programs put into theirs, and lay it on its side."""
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0112] = "Maker", 6
+    iptc = b"\x1c\2\x78\0\1a"
+    contents = b"Photoshop 3.0\x008BIM\4\4\0\0" + struct.pack(">I", len(iptc)) + iptc
+    with Image.open(photo) as image:
+        image.load()
+    image.save(
+        photo,
+        quality=95,
+        exif=exif.tobytes(),
+        icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(),
+        dpi=(300, 150),
+        xmp=b'<x:xmpmeta xmlns:x="adobe:ns:meta/"/>',
+        comment=b"by night",
+        extra=b"\xff\xed" + struct.pack(">H", len(contents) + 2) + contents,
+    )
 
 
 def test_make_has_the_targets_that_are_named() -> None:

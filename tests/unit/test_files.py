@@ -40,6 +40,68 @@ def test_a_replaced_file_keeps_its_permissions_and_a_link_its_target(tmp_path: P
     assert real.stat().st_mode & 0o777 == 0o640
 
 
+posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
+
+
+def mode_of(path: Path) -> int:
+    return path.stat().st_mode & 0o7777
+
+
+@posix
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o664, 0o444, 0o777, 0o4755])
+def test_a_new_file_takes_permissions_over_whatever_the_umask(tmp_path: Path, mode: int) -> None:
+    model = tmp_path / "model"
+    model.touch()
+    model.chmod(mode)
+    before = os.umask(0o077)
+    try:
+        with new_file(tmp_path / "a", permissions_of=model) as stream:
+            (temporary,) = tmp_path.glob(".*.tmp")
+            assert mode_of(temporary) == mode & 0o777, "from the beginning"
+            stream.write(b"data")
+        with new_file(tmp_path / "b"):
+            pass
+    finally:
+        os.umask(before)
+    assert (mode_of(tmp_path / "a"), mode_of(tmp_path / "b")) == (mode & 0o777, 0o600)
+    assert (tmp_path / "a").read_bytes() == b"data"
+
+
+@posix
+def test_a_file_that_is_replaced_passes_its_own_permissions_on(tmp_path: Path) -> None:
+    for name, mode in (("model", 0o600), ("a", 0o644)):
+        (tmp_path / name).touch()
+        (tmp_path / name).chmod(mode)
+    with new_file(tmp_path / "a", overwrite=True, permissions_of=tmp_path / "model"):
+        pass
+    assert mode_of(tmp_path / "a") == 0o644
+
+
+def test_a_disk_without_permissions_gets_the_file_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "model").touch()
+    monkeypatch.setattr(Path, "chmod", unsupported)
+    with new_file(tmp_path / "a", permissions_of=tmp_path / "model") as stream:
+        stream.write(b"data")
+    with new_file(tmp_path / "b", permissions_of=tmp_path / "gone meanwhile"):
+        pass
+    assert sorted(os.listdir(tmp_path)) == ["a", "b", "model"]
+
+
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_times_are_taken_over_where_that_is_asked_for(tmp_path: Path, overwrite: bool) -> None:
+    model, times = tmp_path / "model", (1_000_000_000_000_000_000, 1_100_000_000_123_456_700)
+    model.touch()
+    os.utime(model, ns=times)
+    target = model if overwrite else tmp_path / "a"
+    with new_file(target, overwrite=overwrite, times_of=model) as stream:
+        stream.write(b"data")
+    found = target.stat()
+    assert (found.st_atime_ns, found.st_mtime_ns) == times
+    with new_file(tmp_path / "b", permissions_of=model):
+        pass
+    assert (tmp_path / "b").stat().st_mtime_ns > times[1]
+
+
 def test_while_it_is_written_only_a_temporary_is_there(tmp_path: Path) -> None:
     """Training clears up ``.*.tmp`` after a kill: the name must stay of this kind."""
     with new_file(tmp_path / ("x" * 250)) as stream:  # as long a name as there may be

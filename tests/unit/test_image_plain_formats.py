@@ -1,4 +1,4 @@
-"""GIF, PPM and PGM files."""
+"""GIF, and the files of Netpbm: PPM, PGM, PAM and PFM."""
 
 import io
 from pathlib import Path
@@ -68,20 +68,87 @@ def test_every_kind_of_pnm_is_read() -> None:
     np.testing.assert_array_equal(decode_image(b"P3 1 1 255 255 0 255").pixels[0, 0], [1, 0, 1])
 
 
-@pytest.mark.parametrize(
-    "data", [b"P6\n1 1\n65535\n" + bytes(6), b"P5 1 1 1023\n" + bytes(2), b"P6\n#\n1 1 # x\n#256\n256\n" + bytes(6)]
-)
-def test_deep_pnm_is_refused_and_not_cut(data: bytes, tmp_path: Path) -> None:
-    with pytest.raises(ImageError, match="8 bits"):
-        decode_image(data)
-    (tmp_path / "a.ppm").write_bytes(data)
+@pytest.mark.parametrize("white", [256, 1023, 4095, 65535])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_deep_pnm_is_read_to_the_last_bit(white: int, channels: int, tmp_path: Path) -> None:
+    values = np.random.default_rng(0).integers(0, white + 1, (3, 5, channels))
+    values[0, 0] = white
+    head = b"P%d\n#\n5 3 # x\n#256\n%d\n"
+    raw = head % (5 if channels == 1 else 6, white) + values.astype(">u2").tobytes()
+    plain = head % (2 if channels == 1 else 3, white) + b"# of all\n" + b" ".join(b"%d" % v for v in values.ravel())
+    for data in (raw, plain):
+        picture = decode_image(data)
+        np.testing.assert_array_equal(np.rint(picture.pixels[:, :, :channels] * white), values)
+        assert (picture.gray, picture.source.bits) == (channels == 1, white.bit_length())
+    (tmp_path / "a.ppm").write_bytes(raw)
     with Image.open(tmp_path / "a.ppm") as image, pytest.raises(ImageError, match="8 bits"):
-        from_pil(image)
+        from_pil(image)  # it has lost them already
+
+
+@pytest.mark.parametrize("shape", [(5, 7, 3), (5, 7), (1, 1, 3)])
+def test_16_bits_are_written_big_endian(shape: tuple[int, ...]) -> None:
+    values = np.random.default_rng(0).integers(0, 65536, shape, dtype=np.uint16)
+    data = encode_image(from_array(values), "pnm")
+    kind = b"P6" if len(shape) == 3 else b"P5"
+    assert data == b"%s\n%d %d\n65535\n" % (kind, shape[1], shape[0]) + values.astype(">u2").tobytes()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_pam_keeps_alpha_and_bits(dtype: type, channels: int) -> None:
+    white = np.iinfo(dtype).max
+    values = np.random.default_rng(0).integers(0, white + 1, (3, 5, channels)).astype(dtype)
+    kind = (b"GRAYSCALE", b"GRAYSCALE_ALPHA", b"RGB", b"RGB_ALPHA")[channels - 1]
+    facts = (b"# made by hand", b"WIDTH 5", b"HEIGHT 3", b"DEPTH %d" % channels, b"MAXVAL %d" % white)
+    body = values.astype(values.dtype.newbyteorder(">")).tobytes()
+    data = b"\n".join([b"P7", *facts, b"TUPLTYPE " + kind, b"ENDHDR", body])
+    picture = decode_image(data)
+    assert (picture.gray, picture.alpha is not None) == (channels < 3, channels in (2, 4))
+    np.testing.assert_array_equal(np.rint(picture.pixels[:, :, 0] * white), values[:, :, 0])
+    assert encode_image(picture, "pam") == data.replace(b"# made by hand\n", b"")
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_pfm_is_floats_from_the_bottom_up(order: str) -> None:
+    values = np.random.default_rng(0).random((3, 5, 3), np.float32)
+    data = b"PF\n5 3\n%s1.0\n" % (b"-" if order == "<" else b"") + values[::-1].astype(f"{order}f4").tobytes()
+    picture = decode_image(data)
+    np.testing.assert_array_equal(picture.pixels, values)
+    assert picture.source.bits == 32
+    again = encode_image(picture, "pfm")
+    assert again == b"PF\n5 3\n-1.0\n" + values[::-1].astype("<f4").tobytes()
+    gray = from_array(values[:, :, 0].copy())
+    with Image.open(io.BytesIO(encode_image(gray, "pfm"))) as seen:
+        np.testing.assert_array_equal(np.asarray(seen), values[:, :, 0])
+    bright = data.replace(values[0, 0].astype(f"{order}f4").tobytes(), np.array([2, 0, 0], f"{order}f4").tobytes())
+    with pytest.raises(ImageError, match=r"to 2.*HDR"):
+        decode_image(bright)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"P6\n9 9\n65535\n" + bytes(40), "incomplete.*40 .*486"),
+        (b"P3\n9 9\n65535\n" + b"1 " * 40, "incomplete"),
+        (b"P6\n99999 99999\n65535\n" + bytes(40), "megapixels"),
+        (b"P5\n1 1\n65536\n" + bytes(4), "65536.*65535"),
+        (b"P5\n1 1\n1023\n\4\0", "beyond.*1023"),
+        (b"P7\nWIDTH 99999\nHEIGHT 99999\nDEPTH 3\nMAXVAL 255\nENDHDR\n", "megapixels"),
+        (b"P7\nWIDTH 2\nHEIGHT 2\nDEPTH 5\nMAXVAL 255\nENDHDR\n" + bytes(20), "5 channels"),
+        (b"P7\nWIDTH 2\nDEPTH 3\nMAXVAL 255\nENDHDR\n" + bytes(20), "lacks"),
+        (b"PF\n99999 99999\n-1\n" + bytes(40), "megapixels"),
+        (b"PF\n9 9\n-1\n" + bytes(40), "incomplete"),
+    ],
+)
+def test_what_a_header_only_claims_is_refused(data: bytes, said: str) -> None:
+    with pytest.raises(ImageError, match=said) as caught:
+        decode_image(data)
+    assert "\n" not in str(caught.value)
 
 
 @given(st.binary(max_size=30))
 def test_any_header_is_safe(tail: bytes) -> None:
-    for start in (b"P6\n", b"P5 1 1 ", b"GIF89a"):
+    for start in (b"P6\n", b"P5 1 1 ", b"P7\n", b"PF 1 1 ", b"P3 1 1 999 ", b"GIF89a"):
         try:
             decode_image(start + tail)
         except ImageError as error:

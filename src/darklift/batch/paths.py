@@ -13,7 +13,7 @@ from pathlib import Path
 
 from darklift.data.pairs import listed, natural_key
 from darklift.errors import UsageError
-from darklift.image import SUPPORTED_EXTENSIONS, WRITABLE_EXTENSIONS, format_called, is_image_path, result_extension
+from darklift.image import USUAL_EXTENSIONS, WRITABLE_EXTENSIONS, format_called, is_image_path, result_extension
 from darklift.pipeline.enhancer import RESULT_ENDING
 
 __all__ = [
@@ -285,4 +285,4 @@ def identity(path: Path) -> Path:
 
 
 def _extensions() -> str:
-    return listed(SUPPORTED_EXTENSIONS)
+    return listed(USUAL_EXTENSIONS)

@@ -10,6 +10,8 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from darklift.batch.outputs import make_folder, obstacle
@@ -35,20 +37,28 @@ from darklift.pipeline.enhancer import Enhancer
 from darklift.pipeline.render import Enhanced
 from darklift.pipeline.settings import Settings
 
-__all__ = ["OnJobStep", "Outcome", "Saving", "check_job", "failed", "run_jobs"]
+__all__ = ["OnJobStep", "Outcome", "Reading", "Saving", "check_job", "failed", "run_jobs"]
 
 OnJobStep = Callable[[int, int, int], None]
 """Told (number of the job, its steps done, its steps in all) before each job and after each of its steps."""
 
 
 @dataclass(frozen=True)
+class Reading:
+    """How photos are read; see :func:`darklift.read_image`."""
+
+    like_camera: bool = True
+
+
+@dataclass(frozen=True)
 class Saving:
-    """How results are written; see :func:`darklift.write_image`."""
+    """How results are written; see :func:`darklift.write_image`. keep_times: files get the photo's."""
 
     quality: int | None = None
     lossless: bool = False
     bits: int | None = None
     overwrite: bool = False
+    keep_times: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,7 +113,13 @@ def check_job(job: Job, overwrite: bool) -> str | None:
 
 
 def run_jobs(
-    enhancer: Enhancer, jobs: Sequence[Job], settings: Settings, saving: Saving, *, on_step: OnJobStep | None = None
+    enhancer: Enhancer,
+    jobs: Sequence[Job],
+    settings: Settings,
+    saving: Saving,
+    reading: Reading = Reading(),
+    *,
+    on_step: OnJobStep | None = None,
 ) -> Iterator[Outcome]:
     """Do the jobs in their order, telling each outcome as it comes.
 
@@ -113,7 +129,7 @@ def run_jobs(
     for number, job in enumerate(jobs):
         tell(number, 0, 1)
         try:
-            yield _do(enhancer, job, settings, saving, lambda step, steps, n=number: tell(n, step, steps))  # type: ignore[misc]
+            yield _do(enhancer, job, settings, saving, reading, partial(tell, number))
         except UsageError:
             raise
         except (DarkliftError, MemoryError) as error:
@@ -129,15 +145,21 @@ def failed(job: Job, message: str, defect: str = "") -> Outcome:
 
 
 def _do(
-    enhancer: Enhancer, job: Job, settings: Settings, saving: Saving, on_step: Callable[[int, int], None]
+    enhancer: Enhancer,
+    job: Job,
+    settings: Settings,
+    saving: Saving,
+    reading: Reading,
+    on_step: Callable[[int, int], None],
 ) -> Outcome:
-    picture, data = _read(job)
+    picture, data = _read(job, reading)
     left_out = _left_out(picture, job, saving)
     bits = held_bits(picture, _container(picture, job), bits=saving.bits)
     enhanced = enhancer.run(picture, settings, uncertainty=job.map is not None, on_step=on_step, bits=bits)
     if job.map is not None and enhanced.uncertainty is not None:  # first: a picture that is there is done in full
         make_folder(job.map.parent)
-        write_image(draw_heatmap(enhanced.uncertainty, "sure", "unsure"), job.map, overwrite=saving.overwrite)
+        heat_map = draw_heatmap(enhanced.uncertainty, "sure", "unsure")
+        write_image(heat_map, job.map, overwrite=saving.overwrite, permissions_of=_file(job))
     unchanged = enhanced.unchanged and _bytes_will_do(picture, job, saving)
     try:
         if unchanged:
@@ -152,15 +174,20 @@ def _do(
     return Outcome(job, before=picture, enhanced=enhanced, notes=notes, unchanged=unchanged)
 
 
-def _read(job: Job) -> tuple[Picture, bytes | None]:
+def _read(job: Job, reading: Reading) -> tuple[Picture, bytes | None]:
     """The photo, and its bytes where they cannot be read a second time."""
     if job.source != STREAM:
-        return read_image(job.source), None
+        return read_image(job.source, like_camera=reading.like_camera), None
     try:
         data = read_stream(sys.stdin.buffer)
-        return decode_image(data), data
+        return decode_image(data, like_camera=reading.like_camera), data
     except (ImageError, OSError) as error:
         raise ImageError(f"cannot read a photo from standard input (-): {one_line(error)}") from error
+
+
+def _file(job: Job) -> Path | None:
+    """The photo's file, where it came from one."""
+    return None if job.source == STREAM else job.source
 
 
 def _container(picture: Picture, job: Job) -> str:
@@ -193,7 +220,8 @@ def _copy(data: bytes | None, job: Job, saving: Saving) -> None:
         _put_out(job.source.read_bytes() if data is None else data)
         return
     make_folder(job.target.parent)
-    copy_file(job.source if data is None else data, job.target, overwrite=saving.overwrite)
+    source = job.source if data is None else data
+    copy_file(source, job.target, overwrite=saving.overwrite, keep_times=saving.keep_times)
 
 
 def _save(picture: Picture, job: Job, saving: Saving) -> None:
@@ -206,6 +234,8 @@ def _save(picture: Picture, job: Job, saving: Saving) -> None:
             lossless=saving.lossless,
             bits=saving.bits,
             overwrite=saving.overwrite,
+            permissions_of=_file(job),
+            times_of=_file(job) if saving.keep_times else None,
         )
         return
     _put_out(

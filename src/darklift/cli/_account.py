@@ -13,7 +13,7 @@ from darklift.store.load import Opening
 if TYPE_CHECKING:
     from darklift.batch.foreign import Skipped
     from darklift.batch.paths import Job
-    from darklift.batch.run import OnJobStep, Outcome, Saving
+    from darklift.batch.run import OnJobStep, Outcome, Reading, Saving
     from darklift.pipeline.render import Enhanced
     from darklift.runtime import ModelCard
 
@@ -34,7 +34,7 @@ class Account:
         self._sheet = None if sheet is None else Sheet(sheet, len(jobs), overwrite=overwrite)
         self._card: ModelCard | None = None
 
-    def run(self, opening: Opening, settings: Settings, saving: Saving) -> None:
+    def run(self, opening: Opening, settings: Settings, saving: Saving, reading: Reading) -> None:
         """Do all jobs; the model is opened once it is known that there is something to do."""
         from darklift.batch.outputs import make_folder
         from darklift.batch.run import check_job, failed, run_jobs
@@ -56,7 +56,7 @@ class Account:
         reached = 0
         try:
             with progress_bar(shown=not self._quiet) as bar:
-                for outcome in run_jobs(enhancer, ready, settings, saving, on_step=_moves(bar, ready)):
+                for outcome in run_jobs(enhancer, ready, settings, saving, reading, on_step=_moves(bar, ready)):
                     reached += 1
                     self._take(outcome, settings)
         except KeyboardInterrupt:

@@ -62,7 +62,7 @@ def enhance(
             "--format",
             metavar="NAME",
             help="Write all results in this format, such as jpg, png or webp; a wrong name lists all.",
-            show_default="each photo's own; jpg for HEIC, png for GIF",
+            show_default="each photo's own; jpg for HEIC and RAW, png for GIF",
             autocompletion=_format_names,
             rich_help_panel=_FILES,
         ),
@@ -73,27 +73,37 @@ def enhance(
             min=1,
             max=100,
             metavar="Q",
-            help="Quality of JPEG, WebP and AVIF files, 1 to 100.",
-            show_default="95",
+            help="Quality of JPEG, WebP, AVIF and JPEG XL files, 1 to 100.",
+            show_default="95; for a JPEG from a JPEG its own, not below 92",
             rich_help_panel=_FILES,
         ),
     ] = None,
     lossless: Annotated[
-        bool, typer.Option("--lossless", help="Write WebP without loss.", rich_help_panel=_FILES)
+        bool, typer.Option("--lossless", help="Write WebP and JPEG XL without loss.", rich_help_panel=_FILES)
     ] = False,
     bits: Annotated[
         int | None,
         typer.Option(
-            min=8,
-            max=16,
             metavar="8|16",
-            help="A channel, in PNG and TIFF files.",
+            help="A channel, in formats that have more than 8; AVIF and JPEG 2000 also have 10 and 12.",
             show_default="each photo's own, as far as the format can",
             rich_help_panel=_FILES,
         ),
     ] = None,
+    like_camera: Annotated[
+        bool,
+        typer.Option(
+            "--like-camera/--no-like-camera",
+            help="Start from a raw file as bright as the camera's own preview of it, or from its light as it is.",
+            rich_help_panel=_FILES,
+        ),
+    ] = True,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace files that are already there.", rich_help_panel=_FILES)
+    ] = False,
+    keep_times: Annotated[
+        bool,
+        typer.Option("--keep-times", help="Give results the times of their photos' files.", rich_help_panel=_FILES),
     ] = False,
     recursive: RecursiveOption = False,
     sheet: Annotated[
@@ -120,7 +130,7 @@ def enhance(
 
     Size, orientation, colour profile and metadata stay. A photo that fails is reported, and the others go on.
 
-    Pictures in a folder that cannot be read, such as HEIC or RAW files, are counted and named, and are no failure.
+    Pictures in a folder that cannot be read, such as Photoshop files, are counted and named, and are no failure.
 
     Messages go to standard error. Exit code: 0 all went well, 1 photos failed, 2 the request is wrong, 130 stopped.
 
@@ -135,7 +145,7 @@ def enhance(
     """
     from darklift.batch.foreign import find_skipped
     from darklift.batch.paths import with_maps
-    from darklift.batch.run import Saving
+    from darklift.batch.run import Reading, Saving
 
     skipped = find_skipped(inputs, recursive=recursive, output=output)
     jobs = _plan(inputs, output, image_format, overwrite, recursive, quiet, skipped)
@@ -145,7 +155,7 @@ def enhance(
     _check_saving(jobs, lossless, bits, sheet, overwrite)
     account = Account(jobs, skipped, sheet, quiet=quiet, overwrite=overwrite)
     try:
-        account.run(opening, settings, Saving(quality, lossless, bits, overwrite))
+        account.run(opening, settings, Saving(quality, lossless, bits, overwrite, keep_times), Reading(like_camera))
     except KeyboardInterrupt:
         if as_json:
             put_out(account.to_json())
@@ -209,18 +219,20 @@ def _check_streams(jobs: Sequence[Job], as_json: bool) -> None:
 
 
 def _check_saving(jobs: Sequence[Job], lossless: bool, bits: int | None, sheet: str | None, overwrite: bool) -> None:
-    from darklift.image import format_called
+    from darklift.image import WRITABLE_BITS, format_called
+    from darklift.image.formats import FORMATS
 
-    if bits not in (None, 8, 16):
-        raise UsageError(f"--bits {bits}: expected 8 or 16")
+    if bits is not None and bits not in WRITABLE_BITS:
+        raise UsageError(f"--bits {bits}: expected one of {', '.join(map(str, WRITABLE_BITS))}")
     for job in jobs:
         kind = format_called(job.format or job.target.suffix)
         if kind is not None and lossless and not kind.can_be_lossless:
             raise UsageError(f"--lossless: {job.target} would be {kind.name}, which is always lossy; add --format png")
         if kind is not None and bits is not None and bits not in kind.bits:
-            raise UsageError(
-                f"--bits {bits}: {job.target} would be {kind.name}, which has fewer; add --format png or tif"
-            )
+            has = " or ".join(map(str, kind.bits))
+            able = [known.extensions[0][1:] for known in FORMATS if known.encode and bits in known.bits]
+            other = "png" if "png" in able else able[0]
+            raise UsageError(f"--bits {bits}: {job.target} would be {kind.name}, which has {has}; add --format {other}")
     if sheet is None:
         return
     from darklift.figures.sheet import sheet_paths

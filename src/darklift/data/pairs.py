@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from darklift.errors import DataError
-from darklift.image import SUPPORTED_EXTENSIONS, is_image_path
+from darklift.image import USUAL_EXTENSIONS, is_image_path
 
 __all__ = [
     "Pair",
@@ -98,7 +98,7 @@ def images_by_name(folder: str | os.PathLike[str], pair_name: Callable[[str], st
             f"several pictures of one name in {folder}: {listed(duplicates)}; expected one each: move the others away"
         )
     if not found:
-        raise DataError(f"no picture in {folder}; expected files ending in {' '.join(sorted(SUPPORTED_EXTENSIONS))}")
+        raise DataError(f"no picture in {folder}; expected files ending in {' '.join(sorted(USUAL_EXTENSIONS))}")
     return dict(sorted(found.items(), key=lambda item: natural_key(item[0])))
 
 

@@ -16,9 +16,9 @@ The range of values follows from an array's dtype, never from the largest value 
 and bright 8-bit ones.
 
 A picture keeps its size, the orientation it is seen in, alpha, its one channel if it had one, EXIF, ICC profile,
-resolution, XMP, IPTC, comment, and the texts of PNG files. What it cannot keep (several frames, floats beyond [0, 1])
-is refused on the way in with an :class:`~darklift.errors.ImageError` that says what to do. What belongs to the
-dark picture only, such as previews and gain maps, is left out and named in ``Metadata.notes``.
+resolution, XMP, IPTC, comment, Photoshop's records, and the texts of PNG files. What it cannot keep (several frames,
+floats beyond [0, 1]) is refused on the way in with an :class:`~darklift.errors.ImageError` that says what to do. What
+belongs to the dark picture only, such as previews and gain maps, is left out and named in ``Metadata.notes``.
 
 Each file format is a module in ``formats``; to add one, add its module there.
 """
@@ -40,6 +40,7 @@ from darklift.image.foreign import foreign_kind
 from darklift.image.formats import format_called, result_extension
 from darklift.image.io import (
     SUPPORTED_EXTENSIONS,
+    USUAL_EXTENSIONS,
     WRITABLE_EXTENSIONS,
     check_writable,
     decode_image,
@@ -49,7 +50,7 @@ from darklift.image.io import (
     read_stream,
     write_image,
 )
-from darklift.image.options import held_bits, not_written
+from darklift.image.options import WRITABLE_BITS, held_bits, not_written
 from darklift.image.picture import Metadata, Picture, Source
 from darklift.image.pil import from_pil, to_pil
 from darklift.image.samples import FloatArray, Samples, row_strips
@@ -57,6 +58,8 @@ from darklift.image.unchanged import bytes_will_do, copy_file
 
 __all__ = [
     "SUPPORTED_EXTENSIONS",
+    "USUAL_EXTENSIONS",
+    "WRITABLE_BITS",
     "WRITABLE_EXTENSIONS",
     "FloatArray",
     "Metadata",

@@ -13,6 +13,7 @@ from darklift.image.samples import FloatArray, Samples
 __all__ = [
     "Padding",
     "assemble",
+    "assemble_codes",
     "coded",
     "from_array",
     "from_planes",
@@ -219,6 +220,16 @@ def assemble(picture: Picture, dtype: npt.DTypeLike, *, gray: bool, alpha: bool,
             opacity = picture.alpha_part(some)
             target[:, :, -1] = coded(np.ones(unit.shape[:2], np.float32) if opacity is None else opacity, dtype)
     return encoded
+
+
+def assemble_codes(picture: Picture, bits: int) -> npt.NDArray[np.uint16]:
+    """(H, W, C) of whole numbers from 0 to white, which is 2**bits - 1, with alpha where the picture has it.
+
+    Raises ``ImageError`` when the pixels hold NaN or infinity.
+    """
+    unit = assemble(picture, np.float32, gray=picture.gray, alpha=picture.has_alpha)
+    unit *= np.float32(2**bits - 1)
+    return np.rint(unit, out=unit).astype(np.uint16)
 
 
 def coded(unit: FloatArray, dtype: np.dtype[Any]) -> FloatArray:

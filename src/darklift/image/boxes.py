@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from darklift.errors import ImageError
+from darklift.image.left_behind import CREDENTIALS
+from darklift.image.turning import one_after_another
 
 __all__ = ["HeifFacts", "brands", "children", "heif_facts"]
 
@@ -21,8 +23,11 @@ _AUXILIARY = {
     "matte": "a matte of what is in the photo",
     "tmap": "its gain map, which belongs to the dark photo",
 }
+_C2PA = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
+_KNOWN_BOXES = (b"ftyp", b"meta", b"mdat", b"free", b"skip", b"idat", b"moov", b"mpvd", b"etyp", b"mini")
 _ALPHA = ("auxid:1", "alpha")
 _LARGEST_ITEMS = 10_000
+_SUBSAMPLINGS = {0: "4:4:4", 2: "4:2:2", 3: "4:2:0"}  # by av1C's two bits
 
 
 @dataclass(slots=True)
@@ -33,7 +38,9 @@ class HeifFacts:
         bits: of a channel, the most that any has.
         nclx: colour primaries, transfer and matrix by number (ITU-T H.273), None where there are none.
         crop: left, top, width and height that are meant to be seen of the pixels as they are stored; None for all.
+        turned: the orientation, 1 to 8, that ``irot`` and ``imir`` turn the pixels by.
         gray: there is one channel of colour.
+        subsampling: how much of the colour AV1 holds, "4:4:4" (all), "4:2:2" or "4:2:0"; None in HEVC.
         exif: the block as it is in the file, from its TIFF header on.
         notes: in words, what else the file holds.
     """
@@ -41,7 +48,9 @@ class HeifFacts:
     bits: int = 8
     nclx: tuple[int, int, int] | None = None
     crop: tuple[int, int, int, int] | None = None
+    turned: int = 1
     gray: bool = False
+    subsampling: str | None = None
     exif: bytes | None = None
     notes: list[str] = field(default_factory=list)
 
@@ -83,6 +92,10 @@ def heif_facts(data: bytes) -> HeifFacts:
     for kind, start, end in children(data):
         if kind == b"mpvd":
             facts.notes.append("its motion video")
+        elif kind == b"uuid" and data.startswith(_C2PA, start):
+            facts.notes.append(CREDENTIALS)
+        elif kind not in _KNOWN_BOXES:
+            facts.notes.append(f"a box that is not known here ({kind.decode('latin-1')!r})")
         if kind == b"meta":
             try:
                 _read_meta(data, start + 4, end, facts)
@@ -102,8 +115,9 @@ def _read_meta(data: bytes, start: int, end: int, facts: HeifFacts) -> None:
     kinds = _item_kinds(data, *boxes[b"iinf"]) if b"iinf" in boxes else {}
     tiles = {item for kind, source, targets in references if kind == b"dimg" and source == primary for item in targets}
     _describe_primary(properties.get(primary, []), facts)
-    for tile in tiles:  # of a grid; each says how many bits it has
-        facts.bits = max([facts.bits, *(_bits(found) for found in properties.get(tile, []))])
+    for tile in tiles:  # of a grid; each says how it is coded
+        for found in properties.get(tile, []):
+            _describe_coding(found, facts)
     facts.notes.extend(_notes_on_others(primary, properties, references, kinds))
     exif = next((item for item, kind in kinds.items() if kind == b"Exif"), None)
     if exif is not None and b"iloc" in boxes:
@@ -113,15 +127,25 @@ def _read_meta(data: bytes, start: int, end: int, facts: HeifFacts) -> None:
 def _describe_primary(properties: list[_Property], facts: HeifFacts) -> None:
     size = None
     for found in properties:
-        facts.bits = max(facts.bits, _bits(found))
+        _describe_coding(found, facts)
         if found.kind == b"ispe":
             size = struct.unpack_from(">2I", found.data, 4)
         elif found.kind == b"colr" and found.data[:4] == b"nclx":
             facts.nclx = struct.unpack_from(">3H", found.data, 4)
         elif found.kind == b"clap" and size is not None:
             facts.crop = _crop(found.data, size)
+        elif found.kind == b"irot":
+            facts.turned = one_after_another(facts.turned, (1, 8, 3, 6)[found.data[0] & 3])
+        elif found.kind == b"imir":
+            facts.turned = one_after_another(facts.turned, 4 if found.data[0] & 1 else 2)
         elif found.kind == b"pixi":
             facts.gray = found.data[4] == 1
+
+
+def _describe_coding(found: _Property, facts: HeifFacts) -> None:
+    facts.bits = max(facts.bits, _bits(found))
+    if found.kind == b"av1C":
+        facts.subsampling = _SUBSAMPLINGS.get(found.data[2] >> 2 & 3)
 
 
 def _bits(found: _Property) -> int:
@@ -165,6 +189,8 @@ def _notes_on_others(
             if not name.endswith(_ALPHA):
                 known = (words for part, words in _AUXILIARY.items() if part in name.lower())
                 found.append(next(known, f"an auxiliary picture ({name or 'unnamed'})"))
+        elif kind == b"thmb" and primary in targets:
+            found.append("its thumbnail, which shows the dark photo")
     if b"tmap" in kinds.values():
         found.append(_AUXILIARY["tmap"])
     yield from dict.fromkeys(found)

@@ -21,7 +21,7 @@ from darklift.image.arrays import luma
 from darklift.image.curves import SRGB, Curve, Light
 from darklift.image.samples import FloatArray
 
-__all__ = ["PRIMARIES", "SRGB_PRIMARIES", "ColourSpace", "adaptation", "matrix_to_xyz", "same_as_srgb"]
+__all__ = ["PRIMARIES", "SRGB_PRIMARIES", "ColourSpace", "adaptation", "matrix_to_xyz", "same_as_srgb", "white_of"]
 
 _AT_ONCE = 2**14  # pixels of a strip: as many as stay near the processor
 _LEAST_SHARE = 0.25  # of a colour's distance from gray that the model is shown at least: what is beyond, is cut
@@ -57,11 +57,13 @@ class ColourSpace:
     """Three curves from coded values to light, and a matrix from there to the light of sRGB's red, green and blue.
 
     name: as people call it. columns: the matrix in CIE XYZ under D50, (3, 3) with a column per channel; None for gray.
+    white: XYZ of the white that they were adapted from, None where that is D50 or not known.
     """
 
     name: str
     curves: tuple[Curve, Curve, Curve]
     columns: Light | None
+    white: Light | None = None
 
     def seen(self, pixels: FloatArray) -> FloatArray:
         """What the model sees: own numbers, (H, W, 3) in [0, 1], as sRGB in [0, 1], (3, H, W)."""
@@ -125,12 +127,22 @@ def matrix_to_xyz(primaries: tuple[tuple[float, float], ...]) -> Light:
     """
     if any(y == 0 for _, y in primaries) or not all(0.1 <= value <= 0.8 for value in primaries[3]):
         raise ValueError("its primaries are no colours")
-    red, green, blue, white = (np.array([x / y, 1.0, (1 - x - y) / y]) for x, y in primaries)
+    red, green, blue = (_xyz(*corner) for corner in primaries[:3])
+    white = white_of(primaries)
     plain = np.stack([red, green, blue], axis=1)
     if abs(np.linalg.det(plain)) < 1e-5:
         raise ValueError("its three colours lie on one line")
     columns: Light = adaptation(white) @ (plain * np.linalg.solve(plain, white))
     return columns
+
+
+def white_of(primaries: tuple[tuple[float, float], ...]) -> Light:
+    """XYZ, (3,), of the white in x and y of red, green, blue and white."""
+    return _xyz(*primaries[3])
+
+
+def _xyz(x: float, y: float) -> Light:
+    return np.array([x / y, 1.0, (1 - x - y) / y])
 
 
 def adaptation(white: Light) -> Light:

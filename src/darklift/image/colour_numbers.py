@@ -4,15 +4,12 @@ Most containers know ICC profiles and no such numbers, and the libraries that wr
 own choice. A profile of the same colours goes everywhere, so that is what the numbers become.
 """
 
-import struct
-from collections.abc import Iterable
-
-import numpy as np
-
 from darklift.errors import ImageError
-from darklift.image.colour import PRIMARIES, adaptation, matrix_to_xyz
+from darklift.image.colour import PRIMARIES, matrix_to_xyz, white_of
+from darklift.image.curves import SRGB, Formula
+from darklift.image.icc_writing import profile_bytes
 
-__all__ = ["profile_of_numbers"]
+__all__ = ["name_of_numbers", "profile_of_numbers"]
 
 _NAMES = {
     1: "BT.709",
@@ -28,7 +25,6 @@ _UNSTATED = 2
 _LIKE_SRGB = (1, 2, 6, 13, 14, 15)
 _GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0}
 _HDR = {16: "PQ", 18: "HLG"}
-_D50 = (0.9642, 1.0, 0.8249)
 
 
 def profile_of_numbers(primaries: int, transfer: int, *, gray: bool = False) -> bytes | None:
@@ -49,48 +45,14 @@ def profile_of_numbers(primaries: int, transfer: int, *, gray: bool = False) -> 
         )
     if primaries == 1 and transfer in _LIKE_SRGB:
         return None
-    curve = _curve(transfer)
-    name = _NAMES[primaries] + ("" if transfer in _LIKE_SRGB else f", gamma {_GAMMAS[transfer]:g}")
-    tags = {b"desc": _text(name), b"cprt": _text("No copyright, use freely"), b"wtpt": _xyz(_D50)}
+    curve = SRGB if transfer in _LIKE_SRGB else Formula(_GAMMAS[transfer])
+    name = name_of_numbers(primaries, transfer)
     if gray:
-        return _profile(b"GRAY", tags | {b"kTRC": curve})
-    x, y = PRIMARIES[primaries][3]
-    tags[b"chad"] = b"sf32" + bytes(4) + _fixed(adaptation(np.array([x / y, 1.0, (1 - x - y) / y])).ravel())
-    colours = matrix_to_xyz(PRIMARIES[primaries])
-    tags |= {name: _xyz(colours[:, channel]) for channel, name in enumerate((b"rXYZ", b"gXYZ", b"bXYZ"))}
-    return _profile(b"RGB ", tags | dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve))
+        return profile_bytes(name, curve, None, None)
+    return profile_bytes(name, curve, matrix_to_xyz(PRIMARIES[primaries]), white_of(PRIMARIES[primaries]))
 
 
-def _curve(transfer: int) -> bytes:
-    if transfer in _LIKE_SRGB:
-        numbers = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
-        return b"para" + struct.pack(">4x2H5i", 3, 0, *(round(number * 65536) for number in numbers))
-    return b"para" + struct.pack(">4x2Hi", 0, 0, round(_GAMMAS[transfer] * 65536))
-
-
-def _fixed(values: Iterable[float]) -> bytes:
-    return b"".join(struct.pack(">i", round(float(value) * 65536)) for value in values)
-
-
-def _text(text: str) -> bytes:
-    data = text.encode("utf-16-be")
-    return b"mluc" + struct.pack(">4x2I2s2s2I", 1, 12, b"en", b"US", len(data), 28) + data
-
-
-def _xyz(values: Iterable[float]) -> bytes:
-    return b"XYZ " + bytes(4) + _fixed(values)
-
-
-def _profile(space: bytes, tags: dict[bytes, bytes]) -> bytes:
-    """The file: header, table, contents (ICC.1:2022, 7)."""
-    table, body = struct.pack(">I", len(tags)), b""
-    start = 128 + 4 + 12 * len(tags)
-    for name, contents in tags.items():
-        table += struct.pack(">4s2I", name, start + len(body), len(contents))
-        body += contents + bytes(-len(contents) % 4)
-    header = struct.pack(
-        ">I4xI4s4s4s6H4s28x3i48x",
-        start + len(body), 0x04300000, b"mntr", space, b"XYZ ", 2000, 1, 1, 0, 0, 0, b"acsp",
-        *(round(value * 65536) for value in _D50),
-    )  # fmt: skip
-    return header + table + body
+def name_of_numbers(primaries: int, transfer: int) -> str:
+    """What people call such a space, as in "Display P3"; the numbers have a meaning here."""
+    gamma = "" if transfer in _LIKE_SRGB else f", gamma {_GAMMAS[transfer]:g}"
+    return _NAMES.get(primaries, _NAMES[1]) + gamma

@@ -11,7 +11,7 @@ from darklift.image.metadata import profile_name
 from darklift.image.picture import Metadata, Picture, Source
 from darklift.image.samples import FloatArray
 
-__all__ = ["picture_of_samples", "unit_of"]
+__all__ = ["divide_by_alpha", "picture_of_samples", "unit_of"]
 
 _ROWS_AT_ONCE = 256  # keeps the temporary arrays of a very large picture small
 
@@ -37,6 +37,15 @@ def unit_of(samples: npt.NDArray[Any], white: int) -> FloatArray:
         )
     unit[:] = samples
     return unit
+
+
+def divide_by_alpha(unit: FloatArray) -> None:
+    """Make straight colours, in place, of those that alpha, the last channel, is multiplied into; what is fully
+    transparent stays black.
+    """
+    alpha = unit[:, :, -1:]
+    np.divide(unit[:, :, :-1], alpha, out=unit[:, :, :-1], where=alpha > 0)
+    np.clip(unit[:, :, :-1], 0, 1, out=unit[:, :, :-1])
 
 
 def picture_of_samples(

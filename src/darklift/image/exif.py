@@ -7,24 +7,30 @@ offsets of their own that break when anything moves.
 
 import re
 import struct
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from darklift.errors import ImageError
 
 __all__ = [
+    "EXIF_HEADER",
     "Directory",
     "Entry",
     "clean_exif",
+    "integer_of",
     "read_directory",
     "read_orientation",
     "says_adobe_rgb",
+    "small_integers",
     "tiff_block",
     "upright_xmp",
     "value_is_inside",
+    "without_entries",
     "without_orientation",
 ]
 
 EXIF_HEADER = b"Exif\0\0"
+"""What the block begins with."""
 
 _OUTSIDE = "damaged EXIF: a directory lies outside the block"
 
@@ -102,20 +108,29 @@ def says_adobe_rgb(exif: bytes) -> bool:
     """
     block = tiff_block(exif)
     first = read_directory(block)
-    if (place := _integer_of(block, first, _EXIF_POINTER)) is None:
+    if (place := integer_of(block, first, _EXIF_POINTER)) is None:
         return False
     details = read_directory(block, place)
-    stated = _integer_of(block, details, _COLOUR_SPACE)
-    if stated != 0xFFFF or (place := _integer_of(block, details, _INTEROP_POINTER)) is None:
+    stated = integer_of(block, details, _COLOUR_SPACE)
+    if stated != 0xFFFF or (place := integer_of(block, details, _INTEROP_POINTER)) is None:
         return stated == 2
     index = next((each for each in read_directory(block, place).entries if each.tag == _INTEROP_INDEX), None)
     return index is not None and block[index.position + 8 : index.position + 11] == b"R03"
 
 
-def _integer_of(block: bytes, directory: Directory, tag: int) -> int | None:
+def integer_of(block: bytes, directory: Directory, tag: int) -> int | None:
     """The value of the entry with this tag, None where there is none of one unsigned integer."""
     entry = next((each for each in directory.entries if each.tag == tag), None)
     return None if entry is None else _small_integer(block, directory.order, entry)
+
+
+def small_integers(block: bytes) -> dict[int, int]:
+    """The tags of a TIFF block's first directory with their values, 0 for those that are not one unsigned integer.
+
+    ``ImageError`` where it does not begin with a directory, or with one that lies outside.
+    """
+    directory = read_directory(block)
+    return {entry.tag: _small_integer(block, directory.order, entry) or 0 for entry in directory.entries}
 
 
 def clean_exif(exif: bytes) -> bytes:
@@ -135,26 +150,27 @@ def clean_exif(exif: bytes) -> bytes:
 
 
 def without_orientation(exif: bytes) -> bytes:
-    """The block with no entry for the orientation: the entries after it move up, and no value moves.
+    """The block with no entry for the orientation. A damaged block is an ``ImageError``."""
+    block = tiff_block(exif)
+    return EXIF_HEADER + without_entries(block, read_directory(block), [_ORIENTATION])
 
-    A damaged block is an ``ImageError``.
-    """
-    block = bytearray(tiff_block(exif))
-    directory = read_directory(bytes(block))
-    start = directory.entries[0].position - 2 if directory.entries else 0
+
+def without_entries(block: bytes, directory: Directory, tags: Collection[int]) -> bytes:
+    """A TIFF block where a directory has no entries of these tags: those after them move up, and no value moves."""
+    kept = [entry for entry in directory.entries if entry.tag not in tags]
+    if len(kept) == len(directory.entries):
+        return block
+    start = directory.entries[0].position - 2
     end = start + 2 + 12 * len(directory.entries) + (4 if directory.next is not None else 0)
-    kept = [entry for entry in directory.entries if entry.tag != _ORIENTATION]
     moved = b"".join(block[entry.position : entry.position + 12] for entry in kept)
     moved = struct.pack(directory.order + "H", len(kept)) + moved
     if directory.next is not None:
         moved += block[directory.next : directory.next + 4]
-    if len(kept) < len(directory.entries):
-        block[start:end] = moved.ljust(end - start, b"\0")
-    return EXIF_HEADER + bytes(block)
+    return block[:start] + moved.ljust(end - start, b"\0") + block[end:]
 
 
 def _remove_thumbnail(block: bytearray, first: Directory, pointer: int) -> None:
-    """Unlink the second directory, which describes the thumbnail, and blank the thumbnail itself."""
+    """Unlink the second directory, which describes the thumbnail; blank the thumbnail, or cut both off at the end."""
     (offset,) = struct.unpack_from(first.order + "I", block, pointer)
     struct.pack_into(first.order + "I", block, pointer, 0)
     if not offset:
@@ -171,7 +187,20 @@ def _remove_thumbnail(block: bytearray, first: Directory, pointer: int) -> None:
     if end < len(block):
         block[start:end] = bytes(length)
     elif end == len(block):
-        del block[start:]
+        del block[_beginning_of_end(block, second, offset, start) :]
+
+
+def _beginning_of_end(block: bytearray, directory: Directory, offset: int, start: int) -> int:
+    """Where that begins which ends at ``start`` and is nothing but a directory at ``offset`` and its values."""
+    parts = {offset + 2 + 12 * len(directory.entries) + 4: offset}
+    for entry in directory.entries:
+        size = _SIZE_OF_TYPE.get(entry.type, 1) * entry.count
+        if size > 4:
+            (place,) = struct.unpack_from(directory.order + "I", block, entry.position + 8)
+            parts[place + size] = place
+    while start in parts:
+        start = parts.pop(start)
+    return start
 
 
 def value_is_inside(block: bytes, order: str, entry: Entry) -> bool:

@@ -1,6 +1,9 @@
 """Whether a picture fits a format: its size, its alpha, each block of its metadata."""
 
+from dataclasses import replace
+
 from darklift.errors import ImageError
+from darklift.image.carried import carried
 from darklift.image.formats import FORMATS, Format
 from darklift.image.picture import Picture
 from darklift.image.words import one_of
@@ -24,6 +27,9 @@ def check_fit(picture: Picture, kind: Format) -> None:
         if limit is not None and size > limit:
             others = _fitting(picture, field, size)
             raise ImageError(f"its {name} has {size} bytes, and {kind.name} takes {limit}: write {others}")
+    if kind.check is not None:
+        metadata, _ = carried(picture, kind.name, kind.keeps)
+        kind.check(replace(picture, metadata=metadata))
 
 
 def _fitting(picture: Picture, field: str = "", size: int = 0) -> str:

@@ -2,51 +2,31 @@
 
 from pathlib import Path
 
-from darklift.image.formats import HEAD_BYTES, format_of
-from darklift.image.io import SUPPORTED_EXTENSIONS
+from darklift.image.formats import HEAD_BYTES, Format, format_called, format_of
+from darklift.image.io import is_image_path
 
 __all__ = ["foreign_kind"]
 
+_WORDS = {
+    "EXR": "OpenEXR",
+    "HDR": "Radiance HDR",
+    "HEIF": "HEIC",
+    "JPEG2000": "JPEG 2000",
+    "JPEGXL": "JPEG XL",
+    "RAW": "camera RAW",
+}
+"""What people call the formats whose names are other words."""
 _ENDINGS = {
-    "HEIC": ".heic .heif .hif",
-    "AVIF": ".avif .avifs",
-    "GIF": ".gif",
-    "JPEG XL": ".jxl",
-    "JPEG 2000": ".jp2 .j2k .jpx .jpf",
-    "camera RAW": ".dng .cr2 .cr3 .crw .nef .nrw .arw .srf .sr2 .orf .rw2 .raf .pef .srw .x3f .rwl .iiq .3fr .fff .erf "
-    ".mef .mos .mrw .kdc .dcr .raw .gpr",
+    "AVIF": ".avifs",
+    "JPEG 2000": ".j2k .jpx .jpf",
+    "camera RAW": ".raw .gpr",
     "Photoshop": ".psd .psb",
-    "OpenEXR": ".exr",
-    "Radiance HDR": ".hdr",
-    "PPM": ".ppm .pgm .pbm .pnm .pam .pfm",
+    "PBM": ".pbm",
     "TGA": ".tga",
     "ICO": ".ico",
 }
 _KINDS = {ending: kind for kind, endings in _ENDINGS.items() for ending in endings.split()}
-_SIGNATURES = {
-    b"GIF87a": "GIF",
-    b"GIF89a": "GIF",
-    b"\xff\x0a": "JPEG XL",
-    b"\0\0\0\x0cJXL \r\n\x87\n": "JPEG XL",
-    b"\0\0\0\x0cjP  \r\n\x87\n": "JPEG 2000",
-    b"8BPS": "Photoshop",
-    b"v/1\x01": "OpenEXR",
-    b"#?RADIANCE": "Radiance HDR",
-    b"FUJIFILMCCD-RAW": "camera RAW",
-}
-_BRANDS = {
-    b"heic": "HEIC",
-    b"heix": "HEIC",
-    b"heim": "HEIC",
-    b"heis": "HEIC",
-    b"hevc": "HEIC",
-    b"mif1": "HEIC",
-    b"msf1": "HEIC",
-    b"avif": "AVIF",
-    b"avis": "AVIF",
-    b"crx ": "camera RAW",
-}
-"""Of ISO base media files, which films are, too."""
+_PHOTOSHOP = b"8BPS"
 
 
 def foreign_kind(path: Path) -> str | None:
@@ -55,8 +35,10 @@ def foreign_kind(path: Path) -> str | None:
     By its ending, else by how its contents begin; a photo whose name has another ending counts, too.
     """
     ending = path.suffix.lower()
-    if ending in SUPPORTED_EXTENSIONS:
+    if is_image_path(path):
         return None
+    if (known := format_called(ending)) is not None:  # its library is not installed
+        return _in_words(known)
     if ending in _KINDS:
         return _KINDS[ending]
     try:
@@ -64,9 +46,11 @@ def foreign_kind(path: Path) -> str | None:
             head = stream.read(HEAD_BYTES)
     except OSError:  # whatever it is, nobody asked for it
         return None
-    if head[4:8] == b"ftyp":
-        return _BRANDS.get(head[8:12])
     known = format_of(head) if len(head) >= 16 else None
     if known is not None and known.name != "BMP":  # whose two letters begin many a text
-        return f"{known.name} without its ending"
-    return next((kind for signature, kind in _SIGNATURES.items() if head.startswith(signature)), None)
+        return f"{_in_words(known)} without its ending"
+    return "Photoshop" if head.startswith(_PHOTOSHOP) else None
+
+
+def _in_words(kind: Format) -> str:
+    return _WORDS.get(kind.name, kind.name)

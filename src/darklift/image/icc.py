@@ -12,7 +12,7 @@ import numpy as np
 
 from darklift.image.curves import LINEAR, Curve, Formula, Light, Table
 
-__all__ = ["Profile", "read_profile"]
+__all__ = ["Profile", "gray_curve", "read_profile"]
 
 _MOST_TAGS, _LONGEST_TABLE = 200, 65536
 # How many numbers a parametric curve of type 0 to 4 has.
@@ -56,6 +56,13 @@ def read_profile(data: bytes) -> Profile:
     if abs(np.linalg.det(columns)) < 1e-5:
         raise ValueError("its three colours lie on one line")
     return Profile(False, (red, green, blue), columns, transfer=transfer)
+
+
+def gray_curve(data: bytes) -> bytes:
+    """The tag with the curve of a gray picture's profile, from coded values to light. Raises ValueError for others."""
+    if not read_profile(data).gray or data[20:24] != b"XYZ ":
+        raise ValueError("it is no profile of gray light")
+    return _needed(_tags(data), b"kTRC")
 
 
 def _tags(data: bytes) -> dict[bytes, bytes]:

@@ -8,16 +8,19 @@ from typing import BinaryIO
 
 from darklift.errors import DarkliftError, ImageError, UsageError, one_line
 from darklift.files import new_file
+from darklift.image.carried import fitted
 from darklift.image.fit import check_fit
-from darklift.image.formats import FORMATS, HEAD_BYTES, EncodeOptions, Format, format_of
-from darklift.image.left_out import without_trailer
+from darklift.image.formats import FORMATS, HEAD_BYTES, EncodeOptions, Format, format_called, format_of
+from darklift.image.formats.base import ReadAs
 from darklift.image.options import encode_options, writable
 from darklift.image.picture import Picture
 from darklift.image.pixels import with_notes
+from darklift.image.spaces import with_colour_name
 from darklift.image.words import one_of
 
 __all__ = [
     "SUPPORTED_EXTENSIONS",
+    "USUAL_EXTENSIONS",
     "WRITABLE_EXTENSIONS",
     "check_writable",
     "decode_image",
@@ -29,7 +32,10 @@ __all__ = [
 ]
 
 SUPPORTED_EXTENSIONS = frozenset(extension for known in FORMATS for extension in known.extensions)
-"""Lower-case file name endings, dot included, of the pictures that can be read."""
+"""Lower-case file name endings, dot included, of the pictures that can be read with every extra installed."""
+
+USUAL_EXTENSIONS = frozenset(known.extensions[0] for known in FORMATS)
+"""The usual ending of each format: for messages, as there are many endings of raw files."""
 
 WRITABLE_EXTENSIONS = frozenset(extension for known in FORMATS if known.encode for extension in known.extensions)
 """Those of the pictures that can be written, too."""
@@ -40,19 +46,27 @@ _READ_AT_ONCE = 2**20
 
 
 def is_image_path(path: str | Path) -> bool:
-    """Whether the name ends like a picture's that can be read, in any case of letters. No file is looked at."""
-    return Path(path).suffix.lower() in SUPPORTED_EXTENSIONS
+    """Whether the name ends like a picture's that can be read, in any case of letters. No file is looked at.
+
+    Files of a format whose extra is not installed are none.
+    """
+    suffix = Path(path).suffix.lower()
+    return any(suffix in known.extensions and known.is_installed for known in FORMATS)
 
 
 # ------------------------------------------------------------------------------------------------------------ reading
 
 
-def decode_image(source: bytes | bytearray | memoryview | BinaryIO) -> Picture:
-    """The picture in a JPEG, PNG, WebP, AVIF, BMP or TIFF file that is in memory or behind a stream.
+def decode_image(source: bytes | bytearray | memoryview | BinaryIO, *, like_camera: bool = True) -> Picture:
+    """The picture in a file of any format in ``formats`` that is in memory or behind a stream.
 
     The contents tell the format. A stream is read from where it stands to its end, so a picture can follow something
     else; one that cannot seek, such as a pipe, is read into memory. It stays open, and where it stands afterwards is
     not defined.
+
+    Args:
+        source: the file's bytes, or a stream of them.
+        like_camera: show a camera raw file as bright as the camera's own preview; otherwise its light as it is.
 
     Returns unit RGB, upright. CMYK becomes sRGB.
 
@@ -62,13 +76,15 @@ def decode_image(source: bytes | bytearray | memoryview | BinaryIO) -> Picture:
             beyond [0, 1] (HDR), more than 500 megapixels. The message says it without a name in front.
     """
     try:
-        return _decode(*_recognised(source))
+        return _decode(*_recognised(source), like_camera)
     except (OSError, ValueError) as error:  # ValueError: the stream is closed
         raise ImageError(f"the stream cannot be read: {one_line(error)}") from error
 
 
-def read_image(path: str | Path) -> Picture:
-    """Read a JPEG, PNG, WebP, AVIF, BMP or TIFF file; its contents tell the format, not its name.
+def read_image(path: str | Path, *, like_camera: bool = True) -> Picture:
+    """Read a file of any format in ``formats``; its contents tell which, not its name.
+
+    like_camera: show a camera raw file as bright as the camera's own preview; otherwise its light as it is.
 
     Returns unit RGB, upright. CMYK becomes sRGB. Raises ``ImageError``, on one line with the path, when the file is
     missing, empty, damaged or of another kind, and for what could not be kept: several frames or pages, floats
@@ -79,7 +95,7 @@ def read_image(path: str | Path) -> Picture:
         if path.exists() and not path.is_file():
             raise ImageError("it is a folder or a device, expected a picture file: choose a file")
         with path.open("rb") as stream:
-            return _decode(*_recognised(stream))
+            return _decode(*_recognised(stream), like_camera)
     except FileNotFoundError:
         raise ImageError(f"cannot read {path}: no such file") from None
     except ImageError as error:
@@ -153,12 +169,17 @@ def _starts_at_its_beginning(stream: BinaryIO, done: int) -> bool:
     return seekable is not None and bool(seekable()) and stream.tell() == done
 
 
-def _decode(kind: Format, stream: BinaryIO) -> Picture:
+def _decode(kind: Format, stream: BinaryIO, like_camera: bool) -> Picture:
+    decode = kind.decode if like_camera or kind.decode_plain is None else kind.decode_plain
     try:
-        picture = kind.decode(stream)
+        picture = with_colour_name(decode(stream))
         return picture if kind.encode else with_notes(picture, [f"the {kind.name} container, which can only be read"])
     except DarkliftError:
         raise
+    except ReadAs as other:
+        named = format_called(str(other))
+        assert named is not None  # one format of ours names another
+        return _decode(named, stream, like_camera)
     except MemoryError as error:
         raise ImageError("not enough memory to decode it: cut it into parts") from error
     except Exception as error:  # damaged files make Pillow raise nearly anything
@@ -178,12 +199,16 @@ def encode_image(
     Args:
         picture: what to encode.
         format: by name or extension, in any case of letters: "jpg", "JPEG", ".png".
-        quality: 1 to 100, for JPEG and AVIF (always 4:4:4) and lossy WebP, 95 by default; the others are lossless.
-        lossless: encode WebP without loss; a WebP that came so goes so, unless there is a ``quality``.
-        bits: a channel, 8 or 16 (PNG and TIFF only); by default 8 for a picture from a source with 8, else as many as
-            the format can hold. :func:`not_written` tells where these are fewer than the source had.
+        quality: 1 to 100, for JPEG and AVIF, then 4:4:4, lossy WebP and JPEG XL; the others are lossless. By default
+            95; a JPEG that came as JPEG goes with the quality that it had, not below 92, and its subsampling of colour,
+            which an AVIF that came as AVIF keeps, too.
+        lossless: encode WebP and JPEG XL without loss; one that came so goes so, unless there is a ``quality``.
+        bits: a channel, of those that the format has (8, 16; AVIF and JPEG 2000 also 10, 12; PFM 32); by default as
+            many as the source had, or the next number that the format has. :func:`not_written` tells where these are
+            fewer than the source had.
 
     Raises:
+        MissingExtraError: a library that only an extra brings is not installed.
         UsageError: an unknown format, ``quality`` out of range, JPEG was to be ``lossless``, or ``bits`` that the
             format cannot hold.
         ImageError: alpha in a format without, a side or a block of metadata too long for the format, or pixels with
@@ -221,22 +246,25 @@ def write_image(
     lossless: bool = False,
     bits: int | None = None,
     overwrite: bool = False,
+    permissions_of: str | Path | None = None,
+    times_of: str | Path | None = None,
 ) -> Path:
     """Write a picture; the extension tells the format. Returns the path.
 
-    The file appears complete or not at all. Values are rounded to nearest. EXIF, ICC profile, resolution, XMP, IPTC and
-    comment go along where the format has a place for them (BMP: the resolution only); text chunks from PNG to PNG.
+    The file appears complete or not at all. Values are rounded to nearest. EXIF, ICC profile, resolution, XMP, IPTC,
+    comment, texts and Photoshop's records go along where the format has a place for them, or else in XMP and EXIF where
+    they can; :func:`not_written` names what cannot.
 
     Args:
         picture: what to write.
         path: the target, in a folder that exists.
-        quality: 1 to 100, for JPEG and AVIF (always 4:4:4) and lossy WebP, 95 by default; the others are lossless.
-        lossless: write WebP without loss; a WebP that came so goes so, unless there is a ``quality``.
-        bits: a channel, 8 or 16 (PNG and TIFF only); by default 8 for a picture from a source with 8, else as many as
-            the format can hold. :func:`not_written` tells where these are fewer than the source had.
-        overwrite: replace a file that is there already.
+        quality, lossless, bits: as of :func:`encode_image`.
+        overwrite: replace a file that is there already, which passes its permissions on.
+        permissions_of: the file that a new one takes over from who may read and write it, such as the photo.
+        times_of: the file whose times of access and change it gets.
 
     Raises:
+        MissingExtraError: a library that only an extra brings is not installed.
         UsageError: ``quality`` is out of range, JPEG was to be ``lossless``, or ``bits`` that the format cannot hold.
         ImageError: unknown extension, missing folder, existing target without ``overwrite``, alpha in a format without,
             a side or a block of metadata too long for the format, pixels with NaN, or the disk's refusal.
@@ -250,7 +278,12 @@ def write_image(
     try:
         check_fit(picture, kind)
         _check_place(Path(os.path.realpath(path)) if overwrite else path)
-        with new_file(path, overwrite=overwrite) as stream:
+        with new_file(
+            path,
+            overwrite=overwrite,
+            permissions_of=None if permissions_of is None else Path(permissions_of),
+            times_of=None if times_of is None else Path(times_of),
+        ) as stream:
             _encode(picture, kind, stream, options)
     except ImageError as error:
         raise ImageError(f"cannot write {path}: {error}") from error
@@ -274,6 +307,6 @@ def _encode(picture: Picture, kind: Format, stream: BinaryIO, options: EncodeOpt
     assert kind.encode is not None  # or the format would not have been found among those that can be written
     picture = picture if kind.alpha else picture.without_alpha()  # it is 1 everywhere, or had been refused
     try:
-        kind.encode(picture if "trailer" in kind.keeps else without_trailer(picture), stream, options)
+        kind.encode(fitted(picture, kind.name, kind.keeps), stream, options)
     except (ValueError, struct.error) as error:  # how Pillow's writers say that something does not fit the format
         raise ImageError(f"it does not fit a {kind.name} file ({one_line(error)}): choose another format") from error

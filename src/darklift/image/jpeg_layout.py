@@ -23,6 +23,7 @@ _READ_ELSEWHERE = (
     (0xE2, b"ICC_PROFILE\0"), (0xE2, b"MPF\0"), (0xE2, b"urn:iso:std:"),
     (0xEC, b"Ducky"), (0xED, b"Photoshop 3.0\0"), (0xEE, b"Adobe"),
 )  # fmt: skip
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # which of these begin a picture (T.81, table B.1)
 _LARGEST_PADDING = 1 << 16
 
 
@@ -37,6 +38,10 @@ class Layout:
         unknown: how many bytes at the end are none of these.
         segments: the names of segments that nothing here can read, such as "APP4".
         credentials: there are content credentials (C2PA), which vouch for the file as it was.
+        ends_within_scan: no marker follows the first picture's last scan, so it lacks its end, if not more.
+        bits: of one value of a channel.
+        components: the identifiers of its channels.
+        scans: the headers of its scans, each of which tells some channels in part (T.81, B.2.3).
     """
 
     trailer: bytes | None = None
@@ -45,6 +50,20 @@ class Layout:
     unknown: int = 0
     segments: list[str] = field(default_factory=list)
     credentials: bool = False
+    ends_within_scan: bool = False
+    bits: int = 8
+    components: bytes = b""
+    scans: list[bytes] = field(default_factory=list)
+
+    def is_told(self) -> bool:
+        """Whether scans have begun, at least, that tell each channel's 64 coefficients to their last bit."""
+        told = {(channel, place): False for channel in self.components for place in range(64)}
+        for scan in self.scans:
+            channels = scan[1 : 1 + 2 * scan[0] : 2]
+            first, last, bits = scan[1 + 2 * len(channels) :][:3]
+            if bits & 15 == 0:  # none are left for a later scan
+                told.update({(channel, place): True for channel in channels for place in range(first, last + 1)})
+        return bool(told) and all(told.values())
 
 
 def layout_of(data: bytes) -> Layout:
@@ -79,19 +98,27 @@ def _walk(data: bytes, start: int, layout: Layout | None = None) -> int | None:
             at += 2
             continue
         (length,) = struct.unpack_from(">H", data, at + 2)
-        if layout is not None and 0xE0 <= marker <= 0xEF:
+        if layout is not None:
             _note_segment(marker, data[at + 4 : at + 2 + min(length, 64)], layout)
         at += 2 + length
         if marker == 0xDA:
             found = _END_OF_SCAN.search(data, at)
             if found is None:
+                if layout is not None:
+                    layout.ends_within_scan = True
                 return None
             at = found.start()
     return None
 
 
 def _note_segment(marker: int, beginning: bytes, layout: Layout) -> None:
-    if marker == 0xEB and b"jumb" in beginning:
+    if marker == 0xDA:
+        layout.scans.append(beginning)
+    elif marker in _FRAMES:
+        layout.bits, layout.components = beginning[0] if beginning else 8, beginning[6::3]
+    elif marker & 0xF0 != 0xE0:
+        return
+    elif marker == 0xEB and b"jumb" in beginning:
         layout.credentials = True
     elif not any(marker == known and beginning.startswith(word) for known, word in _READ_ELSEWHERE):
         name = f"APP{marker - 0xE0}"

@@ -7,23 +7,33 @@ was. What only the open file tells is read by the format's own module.
 import math
 import struct
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from darklift.errors import ImageError, one_line
-from darklift.image.exif import clean_exif, read_orientation, upright_xmp
+from darklift.image.exif import clean_exif, read_orientation
+from darklift.image.exif_add import has_thumbnail, resolution_of
+from darklift.image.exif_turn import stated_size, turned_exif
+from darklift.image.photoshop import kept_resources, resource
 from darklift.image.picture import Metadata
+from darklift.image.xmp_claims import without_thumbnails
+from darklift.image.xmp_turn import turned_xmp
 
 __all__ = ["bytes_or_none", "describe", "metadata_of", "profile_name", "understood_exif"]
 
-_IPTC_RESOURCE = 0x0404  # of Photoshop's, in a JPEG file
 _LONGEST_NAME = 200  # bytes of a profile's description that are looked at
 
 
-def metadata_of(info: Mapping[Any, Any]) -> tuple[Metadata, int]:
-    """The metadata for the upright picture, and the orientation (1 to 8) that its pixels still have to be turned by."""
+def metadata_of(info: Mapping[Any, Any], size: tuple[int, int] | None = None) -> tuple[Metadata, int]:
+    """The metadata for the upright picture, and the orientation (1 to 8) that its pixels still have to be turned by.
+
+    size: width and height as the pixels are stored, for what counts in pixels.
+    """
     notes: list[str] = []
     exif, orientation = understood_exif(lambda: _exif_block(info), notes)
-    return describe(info, exif, orientation, notes), orientation
+    metadata = describe(info, exif, orientation, notes, size)
+    had_thumbnail = exif is not None and has_thumbnail(_exif_block(info) or b"")
+    return replace(metadata, thumbnail=had_thumbnail), orientation
 
 
 def understood_exif(read: Callable[[], bytes | None], notes: list[str]) -> tuple[bytes | None, int]:
@@ -36,25 +46,60 @@ def understood_exif(read: Callable[[], bytes | None], notes: list[str]) -> tuple
         return None, 1
 
 
-def describe(info: Mapping[Any, Any], exif: bytes | None, orientation: int, notes: list[str]) -> Metadata:
-    """All of it, with this EXIF block, for a picture that is turned from this orientation."""
+def describe(
+    info: Mapping[Any, Any],
+    exif: bytes | None,
+    orientation: int,
+    notes: list[str],
+    size: tuple[int, int] | None = None,
+) -> Metadata:
+    """All of it, with this EXIF block, for a picture that is turned from this orientation and was stored so large."""
     xmp = info.get("xmp") or info.get("XML:com.adobe.xmp")
     xmp = xmp.encode() if isinstance(xmp, str) else bytes_or_none(xmp)
-    dpi = _dpi(info)
-    if orientation != 1 and xmp is not None:
-        xmp = upright_xmp(xmp)
+    dpi = _dpi(info) or _dpi_in_exif(exif)
+    if xmp is not None and (smaller := without_thumbnails(xmp)) != xmp:
+        xmp = smaller
+        notes.append("the little picture of the dark photo in its XMP")
+    if orientation != 1:
+        exif, xmp = _turned(exif, xmp, orientation, notes, size)
     if orientation >= 5 and dpi is not None:
         dpi = (dpi[1], dpi[0])
-    resources = info.get("photoshop")
+    photoshop, iptc = kept_resources(_photoshop_block(info), notes, turned=orientation != 1)
     return Metadata(
         exif=exif,
         icc_profile=bytes_or_none(info.get("icc_profile")),
         dpi=dpi,
         xmp=xmp,
-        iptc=bytes_or_none(resources.get(_IPTC_RESOURCE)) if isinstance(resources, dict) else None,
+        iptc=iptc,
         comment=bytes_or_none(info.get("comment")),
+        photoshop=photoshop,
         notes=tuple(notes),
     )
+
+
+def _photoshop_block(info: Mapping[Any, Any]) -> bytes:
+    """Photoshop's records as the file has them; Pillow gives their contents by number, without their names."""
+    found = info.get("photoshop")
+    if not isinstance(found, dict):
+        return bytes_or_none(found) or b""
+    return b"".join(resource(number, contents) for number, contents in found.items() if isinstance(contents, bytes))
+
+
+def _turned(
+    exif: bytes | None, xmp: bytes | None, orientation: int, notes: list[str], size: tuple[int, int] | None
+) -> tuple[bytes | None, bytes | None]:
+    """EXIF and XMP whose places in the picture are turned as the pixels are; what cannot be, is noted."""
+    if exif is not None:
+        size = stated_size(exif) or size
+        try:
+            exif, left_out = turned_exif(exif, orientation, size)
+            notes += left_out
+        except ImageError:
+            pass  # a directory behind the first is damaged, and there is nothing in it to be turned
+    if xmp is not None:
+        xmp, left_out = turned_xmp(xmp, orientation, size)
+        notes += left_out
+    return exif, xmp
 
 
 def _exif_block(info: Mapping[Any, Any]) -> bytes | None:
@@ -64,6 +109,14 @@ def _exif_block(info: Mapping[Any, Any]) -> bytes | None:
         if key in info:
             return bytes.fromhex("".join(str(info[key]).split("\n")[3:]))
     return None
+
+
+def _dpi_in_exif(exif: bytes | None) -> tuple[float, float] | None:
+    """For containers that state no resolution of their own."""
+    try:
+        return None if exif is None else _dpi({"dpi": resolution_of(exif)})
+    except ImageError:
+        return None  # there is no resolution to keep
 
 
 def _dpi(info: Mapping[Any, Any]) -> tuple[float, float] | None:

@@ -3,12 +3,16 @@
 from darklift.errors import UsageError, hint_for
 from darklift.image.formats import FORMATS, EncodeOptions, Format, format_called
 from darklift.image.left_out import left_out
-from darklift.image.picture import Picture
+from darklift.image.picture import Picture, Source
 from darklift.image.words import one_of
 
-__all__ = ["encode_options", "held_bits", "not_written", "writable"]
+__all__ = ["WRITABLE_BITS", "encode_options", "held_bits", "not_written", "writable"]
+
+WRITABLE_BITS = tuple(sorted({bits for known in FORMATS if known.encode for bits in known.bits}))
+"""How many bits a channel any format can be written with."""
 
 _DEFAULT_QUALITY = 95
+_LEAST_QUALITY = 92  # unasked; below it, lifting shows blocks that the photo did not have (docs/reference/formats.md)
 
 
 def writable(format: str) -> Format:
@@ -45,8 +49,9 @@ def held_bits(picture: Picture, format: str, *, bits: int | None = None) -> int 
 
 
 def _bits(kind: Format, picture: Picture, bits: int | None) -> int:
-    if bits is None:
-        return next((known for known in kind.bits if known >= picture.source.bits), kind.bits[-1])
+    if bits is None:  # as many as the source had, so far as the format, and what is installed, can
+        able = [known for known in kind.bits if known <= 8 or kind.deep is None or kind.deep.installed()]
+        return next((known for known in able if known >= picture.source.bits), able[-1])
     _check_bits(kind, bits)
     return bits
 
@@ -55,21 +60,27 @@ def _check_bits(kind: Format, bits: int) -> None:
     if bits not in kind.bits:
         able = [known for known in FORMATS if known.encode and bits in known.bits]
         if not able:
-            raise UsageError(f"bits is {bits!r}, expected 8 or 16")
-        has = " or ".join(str(known) for known in kind.bits)
+            raise UsageError(f"bits is {bits!r}, expected {one_of(map(str, WRITABLE_BITS))}")
+        has = one_of(map(str, kind.bits))
         raise UsageError(f"bits is {bits}, and {kind.name} has {has}: write {one_of(known.name for known in able)}")
+    if bits > 8 and kind.deep is not None:
+        kind.deep.require(f"{kind.name} with {bits} bits")
 
 
 def encode_options(
     kind: Format, picture: Picture, quality: int | None, lossless: bool, bits: int | None
 ) -> EncodeOptions:
-    """What the format's ``encode`` is told; what it cannot do is a ``UsageError``."""
+    """What the format's ``encode`` is told; what it cannot do is a ``UsageError``, or a ``MissingExtraError``."""
+    if kind.needs is not None:
+        kind.needs.require(f"writing {kind.name}")
     if quality is not None and (isinstance(quality, bool) or not isinstance(quality, int) or not 1 <= quality <= 100):
         raise UsageError(f"quality is {quality!r}, expected a whole number from 1 to 100")
     if lossless and not kind.can_be_lossless:
         others = one_of(known.name for known in FORMATS if known.encode and known.can_be_lossless)
         raise UsageError(f"lossless was asked for, and {kind.name} is always lossy: write {others}")
-    if quality is None and picture.source.lossless and picture.source.container == kind.name:
-        lossless = True  # as it came
-    quality = _DEFAULT_QUALITY if quality is None else quality
-    return EncodeOptions(quality, bool(lossless), _bits(kind, picture, bits))
+    bits = _bits(kind, picture, bits)
+    if quality is not None:
+        return EncodeOptions(quality, bool(lossless), bits)
+    source = picture.source if picture.source.container == kind.name else Source()  # as it came, in the format it had
+    quality = _DEFAULT_QUALITY if source.quality is None else max(source.quality, _LEAST_QUALITY)
+    return EncodeOptions(quality, lossless or source.lossless, bits, source.subsampling or "4:4:4")

@@ -20,16 +20,21 @@ class Source:
         bits: how finely the source told a channel's values apart: as many as a file has, and 8 for palettes and for
             fewer bits; 8 for uint8 arrays, 16 for uint16 and float16, 32 for float32 and float64, which is kept as
             float32.
-        colour_space: by name: the description in the ICC profile if there is one, else "sRGB"; "CMYK" for inks, which
-            have been converted to sRGB.
+        colour_space: by name: the description in the ICC profile if there is one, else what other signs tell, such as
+            "Adobe RGB (1998)", else "sRGB"; "CMYK" for inks, which have been converted to sRGB.
         lossless: the file is of a kind that can be coded either way, such as WebP, and lost nothing: it is written so
             again.
+        quality: of a JPEG file, 1 to 100 as libjpeg counts, an estimate where another program wrote it; else None.
+        subsampling: what the colour of a JPEG or AVIF file needs as the picture is seen, "4:4:4", "4:2:2" or "4:2:0";
+            else None.
     """
 
     container: str | None = None
     bits: int = 32
     colour_space: str = "sRGB"
     lossless: bool = False
+    quality: int | None = None
+    subsampling: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +44,18 @@ class Metadata:
     All of it suits the picture as it is seen, which is upright.
 
     Attributes:
-        exif: the EXIF block, beginning with ``Exif\\0\\0``. Its orientation is 1 and its thumbnail is gone (it would
-            show the dark picture); all the rest is kept byte for byte.
+        exif: the EXIF block, beginning with ``Exif\\0\\0``. Its orientation is 1, what it says of places is turned with
+            the pixels, and its thumbnail is gone (it would show the dark picture); all the rest is kept byte for byte.
         icc_profile: the ICC profile of the pixels.
         dpi: resolution in pixels per inch, (horizontal, vertical).
         xmp: the XMP packet.
         iptc: the IPTC-NAA record (captions, credits) of a JPEG or TIFF file.
         comment: the comment of a JPEG file.
+        photoshop: other records of Photoshop's (copyright flag, address, guides, …) of a JPEG or TIFF file.
         trailer: what lay behind a JPEG file's picture and still belongs to it: the video of a motion photo, a phone's
             own records. Only JPEG can keep it.
         png_chunks: (name, contents) of the text and colour-space chunks of a PNG file, which only PNG can keep.
+        thumbnail: the EXIF block had one, and a file gets a new one.
         notes: in words, what the file held and this picture does not. Never written to a file.
     """
 
@@ -58,8 +65,10 @@ class Metadata:
     xmp: bytes | None = None
     iptc: bytes | None = None
     comment: bytes | None = None
+    photoshop: bytes | None = None
     trailer: bytes | None = field(default=None, repr=False)
     png_chunks: tuple[tuple[bytes, bytes], ...] = ()
+    thumbnail: bool = False
     notes: tuple[str, ...] = ()
 
 

@@ -6,13 +6,23 @@ from PIL import Image
 from PIL.ImageFile import ImageFile
 
 from darklift.errors import DarkliftError, ImageError, UsageError, one_line
+from darklift.image.carried import fitted
+from darklift.image.exif import EXIF_HEADER, read_directory, tiff_block, without_entries
 from darklift.image.formats import FORMATS
+from darklift.image.formats.base import ANY_SIZE
+from darklift.image.photoshop import IPTC
 from darklift.image.picture import Picture
 from darklift.image.pixels import adopt, image_of
-from darklift.image.xmp_claims import without_claims
+from darklift.image.spaces import with_colour_name
+from darklift.image.tiff_described import STRUCTURE_TAGS
 
 __all__ = ["from_pil", "to_pil"]
 
+_LONGEST_EXIF = 65_533  # that Pillow writes to a JPEG file; what is longer stays, but for a thumbnail
+_KEEPS = {
+    **dict.fromkeys(("thumbnail", "icc_profile", "dpi", "xmp", "comment", "iptc"), ANY_SIZE),
+    "exif": _LONGEST_EXIF,
+}
 _MODES_OUT = ("L", "LA", "RGB", "RGBA")
 
 
@@ -28,8 +38,8 @@ def from_pil(image: Image.Image) -> Picture:
     kind = next((known for known in FORMATS if image.format in known.pil), None)
     try:
         if kind and isinstance(image, ImageFile):  # still tied to its file, which the format's module knows more about
-            return kind.pil[image.format or ""](image)
-        return adopt(image, kind.name if kind else image.format)
+            return with_colour_name(kind.pil[image.format or ""](image))
+        return with_colour_name(adopt(image, kind.name if kind else image.format))
     except DarkliftError:
         raise
     except Exception as error:  # damaged files make Pillow raise nearly anything
@@ -39,19 +49,28 @@ def from_pil(image: Image.Image) -> Picture:
 def to_pil(picture: Picture, mode: str | None = None) -> Image.Image:
     """The picture as an 8-bit Pillow image of ``mode`` L, LA, RGB or RGBA; by default the one that fits it.
 
-    ``info`` carries what is there of ``exif``, ``icc_profile``, ``dpi``, ``xmp`` and ``comment``, ready to be passed to
-    ``Image.save``. Asking for L or RGB leaves the alpha out. Raises ``UsageError`` for another mode, ``ImageError``
-    when the pixels hold NaN or infinity.
+    ``info`` carries what is there of ``exif``, ``icc_profile``, ``dpi``, ``xmp``, ``comment`` and ``photoshop`` (which
+    is how Pillow tells of IPTC), ready to be passed to ``Image.save``: colours that other signs told of have a profile,
+    texts of a PNG are in XMP, and EXIF has a new thumbnail if it had one, and no sizes, by which Pillow would garble
+    TIFF files. :func:`from_pil` takes all of it back. Asking for L or RGB leaves the alpha out.
+
+    Raises ``UsageError`` for another mode, ``ImageError`` when the pixels hold NaN or infinity.
     """
     if mode is not None and mode not in _MODES_OUT:
         raise UsageError(f"mode is {mode!r}, expected one of {', '.join(_MODES_OUT)}: convert the result to others")
-    image, metadata = image_of(picture, mode), picture.metadata
+    image, metadata = image_of(picture, mode), fitted(picture, "Pillow", _KEEPS).metadata
     info: dict[str | tuple[int, int], Any] = {
-        "exif": metadata.exif,
+        "exif": metadata.exif and _without_structure(metadata.exif),
         "icc_profile": metadata.icc_profile,
         "dpi": metadata.dpi,
-        "xmp": metadata.xmp if metadata.trailer is None else without_claims(metadata.xmp or b"") or None,
+        "xmp": metadata.xmp,
         "comment": metadata.comment,
+        "photoshop": {IPTC: metadata.iptc} if metadata.iptc else None,
     }
     image.info.update({name: value for name, value in info.items() if value is not None})
     return image
+
+
+def _without_structure(exif: bytes) -> bytes:
+    block = tiff_block(exif)
+    return EXIF_HEADER + without_entries(block, read_directory(block), STRUCTURE_TAGS)

@@ -24,6 +24,7 @@ __all__ = [
     "check_mode",
     "check_size",
     "decode_with",
+    "gray_as_srgb",
     "image_of",
     "noted_warnings",
     "picture_of",
@@ -69,7 +70,7 @@ def adopt(image: Image.Image, container: str | None) -> Picture:
     check_extent(image)
     check_mode(image)
     image.load()
-    return picture_of(image, *metadata_of(image.info), container)
+    return picture_of(image, *metadata_of(image.info, image.size), container)
 
 
 def with_notes(picture: Picture, notes: Iterable[str]) -> Picture:
@@ -175,6 +176,22 @@ def to_srgb(image: Image.Image, icc_profile: bytes) -> tuple[Image.Image, bytes]
     profile = bytearray(srgb.tobytes())
     profile[24:36] = bytes.fromhex("07d000010001000000000000")  # 2000-01-01, so that equal pictures are equal files
     return converted, bytes(profile)
+
+
+def gray_as_srgb(image: Image.Image, icc_profile: bytes) -> tuple[Image.Image, bytes | None]:
+    """An image, and the profile to go with it, for a format that is always RGB, which one for gray does not fit.
+
+    A profile that cannot be used is an ``ImageError``.
+    """
+    if image.mode not in ("L", "LA"):
+        return image, None
+    try:
+        converted, srgb = to_srgb(image.getchannel("L"), icc_profile)
+    except (ImageCms.PyCMSError, OSError) as error:
+        raise ImageError(f"its gray profile cannot be used ({one_line(error)}): write PNG or TIFF") from error
+    if image.mode == "LA":
+        converted.putalpha(image.getchannel("A"))
+    return converted, srgb
 
 
 # --------------------------------------------------------------------------------------------------- out of a picture

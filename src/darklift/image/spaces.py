@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -11,14 +12,15 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from darklift.errors import ImageError, one_line
-from darklift.image.colour import PRIMARIES, SRGB_PRIMARIES, ColourSpace, matrix_to_xyz, same_as_srgb
+from darklift.image.colour import PRIMARIES, SRGB_PRIMARIES, ColourSpace, matrix_to_xyz, same_as_srgb, white_of
+from darklift.image.colour_numbers import name_of_numbers
 from darklift.image.curves import LINEAR, SRGB, Curve, Formula
 from darklift.image.exif import says_adobe_rgb
 from darklift.image.icc import read_profile
 from darklift.image.metadata import profile_name
 from darklift.image.picture import Picture
 
-__all__ = ["Reading", "colour_space_of"]
+__all__ = ["Reading", "colour_space_of", "with_colour_name"]
 
 _ADOBE_RGB = ((0.64, 0.33), (0.21, 0.71), (0.15, 0.06), SRGB_PRIMARIES[3])
 # ITU-T H.273, table 3; 2 is "not stated". 1, 6, 14 and 15 are a camera's curve, whose pictures screens show by sRGB's.
@@ -71,6 +73,19 @@ def colour_space_of(picture: Picture) -> Reading:
     return Reading(None)
 
 
+def with_colour_name(picture: Picture) -> Picture:
+    """The picture whose source has the name of its colour space, also where no profile tells it."""
+    if picture.metadata.icc_profile is not None and b"cICP" not in dict(picture.metadata.png_chunks):
+        return picture
+    try:
+        space = colour_space_of(picture).space
+    except ImageError:
+        return picture  # it is said once something is to be done with its colours
+    if space is None:
+        return picture
+    return replace(picture, source=replace(picture.source, colour_space=space.name))
+
+
 def _unless_srgb(space: ColourSpace) -> ColourSpace | None:
     return None if same_as_srgb(space) else space
 
@@ -120,8 +135,9 @@ def _space_of_code(primaries: int, transfer: int, matrix: int, full_range: int) 
         raise _refused_hdr(transfer)
     if transfer not in _TRANSFERS or primaries not in {*PRIMARIES, 2} or matrix or not full_range:
         raise ValueError(f"cICP {primaries}/{transfer}/{matrix}/{full_range}")
-    columns = matrix_to_xyz(PRIMARIES.get(primaries, SRGB_PRIMARIES))
-    return ColourSpace(f"cICP {primaries}/{transfer}", (_TRANSFERS[transfer],) * 3, columns)
+    corners = PRIMARIES.get(primaries, SRGB_PRIMARIES)
+    curves = (_TRANSFERS[transfer],) * 3
+    return ColourSpace(name_of_numbers(primaries, transfer), curves, matrix_to_xyz(corners), white_of(corners))
 
 
 def _refused_hdr(transfer: int) -> ImageError:
@@ -138,12 +154,12 @@ def _space_of_chunks(gamma: bytes | None, chromaticities: bytes | None) -> Colou
         if not 5_000 <= stated <= 500_000:
             raise ValueError(f"gAMA of {stated}")
         curve = SRGB if abs(stated - _SRGB_GAMMA) < 100 else Formula(100_000 / stated)
-    primaries = SRGB_PRIMARIES
+    primaries: tuple[tuple[float, float], ...] = SRGB_PRIMARIES
     if chromaticities is not None:
         numbers = [number / 100_000 for number in struct.unpack(">8I", chromaticities)]
         white, red, green, blue = zip(numbers[::2], numbers[1::2], strict=True)
         primaries = (red, green, blue, white)
-    return ColourSpace("PNG gAMA and cHRM", (curve, curve, curve), matrix_to_xyz(primaries))
+    return ColourSpace("PNG gAMA and cHRM", (curve,) * 3, matrix_to_xyz(primaries), white_of(primaries))
 
 
 def _of_exif(exif: bytes) -> ColourSpace | None:
@@ -157,4 +173,4 @@ def _of_exif(exif: bytes) -> ColourSpace | None:
 @lru_cache(maxsize=1)
 def _adobe_rgb() -> ColourSpace:
     curve = Formula(563 / 256)
-    return ColourSpace("Adobe RGB (1998)", (curve, curve, curve), matrix_to_xyz(_ADOBE_RGB))
+    return ColourSpace("Adobe RGB (1998)", (curve,) * 3, matrix_to_xyz(_ADOBE_RGB), white_of(_ADOBE_RGB))

@@ -30,17 +30,18 @@ def bytes_will_do(
     )
 
 
-def copy_file(source: Path | bytes, target: Path, *, overwrite: bool = False) -> Path:
-    """Copy a file, or what it held, whole or not at all. Onto itself, nothing is done. Returns the target.
+def copy_file(source: Path | bytes, target: Path, *, overwrite: bool = False, keep_times: bool = False) -> Path:
+    """Copy a file with its permissions, or what it held, whole or not at all. Returns the target.
 
-    Raises ``ImageError``.
+    Onto itself, nothing is done. keep_times: of access and change, where it is a file. Raises ``ImageError``.
     """
+    file = source if isinstance(source, Path) else None
     try:
         if isinstance(source, Path) and overwrite and target.exists() and os.path.samefile(source, target):
             return target
         with (
             io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as stream,
-            new_file(target, overwrite=overwrite) as copy,
+            new_file(target, overwrite=overwrite, permissions_of=file, times_of=file if keep_times else None) as copy,
         ):
             shutil.copyfileobj(stream, copy)
     except FileExistsError as error:

@@ -7,12 +7,14 @@ image format 1.1*, and for the older MicroVideo what Pixel phones write.
 
 import re
 
-__all__ = ["without_claims"]
+__all__ = ["without_claims", "without_development", "without_thumbnails"]
 
 _CAMERA = b"http://ns.google.com/photos/1.0/camera/"
 _CONTAINER = b"http://ns.google.com/photos/1.0/container/"
 _ITEM = b"http://ns.google.com/photos/1.0/container/item/"
 _GAIN_MAPS = (b"http://ns.adobe.com/hdr-gain-map/1.0/", b"http://ns.apple.com/HDRGainMap/1.0/")
+_XMP = b"http://ns.adobe.com/xap/1.0/"
+_DEVELOPMENT = b"http://ns.adobe.com/camera-raw-settings/1.0/"
 _NOTE = b"http://ns.adobe.com/xmp/note/"
 
 _LIST_ITEM = re.compile(rb"<\w+:li\b[^>]*/>|<\w+:li\b.*?</\w+:li>", re.DOTALL)
@@ -33,6 +35,16 @@ def without_claims(xmp: bytes, *, video: bool = False) -> bytes:
         directory = re.compile(rb"<%s:Directory\b[^>]*>.*?</%s:Directory>" % (prefix, prefix), re.DOTALL)
         xmp = directory.sub(lambda found: _directory(found[0], items, video), xmp)
     return xmp
+
+
+def without_thumbnails(xmp: bytes) -> bytes:
+    """The packet without little pictures of its photo. The rest stays byte for byte."""
+    return _without(xmp, _XMP, b"Thumbnails") if b"Thumbnails" in xmp else xmp
+
+
+def without_development(xmp: bytes) -> bytes:
+    """The packet without the settings by which Adobe's programs develop a raw file: they would do it once more."""
+    return _without(xmp, _DEVELOPMENT, rb"\w+")
 
 
 def _prefixes(xmp: bytes, namespace: bytes) -> set[bytes]:

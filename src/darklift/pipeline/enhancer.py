@@ -94,9 +94,9 @@ class Enhancer:
         """Enhance one picture. What goes in comes out: a Picture, a PIL image (L, LA, RGB or RGBA, whichever fits), or
         an array of the same dtype and shape.
 
-        A path in gives a path out: ``night.jpg`` is read, ``night_enhanced.jpg`` written beside it, never over a file
-        that is there; a photo that is left as it is, is copied. on_step: told (steps done, steps in all). Raises
-        ImageError (also where there is too little memory), UsageError.
+        A path in gives a path out: ``night.jpg`` is read, ``night_enhanced.jpg`` written beside it with the same
+        permissions, never over a file that is there; a photo that is left as it is, is copied. on_step: told (steps
+        done, steps in all). Raises ImageError (also where there is too little memory), UsageError.
         """
 
         def run(picture: Picture, bits: int | None = None) -> Picture:
@@ -145,7 +145,7 @@ class Enhancer:
         enhanced = self.run(picture, settings, on_step=on_step, bits=held_bits(picture, target.suffix), **changes)
         if enhanced.unchanged and bytes_will_do(picture, target.suffix):
             return copy_file(path, target)
-        return write_image(enhanced.picture, target)
+        return write_image(enhanced.picture, target, permissions_of=path)
 
     def run_batch(
         self,

@@ -11,7 +11,7 @@ from darklift.data import Pair, exclude, exposure_pairs, find_pairs, match_pairs
 from darklift.data.pairs import listed
 from darklift.data.sources import Mixture, Source
 from darklift.errors import DataError
-from darklift.image import SUPPORTED_EXTENSIONS, is_image_path
+from darklift.image import USUAL_EXTENSIONS, is_image_path
 from darklift.train.config import DataConfig, SourceConfig
 
 __all__ = ["build_mixture", "validation_pairs"]
@@ -75,7 +75,7 @@ def _check_known(left_out: Collection[str], names: Collection[str], config: Sour
 def _photos(folder: Path) -> list[Path]:
     photos = sorted(path for path in folder.rglob("*") if path.is_file() and is_image_path(path))
     if not photos:
-        raise DataError(f"no pictures in {folder}: expected {listed(SUPPORTED_EXTENSIONS)} files there or below")
+        raise DataError(f"no pictures in {folder}: expected {listed(USUAL_EXTENSIONS)} files there or below")
     return photos
 
 

@@ -1,7 +1,7 @@
-"""AVIF: lossy, 8 bits here, with alpha, EXIF, XMP and an ICC profile; at most 32768 pixels a side.
+"""AVIF: lossy, with 8, 10 or 12 bits, with alpha, EXIF, XMP and an ICC profile; at most 32768 pixels a side.
 
-Pillow decodes and encodes. What it keeps to itself is read from the file's boxes: it takes 10 bits for 8, shows what
-was cropped away, says nothing of colours that go by numbers, and writes EXIF anew when the file is turned.
+Pillow codes pixels of 8 bits; deep ones, which it takes for 8, imagecodecs, which comes with the extra ``deep``. What
+neither tells is read from the file's boxes: what was cropped away, colours that go by numbers, EXIF as it was written.
 """
 
 from dataclasses import replace
@@ -11,13 +11,18 @@ from PIL import Image
 from PIL.AvifImagePlugin import SUPPORTED, AvifImageFile
 
 from darklift.errors import ImageError
+from darklift.image.arrays import assemble_codes
+from darklift.image.avif_blocks import with_blocks
 from darklift.image.boxes import HeifFacts, brands, heif_facts
 from darklift.image.colour_numbers import profile_of_numbers
-from darklift.image.exif import upright_xmp, without_orientation
-from darklift.image.formats.base import ANY_SIZE, ONLY_8_BITS, EncodeOptions, Format
-from darklift.image.metadata import metadata_of, understood_exif
+from darklift.image.deep import picture_of_samples, unit_of
+from darklift.image.exif import tiff_block, upright_xmp, without_orientation
+from darklift.image.exif_add import has_thumbnail
+from darklift.image.extras import DEEP
+from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format
+from darklift.image.metadata import describe, metadata_of, understood_exif
 from darklift.image.opened import file_behind
-from darklift.image.picture import Picture
+from darklift.image.picture import Metadata, Picture
 from darklift.image.pixels import check_extent, check_mode, decode_with, image_of, picture_of
 from darklift.image.xmp_claims import without_claims
 
@@ -25,6 +30,7 @@ __all__ = ["FORMAT"]
 
 _NAME = "AVIF"
 _MAX_SIDE = 32_768
+_SPEED = 6  # of 0 to 10: what Pillow takes
 _MAX_PIXELS = 16_384**2  # libavif reads no more, unless it is told to
 
 
@@ -47,40 +53,82 @@ def _adopt(image: Image.Image) -> Picture:
     facts = HeifFacts() if data is None else heif_facts(data)
     check_extent(image)
     check_mode(image)
-    if facts.bits > 8:
-        raise ImageError(ONLY_8_BITS)
-    metadata, orientation = metadata_of(image.info)
-    profile, notes = metadata.icc_profile, [*metadata.notes, *facts.notes]
-    if profile is None and facts.nclx is not None:
-        profile = profile_of_numbers(*facts.nclx[:2], gray=facts.gray)
-    exif = metadata.exif if facts.exif is None else understood_exif(lambda: facts.exif, notes)[0]
+    metadata, orientation = _described(image, facts, read=data is not None)
+    left, top, width, height = facts.crop or (0, 0, *image.size)
+    if data is not None and facts.bits > 8:
+        samples = DEEP.load(f"reading an AVIF photo with {facts.bits} bits").avif_decode(data)
+        part = samples[top : top + height, left : left + width].reshape(height, width, -1)
+        picture = picture_of_samples(unit_of(part, 2**facts.bits - 1), metadata, orientation, _NAME, facts.bits)
+        return _with_subsampling(picture, facts, orientation)
     image.load()
     if facts.gray:  # with alpha, Pillow makes it RGBA
         image = image.convert("LA" if image.has_transparency_data else "L")
     if facts.crop is not None:
-        left, top, width, height = facts.crop
         image = image.crop((left, top, left + width, top + height))
-    xmp = metadata.xmp and without_claims(metadata.xmp)
-    metadata = replace(metadata, exif=exif, xmp=xmp, icc_profile=profile, notes=tuple(notes))
-    return picture_of(image, metadata, orientation, _NAME)
+    return _with_subsampling(picture_of(image, metadata, orientation, _NAME), facts, orientation)
 
 
-def _encode(picture: Picture, stream: BinaryIO, options: EncodeOptions) -> None:
+def _with_subsampling(picture: Picture, facts: HeifFacts, orientation: int) -> Picture:
+    """On its side, half the columns of colour are half the rows, of which only 4:4:4 holds all that there is."""
+    turned = facts.subsampling == "4:2:2" and orientation >= 5
+    return replace(picture, source=replace(picture.source, subsampling="4:4:4" if turned else facts.subsampling))
+
+
+def _described(image: Image.Image, facts: HeifFacts, *, read: bool) -> tuple[Metadata, int]:
+    """The metadata, and what the pixels have to be turned by. read: the facts are the file's; else none are known."""
+    metadata, orientation = metadata_of(image.info, image.size)
+    if read:  # else there is only the EXIF that Pillow has written anew
+        notes = list(facts.notes)
+        exif, stated = understood_exif(lambda: facts.exif, notes)
+        # where it agrees with the boxes, it counts from the corner of the picture as it is stored
+        metadata = describe(image.info, exif, stated if stated == orientation else 1, notes, image.size)
+        metadata = replace(metadata, thumbnail=exif is not None and has_thumbnail(facts.exif or b""))
+    profile = metadata.icc_profile
+    if profile is None and facts.nclx is not None:
+        profile = profile_of_numbers(*facts.nclx[:2], gray=facts.gray)
+    return replace(metadata, xmp=metadata.xmp and without_claims(metadata.xmp), icc_profile=profile), orientation
+
+
+def _check(picture: Picture) -> None:
     _check_library()
     height, width = picture.size
     if height * width > _MAX_PIXELS:
         raise ImageError(f"{width} x {height} pixels, and {_NAME} takes 268 megapixels: write PNG or TIFF")
-    image, metadata = image_of(picture), picture.metadata
-    image.save(
+
+
+def _encode(picture: Picture, stream: BinaryIO, options: EncodeOptions) -> None:
+    metadata = picture.metadata
+    # with an orientation in it, Pillow would write all of EXIF anew, and maker notes would break
+    exif = without_orientation(metadata.exif) if metadata.exif else b""
+    xmp = upright_xmp(metadata.xmp or b"")  # where EXIF has no orientation, viewers go by XMP's
+    if options.bits > 8:
+        coded = _deeply_coded(picture, options)
+        stream.write(with_blocks(coded, icc_profile=metadata.icc_profile, exif=tiff_block(exif), xmp=xmp))
+        return
+    image_of(picture).save(
         stream,
         "AVIF",
         quality=options.quality,
-        subsampling="4:0:0" if picture.gray else "4:4:4",
-        # with an orientation in it, Pillow would write all of EXIF anew, and maker notes would break
-        exif=without_orientation(metadata.exif) if metadata.exif else b"",
+        subsampling="4:0:0" if picture.gray else options.subsampling,
+        exif=exif,
         icc_profile=metadata.icc_profile or b"",
-        xmp=upright_xmp(metadata.xmp or b""),  # where EXIF has no orientation, viewers go by XMP's
+        xmp=xmp,
     )
+
+
+def _deeply_coded(picture: Picture, options: EncodeOptions) -> bytes:
+    """The file by imagecodecs, with pixels alone."""
+    samples = assemble_codes(picture, options.bits)
+    coded = DEEP.load(f"writing an AVIF photo with {options.bits} bits").avif_encode(
+        samples if samples.shape[2] > 1 else samples[:, :, 0],
+        level=options.quality,
+        speed=_SPEED,
+        bitspersample=options.bits,
+        pixelformat="400" if picture.gray else options.subsampling.replace(":", ""),
+        primaries=1,
+        transfer=13,
+    )
+    return bytes(coded)
 
 
 FORMAT = Format(
@@ -89,9 +137,12 @@ FORMAT = Format(
     sniff=_sniff,
     decode=_decode,
     encode=_encode,
-    keeps={"exif": ANY_SIZE, "icc_profile": ANY_SIZE, "xmp": ANY_SIZE},
+    check=_check,
+    keeps=dict.fromkeys(("exif", "thumbnail", "icc_profile", "xmp"), ANY_SIZE),
     max_side=_MAX_SIDE,
     takes_quality=True,
     can_be_lossless=False,
+    bits=(8, 10, 12),
+    deep=DEEP,
     pil={"AVIF": _adopt},
 )

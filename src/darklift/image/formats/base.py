@@ -6,9 +6,10 @@ from typing import BinaryIO
 
 from PIL import Image
 
+from darklift.image.extras import Extra
 from darklift.image.picture import Picture
 
-__all__ = ["ANY_SIZE", "ONLY_8_BITS", "EncodeOptions", "Format", "matched"]
+__all__ = ["ANY_SIZE", "ONLY_8_BITS", "EncodeOptions", "Format", "ReadAs", "matched"]
 
 ANY_SIZE = 1 << 62
 """For :attr:`Format.keeps`, where nothing limits a block's size."""
@@ -16,6 +17,10 @@ ANY_SIZE = 1 << 62
 
 ONLY_8_BITS = "more than 8 bits per channel, expected 8 bits in such a file: convert it to a PNG or TIFF of 16 first"
 """Why a deep file is refused, in a format of which only 8 bits are read."""
+
+
+class ReadAs(Exception):
+    """Raised by ``decode``: further in, the file turns out to be of the format of this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +31,13 @@ class EncodeOptions:
         quality: 1 to 100, for formats with :attr:`Format.takes_quality`.
         lossless: lose nothing, in a format that can do either.
         bits: a channel, one of :attr:`Format.bits`.
+        subsampling: how much of the colour is told, "4:4:4" (all), "4:2:2" or "4:2:0", for formats with a choice.
     """
 
     quality: int
     lossless: bool
     bits: int = 8
+    subsampling: str = "4:4:4"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,15 +52,22 @@ class Format:
             so a camera's raw format can take from TIFF the files that are both.
         decode: from a seekable stream that stands anywhere, whose position 0 is the file's beginning. Whatever it
             raises counts as a damaged file, but for a ``DarkliftError``, which goes on as it is.
+        decode_plain: the same for formats whose files hold the camera's own rendering beside the light: light alone.
         encode: into an empty stream that can seek; None for a format that is only read. It may count on the limits
             below, and on a picture without alpha where ``alpha`` is False. ``ValueError`` and ``struct.error`` count as
             a picture that does not fit the format.
-        keeps: the fields of ``Metadata`` that have a place in such a file, and how many bytes each may have.
+        check: refuses with an ``ImageError``, before the work, a picture that the limits below do not tell of, and that
+            ``encode`` cannot take.
+        keeps: the fields of ``Metadata`` that have a place in such a file, and how many bytes each may have. What has
+            none goes elsewhere in the file, where that is possible, or is named: ``encode`` gets only what fits.
         max_side: of a picture, in pixels; None is no limit of the format's.
         alpha: whether it has room for it.
         takes_quality: whether a smaller file can be had for a rougher picture.
         can_be_lossless: whether the very same values can come back.
         bits: how many a channel can be written with, in rising order.
+        needs: what files of this format cannot be read nor written without. While it is missing, they are no pictures
+            in folders, and are named.
+        deep: what files with more than 8 bits cannot be read nor written without.
         written_as: for a format that is only read, the extension that results are written with unless another is asked
             for.
         pil: for images that Pillow has opened from such a file (its name for the format is the key): the picture.
@@ -63,15 +77,24 @@ class Format:
     extensions: tuple[str, ...]
     sniff: Callable[[bytes], int]
     decode: Callable[[BinaryIO], Picture]
+    decode_plain: Callable[[BinaryIO], Picture] | None = None
     encode: Callable[[Picture, BinaryIO, EncodeOptions], None] | None = None
+    check: Callable[[Picture], None] | None = None
     keeps: Mapping[str, int] = field(default_factory=dict)
     max_side: int | None = None
     alpha: bool = True
     takes_quality: bool = False
     can_be_lossless: bool = True
     bits: tuple[int, ...] = (8,)
+    needs: Extra | None = None
+    deep: Extra | None = None
     written_as: str | None = None
     pil: Mapping[str, Callable[[Image.Image], Picture]] = field(default_factory=dict)
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether what it needs is there."""
+        return self.needs is None or self.needs.installed()
 
 
 def matched(head: bytes, *signatures: bytes) -> int:

@@ -11,10 +11,12 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from darklift.errors import ImageError, MissingExtraError
+from darklift.errors import ImageError
 from darklift.image.boxes import HeifFacts, brands, heif_facts
 from darklift.image.colour_numbers import profile_of_numbers
 from darklift.image.exif import upright_xmp
+from darklift.image.exif_add import has_thumbnail
+from darklift.image.extras import Extra
 from darklift.image.formats.base import Format
 from darklift.image.metadata import describe, profile_name, understood_exif
 from darklift.image.picture import Metadata, Picture, Source
@@ -25,6 +27,7 @@ from darklift.image.xmp_claims import without_claims
 __all__ = ["FORMAT"]
 
 _NAME = "HEIF"
+_EXTRA = Extra("pi_heif", "pi-heif", "heif")
 _BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 _CHANNELS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4, "RGBa": 4, "I": 1}
 
@@ -54,23 +57,22 @@ def _decode(stream: BinaryIO) -> Picture:
 
 
 def _open(data: bytes) -> Any:
-    try:
-        import pi_heif
-    except ImportError as error:
-        raise MissingExtraError("pi-heif", "heif", "reading a HEIC photo") from error
-    return pi_heif.open_heif(data, convert_hdr_to_8bit=False)
+    return _EXTRA.load("reading a HEIC photo").open_heif(data, convert_hdr_to_8bit=False)
 
 
 def _metadata(info: dict[str, Any], facts: HeifFacts) -> Metadata:
     notes = list(facts.notes)
-    exif, _ = understood_exif(lambda: facts.exif, notes)
-    metadata = describe(info, exif, 1, notes)
+    exif, stated = understood_exif(lambda: facts.exif, notes)
+    # where EXIF agrees with the boxes, it counts from the corner of the picture as it is stored
+    metadata = describe(info, exif, stated if stated == facts.turned else 1, notes)
     profile = metadata.icc_profile
     numbers = facts.nclx
     if numbers is not None and (profile is None or numbers[1] in (16, 18)):  # HDR, whatever the profile says
         profile = profile_of_numbers(*numbers[:2], gray=facts.gray)
     xmp = metadata.xmp and without_claims(upright_xmp(metadata.xmp.rstrip(b"\0")))
-    return replace(metadata, icc_profile=profile, xmp=xmp or None)
+    return replace(
+        metadata, icc_profile=profile, xmp=xmp or None, thumbnail=exif is not None and has_thumbnail(facts.exif or b"")
+    )
 
 
 def _samples(heif: Any, bits: int) -> tuple[FloatArray, bool]:
@@ -90,5 +92,6 @@ FORMAT = Format(
     extensions=(".heic", ".heif", ".hif"),
     sniff=_sniff,
     decode=_decode,
+    needs=_EXTRA,
     written_as=".jpg",
 )

@@ -1,4 +1,4 @@
-"""JPEG: always lossy, without alpha, metadata in blocks of at most 64 KiB. Written as 4:4:4.
+"""JPEG: always lossy, without alpha, metadata in blocks of at most 64 KiB.
 
 The video of a motion photo goes from JPEG to JPEG. Previews and gain maps are left out: they show the dark photo.
 """
@@ -14,12 +14,16 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from darklift.errors import ImageError
 from darklift.image.exif import read_directory
-from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format, matched
+from darklift.image.formats.base import ANY_SIZE, ONLY_8_BITS, EncodeOptions, Format, matched
+from darklift.image.jpeg_coding import quality_of, subsampling_of
+from darklift.image.jpeg_end import with_an_end
 from darklift.image.jpeg_layout import Layout, layout_of
 from darklift.image.jpeg_strips import save_in_strips
+from darklift.image.left_behind import CREDENTIALS
 from darklift.image.metadata import metadata_of
 from darklift.image.opened import file_behind
-from darklift.image.picture import Picture
+from darklift.image.photoshop import IPTC, PREFIX, resource
+from darklift.image.picture import Metadata, Picture
 from darklift.image.pixels import check_extent, check_mode, decode_with, picture_of
 from darklift.image.xmp_claims import without_claims
 
@@ -32,17 +36,34 @@ _IPTC_OVERHEAD = 32
 _MPF_ENTRIES_TAG = 0xB002
 
 
+def _open(stream: BinaryIO) -> JpegImageFile:
+    try:
+        return JpegImageFile(stream)
+    except SyntaxError:
+        stream.seek(0)
+        if layout_of(stream.read()).bits > 8:
+            raise ImageError(ONLY_8_BITS) from None
+        raise
+
+
 def _adopt(image: Image.Image) -> Picture:
-    # Pillow calls a JPEG with previews or a gain map behind it MPO, and those its frames
+    assert isinstance(image, JpegImageFile)  # also what Pillow calls MPO: one with previews or a gain map behind it
     check_extent(image, only_the_first=True)
     check_mode(image)
     data = file_behind(image)
-    image.load()
-    metadata, orientation = metadata_of(image.info)
+    layout = Layout() if data is None else layout_of(data)
+    stated = dict(image.info) | {"photoshop": _photoshop_block(image)}
+    if stated.get("jfif_unit") not in (1, 2):
+        stated.pop("dpi", None)  # Pillow makes up 72 where EXIF does not tell, either
+    metadata, orientation = metadata_of(stated, image.size)
     notes = list(metadata.notes)
+    loaded: Image.Image = image
+    if data is not None and layout.ends_within_scan:
+        loaded, damage = with_an_end(data, layout, image.size)
+        notes.append(damage)
+    loaded.load()
     if "mp" in image.info:
         _refuse_pictures_in_their_own_right(image.info["mp"])
-    layout = Layout() if data is None else layout_of(data)
     notes.extend(_notes_on(layout))
     if "mp" in image.info and data is None:
         notes.append("further pictures behind the first (previews, or a gain map)")
@@ -50,7 +71,17 @@ def _adopt(image: Image.Image) -> Picture:
         notes.append("the extended part of its XMP (often a depth map)")
     xmp = metadata.xmp and without_claims(metadata.xmp, video=layout.has_video)
     metadata = replace(metadata, xmp=xmp, trailer=layout.trailer, notes=tuple(notes))
-    return picture_of(image, metadata, orientation, _NAME)
+    picture = picture_of(loaded, metadata, orientation, _NAME)
+    quality, subsampling = quality_of(image), subsampling_of(image, turned=orientation >= 5)
+    return replace(picture, source=replace(picture.source, quality=quality, subsampling=subsampling))
+
+
+def _photoshop_block(image: JpegImageFile) -> bytes:
+    return b"".join(
+        contents.removeprefix(PREFIX)
+        for name, contents in image.applist
+        if name == "APP13" and contents.startswith(PREFIX)
+    )
 
 
 def _notes_on(layout: Layout) -> Iterator[str]:
@@ -61,7 +92,7 @@ def _notes_on(layout: Layout) -> Iterator[str]:
     if previews:
         yield f"{previews} further picture{'s' if previews > 1 else ''} behind the first (previews of the dark photo)"
     if layout.credentials:
-        yield "its content credentials (C2PA), which vouch for the photo as it was"
+        yield CREDENTIALS
     if layout.segments:
         yield f"blocks that are not known here ({', '.join(layout.segments)})"
     if layout.unknown:
@@ -98,13 +129,13 @@ def _encode(picture: Picture, stream: BinaryIO, options: EncodeOptions) -> None:
             to,
             "JPEG",
             quality=options.quality,
-            subsampling=0,
+            subsampling=options.subsampling,
             dpi=metadata.dpi or (0, 0),
             exif=metadata.exif or b"",
             icc_profile=metadata.icc_profile,
             xmp=metadata.xmp,
             comment=metadata.comment,
-            extra=_iptc_segment(metadata.iptc) if metadata.iptc else b"",
+            extra=b"".join(_photoshop_segments(metadata)),
         )
 
     save_in_strips(picture, stream, save)
@@ -112,26 +143,30 @@ def _encode(picture: Picture, stream: BinaryIO, options: EncodeOptions) -> None:
         stream.write(metadata.trailer)
 
 
-def _iptc_segment(iptc: bytes) -> bytes:
-    """An APP13 segment with one Photoshop image resource, 0x0404, where JPEG files keep their IPTC record."""
-    resource = b"8BIM" + struct.pack(">H2xI", 0x0404, len(iptc)) + iptc + bytes(len(iptc) % 2)
-    contents = b"Photoshop 3.0\0" + resource
-    return b"\xff\xed" + struct.pack(">H", len(contents) + 2) + contents
+def _photoshop_segments(metadata: Metadata) -> Iterator[bytes]:
+    """The APP13 segments with Photoshop's records, the first of which is IPTC's; what is longer than one goes on."""
+    block = (resource(IPTC, metadata.iptc) if metadata.iptc else b"") + (metadata.photoshop or b"")
+    room = _SEGMENT - len(PREFIX)
+    for start in range(0, len(block), room):
+        part = PREFIX + block[start : start + room]
+        yield b"\xff\xed" + struct.pack(">H", len(part) + 2) + part
 
 
 FORMAT = Format(
     name=_NAME,
     extensions=(".jpg", ".jpeg", ".jfif"),
     sniff=lambda head: matched(head, b"\xff\xd8\xff"),
-    decode=partial(decode_with, JpegImageFile, _adopt),
+    decode=partial(decode_with, _open, _adopt),
     encode=_encode,
     keeps={
         "exif": _SEGMENT,
+        "thumbnail": ANY_SIZE,  # within EXIF
         "icc_profile": ANY_SIZE,  # in as many segments as it takes
         "dpi": ANY_SIZE,
         "xmp": _SEGMENT - _XMP_OVERHEAD,
         "iptc": _SEGMENT - _IPTC_OVERHEAD,
         "comment": _SEGMENT,
+        "photoshop": ANY_SIZE,
         "trailer": ANY_SIZE,
     },
     max_side=65_500,

@@ -21,7 +21,9 @@ from darklift.errors import ImageError
 from darklift.image.arrays import assemble
 from darklift.image.deep import picture_of_samples
 from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format, matched
+from darklift.image.left_behind import notes_on_blocks
 from darklift.image.metadata import metadata_of
+from darklift.image.opened import file_behind
 from darklift.image.picture import Metadata, Picture
 from darklift.image.pixels import (
     TOO_DEEP,
@@ -40,6 +42,11 @@ _NAME = "PNG"
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _LEVEL = 4  # of deflate: less than half the time of Pillow's 6, for files 4 % larger
 
+_KNOWN_CHUNKS = frozenset(
+    {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"eXIf", b"iCCP", b"pHYs", b"acTL", b"fcTL", b"fdAT"}
+    | {b"hIST", b"sPLT", b"iDOT"}  # about palettes, and about how the pixels are packed
+)
+_CREDENTIALS = b"caBX"
 _KEPT_CHUNKS = frozenset({b"tEXt", b"zTXt", b"iTXt", b"gAMA", b"cHRM", b"sRGB", b"cICP"})
 _GRAY, _RGB, _GRAY_ALPHA, _RGBA = 0, 2, 4, 6  # colour types
 # Pillow's names of how 16-bit samples are stored; "L", least significant byte first, makes it take the low bytes
@@ -52,12 +59,14 @@ _TEXTS_HELD_ELSEWHERE = (b"XML:com.adobe.xmp\0", b"Raw profile type exif\0", b"R
 
 class _Facts(NamedTuple):
     """What Pillow does not tell about a PNG file. ``gray_bits``: bits per sample if it is gray, else 8; ``deep_type``:
-    the colour type of a file with 16 bits a sample, else None.
+    the colour type of a file with 16 bits a sample, else None; ``chunks``: those that are kept; ``unknown``: the names
+    of those that are not.
     """
 
     gray_bits: int = 8
     deep_type: int | None = None
     chunks: tuple[tuple[bytes, bytes], ...] = ()
+    unknown: tuple[bytes, ...] = ()
 
 
 def _decode(stream: BinaryIO) -> Picture:
@@ -66,7 +75,12 @@ def _decode(stream: BinaryIO) -> Picture:
         picture = _decode_deep(stream, facts.deep_type)
     else:
         picture = decode_with(PngImageFile, partial(_adopt, gray_bits=facts.gray_bits), stream)
-    return replace(picture, metadata=replace(picture.metadata, png_chunks=facts.chunks))
+    return _with_facts(picture, facts)
+
+
+def _with_facts(picture: Picture, facts: _Facts) -> Picture:
+    picture = replace(picture, metadata=replace(picture.metadata, png_chunks=facts.chunks))
+    return with_notes(picture, notes_on_blocks(facts.unknown, _CREDENTIALS))
 
 
 def _decode_deep(stream: BinaryIO, colour_type: int) -> Picture:
@@ -82,7 +96,7 @@ def _decode_deep(stream: BinaryIO, colour_type: int) -> Picture:
     if key is not None and samples.shape[2] in (1, 3):
         opaque = (samples != np.array(key, np.uint16)).any(axis=2, keepdims=True)
         samples = np.concatenate([samples, opaque * np.uint16(_WHITE)], axis=2, dtype=np.uint16)
-    return with_notes(picture_of_samples(samples, *metadata_of(image.info), _NAME, 16), notes)
+    return with_notes(picture_of_samples(samples, *metadata_of(image.info, image.size), _NAME, 16), notes)
 
 
 def _bytes_of(stream: BinaryIO, raw_mode: str) -> tuple[PngImageFile, npt.NDArray[Any]]:
@@ -105,6 +119,7 @@ def _scan(stream: BinaryIO) -> _Facts:
     stream.seek(len(_SIGNATURE))
     gray_bits, deep_type = 8, None
     chunks: list[tuple[bytes, bytes]] = []
+    unknown: list[bytes] = []
     while len(start := stream.read(8)) == 8:
         length, name = struct.unpack(">I4s", start)
         if name == b"IHDR":
@@ -120,8 +135,18 @@ def _scan(stream: BinaryIO) -> _Facts:
             if not contents.startswith(_TEXTS_HELD_ELSEWHERE):
                 chunks.append((name, contents))
         else:
+            if name not in _KNOWN_CHUNKS:
+                unknown.append(name)
             stream.seek(length + 4, io.SEEK_CUR)
-    return _Facts(gray_bits, deep_type, tuple(chunks))
+            if name == b"IEND":
+                break
+    return _Facts(gray_bits, deep_type, tuple(chunks), tuple(unknown))
+
+
+def _adopt_opened(image: Image.Image) -> Picture:
+    data = file_behind(image)
+    facts = _Facts() if data is None else _scan(io.BytesIO(data))
+    return _with_facts(_adopt(image, facts.gray_bits), facts)
 
 
 def _adopt(image: Image.Image, gray_bits: int = 8) -> Picture:
@@ -134,7 +159,7 @@ def _adopt(image: Image.Image, gray_bits: int = 8) -> Picture:
     if image.mode in ("1", "L") and image.info.get("transparency", 256) < 2**gray_bits:
         # the transparent gray is stated in the file's bits, and Pillow has spread the pixels to 8
         image.info["transparency"] *= 255 // (2**gray_bits - 1)
-    return picture_of(image, *metadata_of(image.info), _NAME)
+    return picture_of(image, *metadata_of(image.info, image.size), _NAME)
 
 
 def _encode(picture: Picture, stream: BinaryIO, options: EncodeOptions) -> None:
@@ -210,7 +235,7 @@ FORMAT = Format(
     sniff=lambda head: matched(head, _SIGNATURE),
     decode=_decode,
     encode=_encode,
-    keeps=dict.fromkeys(("exif", "icc_profile", "dpi", "xmp", "comment", "png_chunks"), ANY_SIZE),
+    keeps=dict.fromkeys(("exif", "thumbnail", "icc_profile", "dpi", "xmp", "comment", "png_chunks"), ANY_SIZE),
     bits=(8, 16),
-    pil={"PNG": _adopt},
+    pil={"PNG": _adopt_opened},
 )

@@ -6,7 +6,6 @@ of the file as it is; pixels follow (deflate with horizontal differencing), and 
 entries of the old. Nothing in the block moves, so even the offsets inside of maker notes stay right.
 """
 
-import struct
 import zlib
 from dataclasses import replace
 from typing import BinaryIO, NamedTuple
@@ -17,10 +16,10 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
 from darklift.errors import ImageError
 from darklift.image.arrays import assemble
-from darklift.image.deep import picture_of_samples, unit_of
+from darklift.image.deep import divide_by_alpha, picture_of_samples, unit_of
 from darklift.image.exif import Directory, read_directory, tiff_block, value_is_inside
-from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format, matched
-from darklift.image.metadata import bytes_or_none, describe, understood_exif
+from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format, ReadAs, matched
+from darklift.image.metadata import describe, understood_exif
 from darklift.image.picture import Metadata, Picture
 from darklift.image.pixels import (
     TOO_DEEP,
@@ -31,7 +30,18 @@ from darklift.image.pixels import (
     picture_of,
     with_notes,
 )
-from darklift.image.samples import FloatArray
+from darklift.image.raw_kinds import is_raw_directory
+from darklift.image.tiff_described import (
+    RESOLUTION_TAGS,
+    STRUCTURE_TAGS,
+    dpi_of,
+    exif_at,
+    exif_of,
+    iptc_of,
+    left_behind,
+    orientation_of,
+    photoshop_of,
+)
 from darklift.image.tiff_directory import BYTE, LONG, SHORT, UNDEFINED, DirectoryWriter, even_position
 from darklift.image.tiff_samples import layout_of, read_directory_of, read_samples
 
@@ -44,26 +54,13 @@ _SUBFILE_TYPE = 254
 _BITS = 258
 _PHOTOMETRIC = 262
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
-_ORIENTATION = 274
 _X_RESOLUTION = 282
 _EXTRA_SAMPLES = 338
 _SAMPLE_FORMAT = 339
 _XMP = 700
 _IPTC = 33723
-_EXIF_DIRECTORY = 0x8769
+_PHOTOSHOP = 34377
 _ICC_PROFILE = 34675
-_GPS_DIRECTORY = 0x8825
-_INTEROP_DIRECTORY = 0xA005
-_DNG_VERSION = 50706
-
-# Entries that say how and where the pixels are stored, or that Metadata holds by another name: they are no description
-# of the picture, and wrong in any other file. From TIFF 6.0, its supplements, and EXIF 2.32.
-_STRUCTURE_TAGS = frozenset(
-    {254, 255, 256, 257, 258, 259, *range(262, 267), 273, *range(277, 282), 284, *range(288, 294), 297, 301}
-    | {*range(317, 326), 330, 332, 333, 334, *range(336, 348), 351, *range(512, 522), *range(529, 533), 559}
-    | {_XMP, _IPTC, 34377, _ICC_PROFILE, 37724, 50784}
-)
-_RESOLUTION_TAGS = frozenset({_X_RESOLUTION, 283, 296})
 
 _LEVEL = 4  # of deflate: half the time of the usual 6, for files slightly larger
 _STRIPBYTES = 1 << 18  # before compression
@@ -76,12 +73,14 @@ _INCH = 2
 def _decode(stream: BinaryIO) -> Picture:
     with noted_warnings() as notes:  # tags are read until the end, and may be damaged
         tags, offset, big = read_directory_of(stream)
+        if is_raw_directory(tags):
+            raise ReadAs("RAW")
         if max(tags.get(_BITS, (1,))) > 8 or (big and tags.prefix == b"MM"):
             picture = _decode_deep(stream, tags, offset, big)
         else:
             stream.seek(0)
             picture = _adopt(TiffImageFile(stream))
-    return with_notes(picture, notes)
+    return with_notes(picture, [*notes, *left_behind(tags)])
 
 
 def _decode_deep(stream: BinaryIO, tags: ImageFileDirectory_v2, offset: int, big: bool) -> Picture:
@@ -105,10 +104,11 @@ def _decode_deep(stream: BinaryIO, tags: ImageFileDirectory_v2, offset: int, big
         notes.append("EXIF of a big-endian BigTIFF file")
         exif = None
     else:
-        exif, _ = understood_exif(lambda: _described_by(stream, tags, offset, big), notes)
-    orientation = tags.get(_ORIENTATION, 1)
-    info = {"icc_profile": tags.get(_ICC_PROFILE), "xmp": tags.get(_XMP), "dpi": _dpi(tags)}
-    metadata = replace(describe(info, exif, orientation, notes), iptc=_iptc(tags))
+        exif, _ = understood_exif(lambda: exif_at(stream, offset, "<" if tags.prefix == b"II" else ">", big=big), notes)
+    orientation = orientation_of(tags)
+    info = {"icc_profile": tags.get(_ICC_PROFILE), "xmp": tags.get(_XMP), "dpi": dpi_of(tags)} | photoshop_of(tags)
+    metadata = describe(info, exif, orientation, notes, (layout.width, layout.height))
+    metadata = replace(metadata, iptc=iptc_of(tags) or metadata.iptc)
     samples, white = read_samples(stream, layout), 2**layout.bits - 1
     plain = photometric != _WHITE_IS_ZERO and 1 not in extra
     if plain and samples.dtype in (np.uint8, np.uint16):
@@ -117,30 +117,8 @@ def _decode_deep(stream: BinaryIO, tags: ImageFileDirectory_v2, offset: int, big
     if photometric == _WHITE_IS_ZERO:
         np.subtract(1, unit[:, :, :1], out=unit[:, :, :1])
     if 1 in extra:
-        _divide_by_alpha(unit)
+        divide_by_alpha(unit)
     return picture_of_samples(unit, metadata, orientation, _NAME, layout.bits)
-
-
-def _divide_by_alpha(unit: FloatArray) -> None:
-    """Make straight colours of those that alpha is multiplied into; what is fully transparent stays black."""
-    alpha = unit[:, :, -1:]
-    np.divide(unit[:, :, :-1], alpha, out=unit[:, :, :-1], where=alpha > 0)
-    np.clip(unit[:, :, :-1], 0, 1, out=unit[:, :, :-1])
-
-
-def _described_by(stream: BinaryIO, tags: ImageFileDirectory_v2, offset: int, big: bool) -> bytes | None:
-    source = Image.Exif()
-    source.bigtiff, source.endian = big, "<" if tags.prefix == b"II" else ">"
-    source.load_from_fp(stream, offset)
-    return _exif_block(source)
-
-
-def _dpi(tags: ImageFileDirectory_v2) -> tuple[float, float] | None:
-    unit, across, down = tags.get(296, _INCH), tags.get(_X_RESOLUTION), tags.get(283)
-    if not across or not down or unit not in (_INCH, 3):
-        return None
-    scale = 2.54 if unit == 3 else 1
-    return float(across) * scale, float(down) * scale
 
 
 def _adopt(image: Image.Image) -> Picture:
@@ -150,47 +128,26 @@ def _adopt(image: Image.Image) -> Picture:
     if max(image.tag_v2.get(_BITS, (1,))) > 8:
         raise ImageError(TOO_DEEP)
     check_mode(image)
-    image.load()
+    orientation, stored = orientation_of(image.tag_v2), (image.tag_v2[256], image.tag_v2[257])
+    image.load()  # Pillow itself turns TIFF pixels, and forgets what they were turned from
     notes: list[str] = []
-    exif, _ = understood_exif(lambda: _exif_block(image.getexif()), notes)
-    metadata = describe(image.info, exif, 1, notes)  # Pillow itself turns TIFF pixels as they are loaded
+    exif, _ = understood_exif(lambda: exif_of(image.getexif()), notes)
+    metadata = describe(image.info | photoshop_of(image.tag_v2), exif, orientation, notes, stored)
     if _X_RESOLUTION not in image.tag_v2:
         metadata = replace(metadata, dpi=None)  # Pillow reports 1 x 1 here
-    return picture_of(image, replace(metadata, iptc=_iptc(image.tag_v2)), 1, _NAME)
+    return picture_of(image, replace(metadata, iptc=iptc_of(image.tag_v2) or metadata.iptc), 1, _NAME)
 
 
 def _check_tags(tags: ImageFileDirectory_v2) -> None:
-    if _DNG_VERSION in tags or tags.get(_SUBFILE_TYPE, 0) & 1:
-        raise ImageError("a camera raw file, of which only the preview could be read: develop it to JPEG or TIFF first")
+    if is_raw_directory(tags) or tags.get(_SUBFILE_TYPE, 0) & 1:
+        raise ImageError(
+            "a small copy of another picture, as in raw files: read the file with read_image, or develop it"
+        )
     if max(tags.get(_BITS, (1,))) <= 8 and set(tags.get(_SAMPLE_FORMAT, (1,))) - {1, 4}:  # 1: unsigned, 4: not stated
         raise ImageError("TIFF samples that are not unsigned integers: convert it to 8 bits first")
     extra = tags.get(_EXTRA_SAMPLES, ())
     if len(extra) > 1 or 0 in extra:
         raise ImageError("TIFF channels besides colour and alpha, which would be lost: save it without them")
-
-
-def _exif_block(source: Image.Exif) -> bytes | None:
-    """What describes the picture, copied out of the file's directories into a block of its own."""
-    copy = Image.Exif()
-    copy.endian = source.endian
-    for tag, value in source.items():
-        if tag not in _STRUCTURE_TAGS and tag not in (_EXIF_DIRECTORY, _GPS_DIRECTORY):
-            copy[tag] = value
-    details = dict(source.get_ifd(_EXIF_DIRECTORY))
-    if _INTEROP_DIRECTORY in details:
-        details[_INTEROP_DIRECTORY] = source.get_ifd(_INTEROP_DIRECTORY)
-    if details:
-        copy[_EXIF_DIRECTORY] = details
-    if gps := source.get_ifd(_GPS_DIRECTORY):
-        copy[_GPS_DIRECTORY] = gps
-    return copy.tobytes() if len(copy) else None
-
-
-def _iptc(tags: ImageFileDirectory_v2) -> bytes | None:
-    record = tags.get(_IPTC)
-    if isinstance(record, tuple):  # some programs write these bytes as LONG numbers
-        record = struct.pack(f"{'>' if tags.prefix == b'MM' else '<'}{len(record)}I", *record)
-    return bytes_or_none(record)
 
 
 # ------------------------------------------------------------------------------------------------------------ writing
@@ -206,7 +163,7 @@ def _encode(picture: Picture, stream: BinaryIO, options: EncodeOptions) -> None:
     file = DirectoryWriter(stream, directory.order)
     entries = _pixel_entries(file, stored, offsets, counts) | _metadata_entries(file, metadata)
     for entry in directory.entries:
-        replaced = entry.tag in _STRUCTURE_TAGS or (metadata.dpi is not None and entry.tag in _RESOLUTION_TAGS)
+        replaced = entry.tag in STRUCTURE_TAGS or (metadata.dpi is not None and entry.tag in RESOLUTION_TAGS)
         if not replaced and value_is_inside(block, directory.order, entry):
             entries.setdefault(entry.tag, block[entry.position : entry.position + 12])
     file.finish(entries)
@@ -257,6 +214,7 @@ def _metadata_entries(file: DirectoryWriter, metadata: Metadata) -> dict[int, by
     for tag, kind, contents in (
         (_XMP, BYTE, metadata.xmp),
         (_IPTC, UNDEFINED, metadata.iptc),
+        (_PHOTOSHOP, BYTE, metadata.photoshop),
         (_ICC_PROFILE, UNDEFINED, metadata.icc_profile),
     ):
         if contents:
@@ -286,7 +244,7 @@ FORMAT = Format(
     sniff=lambda head: matched(head, *_SIGNATURES),
     decode=_decode,
     encode=_encode,
-    keeps=dict.fromkeys(("exif", "icc_profile", "dpi", "xmp", "iptc"), ANY_SIZE),
+    keeps=dict.fromkeys(("exif", "icc_profile", "dpi", "xmp", "iptc", "photoshop"), ANY_SIZE),
     bits=(8, 16),
     pil={"TIFF": _adopt},
 )

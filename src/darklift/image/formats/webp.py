@@ -5,17 +5,18 @@ from dataclasses import replace
 from functools import partial
 from typing import BinaryIO
 
-from PIL import Image, ImageCms
 from PIL.WebPImagePlugin import WebPImageFile
 
-from darklift.errors import ImageError, one_line
 from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format
+from darklift.image.left_behind import notes_on_blocks
 from darklift.image.picture import Picture
-from darklift.image.pixels import adopt, decode_with, image_of, to_srgb
+from darklift.image.pixels import adopt, decode_with, gray_as_srgb, image_of, with_notes
 
 __all__ = ["FORMAT"]
 
 _NAME = "WebP"
+_KNOWN_CHUNKS = frozenset({b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ICCP", b"EXIF", b"XMP ", b"ANIM", b"ANMF"})
+_CREDENTIALS = b"C2PA"
 _LOSSLESS_EFFORT = 75  # what WebP calls quality when lossless: time spent against size, never the pixels
 
 _adopt = partial(adopt, container=_NAME)
@@ -27,25 +28,27 @@ def _sniff(head: bytes) -> int:
 
 def _decode(stream: BinaryIO) -> Picture:
     picture = decode_with(WebPImageFile, _adopt, stream)
-    return replace(picture, source=replace(picture.source, lossless=_is_lossless(stream)))
+    kinds = _chunks(stream)
+    picture = replace(picture, source=replace(picture.source, lossless=b"VP8L" in kinds))
+    return with_notes(picture, notes_on_blocks((name for name in kinds if name not in _KNOWN_CHUNKS), _CREDENTIALS))
 
 
-def _is_lossless(stream: BinaryIO) -> bool:
-    """Whether the pixels are in a chunk of the lossless kind; the file has been decoded, so it is sound."""
+def _chunks(stream: BinaryIO) -> list[bytes]:
+    """The names of the file's chunks; it has been decoded, so it is sound."""
     stream.seek(12)
+    names = []
     while len(start := stream.read(8)) == 8:
-        if start[:4] in (b"VP8L", b"VP8 "):
-            return start[:4] == b"VP8L"
+        names.append(start[:4])
         length = int.from_bytes(start[4:], "little")
         stream.seek(length + length % 2, io.SEEK_CUR)
-    return False
+    return names
 
 
 def _encode(picture: Picture, stream: BinaryIO, options: EncodeOptions) -> None:
     image, metadata = image_of(picture), picture.metadata
     icc_profile = metadata.icc_profile
-    if icc_profile and icc_profile[16:20] == b"GRAY":
-        image, icc_profile = _gray_as_srgb(image, icc_profile)
+    if icc_profile and icc_profile[16:20] == b"GRAY":  # WebP is always RGB
+        image, icc_profile = gray_as_srgb(image, icc_profile)
     image.save(
         stream,
         "WEBP",
@@ -58,26 +61,13 @@ def _encode(picture: Picture, stream: BinaryIO, options: EncodeOptions) -> None:
     )
 
 
-def _gray_as_srgb(image: Image.Image, icc_profile: bytes) -> tuple[Image.Image, bytes | None]:
-    """WebP is always RGB, which a profile for one channel does not fit."""
-    if image.mode not in ("L", "LA"):
-        return image, None
-    try:
-        converted, srgb = to_srgb(image.getchannel("L"), icc_profile)
-    except (ImageCms.PyCMSError, OSError) as error:
-        raise ImageError(f"its gray profile cannot be used ({one_line(error)}): write PNG or TIFF") from error
-    if image.mode == "LA":
-        converted.putalpha(image.getchannel("A"))
-    return converted, srgb
-
-
 FORMAT = Format(
     name=_NAME,
     extensions=(".webp",),
     sniff=_sniff,
     decode=_decode,
     encode=_encode,
-    keeps={"exif": ANY_SIZE, "icc_profile": ANY_SIZE, "xmp": ANY_SIZE},
+    keeps=dict.fromkeys(("exif", "thumbnail", "icc_profile", "xmp"), ANY_SIZE),
     max_side=16_383,
     takes_quality=True,
     pil={"WEBP": _adopt},

@@ -1,0 +1,129 @@
+"""darklift.image on what a file holds and its picture does not: each has a word in the notes."""
+
+import io
+import struct
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from darklift.image import decode_image, encode_image, from_pil
+from darklift.image.boxes import heif_facts
+from heif_files import box, heif_file
+from pictures import noise
+
+RIGHTS = "{http://ns.adobe.com/xap/1.0/rights/}"
+
+
+def saved(container: str, **options: object) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(noise(6, 8, 3)).save(stream, container, **options)
+    return stream.getvalue()
+
+
+def notes_on(data: bytes) -> str:
+    return "; ".join(decode_image(data).metadata.notes)
+
+
+def resource(number: int, contents: bytes, name: bytes = b"") -> bytes:
+    padded = bytes([len(name)]) + name + bytes((len(name) + 1) % 2)
+    return (
+        b"8BIM"
+        + struct.pack(">H", number)
+        + padded
+        + struct.pack(">I", len(contents))
+        + contents
+        + bytes(len(contents) % 2)
+    )
+
+
+def jpeg_with(*resources: bytes) -> bytes:
+    contents = b"Photoshop 3.0\0" + b"".join(resources)
+    return saved("JPEG", extra=b"\xff\xed" + struct.pack(">H", len(contents) + 2) + contents)
+
+
+def test_plain_files_leave_nothing_behind() -> None:
+    for container in ("JPEG", "PNG", "WebP", "TIFF", "JPEG2000", "AVIF", "BMP"):
+        assert notes_on(saved(container)) == "", container
+    assert heif_facts(heif_file()).notes == []
+
+
+def test_chunks_of_a_png_that_are_not_known() -> None:
+    chunks = PngInfo()
+    chunks.add(b"caBX", b"credentials")
+    chunks.add(b"bKGD", bytes(6))
+    chunks.add(b"prVt", b"mine")
+    chunks.add(b"iDOT", bytes(28))  # about how the pixels are packed, no more
+    said = notes_on(saved("PNG", pnginfo=chunks))
+    assert "content credentials" in said
+    assert "(prVt, bKGD)" in said  # as they stand in the file
+    assert "iDOT" not in said
+
+
+def test_an_opened_png_keeps_its_texts_too() -> None:
+    chunks = PngInfo()
+    chunks.add_text("Title", "Night")
+    chunks.add(b"prVt", b"mine")
+    metadata = from_pil(Image.open(io.BytesIO(saved("PNG", pnginfo=chunks)))).metadata
+    assert metadata.png_chunks == ((b"tEXt", b"Title\0Night"),)
+    assert "prVt" in metadata.notes[0]
+
+
+def test_chunks_of_a_webp_that_are_not_known() -> None:
+    data = saved("WebP", xmp=b"<x/>")  # of the extended kind, which can have more
+    data += b"C2PA" + struct.pack("<I", 2) + b"ab" + b"abcd" + struct.pack("<I", 2) + b"ab"
+    data = data[:4] + struct.pack("<I", len(data) - 8) + data[8:]
+    said = notes_on(data)
+    assert "content credentials" in said
+    assert "(abcd)" in said
+
+
+def test_boxes_that_are_not_known() -> None:
+    said = notes_on(encode_image(decode_image(saved("PNG")), "jp2") + box(b"xml ", b"<x/>"))
+    assert "(xml)" in said
+    credentials = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
+    said = notes_on(saved("AVIF") + box(b"uuid", credentials, bytes(8)) + box(b"abcd", bytes(8)))
+    assert "content credentials" in said
+    assert "abcd" in said
+
+
+def test_boxes_of_a_jpeg_xl() -> None:
+    pytest.importorskip("OpenImageIO", reason="the extra jxl is not installed: pip install 'darklift[jxl]'")
+    data = encode_image(from_pil(Image.fromarray(noise(6, 8, 3))), "jxl")
+    assert notes_on(data) == ""
+    said = notes_on(data + box(b"jumb", bytes(8)) + box(b"abcd", bytes(8)) + box(b"\x1b[2J", bytes(8)))
+    assert "content credentials" in said
+    assert "abcd" in said
+    assert said.isprintable()  # a file cannot speak to the terminal
+
+
+def test_pictures_below_the_first_of_a_tiff_and_its_layers() -> None:
+    said = notes_on(saved("TIFF", tiffinfo={330: 8, 37724: b"layers"}))
+    assert "pictures below the first" in said
+    assert "layers" in said
+
+
+@pytest.mark.parametrize("container", ["JPEG", "TIFF"])
+@pytest.mark.parametrize("deep", [False, True])
+def test_photoshop_s_copyright_mark_and_address_stay(container: str, deep: bool) -> None:
+    records = [
+        resource(0x040A, b"\1"),
+        resource(0x040B, b"https://me.example/"),
+        resource(0x0404, b"\x1c\2\x5a\0\3Ulm"),
+    ]
+    if container == "TIFF" and deep:
+        stream = io.BytesIO()
+        Image.fromarray(np.zeros((4, 4), np.uint16)).save(stream, "TIFF", tiffinfo={34377: b"".join(records)})
+        data = stream.getvalue()
+    else:
+        data = saved("TIFF", tiffinfo={34377: b"".join(records)}) if container == "TIFF" else jpeg_with(*records)
+    picture = decode_image(data)
+    assert picture.metadata.notes == ()
+    assert picture.metadata.iptc == b"\x1c\2\x5a\0\3Ulm"
+    for kept in ("JPEG", "TIFF"):
+        assert b"https://me.example/" in (decode_image(encode_image(picture, kept)).metadata.photoshop or b"")
+    packet = ElementTree.fromstring(Image.open(io.BytesIO(encode_image(picture, "WebP"))).info["xmp"])
+    assert [node.text for node in packet.iter(f"{RIGHTS}Marked")] == ["True"]
+    assert [node.text for node in packet.iter(f"{RIGHTS}WebStatement")] == ["https://me.example/"]
