@@ -258,7 +258,9 @@ def write_image(
     Args:
         picture: what to write.
         path: the target, in a folder that exists.
-        quality, lossless, bits: as of :func:`encode_image`.
+        quality: as of :func:`encode_image`.
+        lossless: as there.
+        bits: as there.
         overwrite: replace a file that is there already, which passes its permissions on.
         permissions_of: the file that a new one takes over from who may read and write it, such as the photo.
         times_of: the file whose times of access and change it gets.
