@@ -39,7 +39,7 @@ def test_the_package_stays_small() -> None:
 
 
 @needs_pictures(LOL)
-@pytest.mark.parametrize(("name", "psnr", "ssim"), [("compact", 29.3, 0.92), ("nano", 28.75, 0.917)])
+@pytest.mark.parametrize(("name", "psnr", "ssim"), [("compact", 29.3, 0.92), ("nano", 28.75, 0.916)])
 def test_scenes_never_trained_on_come_out_as_the_card_says(name: str, psnr: float, ssim: float) -> None:
     """Every tenth validation pair; the limits lie .3 dB and at most .005 below what these six gave."""
     pairs = select(match_pairs(LOL / "our485/low", LOL / "our485/high"), read_names(LOL / "val.txt")[::10])

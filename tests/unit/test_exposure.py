@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from darklift import Exposure
-from darklift.pipeline.exposure import aim_for
+from darklift.pipeline.exposure import aim_for, lit_kept
 from darklift.pipeline.trust import Signal
 from darklift.runtime import Guess
 
@@ -88,7 +88,23 @@ def test_a_bright_photo_with_much_in_the_shade_is_not_left_alone():
     assert (aim.share, aim.wanted.brightness) == (1, pytest.approx(0.42 * 1.4))
 
 
-@pytest.mark.parametrize("wish", [Exposure(stops=0.5), Exposure(mean=0.3)])
-def test_a_wish_goes_before_all_that(wish):
+def test_a_mean_goes_before_all_that():
     special = seen(night=1.0, backlight=1.0, smeared=1.0)
-    assert aim_for(wish, GUESS, 0.1, special) == aim_for(wish, GUESS, 0.1)
+    assert aim_for(Exposure(mean=0.3), GUESS, 0.1, special) == aim_for(Exposure(mean=0.3), GUESS, 0.1)
+
+
+@pytest.mark.parametrize("kind", ["night", "backlight", "smeared"])
+def test_stops_are_counted_from_there(kind):
+    special = seen(**NOTHING | {kind: 1.0})
+    own, nought, more = (
+        aim_for(wish, GUESS, 0.1, special).wanted.brightness
+        for wish in (Exposure(), Exposure(stops=0), Exposure(stops=1.1))
+    )
+    assert own == nought
+    assert more == pytest.approx(own * 2**0.5)
+
+
+def test_the_more_is_asked_for_the_more_the_lights_follow():
+    kept = [lit_kept(wish) for wish in (Exposure(), Exposure(stops=0), Exposure(stops=-0.25), Exposure(stops=2))]
+    assert kept == [1, 1, 0.75, 0]
+    assert lit_kept(Exposure(mean=0.4)) == 0

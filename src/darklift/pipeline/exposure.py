@@ -9,7 +9,7 @@ from darklift.pipeline.settings import Exposure
 from darklift.pipeline.trust import Signal
 from darklift.runtime import Guess
 
-__all__ = ["Aim", "aim_for"]
+__all__ = ["Aim", "aim_for", "lit_kept"]
 
 _GAMMA = 2.2
 _MEAN_RANGE = (0.02, 0.95)
@@ -39,22 +39,28 @@ def aim_for(wish: Exposure, guess: Guess, brightness: float, signal: Signal | No
 
     Without a wish, a photo that the model would hardly change is bright enough, and left as it is. By what it holds
     (``signal``), a night and a smeared photo stay darker than the model would have it, and one with much in the shade
-    becomes brighter.
+    becomes brighter. Stops are counted from there.
     """
     if wish.mean is not None:
         return Aim(_kept_in_range(Guess(wish.mean)), 1.0)
-    if wish.stops is not None:
-        return Aim(_kept_in_range(replace(guess, brightness=guess.brightness * 2 ** (wish.stops / _GAMMA))), 1.0)
     least = max(brightness, _MEAN_RANGE[0])
-    share = _rise(abs(math.log2(guess.brightness / least)), *_LEFT_ALONE)
-    if signal is None:
-        return Aim(_kept_in_range(guess), share)
     stops = math.log2(guess.brightness / least)
-    less = max(_NIGHT * signal.night * stops, _SMEARED * signal.smeared * (stops - _SMEARED_FROM), 0.0)
-    wanted = guess.brightness * 2**-less
-    if signal.backlight:
-        wanted = max(wanted, least * (1 + _BACKLIGHT * signal.backlight))
-    return Aim(_kept_in_range(replace(guess, brightness=wanted)), max(share, signal.backlight))
+    share = _rise(abs(stops), *_LEFT_ALONE)
+    wanted = guess.brightness
+    if signal is not None:
+        less = max(_NIGHT * signal.night * stops, _SMEARED * signal.smeared * (stops - _SMEARED_FROM), 0.0)
+        wanted *= 2**-less
+        if signal.backlight:
+            wanted = max(wanted, least * (1 + _BACKLIGHT * signal.backlight))
+            share = max(share, signal.backlight)
+    if wish.stops is not None:
+        wanted, share = wanted * 2 ** (wish.stops / _GAMMA), 1.0
+    return Aim(_kept_in_range(replace(guess, brightness=wanted)), share)
+
+
+def lit_kept(wish: Exposure) -> float:
+    """How far what is well lit stays as it is, in [0, 1]: the less, the more another brightness is asked for."""
+    return 0.0 if wish.mean is not None else max(0.0, 1 - abs(wish.stops or 0.0))
 
 
 def _kept_in_range(wanted: Guess) -> Guess:

@@ -21,7 +21,7 @@ from darklift.image.overview import Overview, describe_strips
 from darklift.image.spaces import colour_space_of
 from darklift.pipeline.border import inside_of_border
 from darklift.pipeline.deblock import Smoothing, plan_smoothing
-from darklift.pipeline.exposure import Aim, aim_for
+from darklift.pipeline.exposure import Aim, aim_for, lit_kept
 from darklift.pipeline.hidden import Fill, hides_all, is_seen_through, plan_fill, seen_part
 from darklift.pipeline.memory import tile_side
 from darklift.pipeline.nothing import holds_nothing
@@ -149,7 +149,9 @@ class Plan:
         """How far the model may go at each place; None for as far as it likes. Made anew each time."""
         if self.look.signal is None or self.aim is None or self.settings.lift != "trusted":
             return None
-        return restrain(self.look.signal, self.aim.wanted.brightness, asked=self.settings.exposure is not None)
+        return restrain(
+            self.look.signal, self.aim.wanted.brightness, kept=lit_kept(Exposure.of(self.settings.exposure))
+        )
 
     @property
     def brightness(self) -> float | None:

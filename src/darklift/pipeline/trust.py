@@ -168,10 +168,11 @@ def look_for_signal(view: View, bits: int) -> Signal:
     )
 
 
-def restrain(signal: Signal, wanted: float, *, asked: bool) -> Restraint:
+def restrain(signal: Signal, wanted: float, *, kept: float) -> Restraint:
     """How far a model may go with a photo that is to have this mean brightness, in (0, 1).
 
-    asked: by a person. Then well-lit places follow, and only never get darker while the photo gets brighter.
+    kept: how far well-lit places stay as they are, in [0, 1]; 0 where a person asked for another brightness: then they
+    follow, and only never get darker while the photo gets brighter.
     """
     held, level, lit = (each.astype(np.float32) for each in (signal.held, signal.level, signal.lit))
     gain = _gain_of_lights(level, signal.lights, wanted)
@@ -183,8 +184,8 @@ def restrain(signal: Signal, wanted: float, *, asked: bool) -> Restraint:
         size=signal.size,
         ceiling=np.minimum(ceiling, _NO_CEILING).astype(np.float32),
         colour=colour.astype(np.float32),
-        lit=np.zeros_like(lit) if asked and wanted < level.mean() else lit,
-        keep=0.0 if asked else float(1 - _smooth(gain, _LIFTED)),
+        lit=np.zeros_like(lit) if kept < 1 and wanted < level.mean() else lit,
+        keep=kept * float(1 - _smooth(gain, _LIFTED)),
     )
 
 
