@@ -86,7 +86,7 @@ def log(folder: Path) -> list[dict[str, float]]:
 
 def logged(folder: Path) -> list[dict[str, float]]:
     """The log without the times, which no two runs share."""
-    return [{name: value for name, value in line.items() if name != "seconds"} for line in log(folder)]
+    return [{name: value for name, value in line.items() if not name.endswith("seconds")} for line in log(folder)]
 
 
 @contextmanager
@@ -120,7 +120,7 @@ def test_a_run_leaves_all_that_is_promised(tiny_recipe: MakeRecipe, tmp_path: Pa
     assert [line["step"] for line in validations] == [4, 8, 10]
     parts = ["loss/l1", "loss/ssim", "loss/psnr", "loss/coarse", "loss/exposure"]
     assert sum(lines[0][part] for part in parts) == pytest.approx(lines[0]["loss"], abs=1e-5)
-    assert lines[0].keys() == {"step", "loss", *parts, "lr", "grad_norm", "seconds"}
+    assert lines[0].keys() == {"step", "loss", *parts, "lr", "grad_norm", "seconds", "core_seconds"}
     names = ("psnr", "ssim", "psnr_gt_mean", "ssim_gt_mean", "exposure_error", "choice")
     assert validations[0].keys() == {"step", *(f"validation/{name}" for name in names)}
 
@@ -193,6 +193,23 @@ def test_validation_does_not_touch_the_training(tiny_recipe: MakeRecipe, tmp_pat
     never = run(tiny_recipe("train.steps=5", NO_VALIDATION), tmp_path / "never")
     assert often.losses == never.losses
     assert_same_state(tmp_path / "often", tmp_path / "never")
+
+
+def test_the_core_s_time_is_counted_on_after_a_resume(tiny_recipe: MakeRecipe, tmp_path: Path) -> None:
+    recipe = tiny_recipe("train.steps=6", NO_VALIDATION)
+    stopped = run_until(recipe, tmp_path, 3)
+    before = saved(tmp_path)["core_seconds"]
+    resumed = run(recipe, tmp_path, resume=True)
+    times = [report.core_seconds for report in (*stopped.reports, *resumed.reports)]
+    assert times[0] > 0
+    assert times == sorted(times)
+    assert stopped.reports[-1].core_seconds == before < resumed.reports[0].core_seconds
+
+    old = saved(tmp_path)
+    del old["core_seconds"]  # as an earlier version saved it
+    torch.save(old, tmp_path / "state.pt")
+    longer = run(tiny_recipe("train.steps=7", NO_VALIDATION), tmp_path, resume=True)
+    assert 0 < longer.reports[0].core_seconds < times[-1]
 
 
 # --- stopping and going on --------------------------------------------------------------------------------------------

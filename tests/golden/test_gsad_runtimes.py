@@ -51,6 +51,21 @@ def test_onnx_and_torch_agree(
     assert one.uncertainty.std() > 0 or size == (1, 1)
 
 
+def test_an_unshuffled_network_of_velocities_is_exported_as_it_is(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    settings = {"unshuffle": 2, "velocity": True, "lift": 100.0, "train_steps": 1000, "preset": "trailing"}
+    method = Gsad(GsadConfig.model_validate({"width": 32, "multipliers": (1, 2), "blocks": 1, **settings}))
+    method.net.eval()
+    model = export_method(method, tmp_path / "model", name="tiny", info={})
+    one, other = (
+        enhancer.run(dark(37, 53), seed=3, uncertainty=True)
+        for enhancer in (Enhancer(torch_model(method, {}, precision="fp32")), Enhancer(model))
+    )
+    assert one.steps == other.steps == 5
+    np.testing.assert_allclose(one.picture.pixels, other.picture.pixels, atol=1e-4)
+    np.testing.assert_allclose(one.uncertainty, other.uncertainty, atol=1e-4)
+
+
 def test_the_card_says_what_it_takes(method: Gsad, exported: Path) -> None:
     card = json.loads((exported / "model.json").read_text())
     assert card["footprint"]["sees_whole"] is True

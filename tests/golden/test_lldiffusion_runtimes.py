@@ -26,7 +26,12 @@ TINY = LldiffusionConfig(
 )
 
 
-@pytest.mark.parametrize("changes", [{}, {"degradation": False, "colour_map": False}], ids=["whole", "neither"])
+SMALL = {"unshuffle": 2, "velocity": True, "lift": 100.0, "preset": "trailing"}
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"degradation": False, "colour_map": False}, SMALL], ids=["whole", "neither", "small"]
+)
 def test_an_exported_model_gives_what_torch_gives(tmp_path: Path, changes: dict[str, Any]) -> None:
     torch.manual_seed(0)
     method = Lldiffusion(LldiffusionConfig(**{**TINY.model_dump(), **changes}))

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from darklift.methods.parts.blocks import ModulatedBlock, colour_map, level_features, resample_box, zero_
+from darklift.methods.parts.blocks import ModulatedBlock, colour_map, level_features, lift, resample_box, zero_
 
 
 def random(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -121,3 +121,12 @@ def test_zero_clears_weight_and_bias():
     zero_(layer)
     assert not layer.weight.any()
     assert not layer.bias.any()
+
+
+def test_a_lift_keeps_black_and_white_and_spreads_the_dark():
+    signed = torch.linspace(-1, 1, 256)
+    assert lift(signed, 0.0) is signed
+    lifted = lift(signed, 100.0)
+    assert lifted[[0, -1]].tolist() == pytest.approx([-1, 1], abs=1e-6)
+    assert (lifted.diff() > 0).all()
+    assert float(lifted[13]) == pytest.approx(2 * math.log(1 + 1300 / 255) / math.log(101) - 1, abs=1e-6)

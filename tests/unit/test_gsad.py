@@ -222,3 +222,67 @@ def test_memory_grows_with_blocks_and_features() -> None:
     lol_v2 = per_channel(9, 128, 4, (512, 512, 256, 256, 128, 128))
     assert 45 < gsad < 70, "45 were measured"
     assert gsad < lol < lol_v2
+
+
+# --- for hours, not for weeks -----------------------------------------------------------------------------------------
+
+SMALL = {"unshuffle": 2, "velocity": True, "lift": 50.0, "preset": "trailing"}
+
+
+def small(**changes: Any) -> Gsad:
+    torch.manual_seed(0)
+    return Gsad(GsadConfig(**{**TINY.model_dump(), **SMALL, "levels": "spread", "train_steps": 1000, **changes}))
+
+
+@pytest.mark.parametrize("stage", [0, 1, 2])
+def test_a_velocity_s_error_is_what_counts(stage: int) -> None:
+    """A network that gives v learns by v's error, at each level; the eps it means is that of the same x0."""
+    method = small()
+    batch = batch_of(method, stage)
+    net, teacher = random_answers(batch["x0"].shape, 1), random_answers(batch["x0"].shape, 2)
+    c = batch["c"].view(-1, 1, 1, 1)
+    error = net.answer[0] - (c * batch["eps"] - (1 - c**2).sqrt() * batch["x0"])
+    own, others = net.answer[1], teacher.answer[1]
+    low, high = others.amin(dim=(2, 3), keepdim=True), others.amax(dim=(2, 3), keepdim=True)
+    weights = ((-own).exp(), 10 * (0.5 + 0.5 * (others - low) / (high - low + 1e-6)), torch.ones_like(own))
+    parts = method.stages[stage].objective(net, batch, teacher)
+    assert float(parts["pixel"]) == pytest.approx(float((weights[stage] * error).abs().mean()), rel=1e-4)
+
+
+def test_spread_levels_are_one_in_each_part_of_the_schedule() -> None:
+    method = small(train_steps=800)
+    levels = np.concatenate([[1.0], np.cumprod(1 - np.linspace(1e-4, 2e-2, 800))])
+    steps = []
+    for index in range(800):
+        row = method.stages[0].prepare(replace(crop(index, size=8), batch=8))
+        t = int(np.abs(levels - row["abar"][0]).argmin())
+        assert index % 8 == (t - 1) // 100
+        assert levels[t] - 1e-6 <= row["c"] ** 2 <= levels[t - 1] + 1e-6
+        steps.append(t)
+    assert np.bincount(steps, minlength=801)[1:].reshape(16, 50).sum(axis=1).min() > 30
+
+
+@torch.inference_mode()
+def test_an_unshuffled_network_gives_the_noise_of_its_velocity() -> None:
+    method = small()
+    assert method.footprint.size_multiple == 2 * Gsad(TINY).footprint.size_multiple
+    assert method.net.memory[0] < Gsad(TINY).net.memory[0] / 3
+    assert method.net.memory[1] == Gsad(TINY).net.memory[1] / 16
+    x, low, abar = torch.randn(2, 3, 16, 24), torch.rand(2, 3, 16, 24), torch.full((1,), 0.3)
+    eps, uncertainty = method.graphs()["step"].module(x, abar, low)
+    shown = 2 * torch.log1p(50 * low) / np.log(51) - 1
+    v, expected = method.net(x, abar.sqrt().expand(2), shown)
+    torch.testing.assert_close(eps, 0.3**0.5 * v + 0.7**0.5 * x)
+    torch.testing.assert_close(uncertainty, expected)
+    assert eps.shape == x.shape == uncertainty.shape
+
+
+def test_trailing_sampling_begins_at_the_schedule_s_end() -> None:
+    presets = small(train_steps=1000).presets
+    assert next(iter(presets)) == "trailing"
+    assert set(Gsad(TINY).presets) == set(presets) - {"trailing"}
+    levels = np.cumprod(1 - np.linspace(1e-4, 2e-2, 1000))
+    np.testing.assert_allclose(presets["trailing"].ladder(4), [*levels[[999, 749, 499, 249]], 1.0])
+    assert (presets["trailing"].eta, presets["trailing"].clip) == (0.0, True)
+    with pytest.raises(ModelError, match=r"^gsad config: .*abar 0.8168[^\n]+$"):
+        build_method("gsad", {"preset": "trailing", "train_steps": 20})

@@ -253,3 +253,49 @@ def test_reflection_is_torch_s_and_numpy_s(amount: int) -> None:
         np.testing.assert_array_equal(reflect(x, amount), np.pad(x.numpy(), sides, mode="reflect"))
         if min(height, width) > amount:
             assert torch.equal(reflect(x, amount), F.pad(x, (amount,) * 4, mode="reflect"))
+
+
+# --- for hours, not for weeks -----------------------------------------------------------------------------------------
+
+SMALL: dict[str, Any] = {"unshuffle": 2, "velocity": True, "lift": 50.0, "preset": "trailing"}
+
+
+@pytest.mark.parametrize("stage", [0, 1])
+def test_a_velocity_s_error_is_what_counts(stage: int) -> None:
+    method = make(**SMALL)
+    batch = batch_of(method)
+    net = Answering(tuple(batch["x0"].shape))
+    c = batch["abar"].sqrt().view(-1, 1, 1, 1)
+    error = net.eps - (c * batch["eps"] - (1 - c**2).sqrt() * batch["x0"])
+    loss = method.stages[stage].objective(net, batch, None)["noise"]
+    assert float(loss) == pytest.approx(float((error**2).mean()), rel=1e-4)
+    torch.testing.assert_close(net.asked[2], 2 * torch.log1p(25 * (batch["low"] + 1)) / np.log(51) - 1)
+
+
+@pytest.mark.parametrize("changes", VARIANTS.values(), ids=VARIANTS)
+@torch.inference_mode()
+def test_an_unshuffled_network_gives_the_noise_of_its_velocity(changes: dict[str, Any]) -> None:
+    method = make(**SMALL, **changes)
+    method.net.eval()  # spectral norm holds still
+    assert method.footprint.size_multiple == 2 * make(**changes).footprint.size_multiple
+    graphs, abar = method.graphs(), torch.tensor([NoiseSchedule.linear(1000, 1e-4, 2e-2).alpha_bar[417]])
+    low, x = torch.rand(1, 3, 16, 24), torch.randn(1, 3, 16, 24)
+    encoded = graphs["encode"].module(low) if "encode" in graphs else ()
+    eps = graphs["step"].module(x, abar.float(), low, *encoded)
+    shown = 2 * torch.log1p(50 * low) / np.log(51) - 1
+    colour = encoded[0] if method.config.colour_map else None
+    v, _ = method.net(x, torch.tensor([417]), shown, colour)
+    torch.testing.assert_close(eps, abar.float() ** 0.5 * v + (1 - abar.float()) ** 0.5 * x)
+    for name, example in graphs["step"].example.items():  # what the exporter traces it with fits together
+        if name.startswith("feature"):
+            side = graphs["step"].example["x"].shape[2]
+            made = graphs["encode"].module(torch.rand(2, 3, side, side))
+            assert example.shape == made[graphs["encode"].outputs.index(name)].shape, name
+
+
+def test_trailing_sampling_begins_at_the_schedule_s_end() -> None:
+    presets = make(**SMALL).presets
+    assert list(presets) == ["trailing", "default"]
+    levels = NoiseSchedule.linear(1000, 1e-4, 2e-2).alpha_bar
+    assert presets["trailing"].ladder(4) == (*levels[[999, 749, 499, 249]], 1.0)
+    assert list(make().presets) == ["default"]

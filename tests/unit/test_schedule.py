@@ -9,7 +9,7 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from darklift.diffusion import NoiseSchedule, add_noise, eps_from_x0, posterior, x0_from_eps
+from darklift.diffusion import NoiseSchedule, add_noise, eps_from_v, eps_from_x0, posterior, x0_from_eps
 
 SCHEDULES = {
     "linear": NoiseSchedule.linear(1000, 1e-4, 2e-2),
@@ -179,3 +179,15 @@ def test_the_posterior_of_the_last_step_is_x0_itself():
     mean, std = posterior(np.full(5, 7.0), x0, 0.9, 1.0)
     np.testing.assert_allclose(mean, x0, atol=1e-15)
     assert std == 0
+
+
+@pytest.mark.parametrize("abar", [0.0, 4e-5, 0.5, 0.9, 1.0])
+def test_the_velocity_gives_the_noise_and_spreads_its_error(abar: float) -> None:
+    x0, eps, error = np.random.default_rng(0).standard_normal((3, 50))
+    x, c, s = add_noise(x0, eps, abar), abar**0.5, (1 - abar) ** 0.5
+    v = c * eps - s * x0
+    np.testing.assert_allclose(eps_from_v(x, v, abar), eps, atol=1e-12)
+    eps_hat = eps_from_v(x, v + error, abar)
+    np.testing.assert_allclose(eps_hat - eps, c * error, atol=1e-12)
+    if abar:
+        np.testing.assert_allclose(x0_from_eps(x, eps_hat, abar) - x0, -s * error, atol=1e-10)

@@ -8,7 +8,15 @@ business.
 from darklift.diffusion.noise import noise_field, noise_image, random_generator
 from darklift.diffusion.preset import SamplerPreset
 from darklift.diffusion.sampler import Denoiser, sample
-from darklift.diffusion.schedule import Ladder, NoiseSchedule, add_noise, eps_from_x0, posterior, x0_from_eps
+from darklift.diffusion.schedule import (
+    Ladder,
+    NoiseSchedule,
+    add_noise,
+    eps_from_v,
+    eps_from_x0,
+    posterior,
+    x0_from_eps,
+)
 
 __all__ = [
     "Denoiser",
@@ -16,6 +24,7 @@ __all__ = [
     "NoiseSchedule",
     "SamplerPreset",
     "add_noise",
+    "eps_from_v",
     "eps_from_x0",
     "noise_field",
     "noise_image",

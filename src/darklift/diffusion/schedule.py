@@ -15,7 +15,16 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Ladder", "NoiseSchedule", "Spacing", "add_noise", "eps_from_x0", "posterior", "x0_from_eps"]
+__all__ = [
+    "Ladder",
+    "NoiseSchedule",
+    "Spacing",
+    "add_noise",
+    "eps_from_v",
+    "eps_from_x0",
+    "posterior",
+    "x0_from_eps",
+]
 
 Ladder: TypeAlias = tuple[float, ...]
 """Noise levels of one sampling run as abar values, noisiest first, ending with 1.0 (the clean picture)."""
@@ -99,6 +108,13 @@ def x0_from_eps(x: Any, eps: Any, abar: Any) -> Any:
 def eps_from_x0(x: Any, x0: Any, abar: Any) -> Any:
     """eps_hat = (x - sqrt(abar)·x0) / sqrt(1 - abar): the forward process solved for eps."""
     return (x - abar**0.5 * x0) / (1 - abar) ** 0.5
+
+
+def eps_from_v(x: Any, v: Any, abar: Any) -> Any:
+    """eps_hat = sqrt(abar)·v + sqrt(1 - abar)·x, where v = sqrt(abar)·eps - sqrt(1 - abar)·x0 (Salimans & Ho 2022,
+    arXiv 2202.00512). An error of v is one of sqrt(abar) times its size in eps, and of sqrt(1 - abar) times in x0.
+    """
+    return abar**0.5 * v + (1 - abar) ** 0.5 * x
 
 
 def posterior(x: Any, x0: Any, abar: Any, abar_next: Any) -> tuple[Any, Any]:

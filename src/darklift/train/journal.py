@@ -32,9 +32,10 @@ class Journal:
         self._board.close()
 
     def report(self, report: StepReport) -> None:
-        """The losses of a step, its learning rate, the gradient's norm and how many seconds it took."""
+        """The losses of a step, its learning rate, the gradient's norm, how long it took, and a core's time so far."""
         values = {"loss": report.loss, **{f"loss/{k}": v for k, v in report.losses.items()}}
         values |= {"lr": report.lr, "grad_norm": report.grad_norm, "seconds": report.seconds}
+        values["core_seconds"] = report.core_seconds
         self.record(report.step, values)
 
     def record(self, step: int, values: Mapping[str, float]) -> None:

@@ -43,6 +43,8 @@ class StepReport:
     """What one step did: ``step`` steps are done now; losses are means over all processes.
 
     seconds: how long it took, with the waiting for its batch, but without what the receiver of the last report did.
+    core_seconds: time of a core, not of a clock, that the run's steps up to this one took in this process, over all
+    resumes.
     """
 
     step: int
@@ -50,6 +52,7 @@ class StepReport:
     grad_norm: float
     lr: float
     seconds: float
+    core_seconds: float
 
     @property
     def loss(self) -> float:
@@ -69,6 +72,7 @@ class TrainState:
     optimizer: torch.optim.Optimizer
     step: int = 0
     teacher: nn.Module | None = None
+    core_seconds: float = 0.0
 
 
 def new_state(method: Method, stage: Stage, config: TrainConfig, accelerator: Accelerator) -> TrainState:
@@ -199,7 +203,7 @@ def train_steps(
     """
     trained = [parameter for parameter in method.net.parameters() if parameter.requires_grad]
     set_training(method.net)
-    started = time.perf_counter()
+    started, core_started = time.perf_counter(), time.process_time()
     for batch, names in loader:
         # Dropout and the like, if a network has any, draw the same numbers after a resume.
         torch.manual_seed(config.seed * 1_000_003 + state.step * accelerator.num_processes + accelerator.process_index)
@@ -221,8 +225,12 @@ def train_steps(
         state.step += 1
         means = accelerator.reduce(losses.detach(), "mean").tolist()
         seconds = time.perf_counter() - started
-        yield StepReport(state.step, dict(zip(parts, means, strict=True)), float(grad_norm), rate, seconds)
-        started = time.perf_counter()  # validating and saving, between two steps, are not part of one
+        state.core_seconds += time.process_time() - core_started
+        yield StepReport(
+            state.step, dict(zip(parts, means, strict=True)), float(grad_norm), rate, seconds, state.core_seconds
+        )
+        # Validating and saving, between two steps, are not part of one.
+        started, core_started = time.perf_counter(), time.process_time()
 
 
 def _check_losses(losses: Tensor, parts: Iterable[str], step: int, names: Sequence[str]) -> None:

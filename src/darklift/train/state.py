@@ -35,6 +35,7 @@ def save_state(
     torch.save(
         {
             "step": state.step,
+            "core_seconds": state.core_seconds,
             "net": method.net.state_dict(),
             "ema": state.ema.state_dict(),
             "optimizer": state.optimizer.state_dict(),
@@ -109,6 +110,7 @@ def restore_state(saved: dict[str, Any], state: TrainState, method: Method, conf
     if saved["scaler"] and scaler:
         scaler.load_state_dict(saved["scaler"])
     state.step = saved["step"]
+    state.core_seconds = saved.get("core_seconds", 0.0)  # an earlier version did not count
 
 
 def _model_settings(config: dict[str, Any]) -> dict[str, Any]:

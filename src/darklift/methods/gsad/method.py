@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 from types import MappingProxyType
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 from torch import Tensor, nn
 
 from darklift.data.crop import Crop
@@ -24,6 +24,7 @@ from darklift.diffusion import (
     NoiseSchedule,
     SamplerPreset,
     add_noise,
+    eps_from_v,
     noise_image,
     posterior,
     random_generator,
@@ -32,6 +33,8 @@ from darklift.diffusion import (
 from darklift.methods.base import Arrays, Batch, Graph, MethodConfig, Stage, noisy_pair
 from darklift.methods.gsad.net import GsadNet, GsadNetConfig
 from darklift.methods.gsad.structure import cluster_patches, cluster_spectra, structure_term
+from darklift.methods.parts.blocks import lift
+from darklift.methods.parts.presets import trailing_preset
 from darklift.runtime import Footprint
 
 __all__ = ["Gsad", "GsadConfig"]
@@ -54,14 +57,33 @@ class GsadConfig(MethodConfig):
     """Residual blocks in each level on the way down; one more on the way up."""
     attention_level: int = Field(default=3, ge=0)
     """The level (0 = full resolution) with attention after each block. Beyond the last, only the middle has it."""
-    preset: PresetName = "lolv1"
-    """The default way of sampling: the one that goes with the data that the weights are trained on."""
+    velocity: bool = False
+    """Whether the network gives the velocity v (Salimans & Ho 2022), from which eps_hat is computed, and learns by the
+    error of v. Of very noisy pictures, an error of eps_hat makes a large one in x0, as a cast or blotches; one of v
+    does not. False as published: it gives eps_hat, and learns by its error.
+    """
+    lift: float = Field(default=0.0, ge=0)
+    """The network is shown log(1 + lift·y) / log(1 + lift) instead of the dark picture y in [0, 1], so that the dark
+    fills the range. More shows more of the darkest; 0 shows y itself, as published.
+    """
+    unshuffle: Literal[1, 2, 4] = 1
+    """Squares of so many pixels a side become channels first (pixel unshuffle), so that the first level has that much
+    less resolution and a step takes less time. 1 as published.
+    """
+    preset: PresetName | Literal["trailing"] = "lolv1"
+    """The default way of sampling: the one that goes with the data that the weights are trained on; or trailing: DDIM
+    in few steps down the training schedule from its last level on.
+    """
     train_steps: int = Field(default=500, ge=1)
     """Steps of the noise schedule that training draws noise levels from, T."""
     beta_start: float = Field(default=1e-4, gt=0, lt=1)
     """Noise that the schedule's first step adds (its variance, from 0 to 1)."""
     beta_end: float = Field(default=2e-2, gt=0, lt=1)
     """Noise that its last step adds; in between it rises evenly."""
+    levels: Literal["shared", "spread"] = "shared"
+    """shared: the examples of a batch have one random step of the schedule, as published. spread: each has its own, and
+    a batch's are spread evenly over the schedule, which makes the gradient steadier.
+    """
     uncertainty_weight: float = 2.0
     """Stage uncertainty: the weight of the term that keeps the uncertainty small. More keeps it smaller."""
     uncertainty_per_element: bool = True
@@ -79,6 +101,12 @@ class GsadConfig(MethodConfig):
     seed: int = 0
     """Of the noise and the noise levels drawn. ``train.seed`` draws the examples."""
 
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        """Whether pictures can be sampled on the training schedule, where that is asked for."""
+        _presets(self)
+        return self
+
 
 _BETAS: Mapping[str, tuple[int, float, float]] = {
     "lolv1": (20, 6e-4, 0.88),
@@ -88,12 +116,14 @@ _BETAS: Mapping[str, tuple[int, float, float]] = {
 }
 
 
-def _presets(first: str) -> Mapping[str, SamplerPreset]:
-    """Ancestral sampling on schedules for few steps, and the same without fresh noise, called ``-ddim``; ``first`` is
-    the default.
+def _presets(config: GsadConfig) -> Mapping[str, SamplerPreset]:
+    """Ancestral sampling on schedules for few steps, and the same without fresh noise, called ``-ddim``;
+    ``config.preset`` is the default.
     """
     presets: dict[str, SamplerPreset] = {}
-    for name in (first, *(name for name in _BETAS if name != first)):
+    if config.preset == "trailing":
+        presets["trailing"] = trailing_preset(config.train_steps, config.beta_start, config.beta_end)
+    for name in sorted(_BETAS, key=lambda name: name != config.preset):
         steps, start, end = _BETAS[name]
         ancestral = SamplerPreset(
             steps=steps, schedule="linear", train_steps=None, start=start, end=end, eta=1.0, clip=True
@@ -110,7 +140,9 @@ class Gsad:
 
     def __init__(self, config: GsadConfig) -> None:
         self.config = config
-        self.net = GsadNet(GsadNetConfig(config.width, config.multipliers, config.blocks, config.attention_level))
+        self.net = GsadNet(
+            GsadNetConfig(config.width, config.multipliers, config.blocks, config.attention_level, config.unshuffle)
+        )
         for module in self.net.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.orthogonal_(module.weight)
@@ -118,7 +150,7 @@ class Gsad:
                     nn.init.zeros_(module.bias)
         self.footprint = Footprint(self.net.size_multiple, "centred", True, *self.net.memory)
         self.deblocks = False  # sees what it was published with
-        self.presets = _presets(config.preset)
+        self.presets = _presets(config)
         self.stages = (
             Stage("uncertainty", partial(self._prepare, config), self._uncertainty_objective),
             Stage(
@@ -136,12 +168,11 @@ class Gsad:
 
     @staticmethod
     def _prepare(config: GsadConfig, crop: Crop) -> Arrays:
-        """The pair, its noise and its noise level, which follow from the example's number alone. The examples of a
-        batch share the step t; each has its own c within that step.
+        """The pair, its noise and its noise level, which follow from the example's number alone. Each has its own c
+        within its step t.
         """
         abar = _levels(config)
-        shared = random_generator(config.seed, "step", crop.index // crop.batch)
-        t = int(shared.integers(1, config.train_steps + 1))
+        t = _draw_step(config, crop.index, crop.batch)
         c = random_generator(config.seed, "level", crop.index).uniform(abar[t] ** 0.5, abar[t - 1] ** 0.5)
         return {
             **noisy_pair(config.seed, crop),
@@ -161,14 +192,21 @@ class Gsad:
 
     def _predict(self, net: nn.Module, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """x_t, eps_hat and P."""
-        x = add_noise(batch["x0"], batch["eps"], (batch["c"] ** 2).view(-1, 1, 1, 1))
-        eps_hat, uncertainty = net(x, batch["c"], batch["low"])
-        return x, eps_hat.float(), uncertainty.float()
+        abar = (batch["c"] ** 2).view(-1, 1, 1, 1)
+        x = add_noise(batch["x0"], batch["eps"], abar)
+        output, uncertainty = net(x, batch["c"], lift(batch["low"], self.config.lift))
+        output = output.float()
+        return x, eps_from_v(x, output, abar) if self.config.velocity else output, uncertainty.float()
+
+    def _error(self, eps_hat: Tensor, batch: Batch) -> Tensor:
+        """Of eps_hat, or the velocity's, up to the sign: v_hat - v = (eps_hat - eps) / c."""
+        error = eps_hat - batch["eps"]
+        return error / batch["c"].view(-1, 1, 1, 1) if self.config.velocity else error
 
     def _plain_objective(self, net: nn.Module, batch: Batch, teacher: nn.Module | None = None) -> dict[str, Tensor]:
         """Plain conditional diffusion, without uncertainty and structure, to compare the other stages with."""
         _, eps_hat, uncertainty = self._predict(net, batch)
-        return {"pixel": (eps_hat - batch["eps"]).abs().mean() + _unused(uncertainty)}
+        return {"pixel": self._error(eps_hat, batch).abs().mean() + _unused(uncertainty)}
 
     def _uncertainty_objective(
         self, net: nn.Module, batch: Batch, teacher: nn.Module | None = None
@@ -177,7 +215,7 @@ class Gsad:
         _, eps_hat, uncertainty = self._predict(net, batch)
         elements = eps_hat.numel() * _processes() if self.config.uncertainty_per_element else 1
         return {
-            "pixel": (torch.exp(-uncertainty) * (eps_hat - batch["eps"])).abs().mean(),
+            "pixel": (torch.exp(-uncertainty) * self._error(eps_hat, batch)).abs().mean(),
             "uncertainty": self.config.uncertainty_weight * uncertainty.mean() / elements,
         }
 
@@ -197,7 +235,7 @@ class Gsad:
         structure = structure_term(batch["spectra"], spectra, batch["clusters"])
         kappa = batch["c"] ** self.config.kappa_exponent
         return {
-            "pixel": self.config.pixel_weight * (uncertainty * (eps_hat - batch["eps"])).abs().mean()
+            "pixel": self.config.pixel_weight * (uncertainty * self._error(eps_hat, batch)).abs().mean()
             + _unused(own_uncertainty),
             "structure": self.config.structure_weight * (kappa * structure).mean(),
         }
@@ -214,19 +252,28 @@ class Gsad:
         picture = np.zeros((2, 3, side, side), np.float32)
         example = {"x": picture, "abar": np.full(1, 0.5, np.float32), "low": picture}
         outputs = ("eps", "uncertainty")
-        return {"step": Graph(_Step(self.net), tuple(example), outputs, example, spatial=("x", "low"))}
+        return {"step": Graph(_Step(self.net, self.config), tuple(example), outputs, example, spatial=("x", "low"))}
 
 
 class _Step(nn.Module):
     """One denoising step, with the value ranges that :class:`Graph` says."""
 
-    def __init__(self, net: GsadNet) -> None:
+    def __init__(self, net: GsadNet, config: GsadConfig) -> None:
         super().__init__()
-        self.net = net
+        self.net, self.velocity, self.lift = net, config.velocity, config.lift
 
     def forward(self, x: Tensor, abar: Tensor, low: Tensor) -> tuple[Tensor, Tensor]:
-        result: tuple[Tensor, Tensor] = self.net(x, abar.sqrt().expand(x.shape[0]), 2 * low - 1)
-        return result
+        output, uncertainty = self.net(x, abar.sqrt().expand(x.shape[0]), lift(2 * low - 1, self.lift))
+        return eps_from_v(x, output, abar.view(-1, 1, 1, 1)) if self.velocity else output, uncertainty
+
+
+def _draw_step(config: GsadConfig, index: int, batch: int) -> int:
+    """A step from 1 … T for example ``index`` of the run; see :attr:`GsadConfig.levels`."""
+    number, place = divmod(index, batch)
+    if config.levels == "shared":
+        return int(random_generator(config.seed, "step", number).integers(1, config.train_steps + 1))
+    within = random_generator(config.seed, "step", index).random()
+    return 1 + int((place + within) / batch * config.train_steps)
 
 
 @lru_cache(maxsize=8)

@@ -20,13 +20,15 @@ class GsadNetConfig:
     """width: channels of the first level, a multiple of 32. multipliers: of the width, one a level.
 
     blocks: residual blocks a level on the way down, one more on the way up. attention_level: the level (0 = full
-    resolution) whose blocks are followed by attention; the middle always has it.
+    resolution) whose blocks are followed by attention; the middle always has it. unshuffle: side in pixels of the
+    squares that become channels before the first level.
     """
 
     width: int
     multipliers: tuple[int, ...]
     blocks: int
     attention_level: int
+    unshuffle: int = 1
 
 
 class GsadNet(UNet):
@@ -42,6 +44,7 @@ class GsadNet(UNet):
                 blocks=config.blocks,
                 attention_level=config.attention_level,
                 embedding=width,
+                unshuffle=config.unshuffle,
             )
         )
         self.level = nn.Sequential(nn.Linear(width, 4 * width), nn.SiLU(), nn.Linear(4 * width, width))
@@ -51,12 +54,12 @@ class GsadNet(UNet):
             nn.ELU(),
             nn.Conv2d(width, width, 3, padding=1),
             nn.ELU(),
-            nn.Conv2d(width, 3, 3, padding=1),
+            *self.to_picture(),
             nn.ELU(),
         )
 
     def forward(self, x: Tensor, c: Tensor, low: Tensor) -> tuple[Tensor, Tensor]:
-        """x, low (B, 3, H, W) signed; c (B,) in (0, 1]. Returns eps_hat and the uncertainty P (> -1), like x."""
+        """x, low (B, 3, H, W) signed; c (B,) in (0, 1]. Returns eps_hat (or v) and the uncertainty P (> -1), like x."""
         width = self.config.width
         level = self.level(wave_embedding(c, width, span=width // 2))
         x = self.last_features(torch.cat([low, x], dim=1), level)

@@ -22,12 +22,13 @@ class DegradationEncoder(nn.Module):
     """From a dark picture to its features, from coarse to fine: one for each of ``feature_widths``.
 
     width: channels of the first layer; each further one of the ``downs`` strided layers doubles it, and so does the
-    layer after them. Feature i has 1/2^(downs - 1 - i) of the picture's resolution, at most all of it. Spectral norm
+    layer after them. Feature i has 1/2^(downs - 1 - i) of the picture's resolution, but none more than that of feature
+    ``ups`` - 1. Spectral norm
     (Miyato et al. 2018, arXiv 1802.05957): one power iteration a step in training; in evaluation, the weight is divided
     by uᵀ·W·v with the u and v that were stored.
     """
 
-    def __init__(self, width: int, downs: int, feature_widths: tuple[int, ...]) -> None:
+    def __init__(self, width: int, downs: int, ups: int, feature_widths: tuple[int, ...]) -> None:
         super().__init__()
         widths = [width * 2**level for level in range(downs)]
         latent = 2 * widths[-1]
@@ -41,7 +42,7 @@ class DegradationEncoder(nn.Module):
             _normed_conv(before, latent) for before in (widths[-1], *[latent] * (_LATENT_LAYERS - 1))
         )
         self.upsampler = nn.ModuleList(
-            _Upsampling(before, after, enlarging=level < downs)
+            _Upsampling(before, after, enlarging=level < ups)
             for level, (before, after) in enumerate(zip((latent, *feature_widths[:-1]), feature_widths, strict=True))
         )
 

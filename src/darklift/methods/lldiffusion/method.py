@@ -20,11 +20,12 @@ from pydantic import Field, PositiveInt, model_validator
 from torch import Tensor, nn
 
 from darklift.data.crop import Crop
-from darklift.diffusion import NoiseSchedule, SamplerPreset, add_noise, random_generator
+from darklift.diffusion import NoiseSchedule, SamplerPreset, add_noise, eps_from_v, random_generator
 from darklift.errors import ModelError
 from darklift.methods.base import Arrays, Batch, Graph, MethodConfig, Stage, noisy_pair
 from darklift.methods.lldiffusion.net import LldiffusionNet, LldiffusionNetConfig
-from darklift.methods.parts.blocks import colour_map
+from darklift.methods.parts.blocks import colour_map, lift
+from darklift.methods.parts.presets import trailing_preset
 from darklift.runtime import Footprint
 
 __all__ = ["LOL_V2", "Lldiffusion", "LldiffusionConfig"]
@@ -73,6 +74,23 @@ class LldiffusionConfig(MethodConfig):
     """Noise that the schedule's first step adds (its variance, from 0 to 1)."""
     beta_end: float = Field(default=2e-2, gt=0, lt=1)
     """Noise that its last step adds; in between it rises evenly."""
+    velocity: bool = False
+    """Whether the network gives the velocity v (Salimans & Ho 2022), from which eps_hat is computed, and learns by the
+    error of v. Of very noisy pictures, an error of eps_hat makes a large one in x0, as a cast or blotches; one of v
+    does not. False as published: it gives eps_hat, and learns by its error.
+    """
+    lift: float = Field(default=0.0, ge=0)
+    """The network is shown log(1 + lift·y) / log(1 + lift) instead of the dark picture y in [0, 1], so that the dark
+    fills the range. More shows more of the darkest; 0 shows y itself, as published.
+    """
+    unshuffle: Literal[1, 2, 4] = 1
+    """Squares of so many pixels a side become channels first (pixel unshuffle), so that the first level has that much
+    less resolution and a step takes less time. 1 as published.
+    """
+    preset: Literal["default", "trailing"] = "default"
+    """How pictures are sampled. default: DDIM as published, in 25 steps. trailing: in few steps, from the schedule's
+    last level on.
+    """
     seed: int = 0
     """Of the noise and the steps drawn. ``train.seed`` draws the examples."""
 
@@ -116,7 +134,10 @@ def _presets(config: LldiffusionConfig) -> Mapping[str, SamplerPreset]:
         end=config.beta_end,
         max_steps=config.train_steps,
     )
-    return MappingProxyType({"default": default})
+    if config.preset == "default":
+        return MappingProxyType({"default": default})
+    trailing = trailing_preset(config.train_steps, config.beta_start, config.beta_end)
+    return MappingProxyType({"trailing": trailing, "default": default})
 
 
 class Lldiffusion:
@@ -140,6 +161,7 @@ class Lldiffusion:
                 feature_widths=config.feature_widths if config.degradation else (),
                 colour_map=config.colour_map,
                 dgnet_width=config.dgnet_width if config.degradation else 0,
+                unshuffle=config.unshuffle,
             )
         )
         self.footprint = Footprint(self.net.size_multiple, "next", True, *self.net.unet.memory)
@@ -164,16 +186,24 @@ class Lldiffusion:
 
     def _predict(self, net: nn.Module, batch: Batch, x0: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """eps_hat, and ``x0`` darkened by DGNET."""
-        low = batch["low"]
-        x = add_noise(batch["x0"], batch["eps"], batch["abar"].view(-1, 1, 1, 1))
+        low, abar = batch["low"], batch["abar"].view(-1, 1, 1, 1)
+        x = add_noise(batch["x0"], batch["eps"], abar)
         colour = colour_map(_to_unit(low)) if self.config.colour_map else None
-        eps_hat, darkened = net(x, batch["t"], low, colour, x0)
-        return eps_hat.float(), None if darkened is None else darkened.float()
+        output, darkened = net(x, batch["t"], lift(low, self.config.lift), colour, x0)
+        output = output.float()
+        eps_hat = eps_from_v(x, output, abar) if self.config.velocity else output
+        return eps_hat, None if darkened is None else darkened.float()
+
+    def _noise_loss(self, eps_hat: Tensor, batch: Batch) -> Tensor:
+        """The mean squared error of eps_hat, or the velocity's: v - v_hat = (eps - eps_hat) / sqrt(abar)."""
+        if not self.config.velocity:
+            return F.mse_loss(eps_hat, batch["eps"])
+        return ((eps_hat - batch["eps"]) ** 2 / batch["abar"].view(-1, 1, 1, 1)).mean()
 
     def _joint_objective(self, net: nn.Module, batch: Batch, teacher: nn.Module | None = None) -> dict[str, Tensor]:
         """The error of the noise, and how far DGNET's output is from the dark picture. Everything is trained."""
         eps_hat, darkened = self._predict(net, batch, batch["x0"])
-        parts = {"noise": F.mse_loss(eps_hat, batch["eps"])}
+        parts = {"noise": self._noise_loss(eps_hat, batch)}
         if darkened is not None:
             error = (_to_unit(darkened) - _to_unit(batch["low"])).abs().mean()
             parts["darkening"] = self.config.darkening_weight * error
@@ -182,7 +212,7 @@ class Lldiffusion:
     def _frozen_objective(self, net: nn.Module, batch: Batch, teacher: nn.Module | None = None) -> dict[str, Tensor]:
         """The error of the noise. Only the U-Net is trained."""
         eps_hat, _ = self._predict(net, batch, None)
-        return {"noise": F.mse_loss(eps_hat, batch["eps"])}
+        return {"noise": self._noise_loss(eps_hat, batch)}
 
     def further_samples(self, low_unit: Tensor, high_unit: Tensor) -> Sequence[Tensor]:
         """The good picture darkened by DGNET, to compare with the dark one."""
@@ -196,14 +226,14 @@ class Lldiffusion:
         picture = np.zeros((2, 3, side, side), np.float32)
         encoded = {"colour": picture} if self.config.colour_map else {}
         for number, width in enumerate(self.net.config.feature_widths):
-            edge = side // 2 ** max(len(self.config.multipliers) - 2 - number, 0)
+            edge = side // (2 ** max(len(self.config.multipliers) - 2 - number, 0) * self.config.unshuffle)
             encoded[f"feature{number + 1}"] = np.zeros((2, width, edge, edge), np.float32)
         example = {"x": picture, "abar": np.full(1, 0.5, np.float32), "low": picture, **encoded}
         spatial = ("x", "low", *encoded)
-        step = Graph(_Step(self.net, _levels(self.config)), tuple(example), ("eps",), example, spatial)
+        step = Graph(_Step(self.net, self.config), tuple(example), ("eps",), example, spatial)
         if not encoded:
             return {"step": step}
-        encode = Graph(_Encode(self.net), ("low",), tuple(encoded), {"low": picture}, spatial=("low",))
+        encode = Graph(_Encode(self.net, self.config), ("low",), tuple(encoded), {"low": picture}, spatial=("low",))
         return {"encode": encode, "step": step}
 
     @torch.inference_mode()
@@ -211,20 +241,22 @@ class Lldiffusion:
         """See :class:`darklift.methods.darkening.Darkens`. Raises ModelError for a model without DGNET."""
         if self.net.dgnet is None:
             raise ModelError("this lldiffusion model has no DGNET: convert it with --keep-dgnet, or train one")
-        darkened: Tensor = self.net.dgnet(2 * good_unit - 1, self.net.features(2 * low_unit - 1))
+        darkened: Tensor = self.net.dgnet(
+            2 * good_unit - 1, self.net.features(lift(2 * low_unit - 1, self.config.lift))
+        )
         return _to_unit(darkened)
 
 
 class _Encode(nn.Module):
     """What depends on the dark piece alone, with the value ranges that :class:`Graph` says."""
 
-    def __init__(self, net: LldiffusionNet) -> None:
+    def __init__(self, net: LldiffusionNet, config: LldiffusionConfig) -> None:
         super().__init__()
-        self.net = net
+        self.net, self.lift = net, config.lift
 
     def forward(self, low: Tensor) -> tuple[Tensor, ...]:
         colour = (colour_map(low),) if self.net.config.colour_map else ()
-        return (*colour, *self.net.features(2 * low - 1))
+        return (*colour, *self.net.features(lift(2 * low - 1, self.lift)))
 
 
 class _Step(nn.Module):
@@ -232,16 +264,17 @@ class _Step(nn.Module):
     the level of the training schedule that is nearest to abar.
     """
 
-    def __init__(self, net: LldiffusionNet, levels: npt.NDArray[np.float64]) -> None:
+    def __init__(self, net: LldiffusionNet, config: LldiffusionConfig) -> None:
         super().__init__()
-        self.net = net
+        self.net, self.velocity, self.lift = net, config.velocity, config.lift
         self.levels: Tensor
-        self.register_buffer("levels", torch.as_tensor(levels, dtype=torch.float32), persistent=False)
+        self.register_buffer("levels", torch.as_tensor(_levels(config), dtype=torch.float32), persistent=False)
 
     def forward(self, x: Tensor, abar: Tensor, low: Tensor, *encoded: Tensor) -> Tensor:
         t = (self.levels.to(abar.device) - abar[:, None]).abs().argmin(dim=1).expand(x.shape[0])
         colour, features = (encoded[0], encoded[1:]) if self.net.config.colour_map else (None, encoded)
-        return self.net.denoise(x, t, 2 * low - 1, colour, features)
+        output = self.net.denoise(x, t, lift(2 * low - 1, self.lift), colour, features)
+        return eps_from_v(x, output, abar.view(-1, 1, 1, 1)) if self.velocity else output
 
 
 @lru_cache(maxsize=8)

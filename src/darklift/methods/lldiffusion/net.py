@@ -7,6 +7,7 @@ in nothing are left out: the middle's ``temb_proj``, and all channel attention b
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -28,7 +29,8 @@ class LldiffusionNetConfig:
     resolution) whose blocks are followed by attention; the middle always has it. channel_attention: whether there is
     any after the features are concatenated. encoder_width: channels of the encoder's first layer. feature_widths:
     channels of its features; none for no encoder. colour_map: whether the U-Net sees it. dgnet_width: channels of
-    DGNET's first level; 0 for no DGNET.
+    DGNET's first level; 0 for no DGNET. unshuffle: side in pixels of the squares that become channels before the first
+    level of both U-Nets, a power of 2.
     """
 
     width: int
@@ -42,6 +44,7 @@ class LldiffusionNetConfig:
     feature_widths: tuple[int, ...]
     colour_map: bool
     dgnet_width: int
+    unshuffle: int = 1
 
 
 class NoiseNet(UNet):
@@ -56,7 +59,7 @@ class NoiseNet(UNet):
         self.eps_head = self.make_head()
 
     def forward(self, x: Tensor, t: Tensor, features: Sequence[Tensor]) -> Tensor:
-        """x (B, 9 or 6, H, W); t (B,) step numbers from 0. Returns eps_hat (B, 3, H, W)."""
+        """x (B, 9 or 6, H, W); t (B,) step numbers from 0. Returns eps_hat, or v (B, 3, H, W)."""
         width = self.config.width
         step = F.silu(self.step(wave_embedding(t.float(), width, span=width // 2 - 1)))
         result: Tensor = self.eps_head(self.last_features(x, step, features))
@@ -97,10 +100,14 @@ class LldiffusionNet(nn.Module):
             dropout=config.dropout,
             fused=config.feature_widths,
             channel_attention=config.channel_attention,
+            unshuffle=config.unshuffle,
         )
-        downs = len(config.multipliers) - 1
+        ups = len(config.multipliers) - 1
+        downs = ups + int(math.log2(config.unshuffle))
         self.encoder = (
-            DegradationEncoder(config.encoder_width, downs, config.feature_widths) if config.feature_widths else None
+            DegradationEncoder(config.encoder_width, downs, ups, config.feature_widths)
+            if config.feature_widths
+            else None
         )
         self.unet = NoiseNet(noise)
         self.dgnet = (
@@ -118,14 +125,14 @@ class LldiffusionNet(nn.Module):
         return () if self.encoder is None else tuple(self.encoder(low))
 
     def denoise(self, x: Tensor, t: Tensor, low: Tensor, colour: Tensor | None, features: Sequence[Tensor]) -> Tensor:
-        """eps_hat (B, 3, H, W) of x at step t (B,); x, low and the colour map signed."""
+        """eps_hat, or v (B, 3, H, W), of x at step t (B,); x, low and the colour map signed."""
         result: Tensor = self.unet(torch.cat([x, low] if colour is None else [x, low, colour], dim=1), t, features)
         return result
 
     def forward(
         self, x: Tensor, t: Tensor, low: Tensor, colour: Tensor | None, x0: Tensor | None = None
     ) -> tuple[Tensor, Tensor | None]:
-        """What training needs, in one call: eps_hat, and ``x0`` made as dark as ``low``, given both it and DGNET."""
+        """What training needs, in one call: eps_hat (or v), and ``x0`` made as dark as ``low``, given it and DGNET."""
         features = self.features(low)
         darkened = None if self.dgnet is None or x0 is None else self.dgnet(x0, features)
         return self.denoise(x, t, low, colour, features), darkened

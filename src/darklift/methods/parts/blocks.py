@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["Border", "ModulatedBlock", "colour_map", "level_features", "resample_box", "zero_"]
+__all__ = ["Border", "ModulatedBlock", "colour_map", "level_features", "lift", "resample_box", "zero_"]
 
 Border: TypeAlias = Literal["zeros", "replicate"]
 """What convolutions see beyond a picture's border: see ``padding_mode`` of :class:`torch.nn.Conv2d`."""
@@ -45,6 +45,15 @@ class ModulatedBlock(nn.Module):
 def colour_map(unit: Tensor) -> Tensor:
     """Each channel's share in a pixel's sum (LLDiffusion, arXiv 2307.14659): (B, 3, H, W) unit -> signed."""
     return (unit / (unit.sum(dim=1, keepdim=True) + 1e-4)).clamp(0, 1) * 2 - 1
+
+
+def lift(signed: Tensor, gain: float) -> Tensor:
+    """A dark picture made to fill the range, pixel by pixel: log(1 + gain·u) / log(1 + gain), u in [0, 1]; signed in
+    and out. Black and white stay; 0 changes nothing.
+    """
+    if not gain:
+        return signed
+    return torch.log1p(gain * ((signed + 1) / 2).clamp(min=0)) * (2 / math.log1p(gain)) - 1
 
 
 def level_features(abar: Tensor, octaves: int = 6) -> Tensor:

@@ -35,7 +35,8 @@ class UNetConfig:
     norm_eps: of every GroupNorm. attention_bias: whether the 1×1 convolution to queries, keys and values has one.
     padded_corner: whether strided convolutions are padded only on the right and below, not all around. fused: channels
     of the features that are concatenated on the way up, one at the start of each level but the deepest, then one after
-    the last block. channel_attention: whether the levels' pass through :class:`ChannelAttention` after that.
+    the last block. channel_attention: whether the levels' pass through :class:`ChannelAttention` after that. unshuffle:
+    side in pixels of the squares that become channels first, so that the first level has that much less resolution.
     """
 
     channels_in: int
@@ -52,6 +53,7 @@ class UNetConfig:
     dropout: float = 0.0
     fused: tuple[int, ...] = ()
     channel_attention: bool = False
+    unshuffle: int = 1
 
 
 class ResidualBlock(nn.Module):
@@ -119,14 +121,14 @@ class UNet(nn.Module):
         width, last = config.width, len(config.multipliers) - 1
         widths = [width * multiplier for multiplier in config.multipliers]
         # A group of one channel at a single place cannot be normalised: such nets get at least two places.
-        self.size_multiple = 2 ** (last + (min(widths[-2:]) == config.groups))
+        self.size_multiple = config.unshuffle * 2 ** (last + (min(widths[-2:]) == config.groups))
         at_levels, at_end = config.fused[:last], config.fused[last:]
 
         def block(channels_in: int, channels: int, level: int) -> ResidualBlock:
             attention = level == config.attention_level
             return ResidualBlock(channels_in, channels, config, embedded=config.embedding > 0, attention=attention)
 
-        self.stem = nn.Conv2d(config.channels_in, width, 3, padding=1)
+        self.stem = nn.Conv2d(config.channels_in * config.unshuffle**2, width, 3, padding=1)
         self.encoder = nn.ModuleList()
         self.down = nn.ModuleList(_Down(channels, config.padded_corner) for channels in widths[:-1])
         skips = [width]
@@ -157,25 +159,33 @@ class UNet(nn.Module):
             self.decoder.append(blocks)
         self.channels_out = width + sum(at_end)
         features = [c / 4 ** (last - 1 - number) for number, c in enumerate(at_levels)] + list(at_end)
-        self._floats_per_pixel = sum(features) + sum(held) + _WORKING_COPIES * max(*inputs_up, self.channels_out)
+        floats = sum(features) + sum(held) + _WORKING_COPIES * max(*inputs_up, self.channels_out)
+        self._floats_per_pixel = floats / config.unshuffle**2
 
     @property
     def memory(self) -> tuple[float, float]:
         """Bytes that a step needs at its peak: for each pixel, and for each pair of pixels where attention is not fused
         (three float32 matrices at the attention's resolution).
         """
-        return 4 * self._floats_per_pixel, 3 * 4 / 4 ** (2 * self.config.attention_level)
+        attended = self.config.unshuffle**2 * 4**self.config.attention_level  # pixels for each place
+        return 4 * self._floats_per_pixel, 3 * 4 / attended**2
 
     def make_head(self) -> nn.Sequential:
         """From the last feature map to a picture of three channels."""
         norm = GroupNorm(self.config.groups, self.channels_out, self.config.norm_eps)
-        return nn.Sequential(norm, nn.SiLU(), nn.Conv2d(self.channels_out, 3, 3, padding=1))
+        return nn.Sequential(norm, nn.SiLU(), *self.to_picture())
+
+    def to_picture(self) -> list[nn.Module]:
+        """The layers that make the last feature map's channels a picture's three, at full resolution."""
+        side = self.config.unshuffle
+        shuffle = [] if side == 1 else [nn.PixelShuffle(side)]
+        return [nn.Conv2d(self.channels_out, 3 * side**2, 3, padding=1), *shuffle]
 
     def last_features(self, x: Tensor, level: Tensor | None = None, fused: Sequence[Tensor] = ()) -> Tensor:
         """x (B, channels_in, H, W); level (B, embedding); fused: the features, each at the resolution of the place
-        where it is concatenated. Returns (B, channels_out, H, W).
+        where it is concatenated. Returns (B, channels_out, H, W), H and W divided by ``unshuffle``.
         """
-        x = self.stem(x)
+        x = self.stem(x if self.config.unshuffle == 1 else F.pixel_unshuffle(x, self.config.unshuffle))
         skips = [x]
         for number, blocks in enumerate(_lists(self.encoder)):
             for block in blocks:
