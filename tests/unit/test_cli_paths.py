@@ -68,7 +68,7 @@ class TestFindPictures:
     @pytest.mark.parametrize(
         ("argument", "message"),
         [
-            ("empty", "no picture in the folder empty: expected .*jpg"),
+            ("empty", "no picture in the folder empty: expected .*apng"),
             ("outer", "no picture in the folder outer: add --recursive"),
             ("*.tiff", r"no picture matches the pattern '\*\.tiff'"),
         ],

@@ -16,7 +16,15 @@ import pytest
 from PIL import Image, ImageCms
 
 from darklift.errors import ImageError, UsageError
-from darklift.image import Metadata, Picture, decode_image, encode_image
+from darklift.image import (
+    Metadata,
+    Picture,
+    check_frames_writable,
+    decode_frames,
+    decode_image,
+    encode_frames,
+    encode_image,
+)
 from darklift.image.formats import FORMATS
 from darklift.image.left_out import left_out
 from heif_files import HEIF_SIZE, box, heif_file
@@ -154,6 +162,26 @@ def gray_cell(container: str) -> str:
     return "as gray RGB"
 
 
+def several_cell(container: str, source: str) -> str:
+    """Two frames with their times, or two pages, as Pillow finds them."""
+    images = [Image.fromarray(np.full((8, 8, 3), level, np.uint8)) for level in (40, 90)]
+    stream = io.BytesIO()
+    times = {"duration": [100, 250], "loop": 3} if source == "PNG" else {}
+    images[0].save(stream, source, save_all=True, append_images=images[1:], **times)
+    frames = decode_frames(stream.getvalue())
+    try:
+        check_frames_writable(frames.picture(1), frames, container)
+    except ImageError:
+        return REFUSED
+    image = Image.open(io.BytesIO(encode_frames(frames, container, frames)))
+    assert image.n_frames == 2
+    for number, (level, time) in enumerate(((40, 100), (90, 250))):
+        image.seek(number)
+        assert np.abs(np.asarray(image.convert("RGB")).astype(int) - level).max() <= 2
+        assert source != "PNG" or image.info["duration"] == time
+    return KEPT
+
+
 def pixels_cell(container: str) -> str:
     values = (plain().pixels * 255).round()
 
@@ -177,6 +205,8 @@ def table() -> list[list[str]]:
     rows.append(["pixels", *map(pixels_cell, CONTAINERS)])
     rows.append(["transparency", *map(alpha_cell, CONTAINERS)])
     rows.append(["one channel", *map(gray_cell, CONTAINERS)])
+    rows.append(["animation", *(several_cell(container, "PNG") for container in CONTAINERS)])
+    rows.append(["several pages", *(several_cell(container, "TIFF") for container in CONTAINERS)])
     for name, metadata, check in METADATA:
         rows.append([name, *(metadata_cell(container, metadata, check) for container in CONTAINERS)])
     return rows
@@ -265,16 +295,22 @@ def deep_cell(container: str) -> str:
 
 
 def frames_cell(container: str) -> str:
-    frame = Image.fromarray(np.zeros((8, 8, 3), np.uint8))
     if container == "HEIF":
         data = heif_file(pictures=2)
     elif container in ("AVIF", "GIF", "PNG", "TIFF", "WebP"):
-        data = saved(container, save_all=True, append_images=[frame.resize(SIZE[::-1])])
+        data = saved(container, save_all=True, append_images=[Image.new("RGB", SIZE[::-1])])
     else:
         return NOTHING
+    if container == "HEIF":
+        with pytest.raises(ImageError, match="2 "):
+            decode_frames(data)
+        return REFUSED
+    frames = decode_frames(data)
+    assert len(frames) == len(list(frames)) == 2
+    assert decode_image(data, frame=2).size == frames.picture(2).size
     with pytest.raises(ImageError, match="2 "):
         decode_image(data)
-    return REFUSED
+    return "all, or one" if frames.reel.moving else "each page, or one"
 
 
 def hdr_cell(container: str) -> str:

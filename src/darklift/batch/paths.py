@@ -49,13 +49,15 @@ class Found:
 class Job:
     """A picture, where its result goes, and its map of uncertainty, if one is wanted.
 
-    format: of a result on the standard output, a name or an extension; None is the picture's own.
+    format: of a result on the standard output, a name or an extension; None is the picture's own. frame: which of
+    several in the source, from 1; None for all.
     """
 
     source: Path
     target: Path
     map: Path | None = None
     format: str | None = None
+    frame: int | None = None
 
     @property
     def outputs(self) -> tuple[Path, ...]:

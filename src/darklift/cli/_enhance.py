@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -62,7 +63,7 @@ def enhance(
             "--format",
             metavar="NAME",
             help="Write all results in this format, such as jpg, png or webp; a wrong name lists all.",
-            show_default="each photo's own; jpg for HEIC, png for GIF",
+            show_default="each photo's own; jpg for HEIC, png for GIF (APNG)",
             autocompletion=_format_names,
             rich_help_panel=_FILES,
         ),
@@ -96,6 +97,16 @@ def enhance(
         bool, typer.Option("--overwrite", help="Replace files that are already there.", rich_help_panel=_FILES)
     ] = False,
     recursive: RecursiveOption = False,
+    frame: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Of an animation or a file of several pages, take this one alone, from 1.",
+            show_default="all, written as they came",
+            rich_help_panel=_FILES,
+        ),
+    ] = None,
     sheet: Annotated[
         str | None,
         typer.Option(
@@ -120,6 +131,8 @@ def enhance(
 
     Size, orientation, colour profile and metadata stay. A photo that fails is reported, and the others go on.
 
+    Animations and files of several pages are enhanced frame by frame, and written as such.
+
     Pictures in a folder that cannot be read, such as HEIC or RAW files, are counted and named, and are no failure.
 
     Messages go to standard error. Exit code: 0 all went well, 1 photos failed, 2 the request is wrong, 130 stopped.
@@ -135,12 +148,13 @@ def enhance(
     """
     from darklift.batch.foreign import find_skipped
     from darklift.batch.paths import with_maps
-    from darklift.batch.run import Saving
+    from darklift.batch.transfer import Saving
 
     skipped = find_skipped(inputs, recursive=recursive, output=output)
     jobs = _plan(inputs, output, image_format, overwrite, recursive, quiet, skipped)
     if uncertainty is not None:
         jobs = with_maps(jobs, uncertainty)
+    jobs = [replace(job, frame=frame) for job in jobs]
     _check_streams(jobs, as_json)
     _check_saving(jobs, lossless, bits, sheet, overwrite)
     account = Account(jobs, skipped, sheet, quiet=quiet, overwrite=overwrite)

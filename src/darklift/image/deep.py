@@ -1,5 +1,6 @@
 """Pictures out of samples with more than 8 bits, at their full depth."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,10 @@ from darklift.errors import ImageError
 from darklift.image.metadata import profile_name
 from darklift.image.picture import FloatArray, Metadata, Picture, Source
 
-__all__ = ["picture_of_samples", "unit_of"]
+__all__ = ["divide_by_alpha", "picture_of_samples", "unit_of", "upright"]
 
 _ROWS_AT_ONCE = 256  # keeps the temporary arrays of a very large picture small
-_UPRIGHT = {
+_UPRIGHT: dict[int, Callable[[FloatArray], FloatArray]] = {
     2: lambda values: values[:, ::-1],
     3: lambda values: values[::-1, ::-1],
     4: lambda values: values[::-1],
@@ -46,13 +47,24 @@ def unit_of(samples: npt.NDArray[Any], white: int) -> FloatArray:
     return unit
 
 
+def divide_by_alpha(unit: FloatArray) -> None:
+    """Make straight colours of those that alpha is multiplied into; what is fully transparent stays black."""
+    alpha = unit[:, :, -1:]
+    np.divide(unit[:, :, :-1], alpha, out=unit[:, :, :-1], where=alpha > 0)
+    np.clip(unit[:, :, :-1], 0, 1, out=unit[:, :, :-1])
+
+
+def upright(values: FloatArray, orientation: int) -> FloatArray:
+    """Rows and columns, turned from this orientation, 1 to 8."""
+    return _UPRIGHT[orientation](values) if orientation in _UPRIGHT else values
+
+
 def picture_of_samples(unit: FloatArray, metadata: Metadata, orientation: int, container: str, bits: int) -> Picture:
     """The upright picture of (H, W, C) unit samples: 1 gray, 2 gray and alpha, 3 RGB, 4 RGB and alpha (straight).
 
     orientation: 1 to 8, what the samples still have to be turned by. bits: how finely they tell values apart.
     """
-    if orientation in _UPRIGHT:
-        unit = _UPRIGHT[orientation](unit)
+    unit = upright(unit, orientation)
     channels = unit.shape[2]
     gray = channels < 3
     pixels = np.repeat(unit[:, :, :1], 3, axis=2) if gray else np.ascontiguousarray(unit[:, :, :3])

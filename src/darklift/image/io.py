@@ -3,27 +3,35 @@
 import io
 import os
 import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from darklift.errors import DarkliftError, ImageError, UsageError, one_line
+from darklift.errors import DarkliftError, ImageError, one_line
 from darklift.files import new_file
 from darklift.image.fit import check_fit
-from darklift.image.formats import FORMATS, HEAD_BYTES, EncodeOptions, Format, format_of
+from darklift.image.formats import FORMATS, EncodeOptions, Format
 from darklift.image.left_out import without_trailer
 from darklift.image.options import encode_options, writable
 from darklift.image.picture import Picture
 from darklift.image.pixels import with_notes
-from darklift.image.words import one_of
+from darklift.image.reel import Reel
+from darklift.image.stream import opened, recognised
 
 __all__ = [
     "SUPPORTED_EXTENSIONS",
     "WRITABLE_EXTENSIONS",
     "check_writable",
     "decode_image",
+    "decoding",
     "encode_image",
+    "fitting",
     "is_image_path",
+    "kind_of_target",
+    "new_picture",
+    "noted_by",
     "read_image",
     "write_image",
 ]
@@ -34,10 +42,6 @@ SUPPORTED_EXTENSIONS = frozenset(extension for known in FORMATS for extension in
 WRITABLE_EXTENSIONS = frozenset(extension for known in FORMATS if known.encode for extension in known.extensions)
 """Those of the pictures that can be written, too."""
 
-MAX_STREAM_BYTES = 2**31
-"""That a stream is read into memory for. A file on disk may be longer."""
-_READ_AT_ONCE = 2**20
-
 
 def is_image_path(path: str | Path) -> bool:
     """Whether the name ends like a picture's that can be read, in any case of letters. No file is looked at."""
@@ -47,8 +51,10 @@ def is_image_path(path: str | Path) -> bool:
 # ------------------------------------------------------------------------------------------------------------ reading
 
 
-def decode_image(source: bytes | bytearray | memoryview | BinaryIO) -> Picture:
+def decode_image(source: bytes | bytearray | memoryview | BinaryIO, *, frame: int | None = None) -> Picture:
     """The picture in a JPEG, PNG, WebP, AVIF, BMP or TIFF file that is in memory or behind a stream.
+
+    frame: which of several frames or pages, from 1; None expects that there is one.
 
     The contents tell the format. A stream is read from where it stands to its end, so a picture can follow something
     else; one that cannot seek, such as a pipe, is read into memory. It stays open, and where it stands afterwards is
@@ -62,85 +68,50 @@ def decode_image(source: bytes | bytearray | memoryview | BinaryIO) -> Picture:
             beyond [0, 1] (HDR), more than 500 megapixels. The message says it without a name in front.
     """
     try:
-        return _decode(*_recognised(source))
+        return _decode(*recognised(source), frame)
     except (OSError, ValueError) as error:  # ValueError: the stream is closed
         raise ImageError(f"the stream cannot be read: {one_line(error)}") from error
 
 
-def read_image(path: str | Path) -> Picture:
+def read_image(path: str | Path, *, frame: int | None = None) -> Picture:
     """Read a JPEG, PNG, WebP, AVIF, BMP or TIFF file; its contents tell the format, not its name.
+
+    frame: which of several frames or pages, from 1; None expects that there is one.
 
     Returns unit RGB, upright. CMYK becomes sRGB. Raises ``ImageError``, on one line with the path, when the file is
     missing, empty, damaged or of another kind, and for what could not be kept: several frames or pages, floats
     beyond [0, 1] (HDR), more than 500 megapixels.
     """
-    path = Path(path)
+    with opened(path) as stream:
+        return _decode(*recognised(stream), frame)
+
+
+def _decode(kind: Format, stream: BinaryIO, frame: int | None) -> Picture:
+    with decoding(kind):
+        reel = None if kind.several is None else kind.several.scan(stream)
+        if kind.several is None or reel is None:
+            Reel(1, moving=True).check(1 if frame is None else frame)
+            picture = kind.decode(stream)
+        elif frame is None:
+            raise ImageError(
+                f"{reel.count} {reel.noun}, expected 1: choose one by its number (frame), or all with read_frames"
+            )
+        else:
+            reel.check(frame)
+            (picture,) = kind.several.decode(stream, reel, [frame - 1])
+    return noted_by(kind, picture)
+
+
+def noted_by(kind: Format, picture: Picture) -> Picture:
+    """The picture, with a word where its container is one that cannot be written."""
+    return picture if kind.encode else with_notes(picture, [f"the {kind.name} container, which can only be read"])
+
+
+@contextmanager
+def decoding(kind: Format) -> Iterator[None]:
+    """What goes wrong meanwhile becomes an ``ImageError``."""
     try:
-        if path.exists() and not path.is_file():
-            raise ImageError("it is a folder or a device, expected a picture file: choose a file")
-        with path.open("rb") as stream:
-            return _decode(*_recognised(stream))
-    except FileNotFoundError:
-        raise ImageError(f"cannot read {path}: no such file") from None
-    except ImageError as error:
-        raise ImageError(f"cannot read {path}: {error}") from error
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise ImageError(f"cannot read {path}: {one_line(error)}") from error
-
-
-def _recognised(source: object) -> tuple[Format, BinaryIO]:
-    """The format, and a stream that can seek with the file's beginning at 0."""
-    if isinstance(source, bytes | bytearray | memoryview):
-        stream: BinaryIO = io.BytesIO(bytes(source))
-    elif isinstance(source, str | os.PathLike) or not callable(getattr(source, "read", None)):
-        raise UsageError(
-            f"got a {type(source).__name__}, expected bytes or a binary stream: use read_image for a path, from_pil or"
-            " from_array for an image in memory"
-        )
-    else:
-        stream = source  # type: ignore[assignment]  # as far as can be seen here; _read looks closer
-    head = _read(stream, HEAD_BYTES)
-    if not head:
-        raise ImageError("it is empty, expected a picture: copy or download it again, or rewind the stream")
-    kind = format_of(head)
-    if kind is None:
-        names = one_of(known.name for known in FORMATS)
-        raise ImageError(f"it is not a {names} file: convert it to one of these first")
-    if _starts_at_its_beginning(stream, len(head)):
-        return kind, stream
-    held = io.BytesIO(head)
-    held.seek(len(head))
-    while part := _read(stream, _READ_AT_ONCE):
-        if held.tell() + len(part) > MAX_STREAM_BYTES:
-            raise ImageError(f"it is longer than the {MAX_STREAM_BYTES >> 20} MiB that are held in memory: pass a file")
-        held.write(part)
-    return kind, held
-
-
-def _read(stream: BinaryIO, size: int) -> bytes:
-    """So many bytes, fewer only at the end. Pipes and sockets may give less at once."""
-    parts: list[bytes] = []
-    while size > 0:
-        part = stream.read(size)
-        if not isinstance(part, bytes | bytearray | memoryview):
-            raise UsageError(f"the stream gives {type(part).__name__}, expected bytes: open it in binary mode")
-        if not part:
-            break
-        parts.append(bytes(part))
-        size -= len(part)
-    return b"".join(parts)
-
-
-def _starts_at_its_beginning(stream: BinaryIO, done: int) -> bool:
-    """Whether a stream can seek, and stood at 0 before ``done`` bytes were read."""
-    seekable = getattr(stream, "seekable", None)
-    return seekable is not None and bool(seekable()) and stream.tell() == done
-
-
-def _decode(kind: Format, stream: BinaryIO) -> Picture:
-    try:
-        picture = kind.decode(stream)
-        return picture if kind.encode else with_notes(picture, [f"the {kind.name} container, which can only be read"])
+        yield
     except DarkliftError:
         raise
     except MemoryError as error:
@@ -225,17 +196,33 @@ def write_image(
         ImageError: unknown extension, missing folder, existing target without ``overwrite``, alpha in a format without,
             a side or a block of metadata too long for the format, pixels with NaN, or the disk's refusal.
     """
+    kind = kind_of_target(path)
+    options = encode_options(kind, picture, quality, lossless, bits)
+    with new_picture(path, lambda: check_fit(picture, kind), overwrite=overwrite) as stream:
+        _encode(picture, kind, stream, options)
+    return Path(path)
+
+
+def kind_of_target(path: str | Path) -> Format:
+    """The format that a file of this name is written in. Raises ``ImageError``."""
     path = Path(path)
     if path.suffix.lower() not in WRITABLE_EXTENSIONS:
         wanted = ", ".join(extension for known in FORMATS if known.encode for extension in known.extensions)
         raise ImageError(f"cannot write {path}: extension {path.suffix!r}, expected one of {wanted}")
-    kind = writable(path.suffix)
-    options = encode_options(kind, picture, quality, lossless, bits)
+    return writable(path.suffix)
+
+
+@contextmanager
+def new_picture(path: str | Path, check: Callable[[], None], *, overwrite: bool) -> Iterator[BinaryIO]:
+    """A file to write a picture into, after ``check``, that appears complete or not at all; what goes wrong becomes an
+    ``ImageError`` with the path.
+    """
+    path = Path(path)
     try:
-        check_fit(picture, kind)
+        check()
         _check_place(Path(os.path.realpath(path)) if overwrite else path)
         with new_file(path, overwrite=overwrite) as stream:
-            _encode(picture, kind, stream, options)
+            yield stream
     except ImageError as error:
         raise ImageError(f"cannot write {path}: {error}") from error
     except FileExistsError as error:
@@ -244,7 +231,6 @@ def write_image(
         ) from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise ImageError(f"cannot write {path}: {one_line(error)}") from error
-    return path
 
 
 def _check_place(target: Path) -> None:
@@ -257,7 +243,14 @@ def _check_place(target: Path) -> None:
 def _encode(picture: Picture, kind: Format, stream: BinaryIO, options: EncodeOptions) -> None:
     assert kind.encode is not None  # or the format would not have been found among those that can be written
     picture = picture if kind.alpha else replace(picture, alpha=None)  # it is 1 everywhere, or had been refused
-    try:
+    with fitting(kind):
         kind.encode(picture if "trailer" in kind.keeps else without_trailer(picture), stream, options)
-    except (ValueError, struct.error) as error:  # how Pillow's writers say that something does not fit the format
+
+
+@contextmanager
+def fitting(kind: Format) -> Iterator[None]:
+    """How Pillow's writers say that something does not fit the format becomes an ``ImageError``."""
+    try:
+        yield
+    except (ValueError, struct.error) as error:
         raise ImageError(f"it does not fit a {kind.name} file ({one_line(error)}): choose another format") from error

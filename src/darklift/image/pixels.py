@@ -3,7 +3,7 @@
 import io
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import BinaryIO
@@ -15,6 +15,7 @@ from darklift.errors import ImageError, one_line
 from darklift.image.arrays import assemble, unit_from_integers
 from darklift.image.metadata import metadata_of, profile_name
 from darklift.image.picture import Metadata, Picture, Source
+from darklift.image.reel import Reel
 
 __all__ = [
     "TOO_DEEP",
@@ -26,6 +27,7 @@ __all__ = [
     "image_of",
     "noted_warnings",
     "picture_of",
+    "pictures_in",
     "to_srgb",
     "with_notes",
 ]
@@ -79,6 +81,21 @@ def adopt(image: Image.Image, container: str | None) -> Picture:
     return picture_of(image, *metadata_of(image.info), container)
 
 
+def pictures_in(
+    opener: Callable[[BinaryIO], Image.Image], container: str, stream: BinaryIO, reel: Reel, numbers: Sequence[int]
+) -> Iterator[Picture]:
+    """Frames of an animation as one of Pillow's readers puts them together, all with alpha or none."""
+    stream.seek(0)
+    with noted_warnings() as notes:
+        image = opener(stream)
+    check_size(*image.size)
+    for number in numbers:
+        image.seek(number)
+        image.load()
+        frame = image.convert("RGBA" if reel.alpha else "RGB")
+        yield with_notes(picture_of(frame, *metadata_of(image.info), container), notes)
+
+
 def with_notes(picture: Picture, notes: Iterable[str]) -> Picture:
     """The same picture with more notes."""
     return replace(picture, metadata=replace(picture.metadata, notes=(*picture.metadata.notes, *notes)))
@@ -92,7 +109,9 @@ def check_extent(image: Image.Image, *, only_the_first: bool = False) -> None:
     check_size(*image.size)
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and not only_the_first:
-        raise ImageError(f"{frames} frames or pages, expected 1: save each as a file of its own")
+        raise ImageError(
+            f"{frames} frames or pages, expected 1: pass a copy() of one, or read the file with read_frames"
+        )
 
 
 def check_size(width: int, height: int) -> None:

@@ -1,8 +1,8 @@
 """What shall happen to one photo, decided by one look at it: a value that can be kept, changed, and sent elsewhere.
 
 :func:`plan` looks at the photo and decides; :func:`darklift.pipeline.render.render` does it, for any part of the photo,
-at any time. A slider is the same look under other settings (:func:`replan`); frames of a video can share one look; a
-tile on another machine is a part of a plan.
+at any time. A slider is the same look under other settings (:func:`replan`); frames of a clip share a look
+(:mod:`darklift.pipeline.clip`); a tile on another machine is a part of a plan.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ __all__ = [
     "Plan",
     "check_made_for",
     "check_settings",
+    "decide",
     "look_at",
     "plan",
     "planes_of",
@@ -132,31 +133,30 @@ def plan(model: Model, picture: Picture, settings: Settings = DEFAULTS) -> Plan:
     Raises UsageError for settings that this model cannot do, ImageError for pixels that are no numbers.
     """
     check_settings(model, settings)
-    return _decide(model, look_at(model, picture), settings)
+    return decide(model, look_at(model, picture), settings)
 
 
 def replan(model: Model, plan: Plan, settings: Settings) -> Plan:
     """The same photo under other settings, without looking at it again. Raises UsageError."""
     check_made_for(model, plan)
     check_settings(model, settings)
-    return _decide(model, plan.look, settings)
+    return decide(model, plan.look, settings)
 
 
-def look_at(model: Model, picture: Picture) -> Look:
+def look_at(model: Model, picture: Picture, at_least: Tile | None = None) -> Look:
     """All that a model wants to know of a photo before anything is decided.
 
-    Raises ImageError for pixels that are no numbers, and for colours that cannot be converted to sRGB and back.
+    at_least: what counts as inside of borders in any case. Raises ImageError for pixels that are no numbers, and for
+    colours that cannot be converted to sRGB and back.
     """
     require_picture(picture)
     space, note = colour_space_of(picture)
     low, alpha = planes_of(picture, space), alpha_of(picture)
     inside = Tile(0, 0, *picture.size) if alpha is None else seen_part(alpha)
-    if alpha is not None and float(alpha[inside.window].min()) >= 1:
-        alpha = None
-    if alpha is None:
+    if alpha is None or float(alpha[inside.window].min()) >= 1:
         inside = inside_of_border(low, inside)
-    else:
-        alpha = alpha[inside.window]
+    inside = inside if at_least is None else inside.joined(at_least)
+    alpha = None if alpha is None or float(alpha[inside.window].min()) >= 1 else alpha[inside.window]
     low, bits = low[:, *inside.window], picture.source.bits
     fill = None if alpha is None else plan_fill(low, alpha)
     if fill is not None and alpha is not None:
@@ -233,7 +233,8 @@ def check_settings(model: Model, settings: Settings) -> None:
         _check_window(window, model.card)
 
 
-def _decide(model: Model, look: Look, settings: Settings) -> Plan:
+def decide(model: Model, look: Look, settings: Settings) -> Plan:
+    """What shall happen to the photo that was looked at; ``settings`` are such as this model can do."""
     footprint, preset = model.card.footprint, model.card.preset(settings.preset)
     aim = None
     if look.guess is not None:

@@ -1,14 +1,15 @@
 """What every format says of itself, and what it can do."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import BinaryIO, TypeAlias
 
 from PIL import Image
 
 from darklift.image.picture import Picture
+from darklift.image.reel import Reel
 
-__all__ = ["ANY_SIZE", "ONLY_8_BITS", "EncodeOptions", "Format", "matched"]
+__all__ = ["ANY_SIZE", "ONLY_8_BITS", "EncodeOptions", "Format", "OptionsOf", "Several", "matched"]
 
 ANY_SIZE = 1 << 62
 """For :attr:`Format.keeps`, where nothing limits a block's size."""
@@ -31,6 +32,29 @@ class EncodeOptions:
     quality: int
     lossless: bool
     bits: int = 8
+
+
+OptionsOf: TypeAlias = Callable[[Picture], EncodeOptions]
+"""How to encode each of several pictures: pages have their own number of bits."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Several:
+    """How a format holds several pictures in one file.
+
+    Attributes:
+        moving: frames of an animation, all of one size; otherwise pages.
+        scan: a stream as for ``decode`` -> what is known before any is decoded; None where there is one picture.
+        decode: the stream, what ``scan`` found, and numbers from 0 in rising order -> these pictures, one by one, each
+            as it is seen (on what earlier frames have left).
+        encode: pictures alike in alpha and channels as the reel says, which is of as many, one by one into an empty
+            stream that can seek; None where several are only read.
+    """
+
+    moving: bool
+    scan: Callable[[BinaryIO], Reel | None]
+    decode: Callable[[BinaryIO, Reel, Sequence[int]], Iterator[Picture]]
+    encode: Callable[[Iterable[Picture], Reel, BinaryIO, OptionsOf], None] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,6 +80,7 @@ class Format:
         bits: how many a channel can be written with, in rising order.
         written_as: for a format that is only read, the extension that results are written with unless another is asked
             for.
+        several: how it holds several pictures; None where it holds one.
         pil: for images that Pillow has opened from such a file (its name for the format is the key): the picture.
     """
 
@@ -71,6 +96,7 @@ class Format:
     can_be_lossless: bool = True
     bits: tuple[int, ...] = (8,)
     written_as: str | None = None
+    several: Several | None = None
     pil: Mapping[str, Callable[[Image.Image], Picture]] = field(default_factory=dict)
 
 

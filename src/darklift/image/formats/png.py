@@ -1,4 +1,4 @@
-"""PNG: lossless, with 8 or 16 bits, with alpha, and with texts of its own.
+"""PNG: lossless, with 8 or 16 bits, with alpha, and with texts of its own; also animated (APNG).
 
 Pillow cannot hold 16-bit colour: it decodes the high bytes alone. Asked by another of its raw modes, it gives the low
 ones. It cannot write 16-bit colour at all: there the pixels are written here, and all chunks around them by Pillow.
@@ -7,7 +7,6 @@ ones. It cannot write 16-bit colour at all: there the pixels are written here, a
 import io
 import struct
 import zlib
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any, BinaryIO, NamedTuple
@@ -18,9 +17,10 @@ from PIL import Image
 from PIL.PngImagePlugin import PngImageFile, PngInfo
 
 from darklift.errors import ImageError
+from darklift.image.apng import SIGNATURE, chunks_of, decode_frames, encode_frames, scan_frames, write_chunk
 from darklift.image.arrays import assemble
 from darklift.image.deep import picture_of_samples, unit_of
-from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format, matched
+from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format, Several, matched
 from darklift.image.metadata import metadata_of
 from darklift.image.picture import Metadata, Picture
 from darklift.image.pixels import (
@@ -37,7 +37,6 @@ from darklift.image.pixels import (
 __all__ = ["FORMAT"]
 
 _NAME = "PNG"
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _LEVEL = 4  # of deflate: less than half the time of Pillow's 6, for files 4 % larger
 
 _KEPT_CHUNKS = frozenset({b"tEXt", b"zTXt", b"iTXt", b"gAMA", b"cHRM", b"sRGB", b"cICP"})
@@ -103,7 +102,7 @@ def _scan(stream: BinaryIO) -> _Facts:
 
     The walk ends at the first thing amiss: it is Pillow's part to say what is wrong.
     """
-    stream.seek(len(_SIGNATURE))
+    stream.seek(len(SIGNATURE))
     gray_bits, deep_type = 8, None
     chunks: list[tuple[bytes, bytes]] = []
     while len(start := stream.read(8)) == 8:
@@ -145,15 +144,15 @@ def _encode(picture: Picture, stream: BinaryIO, options: EncodeOptions) -> None:
     values = assemble(picture, np.uint16, gray=picture.gray, alpha=picture.alpha is not None)
     around = io.BytesIO()
     _save(Image.new("RGB" if values.shape[2] > 2 else "L", (1, 1)), picture.metadata, around)
-    stream.write(_SIGNATURE)
-    for name, contents in _chunks_of(around):
+    stream.write(SIGNATURE)
+    for name, contents in chunks_of(around):
         if name == b"IHDR":
             colour_type = (_GRAY, _GRAY_ALPHA, _RGB, _RGBA)[values.shape[2] - 1]
-            _write_chunk(stream, name, struct.pack(">2I5B", *values.shape[1::-1], 16, colour_type, 0, 0, 0))
+            write_chunk(stream, name, struct.pack(">2I5B", *values.shape[1::-1], 16, colour_type, 0, 0, 0))
         elif name == b"IDAT":
             _write_pixels(stream, values)
         else:
-            _write_chunk(stream, name, contents)
+            write_chunk(stream, name, contents)
 
 
 def _save(image: Image.Image, metadata: Metadata, stream: BinaryIO) -> None:
@@ -175,19 +174,6 @@ def _save(image: Image.Image, metadata: Metadata, stream: BinaryIO) -> None:
     )
 
 
-def _chunks_of(file: io.BytesIO) -> Iterator[tuple[bytes, bytes]]:
-    file.seek(len(_SIGNATURE))
-    while len(start := file.read(8)) == 8:
-        length, name = struct.unpack(">I4s", start)
-        yield name, file.read(length)
-        file.seek(4, io.SEEK_CUR)
-
-
-def _write_chunk(stream: BinaryIO, name: bytes, contents: bytes) -> None:
-    stream.write(struct.pack(">I", len(contents)) + name + contents)
-    stream.write(struct.pack(">I", zlib.crc32(contents, zlib.crc32(name))))
-
-
 def _write_pixels(stream: BinaryIO, values: npt.NDArray[np.uint16]) -> None:
     """(H, W, C) as IDAT chunks, each row as its differences to the row above (filter type 2, "Up")."""
     height, width, channels = values.shape
@@ -200,17 +186,23 @@ def _write_pixels(stream: BinaryIO, values: npt.NDArray[np.uint16]) -> None:
         filtered[:, 1:] = rows - np.concatenate([above, rows[:-1]])
         above = rows[-1:]
         if data := packer.compress(filtered.tobytes()):
-            _write_chunk(stream, b"IDAT", data)
-    _write_chunk(stream, b"IDAT", packer.flush())
+            write_chunk(stream, b"IDAT", data)
+    write_chunk(stream, b"IDAT", packer.flush())
 
 
 FORMAT = Format(
     name=_NAME,
-    extensions=(".png",),
-    sniff=lambda head: matched(head, _SIGNATURE),
+    extensions=(".png", ".apng"),
+    sniff=lambda head: matched(head, SIGNATURE),
     decode=_decode,
     encode=_encode,
     keeps=dict.fromkeys(("exif", "icc_profile", "dpi", "xmp", "comment", "png_chunks"), ANY_SIZE),
     bits=(8, 16),
+    several=Several(
+        moving=True,
+        scan=scan_frames,
+        decode=partial(decode_frames, decode=_decode),
+        encode=partial(encode_frames, encode=_encode),
+    ),
     pil={"PNG": _adopt},
 )

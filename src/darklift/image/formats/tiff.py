@@ -9,6 +9,7 @@ entries of the old. Nothing in the block moves, so even the offsets inside of ma
 import struct
 import zlib
 from dataclasses import replace
+from functools import partial
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -18,11 +19,11 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
 from darklift.errors import ImageError
 from darklift.image.arrays import assemble
-from darklift.image.deep import picture_of_samples, unit_of
+from darklift.image.deep import divide_by_alpha, picture_of_samples, unit_of
 from darklift.image.exif import Directory, read_directory, tiff_block, value_is_inside
-from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format, matched
+from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format, OptionsOf, Several, matched
 from darklift.image.metadata import bytes_or_none, describe, understood_exif
-from darklift.image.picture import FloatArray, Metadata, Picture
+from darklift.image.picture import Metadata, Picture
 from darklift.image.pixels import (
     TOO_DEEP,
     check_extent,
@@ -33,6 +34,7 @@ from darklift.image.pixels import (
     with_notes,
 )
 from darklift.image.tiff_directory import BYTE, LONG, SHORT, UNDEFINED, DirectoryWriter, even_position
+from darklift.image.tiff_pages import decode_pages, encode_pages, notes_on_others, scan_pages
 from darklift.image.tiff_samples import layout_of, read_directory_of, read_samples
 
 __all__ = ["FORMAT"]
@@ -80,8 +82,8 @@ def _decode(stream: BinaryIO) -> Picture:
             picture = _decode_deep(stream, tags, offset, big)
         else:
             stream.seek(0)
-            picture = _adopt(TiffImageFile(stream))
-    return with_notes(picture, notes)
+            picture = _adopt_page(TiffImageFile(stream))
+    return with_notes(picture, [*notes, *notes_on_others(stream)])
 
 
 def _decode_deep(stream: BinaryIO, tags: ImageFileDirectory_v2, offset: int, big: bool) -> Picture:
@@ -89,8 +91,6 @@ def _decode_deep(stream: BinaryIO, tags: ImageFileDirectory_v2, offset: int, big
     _check_tags(tags)
     layout = layout_of(tags)
     check_size(layout.width, layout.height)
-    if tags.next:
-        raise ImageError("several frames or pages, expected 1: save each as a file of its own")
     photometric, extra = tags.get(_PHOTOMETRIC, 1), tags.get(_EXTRA_SAMPLES, ())
     if photometric not in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB):
         raise ImageError(
@@ -113,15 +113,8 @@ def _decode_deep(stream: BinaryIO, tags: ImageFileDirectory_v2, offset: int, big
     if photometric == _WHITE_IS_ZERO:
         np.subtract(1, unit[:, :, :1], out=unit[:, :, :1])
     if 1 in extra:
-        _divide_by_alpha(unit)
+        divide_by_alpha(unit)
     return picture_of_samples(unit, metadata, orientation, _NAME, layout.bits)
-
-
-def _divide_by_alpha(unit: FloatArray) -> None:
-    """Make straight colours of those that alpha is multiplied into; what is fully transparent stays black."""
-    alpha = unit[:, :, -1:]
-    np.divide(unit[:, :, :-1], alpha, out=unit[:, :, :-1], where=alpha > 0)
-    np.clip(unit[:, :, :-1], 0, 1, out=unit[:, :, :-1])
 
 
 def _described_by(stream: BinaryIO, tags: ImageFileDirectory_v2, offset: int, big: bool) -> bytes | None:
@@ -140,8 +133,14 @@ def _dpi(tags: ImageFileDirectory_v2) -> tuple[float, float] | None:
 
 
 def _adopt(image: Image.Image) -> Picture:
-    assert isinstance(image, TiffImageFile)  # only these say that they are TIFF
     check_extent(image)
+    return _adopt_page(image)
+
+
+def _adopt_page(image: Image.Image) -> Picture:
+    """The page that Pillow stands at."""
+    assert isinstance(image, TiffImageFile)  # only these say that they are TIFF
+    check_size(*image.size)
     _check_tags(image.tag_v2)
     if max(image.tag_v2.get(_BITS, (1,))) > 8:
         raise ImageError(TOO_DEEP)
@@ -193,20 +192,33 @@ def _iptc(tags: ImageFileDirectory_v2) -> bytes | None:
 
 
 def _encode(picture: Picture, stream: BinaryIO, options: EncodeOptions) -> None:
-    dtype = np.uint16 if options.bits == 16 else np.uint8
-    values = assemble(picture, dtype, gray=picture.gray, alpha=picture.alpha is not None)
-    metadata = picture.metadata
+    order, described = _start(stream, picture.metadata)
+    file = DirectoryWriter(stream, order)
+    file.finish(_write_picture(file, picture, lambda _: options, described))
+
+
+def _start(stream: BinaryIO, metadata: Metadata) -> tuple[str, dict[int, bytes]]:
+    """Begin the file with the EXIF block; returns its byte order, and the entries that describe the picture."""
     block = tiff_block(metadata.exif) if metadata.exif else b""
     directory = read_directory(block) if block else Directory("<", (), None)
     stream.write(block or b"II*\0\0\0\0\0")
-    offsets, counts, rows = _write_strips(stream, values, directory.order)
-    file = DirectoryWriter(stream, directory.order)
-    entries = _pixel_entries(file, values, offsets, counts, rows) | _metadata_entries(file, metadata)
-    for entry in directory.entries:
-        replaced = entry.tag in _STRUCTURE_TAGS or (metadata.dpi is not None and entry.tag in _RESOLUTION_TAGS)
-        if not replaced and value_is_inside(block, directory.order, entry):
-            entries.setdefault(entry.tag, block[entry.position : entry.position + 12])
-    file.finish(entries)
+    return directory.order, {
+        entry.tag: block[entry.position : entry.position + 12]
+        for entry in directory.entries
+        if value_is_inside(block, directory.order, entry)
+    }
+
+
+def _write_picture(
+    file: DirectoryWriter, picture: Picture, options: OptionsOf, described: dict[int, bytes]
+) -> dict[int, bytes]:
+    """Write its pixels; returns its directory's entries, also those that describe it."""
+    dtype = np.uint16 if options(picture).bits == 16 else np.uint8
+    values = assemble(picture, dtype, gray=picture.gray, alpha=picture.alpha is not None)
+    offsets, counts, rows = _write_strips(file.stream, values, file.order)
+    entries = _pixel_entries(file, values, offsets, counts, rows) | _metadata_entries(file, picture.metadata)
+    replaced = _STRUCTURE_TAGS | (_RESOLUTION_TAGS if picture.metadata.dpi is not None else frozenset())
+    return {tag: entry for tag, entry in described.items() if tag not in replaced} | entries
 
 
 def _pixel_entries(
@@ -273,5 +285,11 @@ FORMAT = Format(
     encode=_encode,
     keeps=dict.fromkeys(("exif", "icc_profile", "dpi", "xmp", "iptc"), ANY_SIZE),
     bits=(8, 16),
+    several=Several(
+        moving=False,
+        scan=scan_pages,
+        decode=partial(decode_pages, decode=_decode),
+        encode=partial(encode_pages, start=_start, write=_write_picture),
+    ),
     pil={"TIFF": _adopt},
 )

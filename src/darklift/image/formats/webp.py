@@ -1,6 +1,6 @@
-"""WebP: lossy or lossless, with alpha; always RGB, at most 16383 pixels a side."""
+"""WebP: lossy or lossless, with alpha; always RGB, at most 16383 pixels a side; also animated."""
 
-import io
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import BinaryIO
@@ -9,9 +9,11 @@ from PIL import Image, ImageCms
 from PIL.WebPImagePlugin import WebPImageFile
 
 from darklift.errors import ImageError, one_line
-from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format
+from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format, Several
 from darklift.image.picture import Picture
-from darklift.image.pixels import adopt, decode_with, image_of, to_srgb
+from darklift.image.pixels import adopt, decode_with, image_of, pictures_in, to_srgb
+from darklift.image.reel import Reel
+from darklift.image.webp_frames import encode_frames, is_lossless, scan_frames
 
 __all__ = ["FORMAT"]
 
@@ -27,18 +29,13 @@ def _sniff(head: bytes) -> int:
 
 def _decode(stream: BinaryIO) -> Picture:
     picture = decode_with(WebPImageFile, _adopt, stream)
-    return replace(picture, source=replace(picture.source, lossless=_is_lossless(stream)))
+    return replace(picture, source=replace(picture.source, lossless=is_lossless(stream)))
 
 
-def _is_lossless(stream: BinaryIO) -> bool:
-    """Whether the pixels are in a chunk of the lossless kind; the file has been decoded, so it is sound."""
-    stream.seek(12)
-    while len(start := stream.read(8)) == 8:
-        if start[:4] in (b"VP8L", b"VP8 "):
-            return start[:4] == b"VP8L"
-        length = int.from_bytes(start[4:], "little")
-        stream.seek(length + length % 2, io.SEEK_CUR)
-    return False
+def _decode_frames(stream: BinaryIO, reel: Reel, numbers: Sequence[int]) -> Iterator[Picture]:
+    lossless = is_lossless(stream)
+    for picture in pictures_in(WebPImageFile, _NAME, stream, reel, numbers):
+        yield replace(picture, source=replace(picture.source, lossless=lossless))
 
 
 def _encode(picture: Picture, stream: BinaryIO, options: EncodeOptions) -> None:
@@ -80,5 +77,8 @@ FORMAT = Format(
     keeps={"exif": ANY_SIZE, "icc_profile": ANY_SIZE, "xmp": ANY_SIZE},
     max_side=16_383,
     takes_quality=True,
+    several=Several(
+        moving=True, scan=scan_frames, decode=_decode_frames, encode=partial(encode_frames, encode=_encode)
+    ),
     pil={"WEBP": _adopt},
 )
