@@ -100,16 +100,15 @@ def scan_frames(stream: BinaryIO) -> Reel | None:
     for control in controls:
         if control.left + control.width > columns or control.top + control.height > rows or 0 in control[:2]:
             raise ImageError("damaged PNG file: a frame lies outside of the picture: copy or download it again")
+    if controls[0][:2] != (columns, rows):
+        raise ImageError("damaged PNG file: its first frame is not all of the picture: copy or download it again")
     clear = header[9] in (4, 6) or any(name == b"tRNS" for name, _ in animation.around)
     return Reel(
         count=len(controls),
         moving=True,
         durations=tuple(control.milliseconds for control in controls),
         loops=animation.plays,
-        alpha=clear
-        or any(control.dispose == _CLEAR for control in controls)
-        or controls[0][:2] != (columns, rows)
-        or controls[0].dispose == _RESTORE,
+        alpha=clear or any(control.dispose == _CLEAR for control in controls) or controls[0].dispose == _RESTORE,
         gray=header[9] in (0, 4),
     )
 
