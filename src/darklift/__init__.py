@@ -18,7 +18,20 @@ if TYPE_CHECKING:
         TrainingError,
         UsageError,
     )
-    from darklift.image import Metadata, Picture, Source, decode_image, encode_image, read_image, write_image
+    from darklift.image import (
+        Frames,
+        Metadata,
+        Picture,
+        Source,
+        decode_frames,
+        decode_image,
+        encode_frames,
+        encode_image,
+        read_frames,
+        read_image,
+        write_frames,
+        write_image,
+    )
     from darklift.pipeline.enhancer import Enhancer
     from darklift.pipeline.plan import Plan
     from darklift.pipeline.render import Enhanced
@@ -33,6 +46,7 @@ __all__ = [
     "Enhanced",
     "Enhancer",
     "Exposure",
+    "Frames",
     "ImageError",
     "Metadata",
     "MissingExtraError",
@@ -47,9 +61,13 @@ __all__ = [
     "UsageError",
     "Window",
     "__version__",
+    "decode_frames",
     "decode_image",
+    "encode_frames",
     "encode_image",
+    "read_frames",
     "read_image",
+    "write_frames",
     "write_image",
 ]
 
@@ -66,7 +84,20 @@ _HOMES = {
         "TrainingError",
         "UsageError",
     ),
-    "image": ("Metadata", "Picture", "Source", "decode_image", "encode_image", "read_image", "write_image"),
+    "image": (
+        "Frames",
+        "Metadata",
+        "Picture",
+        "Source",
+        "decode_frames",
+        "decode_image",
+        "encode_frames",
+        "encode_image",
+        "read_frames",
+        "read_image",
+        "write_frames",
+        "write_image",
+    ),
     "pipeline.enhancer": ("Enhancer",),
     "pipeline.plan": ("Plan",),
     "pipeline.render": ("Enhanced",),

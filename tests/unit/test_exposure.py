@@ -7,7 +7,7 @@ import pytest
 
 from darklift import Exposure
 from darklift.pipeline.exposure import aim_for, lit_kept
-from darklift.pipeline.trust import Signal
+from darklift.pipeline.trust import Scene
 from darklift.runtime import Guess
 
 GUESS = Guess(0.4, 0.3)
@@ -60,8 +60,7 @@ def test_a_black_photo_has_a_brightness_to_aim_at():
 
 
 def seen(**known):
-    flat = np.zeros((1, 1), dtype=np.float16)
-    return Signal(**({"size": (1, 1), "held": flat, "level": flat, "lit": flat, "lights": 1.0, "span": 1.0} | known))
+    return Scene(tones=np.full(256, 1 / 256), lights=1.0, span=1.0, **known)
 
 
 NOTHING = {"night": 0.0, "backlight": 0.0, "smeared": 0.0}

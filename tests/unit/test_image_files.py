@@ -135,7 +135,7 @@ def test_transparent_gray_of_few_bits(tmp_path: Path, bits: int, row: bytes) -> 
 def refused_files(folder: Path) -> Iterator[tuple[Path, str]]:
     two = [Image.new("RGB", (4, 4)), Image.new("RGB", (4, 4), "red")]
     for name in ("a.webp", "a.png", "a.tif"):
-        yield saved(folder, name, two[0], save_all=True, append_images=two[1:]), "2 frames"
+        yield saved(folder, name, two[0], save_all=True, append_images=two[1:]), "2 (frames|pages)"
     yield saved(folder, "hdr.tif", Image.new("F", (4, 4), 1.5)), "HDR"
     yield saved(folder, "raw.tif", two[0], tiffinfo={254: 1}), "raw"
     yield saved(folder, "lab.tif", Image.new("LAB", (4, 4))), "LAB"

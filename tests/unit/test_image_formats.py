@@ -514,6 +514,6 @@ def test_a_stream_without_an_end_is_refused(monkeypatch):
             buffer[:] = b"\xff\xd8\xff" + bytes(len(buffer) - 3)
             return len(buffer)
 
-    monkeypatch.setattr("darklift.image.io.MAX_STREAM_BYTES", 2**22)
+    monkeypatch.setattr("darklift.image.stream.MAX_STREAM_BYTES", 2**22)
     with pytest.raises(ImageError, match="4 MiB"):
         decode_image(Endless())

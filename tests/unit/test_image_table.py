@@ -19,7 +19,16 @@ from PIL import ExifTags, Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
 from darklift.errors import ImageError, UsageError
-from darklift.image import Metadata, Picture, Source, decode_image, encode_image
+from darklift.image import (
+    Metadata,
+    Picture,
+    Source,
+    check_frames_writable,
+    decode_frames,
+    decode_image,
+    encode_frames,
+    encode_image,
+)
 from darklift.image.formats import FORMATS
 from darklift.image.left_out import left_out
 from heif_files import HEIF_SIZE, box, heif_file, heif_scene
@@ -289,6 +298,26 @@ def gray_cell(container: str) -> str:
     return "as gray RGB"
 
 
+def several_cell(container: str, source: str) -> str:
+    """Two frames with their times, or two pages, as Pillow finds them."""
+    images = [Image.fromarray(np.full((8, 8, 3), level, np.uint8)) for level in (40, 90)]
+    stream = io.BytesIO()
+    times = {"duration": [100, 250], "loop": 3} if source == "PNG" else {}
+    images[0].save(stream, source, save_all=True, append_images=images[1:], **times)
+    frames = decode_frames(stream.getvalue())
+    try:
+        check_frames_writable(frames.picture(1), frames, container)
+    except ImageError:
+        return REFUSED
+    image = Image.open(io.BytesIO(encode_frames(frames, container, frames)))
+    assert image.n_frames == 2
+    for number, (level, time) in enumerate(((40, 100), (90, 250))):
+        image.seek(number)
+        assert np.abs(np.asarray(image.convert("RGB")).astype(int) - level).max() <= 2
+        assert source != "PNG" or image.info["duration"] == time
+    return KEPT
+
+
 def pixels_cell(container: str) -> str:
     values = (plain().pixels * 255).round()
 
@@ -327,6 +356,8 @@ def table() -> list[list[str]]:
     rows.append(["bits a channel", *map(bits_cell, containers)])
     rows.append(["transparency", *map(alpha_cell, containers)])
     rows.append(["one channel", *map(gray_cell, containers)])
+    rows.append(["animation", *(several_cell(container, "PNG") for container in containers)])
+    rows.append(["several pages", *(several_cell(container, "TIFF") for container in containers)])
     for name, metadata, checks in METADATA:
         rows.append([name, *(metadata_cell(container, metadata, checks) for container in containers)])
     return rows
@@ -547,7 +578,6 @@ def bright_cell(container: str) -> str:
 
 
 def frames_cell(container: str) -> str:
-    frame = Image.fromarray(np.zeros((8, 8, 3), np.uint8))
     if container == "HEIF":
         data = heif_file(pictures=2)
     elif container == "JPEGXL":
@@ -557,12 +587,19 @@ def frames_cell(container: str) -> str:
     elif container == "EXR":
         data = by_openimageio(".exr", plain().pixels, times=2)
     elif container in ("AVIF", "GIF", "PNG", "TIFF", "WebP"):
-        data = saved(container, save_all=True, append_images=[frame.resize(SIZE[::-1])])
+        data = saved(container, save_all=True, append_images=[Image.new("RGB", SIZE[::-1])])
     else:
         return NOTHING
-    with pytest.raises(ImageError, match=r"2 |several"):
+    if container in ("EXR", "HEIF", "JPEGXL"):
+        with pytest.raises(ImageError, match=r"2 |several"):
+            decode_frames(data)
+        return REFUSED
+    frames = decode_frames(data)
+    assert len(frames) == len(list(frames)) == 2
+    assert decode_image(data, frame=2).size == frames.picture(2).size
+    with pytest.raises(ImageError, match="2 "):
         decode_image(data)
-    return REFUSED
+    return "all, or one" if frames.reel.moving else "each page, or one"
 
 
 def hdr_cell(container: str) -> str:

@@ -68,7 +68,7 @@ def test_a_pipe_is_held_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read_stream(io.BytesIO(file.getvalue())) == file.getvalue()
     with pytest.raises(ImageError, match="is not a"):
         read_stream(io.BytesIO(b"no picture"))
-    monkeypatch.setattr("darklift.image.io.MAX_STREAM_BYTES", 10)
+    monkeypatch.setattr("darklift.image.stream.MAX_STREAM_BYTES", 10)
     with pytest.raises(ImageError, match="longer"):
         read_stream(io.BytesIO(file.getvalue() + bytes(9000)))
 

@@ -118,7 +118,7 @@ def test_where_a_brightness_was_asked_for_they_follow_and_only_never_get_darker(
     ("low", "what"), [(night(), "night"), (backlit(), "backlight"), (underexposed(), None), (planes(noisy(120)), None)]
 )
 def test_a_photo_is_a_night_or_backlit_or_neither(low, what):
-    signal = signal_of(low)
+    signal = signal_of(low).scene
     assert {name for name in ("night", "backlight") if getattr(signal, name) > 0.9} == ({what} if what else set())
     assert {name for name in ("night", "backlight") if getattr(signal, name) > 0.1} == ({what} if what else set())
 
@@ -126,11 +126,11 @@ def test_a_photo_is_a_night_or_backlit_or_neither(low, what):
 def test_hidden_pixels_do_not_make_a_night():
     low = planes(noisy(130.0, deviation=6))
     low[:, :, :90] = 0
-    assert signal_of(low).night > 0.9
+    assert signal_of(low).scene.night > 0.9
     alpha = np.ones((120, 160), dtype=np.float32)
     alpha[1:, :90] = 0
     view = View(Picture(np.ascontiguousarray(low.transpose(1, 2, 0)), alpha=alpha), Tile(0, 0, 120, 160))
-    assert look_for_signal(replace(view, fill=plan_fill(view)), 8).night == 0
+    assert look_for_signal(replace(view, fill=plan_fill(view)), 8).scene.night == 0
 
 
 @settings(max_examples=25, deadline=None)
@@ -173,7 +173,7 @@ def test_a_sensors_noise_is_told_from_what_a_phone_smeared():
     own, smeared = (
         signal_of(planes(np.clip(np.rint(20 + noise / noise.std() * 3), 0, 255))) for noise in (sharp, blurred)
     )
-    assert (own.smeared, smeared.smeared) == (0, 1)
+    assert (own.scene.smeared, smeared.scene.smeared) == (0, 1)
 
 
 @pytest.mark.parametrize("size", [(1, 700), (700, 1), (1, 1), (2, 3), (33, 1300)])

@@ -6,65 +6,47 @@ Nothing is printed here: each :class:`Outcome` tells whoever runs the batch.
 from __future__ import annotations
 
 import os
-import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from darklift.batch.outputs import make_folder, obstacle
+from darklift.batch.outputs import obstacle
 from darklift.batch.paths import STREAM, Job
-from darklift.errors import DarkliftError, ImageError, UsageError, one_line
-from darklift.figures.heatmap import draw_heatmap
-from darklift.image import (
-    WRITABLE_EXTENSIONS,
-    Picture,
-    bytes_will_do,
-    check_writable,
-    copy_file,
-    decode_image,
-    encode_image,
-    held_bits,
-    not_written,
-    read_image,
-    read_stream,
-    result_extension,
-    write_image,
+from darklift.batch.transfer import (
+    AS_USUAL,
+    Reading,
+    Saving,
+    bits_to_hold,
+    copy,
+    copying_will_do,
+    read,
+    save,
+    save_frames,
+    save_map,
+    what_is_left_out,
 )
+from darklift.errors import DarkliftError, ImageError, UsageError
+from darklift.figures.heatmap import draw_heatmap
+from darklift.image import WRITABLE_EXTENSIONS, Frames, Picture
 from darklift.pipeline.enhancer import Enhancer
 from darklift.pipeline.render import Enhanced
 from darklift.pipeline.settings import Settings
 
-__all__ = ["OnJobStep", "Outcome", "Reading", "Saving", "check_job", "failed", "run_jobs"]
+__all__ = ["OnJobStep", "Outcome", "check_job", "failed", "run_jobs"]
 
 OnJobStep = Callable[[int, int, int], None]
 """Told (number of the job, its steps done, its steps in all) before each job and after each of its steps."""
 
 
 @dataclass(frozen=True)
-class Reading:
-    """How photos are read; see :func:`darklift.read_image`."""
-
-    like_camera: bool = True
-
-
-@dataclass(frozen=True)
-class Saving:
-    """How results are written; see :func:`darklift.write_image`. keep_times: files get the photo's."""
-
-    quality: int | None = None
-    lossless: bool = False
-    bits: int | None = None
-    overwrite: bool = False
-    keep_times: bool = False
-
-
-@dataclass(frozen=True)
 class Outcome:
     """What became of one job: either ``error`` says on one line why it failed, or ``before`` and ``enhanced`` are
     there.
+
+    frames: how many pictures came of the file. Of several, ``before`` and ``enhanced`` are those in the middle, with
+    the time of all.
 
     defect: a traceback, where darklift itself is to blame. notes: in words, what the photo's file held and the written
     one does not. unchanged: the written file is the photo's, byte for byte.
@@ -77,6 +59,7 @@ class Outcome:
     enhanced: Enhanced | None = None
     notes: tuple[str, ...] = ()
     unchanged: bool = False
+    frames: int = 1
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -84,7 +67,7 @@ class Outcome:
         if self.before is None or self.enhanced is None:
             return account
         height, width = self.before.size
-        account |= {"width": width, "height": height}
+        account |= {"width": width, "height": height, "frames": self.frames}
         brightness = self.enhanced.brightness
         account["brightness"] = None if brightness is None else round(brightness, 4)
         account["share"] = round(self.enhanced.share, 3)
@@ -117,7 +100,7 @@ def run_jobs(
     jobs: Sequence[Job],
     settings: Settings,
     saving: Saving,
-    reading: Reading = Reading(),
+    reading: Reading = AS_USUAL,
     *,
     on_step: OnJobStep | None = None,
 ) -> Iterator[Outcome]:
@@ -152,20 +135,21 @@ def _do(
     reading: Reading,
     on_step: Callable[[int, int], None],
 ) -> Outcome:
-    picture, data = _read(job, reading)
-    left_out = _left_out(picture, job, saving)
-    bits = held_bits(picture, _container(picture, job), bits=saving.bits)
+    frames, data = read(job, reading)
+    if len(frames) > 1 and reading.frame is None:
+        return _do_frames(enhancer, job, frames, data, settings, saving, on_step)
+    picture = frames.picture(1 if reading.frame is None else reading.frame)
+    left_out = what_is_left_out(picture, None, job, saving)
+    bits = bits_to_hold(job, saving)(picture)
     enhanced = enhancer.run(picture, settings, uncertainty=job.map is not None, on_step=on_step, bits=bits)
     if job.map is not None and enhanced.uncertainty is not None:  # first: a picture that is there is done in full
-        make_folder(job.map.parent)
-        heat_map = draw_heatmap(enhanced.uncertainty, "sure", "unsure")
-        write_image(heat_map, job.map, overwrite=saving.overwrite, permissions_of=_file(job))
-    unchanged = enhanced.unchanged and _bytes_will_do(picture, job, saving)
+        save_map(draw_heatmap(enhanced.uncertainty, "sure", "unsure"), job, saving)
+    unchanged = enhanced.unchanged and len(frames) == 1 and copying_will_do(picture, job, saving)
     try:
         if unchanged:
-            _copy(data, job, saving)
+            copy(data, job, saving)
         else:
-            _save(enhanced.picture, job, saving)
+            save(enhanced.picture, job, saving)
     except BaseException:
         if job.map is not None and not saving.overwrite:
             job.map.unlink(missing_ok=True)
@@ -174,80 +158,58 @@ def _do(
     return Outcome(job, before=picture, enhanced=enhanced, notes=notes, unchanged=unchanged)
 
 
-def _read(job: Job, reading: Reading) -> tuple[Picture, bytes | None]:
-    """The photo, and its bytes where they cannot be read a second time."""
-    if job.source != STREAM:
-        return read_image(job.source, like_camera=reading.like_camera), None
-    try:
-        data = read_stream(sys.stdin.buffer)
-        return decode_image(data, like_camera=reading.like_camera), data
-    except (ImageError, OSError) as error:
-        raise ImageError(f"cannot read a photo from standard input (-): {one_line(error)}") from error
+def _do_frames(
+    enhancer: Enhancer,
+    job: Job,
+    frames: Frames,
+    data: bytes | None,
+    settings: Settings,
+    saving: Saving,
+    on_step: Callable[[int, int], None],
+) -> Outcome:
+    if job.map is not None:
+        raise ImageError(f"--uncertainty draws a map of one picture, and it has {len(frames)}: add --frame 1")
+    first = frames.picture(1)
+    left_out = what_is_left_out(first, frames, job, saving)
+    planned = enhancer.plan_frames(frames, settings)
+    account = _Several(len(frames))
+    unchanged = copying_will_do(first, job, saving) and planned.changes_nothing()
+    made = account.listen(planned.render(on_step=on_step, bits=bits_to_hold(job, saving, several=True)))
+    if unchanged:
+        for _ in made:  # only for the account: no network runs
+            pass
+        copy(data, job, saving)
+    else:
+        save_frames(made, frames, job, saving)
+    notes = () if unchanged else (*account.notes, *left_out)
+    return Outcome(job, None, "", account.before, account.enhanced(), notes, unchanged, frames=len(frames))
 
 
-def _file(job: Job) -> Path | None:
-    """The photo's file, where it came from one."""
-    return None if job.source == STREAM else job.source
+class _Several:
+    """Listens to what becomes of several pictures, and keeps the one in the middle."""
 
+    def __init__(self, count: int) -> None:
+        self._middle = count // 2
+        self._seconds = 0.0
+        self._shares: list[float] = []
+        self._nothing = True
+        self._shown: Enhanced | None = None
+        self.before: Picture | None = None
+        self.notes: dict[str, None] = {}
 
-def _container(picture: Picture, job: Job) -> str:
-    """The format that the result is written in, by name or extension."""
-    if job.target != STREAM:
-        return job.target.suffix
-    return job.format or result_extension(picture.source.container or "PNG")
+    def listen(self, made: Iterable[tuple[Picture, Enhanced]]) -> Iterator[Picture]:
+        """Pass on the results."""
+        for number, (before, enhanced) in enumerate(made):
+            self._seconds += enhanced.seconds
+            self._shares.append(enhanced.share)
+            self._nothing = self._nothing and enhanced.holds_nothing
+            self.notes |= dict.fromkeys(before.metadata.notes)
+            if number == self._middle:
+                self.before, self._shown = before, enhanced
+            yield enhanced.picture
 
-
-def _left_out(picture: Picture, job: Job, saving: Saving) -> tuple[str, ...]:
-    """What the written file cannot hold, in words; what it must and cannot is refused here, before the work."""
-    container = _container(picture, job)
-    try:
-        check_writable(picture, container, quality=saving.quality, lossless=saving.lossless, bits=saving.bits)
-        return not_written(picture, container, bits=saving.bits)
-    except ImageError as error:
-        where = "to standard output (-)" if job.target == STREAM else str(job.target)
-        raise ImageError(f"cannot write {where}: {error}") from error
-
-
-def _bytes_will_do(picture: Picture, job: Job, saving: Saving) -> bool:
-    return bytes_will_do(
-        picture, _container(picture, job), quality=saving.quality, lossless=saving.lossless, bits=saving.bits
-    )
-
-
-def _copy(data: bytes | None, job: Job, saving: Saving) -> None:
-    """Write the photo's own bytes; ``data`` is given where they came through the standard input."""
-    if job.target == STREAM:
-        _put_out(job.source.read_bytes() if data is None else data)
-        return
-    make_folder(job.target.parent)
-    source = job.source if data is None else data
-    copy_file(source, job.target, overwrite=saving.overwrite, keep_times=saving.keep_times)
-
-
-def _save(picture: Picture, job: Job, saving: Saving) -> None:
-    if job.target != STREAM:
-        make_folder(job.target.parent)
-        write_image(
-            picture,
-            job.target,
-            quality=saving.quality,
-            lossless=saving.lossless,
-            bits=saving.bits,
-            overwrite=saving.overwrite,
-            permissions_of=_file(job),
-            times_of=_file(job) if saving.keep_times else None,
-        )
-        return
-    _put_out(
-        encode_image(
-            picture, _container(picture, job), quality=saving.quality, lossless=saving.lossless, bits=saving.bits
-        )
-    )
-
-
-def _put_out(data: bytes) -> None:
-    try:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-    except OSError as error:
-        raise ImageError(f"cannot write to standard output (-): {one_line(error)}") from error
+    def enhanced(self) -> Enhanced:
+        """The one in the middle, with the time of all and the mean of their shares."""
+        assert self._shown is not None
+        share = sum(self._shares) / len(self._shares)
+        return replace(self._shown, seconds=self._seconds, share=share, holds_nothing=self._nothing)

@@ -13,7 +13,8 @@ from darklift.store.load import Opening
 if TYPE_CHECKING:
     from darklift.batch.foreign import Skipped
     from darklift.batch.paths import Job
-    from darklift.batch.run import OnJobStep, Outcome, Reading, Saving
+    from darklift.batch.run import OnJobStep, Outcome
+    from darklift.batch.transfer import Reading, Saving
     from darklift.pipeline.render import Enhanced
     from darklift.runtime import ModelCard
 
@@ -123,7 +124,8 @@ def _told(outcome: Outcome, settings: Settings) -> Iterable[str]:
     height, width = outcome.before.size
     steps = "1 step" if enhanced.steps == 1 else f"{enhanced.steps} steps"
     done = "the same bytes" if outcome.unchanged else f"{steps}, {enhanced.seconds:.1f} s"
-    yield f"{job.source} -> {job.target} ({width}x{height}, {done})"
+    many = "" if outcome.frames == 1 else f"{outcome.frames} frames, "
+    yield f"{job.source} -> {job.target} ({width}x{height}, {many}{done})"
     left = _left_alone(enhanced, settings)
     if left:
         yield f"{job.source}: {left}; --exposure +0 enhances it all the same"

@@ -62,7 +62,7 @@ def enhance(
             "--format",
             metavar="NAME",
             help="Write all results in this format, such as jpg, png or webp; a wrong name lists all.",
-            show_default="each photo's own; jpg for HEIC and RAW, png for GIF",
+            show_default="each photo's own; jpg for HEIC and RAW, png for GIF (APNG)",
             autocompletion=_format_names,
             rich_help_panel=_FILES,
         ),
@@ -106,6 +106,16 @@ def enhance(
         typer.Option("--keep-times", help="Give results the times of their photos' files.", rich_help_panel=_FILES),
     ] = False,
     recursive: RecursiveOption = False,
+    frame: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Of an animation or a file of several pages, take this one alone, from 1.",
+            show_default="all, written as they came",
+            rich_help_panel=_FILES,
+        ),
+    ] = None,
     sheet: Annotated[
         str | None,
         typer.Option(
@@ -130,6 +140,8 @@ def enhance(
 
     Size, orientation, colour profile and metadata stay. A photo that fails is reported, and the others go on.
 
+    Animations and files of several pages are enhanced frame by frame, and written as such.
+
     Pictures in a folder that cannot be read, such as Photoshop files, are counted and named, and are no failure.
 
     Messages go to standard error. Exit code: 0 all went well, 1 photos failed, 2 the request is wrong, 130 stopped.
@@ -145,7 +157,7 @@ def enhance(
     """
     from darklift.batch.foreign import find_skipped
     from darklift.batch.paths import with_maps
-    from darklift.batch.run import Reading, Saving
+    from darklift.batch.transfer import Reading, Saving
 
     skipped = find_skipped(inputs, recursive=recursive, output=output)
     jobs = _plan(inputs, output, image_format, overwrite, recursive, quiet, skipped)
@@ -155,7 +167,9 @@ def enhance(
     _check_saving(jobs, lossless, bits, sheet, overwrite)
     account = Account(jobs, skipped, sheet, quiet=quiet, overwrite=overwrite)
     try:
-        account.run(opening, settings, Saving(quality, lossless, bits, overwrite, keep_times), Reading(like_camera))
+        account.run(
+            opening, settings, Saving(quality, lossless, bits, overwrite, keep_times), Reading(like_camera, frame)
+        )
     except KeyboardInterrupt:
         if as_json:
             put_out(account.to_json())

@@ -3,20 +3,21 @@
 import io
 import os
 import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from darklift.errors import DarkliftError, ImageError, UsageError, one_line
+from darklift.errors import ImageError, one_line
 from darklift.files import new_file
 from darklift.image.carried import fitted
 from darklift.image.fit import check_fit
-from darklift.image.formats import FORMATS, HEAD_BYTES, EncodeOptions, Format, format_called, format_of
-from darklift.image.formats.base import ReadAs
+from darklift.image.formats import FORMATS, EncodeOptions, Format
 from darklift.image.options import encode_options, writable
 from darklift.image.picture import Picture
-from darklift.image.pixels import with_notes
-from darklift.image.spaces import with_colour_name
-from darklift.image.words import one_of
+from darklift.image.reading import decoding, finished, scanned
+from darklift.image.reel import Reel
+from darklift.image.stream import opened, recognised
 
 __all__ = [
     "SUPPORTED_EXTENSIONS",
@@ -25,9 +26,11 @@ __all__ = [
     "check_writable",
     "decode_image",
     "encode_image",
+    "fitting",
     "is_image_path",
+    "kind_of_target",
+    "new_picture",
     "read_image",
-    "read_stream",
     "write_image",
 ]
 
@@ -39,10 +42,6 @@ USUAL_EXTENSIONS = frozenset(known.extensions[0] for known in FORMATS)
 
 WRITABLE_EXTENSIONS = frozenset(extension for known in FORMATS if known.encode for extension in known.extensions)
 """Those of the pictures that can be written, too."""
-
-MAX_STREAM_BYTES = 2**31
-"""That a stream is read into memory for. A file on disk may be longer."""
-_READ_AT_ONCE = 2**20
 
 
 def is_image_path(path: str | Path) -> bool:
@@ -57,7 +56,9 @@ def is_image_path(path: str | Path) -> bool:
 # ------------------------------------------------------------------------------------------------------------ reading
 
 
-def decode_image(source: bytes | bytearray | memoryview | BinaryIO, *, like_camera: bool = True) -> Picture:
+def decode_image(
+    source: bytes | bytearray | memoryview | BinaryIO, *, like_camera: bool = True, frame: int | None = None
+) -> Picture:
     """The picture in a file of any format in ``formats`` that is in memory or behind a stream.
 
     The contents tell the format. A stream is read from where it stands to its end, so a picture can follow something
@@ -67,125 +68,49 @@ def decode_image(source: bytes | bytearray | memoryview | BinaryIO, *, like_came
     Args:
         source: the file's bytes, or a stream of them.
         like_camera: show a camera raw file as bright as the camera's own preview; otherwise its light as it is.
+        frame: which of several frames or pages, from 1; None expects that there is one.
 
     Returns unit RGB, upright. CMYK becomes sRGB.
 
     Raises:
         UsageError: neither bytes nor a binary stream. Paths go to :func:`read_image`.
-        ImageError: empty, damaged or of another kind; or what could not be kept: several frames or pages, floats
-            beyond [0, 1] (HDR), more than 500 megapixels. The message says it without a name in front.
+        ImageError: empty, damaged or of another kind; or what could not be kept: several frames or pages where
+            one is expected, floats beyond [0, 1] (HDR), more than 500 megapixels. The message says it without a name
+            in front.
     """
     try:
-        return _decode(*_recognised(source), like_camera)
+        return _decode(*recognised(source), like_camera, frame)
     except (OSError, ValueError) as error:  # ValueError: the stream is closed
         raise ImageError(f"the stream cannot be read: {one_line(error)}") from error
 
 
-def read_image(path: str | Path, *, like_camera: bool = True) -> Picture:
+def read_image(path: str | Path, *, like_camera: bool = True, frame: int | None = None) -> Picture:
     """Read a file of any format in ``formats``; its contents tell which, not its name.
 
     like_camera: show a camera raw file as bright as the camera's own preview; otherwise its light as it is.
+    frame: which of several frames or pages, from 1; None expects that there is one.
 
     Returns unit RGB, upright. CMYK becomes sRGB. Raises ``ImageError``, on one line with the path, when the file is
     missing, empty, damaged or of another kind, and for what could not be kept: several frames or pages, floats
     beyond [0, 1] (HDR), more than 500 megapixels.
     """
-    path = Path(path)
-    try:
-        if path.exists() and not path.is_file():
-            raise ImageError("it is a folder or a device, expected a picture file: choose a file")
-        with path.open("rb") as stream:
-            return _decode(*_recognised(stream), like_camera)
-    except FileNotFoundError:
-        raise ImageError(f"cannot read {path}: no such file") from None
-    except ImageError as error:
-        raise ImageError(f"cannot read {path}: {error}") from error
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise ImageError(f"cannot read {path}: {one_line(error)}") from error
+    with opened(path) as stream:
+        return _decode(*recognised(stream), like_camera, frame)
 
 
-def _recognised(source: object) -> tuple[Format, BinaryIO]:
-    """The format, and a stream that can seek with the file's beginning at 0."""
-    if isinstance(source, bytes | bytearray | memoryview):
-        stream: BinaryIO = io.BytesIO(bytes(source))
-    elif isinstance(source, str | os.PathLike) or not callable(getattr(source, "read", None)):
-        raise UsageError(
-            f"got a {type(source).__name__}, expected bytes or a binary stream: use read_image for a path, from_pil or"
-            " from_array for an image in memory"
-        )
-    else:
-        stream = source  # type: ignore[assignment]  # as far as can be seen here; _read looks closer
-    head = _read(stream, HEAD_BYTES)
-    if not head:
-        raise ImageError("it is empty, expected a picture: copy or download it again, or rewind the stream")
-    kind = format_of(head)
-    if kind is None:
-        names = one_of(known.name for known in FORMATS)
-        raise ImageError(f"it is not a {names} file: convert it to one of these first")
-    if _starts_at_its_beginning(stream, len(head)):
-        return kind, stream
-    return kind, io.BytesIO(_to_its_end(stream, head))
-
-
-def read_stream(stream: BinaryIO) -> bytes:
-    """All of a picture's file that comes from a stream, such as a pipe; for :func:`decode_image`, and to be kept.
-
-    Raises ``UsageError`` and ``ImageError`` as that does: nothing but a picture is read to its end.
-    """
-    head = _read(stream, HEAD_BYTES)
-    if format_of(head) is None:
-        _recognised(head)  # says what is wrong with it
-    return _to_its_end(stream, head)
-
-
-def _to_its_end(stream: BinaryIO, head: bytes) -> bytes:
-    """The head and what follows; held once, as ``BytesIO`` shares its bytes with those that it is asked for."""
-    held = io.BytesIO()
-    held.write(head)
-    while part := _read(stream, _READ_AT_ONCE):
-        if held.tell() + len(part) > MAX_STREAM_BYTES:
-            raise ImageError(f"it is longer than the {MAX_STREAM_BYTES >> 20} MiB that are held in memory: pass a file")
-        held.write(part)
-    return held.getvalue()
-
-
-def _read(stream: BinaryIO, size: int) -> bytes:
-    """So many bytes, fewer only at the end. Pipes and sockets may give less at once."""
-    parts: list[bytes] = []
-    while size > 0:
-        part = stream.read(size)
-        if not isinstance(part, bytes | bytearray | memoryview):
-            raise UsageError(f"the stream gives {type(part).__name__}, expected bytes: open it in binary mode")
-        if not part:
-            break
-        parts.append(bytes(part))
-        size -= len(part)
-    return b"".join(parts)
-
-
-def _starts_at_its_beginning(stream: BinaryIO, done: int) -> bool:
-    """Whether a stream can seek, and stood at 0 before ``done`` bytes were read."""
-    seekable = getattr(stream, "seekable", None)
-    return seekable is not None and bool(seekable()) and stream.tell() == done
-
-
-def _decode(kind: Format, stream: BinaryIO, like_camera: bool) -> Picture:
-    decode = kind.decode if like_camera or kind.decode_plain is None else kind.decode_plain
-    try:
-        picture = with_colour_name(decode(stream))
-        return picture if kind.encode else with_notes(picture, [f"the {kind.name} container, which can only be read"])
-    except DarkliftError:
-        raise
-    except ReadAs as other:
-        named = format_called(str(other))
-        assert named is not None  # one format of ours names another
-        return _decode(named, stream, like_camera)
-    except MemoryError as error:
-        raise ImageError("not enough memory to decode it: cut it into parts") from error
-    except Exception as error:  # damaged files make Pillow raise nearly anything
-        raise ImageError(
-            f"damaged or incomplete {kind.name} file ({one_line(error)}): copy or download it again"
-        ) from error
+def _decode(kind: Format, stream: BinaryIO, like_camera: bool, frame: int | None) -> Picture:
+    kind, reel = scanned(kind, stream)
+    with decoding(kind):
+        if kind.several is None or reel is None:
+            Reel(1, moving=True).check(1 if frame is None else frame)
+            return finished(kind, kind.decoder(like_camera)(stream))
+        if frame is None:
+            raise ImageError(
+                f"{reel.count} {reel.noun}, expected 1: choose one by its number (frame), or all with read_frames"
+            )
+        reel.check(frame)
+        (picture,) = kind.several.decode(stream, reel, [frame - 1])
+        return finished(kind, picture)
 
 
 # ------------------------------------------------------------------------------------------------------------ writing
@@ -271,14 +196,44 @@ def write_image(
         ImageError: unknown extension, missing folder, existing target without ``overwrite``, alpha in a format without,
             a side or a block of metadata too long for the format, pixels with NaN, or the disk's refusal.
     """
+    kind = kind_of_target(path)
+    options = encode_options(kind, picture, quality, lossless, bits)
+    place = new_picture(
+        path,
+        lambda: check_fit(picture, kind),
+        overwrite=overwrite,
+        permissions_of=permissions_of,
+        times_of=times_of,
+    )
+    with place as stream:
+        _encode(picture, kind, stream, options)
+    return Path(path)
+
+
+def kind_of_target(path: str | Path) -> Format:
+    """The format that a file of this name is written in. Raises ``ImageError``."""
     path = Path(path)
     if path.suffix.lower() not in WRITABLE_EXTENSIONS:
         wanted = ", ".join(extension for known in FORMATS if known.encode for extension in known.extensions)
         raise ImageError(f"cannot write {path}: extension {path.suffix!r}, expected one of {wanted}")
-    kind = writable(path.suffix)
-    options = encode_options(kind, picture, quality, lossless, bits)
+    return writable(path.suffix)
+
+
+@contextmanager
+def new_picture(
+    path: str | Path,
+    check: Callable[[], None],
+    *,
+    overwrite: bool,
+    permissions_of: str | Path | None,
+    times_of: str | Path | None,
+) -> Iterator[BinaryIO]:
+    """A file to write a picture into, after ``check``, as of :func:`~darklift.files.new_file`; what goes wrong becomes
+    an ``ImageError`` with the path.
+    """
+    path = Path(path)
     try:
-        check_fit(picture, kind)
+        check()
         _check_place(Path(os.path.realpath(path)) if overwrite else path)
         with new_file(
             path,
@@ -286,7 +241,7 @@ def write_image(
             permissions_of=None if permissions_of is None else Path(permissions_of),
             times_of=None if times_of is None else Path(times_of),
         ) as stream:
-            _encode(picture, kind, stream, options)
+            yield stream
     except ImageError as error:
         raise ImageError(f"cannot write {path}: {error}") from error
     except FileExistsError as error:
@@ -295,7 +250,6 @@ def write_image(
         ) from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise ImageError(f"cannot write {path}: {one_line(error)}") from error
-    return path
 
 
 def _check_place(target: Path) -> None:
@@ -308,7 +262,14 @@ def _check_place(target: Path) -> None:
 def _encode(picture: Picture, kind: Format, stream: BinaryIO, options: EncodeOptions) -> None:
     assert kind.encode is not None  # or the format would not have been found among those that can be written
     picture = picture if kind.alpha else picture.without_alpha()  # it is 1 everywhere, or had been refused
-    try:
+    with fitting(kind):
         kind.encode(fitted(picture, kind.name, kind.keeps), stream, options)
-    except (ValueError, struct.error) as error:  # how Pillow's writers say that something does not fit the format
+
+
+@contextmanager
+def fitting(kind: Format) -> Iterator[None]:
+    """How Pillow's writers say that something does not fit the format becomes an ``ImageError``."""
+    try:
+        yield
+    except (ValueError, struct.error) as error:
         raise ImageError(f"it does not fit a {kind.name} file ({one_line(error)}): choose another format") from error

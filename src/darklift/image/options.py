@@ -26,25 +26,26 @@ def writable(format: str) -> Format:
     return kind
 
 
-def not_written(picture: Picture, format: str, *, bits: int | None = None) -> tuple[str, ...]:
+def not_written(picture: Picture, format: str, *, bits: int | None = None, several: bool = False) -> tuple[str, ...]:
     """In words, what writing this picture in this format leaves out: metadata, and bits where it has fewer than the
     source had.
 
-    Nothing is said of bits that were asked for. For a path, pass its suffix. Raises ``UsageError`` as
-    :func:`encode_image`.
+    Nothing is said of bits that were asked for. For a path, pass its suffix. several: it is one of several in the file.
+    Raises ``UsageError`` as :func:`encode_image`.
     """
-    kind = writable(format)
+    kind = writable(format).for_several if several else writable(format)
     written, had = _bits(kind, picture, bits), picture.source.bits
     if bits is not None or written >= had:
         return left_out(picture, format)
     return (f"{had} bits a channel: {kind.name} has {written}", *left_out(picture, format))
 
 
-def held_bits(picture: Picture, format: str, *, bits: int | None = None) -> int | None:
+def held_bits(picture: Picture, format: str, *, bits: int | None = None, several: bool = False) -> int | None:
     """How a result is held best that is going to be written in this format: with the bits of the file, where these are
-    8 or 16; None for floats. Raises ``UsageError`` as :func:`encode_image`.
+    8 or 16; None for floats. several: as of :func:`not_written`. Raises ``UsageError`` as :func:`encode_image`.
     """
-    written = _bits(writable(format), picture, bits)
+    kind = writable(format)
+    written = _bits(kind.for_several if several else kind, picture, bits)
     return written if written in (8, 16) else None
 
 
@@ -62,6 +63,8 @@ def _check_bits(kind: Format, bits: int) -> None:
         if not able:
             raise UsageError(f"bits is {bits!r}, expected {one_of(map(str, WRITABLE_BITS))}")
         has = one_of(map(str, kind.bits))
+        if any(known.name == kind.name for known in able):  # one picture alone could have them
+            raise UsageError(f"bits is {bits}, and frames in {kind.name} have {has}: leave it out, or write PNG")
         raise UsageError(f"bits is {bits}, and {kind.name} has {has}: write {one_of(known.name for known in able)}")
     if bits > 8 and kind.deep is not None:
         kind.deep.require(f"{kind.name} with {bits} bits")

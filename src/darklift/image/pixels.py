@@ -3,7 +3,7 @@
 import io
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import BinaryIO
@@ -15,11 +15,13 @@ from darklift.errors import ImageError, one_line
 from darklift.image.arrays import assemble, held_of, turned
 from darklift.image.metadata import metadata_of, profile_name
 from darklift.image.picture import Metadata, Picture, Source
+from darklift.image.reel import Reel
 from darklift.image.samples import Samples, row_strips
 
 __all__ = [
     "TOO_DEEP",
     "adopt",
+    "check_clip",
     "check_extent",
     "check_mode",
     "check_size",
@@ -28,12 +30,15 @@ __all__ = [
     "image_of",
     "noted_warnings",
     "picture_of",
+    "pictures_in",
     "to_srgb",
     "with_notes",
 ]
 
 # Larger than any camera's picture, and small enough that a malicious header cannot ask for all of the memory.
 _MAX_PIXELS = 500_000_000
+# Of all frames of an animation, each as large as all of the picture, whatever little of it the file holds.
+_MAX_CLIP_PIXELS = 20 * _MAX_PIXELS
 
 TOO_DEEP = (
     "more than 8 bits per channel, of which Pillow keeps 8: read the file with read_image or decode_image, pass a "
@@ -73,6 +78,21 @@ def adopt(image: Image.Image, container: str | None) -> Picture:
     return picture_of(image, *metadata_of(image.info, image.size), container)
 
 
+def pictures_in(
+    opener: Callable[[BinaryIO], Image.Image], container: str, stream: BinaryIO, reel: Reel, numbers: Sequence[int]
+) -> Iterator[Picture]:
+    """Frames of an animation as one of Pillow's readers puts them together, all with alpha or none."""
+    stream.seek(0)
+    with noted_warnings() as notes:
+        image = opener(stream)
+    check_clip(*image.size, reel.count)
+    for number in numbers:
+        image.seek(number)
+        image.load()
+        frame = image.convert("RGBA" if reel.alpha else "RGB")
+        yield with_notes(picture_of(frame, *metadata_of(image.info, image.size), container), notes)
+
+
 def with_notes(picture: Picture, notes: Iterable[str]) -> Picture:
     """The same picture with more notes."""
     return replace(picture, metadata=replace(picture.metadata, notes=(*picture.metadata.notes, *notes)))
@@ -86,7 +106,9 @@ def check_extent(image: Image.Image, *, only_the_first: bool = False) -> None:
     check_size(*image.size)
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and not only_the_first:
-        raise ImageError(f"{frames} frames or pages, expected 1: save each as a file of its own")
+        raise ImageError(
+            f"{frames} frames or pages, expected 1: pass a copy() of one, or read the file with read_frames"
+        )
 
 
 def check_size(width: int, height: int) -> None:
@@ -94,6 +116,16 @@ def check_size(width: int, height: int) -> None:
     if min(width, height) < 1 or width * height > _MAX_PIXELS:
         raise ImageError(
             f"{width} x {height} pixels, expected between 1 and {_MAX_PIXELS // 10**6} megapixels: cut it into parts"
+        )
+
+
+def check_clip(width: int, height: int, count: int) -> None:
+    """Refuse an animation of so many frames of a size that is too large, one or all, with an ``ImageError``."""
+    check_size(width, height)
+    if width * height * count > _MAX_CLIP_PIXELS:
+        raise ImageError(
+            f"{count} frames of {width} x {height} pixels, expected at most {_MAX_CLIP_PIXELS // 10**6} megapixels in "
+            "all: cut it into parts"
         )
 
 

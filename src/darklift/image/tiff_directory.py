@@ -1,5 +1,6 @@
 """Writing a TIFF directory (TIFF 6.0) and the values that it points at."""
 
+import io
 import struct
 from collections.abc import Sequence
 from fractions import Fraction
@@ -29,29 +30,34 @@ class DirectoryWriter:
     """Makes 12-byte entries, writing those values to the stream that do not fit in one, and then the directory."""
 
     def __init__(self, stream: BinaryIO, order: str) -> None:
-        self._stream = stream
-        self._order = order
+        self.stream = stream
+        self.order = order
 
     def numbers(self, tag: int, kind: int, values: Sequence[int]) -> bytes:
         code = {SHORT: "H", LONG: "I"}[kind]
-        return self.contents(tag, kind, len(values), struct.pack(f"{self._order}{len(values)}{code}", *values))
+        return self.contents(tag, kind, len(values), struct.pack(f"{self.order}{len(values)}{code}", *values))
 
     def rational(self, tag: int, value: float) -> bytes:
         ratio = Fraction(value).limit_denominator(10_000)
-        return self.contents(tag, RATIONAL, 1, struct.pack(self._order + "2I", ratio.numerator, ratio.denominator))
+        return self.contents(tag, RATIONAL, 1, struct.pack(self.order + "2I", ratio.numerator, ratio.denominator))
 
     def contents(self, tag: int, kind: int, count: int, contents: bytes) -> bytes:
         if len(contents) > 4:
-            position = even_position(self._stream)
-            self._stream.write(contents)
-            contents = struct.pack(self._order + "I", position)
-        return struct.pack(self._order + "HHI4s", tag, kind, count, contents)
+            position = even_position(self.stream)
+            self.stream.write(contents)
+            contents = struct.pack(self.order + "I", position)
+        return struct.pack(self.order + "HHI4s", tag, kind, count, contents)
 
-    def finish(self, entries: dict[int, bytes]) -> None:
-        """Write the directory and point the file's header at it."""
-        position = even_position(self._stream)
-        self._stream.write(struct.pack(self._order + "H", len(entries)))
-        self._stream.write(b"".join(entries[tag] for tag in sorted(entries)))
-        self._stream.write(bytes(4))  # no further directory
-        self._stream.seek(4)
-        self._stream.write(struct.pack(self._order + "I", position))
+    def finish(self, entries: dict[int, bytes], link: int = 4) -> int:
+        """Write the directory, and its position at ``link``, which is in the file's header or the end of another
+        directory. Returns the link for one that follows; until then, this is the last.
+        """
+        position = even_position(self.stream)
+        self.stream.write(struct.pack(self.order + "H", len(entries)))
+        self.stream.write(b"".join(entries[tag] for tag in sorted(entries)))
+        following = self.stream.tell()
+        self.stream.write(bytes(4))  # no further directory
+        self.stream.seek(link)
+        self.stream.write(struct.pack(self.order + "I", position))
+        self.stream.seek(0, io.SEEK_END)
+        return following

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -15,19 +16,23 @@ from PIL import Image
 
 from darklift.errors import ImageError, UsageError
 from darklift.image import (
+    Frames,
     Picture,
     bytes_will_do,
+    check_frames_writable,
     check_writable,
     copy_file,
     from_array,
     from_pil,
     held_bits,
-    read_image,
+    read_frames,
     result_extension,
     to_array,
     to_pil,
+    write_frames,
     write_image,
 )
+from darklift.pipeline.clip import FramesPlan, plan_frames
 from darklift.pipeline.plan import Plan, check_made_for, check_settings, plan, replan
 from darklift.pipeline.render import Enhanced, OnStep, render, render_together
 from darklift.pipeline.settings import DEFAULTS, Settings
@@ -95,8 +100,9 @@ class Enhancer:
         an array of the same dtype and shape.
 
         A path in gives a path out: ``night.jpg`` is read, ``night_enhanced.jpg`` written beside it with the same
-        permissions, never over a file that is there; a photo that is left as it is, is copied. on_step: told (steps
-        done, steps in all). Raises ImageError (also where there is too little memory), UsageError.
+        permissions, never over a file that is there; a photo that is left as it is, is copied. All frames or pages of a
+        file are enhanced. on_step: told (steps done, steps in all). Raises ImageError (also where there is too little
+        memory), UsageError.
         """
 
         def run(picture: Picture, bits: int | None = None) -> Picture:
@@ -140,7 +146,15 @@ class Enhancer:
         target = path.with_name(path.stem + RESULT_ENDING + result_extension(path.suffix))
         if os.path.lexists(target):
             raise ImageError(f"cannot write {target}: the file exists already, move it away first")
-        picture = read_image(path)
+        frames = read_frames(path)
+        picture = frames.picture(1)
+        if len(frames) > 1:
+            check_frames_writable(picture, frames, target.suffix)
+            planned = self.plan_frames(frames, settings, **changes)
+            if planned.changes_nothing() and bytes_will_do(picture, target.suffix):
+                return copy_file(path, target)
+            made = planned.render(on_step=on_step, bits=partial(held_bits, format=target.suffix, several=True))
+            return write_frames((enhanced.picture for _, enhanced in made), target, frames, permissions_of=path)
         check_writable(picture, target.suffix)
         enhanced = self.run(picture, settings, on_step=on_step, bits=held_bits(picture, target.suffix), **changes)
         if enhanced.unchanged and bytes_will_do(picture, target.suffix):
@@ -170,6 +184,21 @@ class Enhancer:
         looked = (time.perf_counter() - started) / len(pictures)
         rendered = render_together(self.model, pictures, plans, on_step=on_step, bits=bits)
         return tuple(replace(enhanced, seconds=enhanced.seconds + looked) for enhanced in rendered)
+
+    def run_frames(
+        self, frames: Frames, settings: Settings = DEFAULTS, /, *, on_step: OnStep | None = None, **changes: Any
+    ) -> Iterator[Enhanced]:
+        """What becomes of each picture of a file, one after the other; none is held.
+
+        An animation's frames are looked at together, so that nothing flickers; pages each for itself. on_step counts
+        over all. Raises as :meth:`run`, and UsageError where uncertainty is asked for.
+        """
+        for _, enhanced in self.plan_frames(frames, settings, **changes).render(on_step=on_step):
+            yield enhanced
+
+    def plan_frames(self, frames: Frames, settings: Settings = DEFAULTS, /, **changes: Any) -> FramesPlan:
+        """Decide what shall happen to the pictures of a file; see :class:`darklift.pipeline.clip.FramesPlan`."""
+        return plan_frames(self.model, frames, _changed(settings, changes))
 
     def plan(self, picture: Picture, settings: Settings = DEFAULTS, /, **changes: Any) -> Plan:
         """Decide what shall happen to a picture; see :func:`darklift.pipeline.plan.plan`."""

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 from darklift.pipeline.settings import Exposure
-from darklift.pipeline.trust import Signal
+from darklift.pipeline.trust import Scene
 from darklift.runtime import Guess
 
 __all__ = ["Aim", "aim_for", "lit_kept"]
@@ -34,11 +34,11 @@ class Aim:
     share: float
 
 
-def aim_for(wish: Exposure, guess: Guess, brightness: float, signal: Signal | None = None) -> Aim:
+def aim_for(wish: Exposure, guess: Guess, brightness: float, scene: Scene | None = None) -> Aim:
     """What is wanted of a photo of this mean brightness for which the model would choose ``guess``.
 
     Without a wish, a photo that the model would hardly change is bright enough, and left as it is. By what it holds
-    (``signal``), a night and a smeared photo stay darker than the model would have it, and one with much in the shade
+    (``scene``), a night and a smeared photo stay darker than the model would have it, and one with much in the shade
     becomes brighter. Stops are counted from there.
     """
     if wish.mean is not None:
@@ -47,12 +47,12 @@ def aim_for(wish: Exposure, guess: Guess, brightness: float, signal: Signal | No
     stops = math.log2(guess.brightness / least)
     share = _rise(abs(stops), *_LEFT_ALONE)
     wanted = guess.brightness
-    if signal is not None:
-        less = max(_NIGHT * signal.night * stops, _SMEARED * signal.smeared * (stops - _SMEARED_FROM), 0.0)
+    if scene is not None:
+        less = max(_NIGHT * scene.night * stops, _SMEARED * scene.smeared * (stops - _SMEARED_FROM), 0.0)
         wanted *= 2**-less
-        if signal.backlight:
-            wanted = max(wanted, least * (1 + _BACKLIGHT * signal.backlight))
-            share = max(share, signal.backlight)
+        if scene.backlight:
+            wanted = max(wanted, least * (1 + _BACKLIGHT * scene.backlight))
+            share = max(share, scene.backlight)
     if wish.stops is not None:
         wanted, share = wanted * 2 ** (wish.stops / _GAMMA), 1.0
     return Aim(_kept_in_range(replace(guess, brightness=wanted)), share)

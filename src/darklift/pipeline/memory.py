@@ -10,7 +10,7 @@ from darklift.runtime import Footprint, Model
 from darklift.runtime.memory import free_memory
 
 if TYPE_CHECKING:
-    from darklift.pipeline.plan import Look
+    from darklift.pipeline.look import Look
 
 __all__ = ["TILE_SIDES", "tile_side"]
 

@@ -50,6 +50,12 @@ class Tile:
         bottom = min(self.top + self.height, other.top + other.height)
         return Tile(top, left, bottom - top, min(self.left + self.width, other.left + other.width) - left)
 
+    def joined(self, other: Tile) -> Tile:
+        """The smallest part that holds both."""
+        top, left = min(self.top, other.top), min(self.left, other.left)
+        bottom = max(self.top + self.height, other.top + other.height)
+        return Tile(top, left, bottom - top, max(self.left + self.width, other.left + other.width) - left)
+
     def seen_from(self, other: Tile) -> Tile:
         """The same pixels, counted from the other's corner."""
         return Tile(self.top - other.top, self.left - other.left, self.height, self.width)

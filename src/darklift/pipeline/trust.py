@@ -9,6 +9,7 @@ saw, fades. Places that are well lit already stay as they are. How far all of th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ from darklift.pipeline.tiling import Tile
 if TYPE_CHECKING:
     from darklift.pipeline.view import View
 
-__all__ = ["Restraint", "Signal", "look_for_signal", "restrain"]
+__all__ = ["Restraint", "Scene", "Signal", "look_for_signal", "restrain", "same_scene"]
 
 _CELLS = 640
 """Along the longer side, of the grid that the maps have."""
@@ -56,6 +57,8 @@ _BACKLIT, _SHADE, _SHADE_FLOOR = (0.2, 0.4), (0.25, 0.38), 0.02
 _HELD, _BEYOND, _MARGIN = 2.5, 2.5, 1.1
 """A place that holds nothing is lifted by at most ``_BEYOND`` times what the lights are; one that holds h codes by
 (h / _HELD)² more."""
+_STEPS = (np.arange(256, dtype=np.float64) + 0.5) / 256
+"""The middles of the steps of :attr:`Scene.tones`, unit."""
 _NO_CEILING = 4.0
 """Unit: so high that nothing reaches it."""
 _COLOURLESS, _LEAST_COLOUR = (0.3, 4.0), 0.35
@@ -66,6 +69,35 @@ gets darker, as a tone curve that left it where it was would be none."""
 
 
 HalfArray = npt.NDArray[np.float16]
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """What is told of all of a photo at once, and is the same for all frames of a clip."""
+
+    tones: npt.NDArray[np.float64]
+    """float64 (256,), the share of places with each brightness, of as many equal steps of :attr:`Signal.level`."""
+    lights: float
+    """Unit: the brightest twentieth begins here."""
+    span: float
+    """In [0, 1]: 0 for a photo that is dark throughout, 1 for one that has lights."""
+    night: float
+    """In [0, 1], how much of a night it is: lights, and much around them that holds nothing."""
+    backlight: float
+    """In [0, 1], how much of it stands in the shade of what is bright."""
+    smeared: float
+    """In [0, 1], how far a phone's noise reduction has gone: what is fine in its dark parts is blotches."""
+
+
+def same_scene(scenes: Sequence[Scene]) -> Scene:
+    """The mean of some."""
+    return Scene(
+        tones=np.mean([scene.tones for scene in scenes], axis=0),
+        **{
+            name: float(np.mean([getattr(scene, name) for scene in scenes]))
+            for name in ("lights", "span", "night", "backlight", "smeared")
+        },
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,16 +113,7 @@ class Signal:
     held: HalfArray
     level: HalfArray
     lit: HalfArray
-    lights: float
-    """Unit: the brightest twentieth begins here."""
-    span: float
-    """In [0, 1]: 0 for a photo that is dark throughout, 1 for one that has lights."""
-    night: float
-    """In [0, 1], how much of a night it is: lights, and much around them that holds nothing."""
-    backlight: float
-    """In [0, 1], how much of it stands in the shade of what is bright."""
-    smeared: float
-    """In [0, 1], how far a phone's noise reduction has gone: what is fine in its dark parts is blotches."""
+    scene: Scene
 
     def trust(self) -> FloatArray:
         """(h, w) in [0, 1]: how far each place can be lifted and still be what was seen."""
@@ -155,16 +178,21 @@ def look_for_signal(view: View, bits: int) -> Signal:
     around, glow = box_means(level, _RADIUS), box_means(top, _RADIUS)
     shade = (around < 0.22) & (around > _SHADE_FLOOR) & shown
     lit_share, shade_share = (float(part.sum() / shown.sum()) for part in ((glow > 0.6) & shown, shade))
+    smeared = _smeared(level / _CODE, beside / _CODE, further / _CODE, shown)
+    level = _codes(_guided(_stops(level), guide, _EDGE), 255) * _CODE
     return Signal(
         size=view.size,
         held=held.astype(np.float16),
-        level=(_codes(_guided(_stops(level), guide, _EDGE), 255) * _CODE).astype(np.float16),
+        level=level.astype(np.float16),
         lit=_smooth(_guided(top, top, _LIT_EDGE), _LIT).astype(np.float16),
-        lights=lights,
-        span=float(_smooth(brightest_parts / _CODE, _SPAN)),
-        night=float(_smooth(brightest_parts / _CODE, _LIGHTS) * _smooth(black, _BLACK_SHARE)),
-        backlight=float(_smooth(lit_share, _BACKLIT) * _smooth(shade_share, _SHADE)),
-        smeared=_smeared(level / _CODE, beside / _CODE, further / _CODE, shown),
+        scene=Scene(
+            tones=_tones(level.astype(np.float16).astype(np.float32)),
+            lights=lights,
+            span=float(_smooth(brightest_parts / _CODE, _SPAN)),
+            night=float(_smooth(brightest_parts / _CODE, _LIGHTS) * _smooth(black, _BLACK_SHARE)),
+            backlight=float(_smooth(lit_share, _BACKLIT) * _smooth(shade_share, _SHADE)),
+            smeared=smeared,
+        ),
     )
 
 
@@ -175,31 +203,36 @@ def restrain(signal: Signal, wanted: float, *, kept: float) -> Restraint:
     follow, and only never get darker while the photo gets brighter.
     """
     held, level, lit = (each.astype(np.float32) for each in (signal.held, signal.level, signal.lit))
-    gain = _gain_of_lights(level, signal.lights, wanted)
+    scene = signal.scene
+    gain = _gain_of_lights(scene, wanted)
     ceiling = gain * (_BEYOND + (held / _HELD) ** 2) * (level + np.float32(0.5) * _CODE)
-    if signal.span < 1:  # the darker the whole, the higher
-        ceiling = ceiling / max(signal.span, 1e-6) ** 2
-    colour = 1 - signal.span * (1 - _LEAST_COLOUR) * (1 - _smooth(held, _COLOURLESS))
+    if scene.span < 1:  # the darker the whole, the higher
+        ceiling = ceiling / max(scene.span, 1e-6) ** 2
+    colour = 1 - scene.span * (1 - _LEAST_COLOUR) * (1 - _smooth(held, _COLOURLESS))
     return Restraint(
         size=signal.size,
         ceiling=np.minimum(ceiling, _NO_CEILING).astype(np.float32),
         colour=colour.astype(np.float32),
-        lit=np.zeros_like(lit) if kept < 1 and wanted < level.mean() else lit,
+        lit=np.zeros_like(lit) if kept < 1 and wanted < scene.tones @ _STEPS else lit,
         keep=kept * float(1 - _smooth(gain, _LIFTED)),
     )
 
 
-def _gain_of_lights(level: FloatArray, lights: float, wanted: float) -> float:
+def _tones(level: FloatArray) -> npt.NDArray[np.float64]:
+    counts, _ = np.histogram(level, len(_STEPS), (0, 1))
+    shares: npt.NDArray[np.float64] = counts / counts.sum()
+    return shares
+
+
+def _gain_of_lights(scene: Scene, wanted: float) -> float:
     """How many times brighter its lights become, by the gamma that gives the photo the mean that is wanted; at least
     as bright as they are.
     """
-    share, edges = np.histogram(level, 256, (0, 1))
-    values, share = (edges[:-1] + edges[1:]) / 2, share / share.sum()
     low, high = 0.05, 4.0
     for _ in range(30):
         gamma = (low + high) / 2
-        low, high = (gamma, high) if share @ values**gamma > wanted else (low, gamma)
-    gain: float = max(lights, float(_CODE)) ** ((low + high) / 2 - 1)
+        low, high = (gamma, high) if scene.tones @ _STEPS**gamma > wanted else (low, gamma)
+    gain: float = max(scene.lights, float(_CODE)) ** ((low + high) / 2 - 1)
     return _MARGIN * max(1.0, gain)
 
 

@@ -1,11 +1,13 @@
-"""AVIF: lossy, with 8, 10 or 12 bits, with alpha, EXIF, XMP and an ICC profile; at most 32768 pixels a side.
+"""AVIF: lossy, with 8, 10 or 12 bits, alpha, EXIF, XMP and an ICC profile; animated; at most 32768 pixels a side.
 
 Pillow codes pixels of 8 bits; deep ones, which it takes for 8, imagecodecs, which comes with the extra ``deep``. What
 neither tells is read from the file's boxes: what was cropped away, colours that go by numbers, EXIF as it was written.
 """
 
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from PIL import Image
 from PIL.AvifImagePlugin import SUPPORTED, AvifImageFile
@@ -13,17 +15,19 @@ from PIL.AvifImagePlugin import SUPPORTED, AvifImageFile
 from darklift.errors import ImageError
 from darklift.image.arrays import assemble_codes
 from darklift.image.avif_blocks import with_blocks
+from darklift.image.avif_frames import save_frames, scan_frames
 from darklift.image.boxes import HeifFacts, brands, heif_facts
 from darklift.image.colour_numbers import profile_of_numbers
 from darklift.image.deep import picture_of_samples, unit_of
 from darklift.image.exif import tiff_block, upright_xmp, without_orientation
 from darklift.image.exif_add import has_thumbnail
 from darklift.image.extras import DEEP
-from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format
+from darklift.image.formats.base import ANY_SIZE, ONLY_8_BITS, EncodeOptions, Format, OptionsOf, Several
 from darklift.image.metadata import describe, metadata_of, understood_exif
 from darklift.image.opened import file_behind
 from darklift.image.picture import Metadata, Picture
-from darklift.image.pixels import check_extent, check_mode, decode_with, image_of, picture_of
+from darklift.image.pixels import check_clip, check_extent, check_mode, decode_with, image_of, picture_of
+from darklift.image.reel import Reel
 from darklift.image.xmp_claims import without_claims
 
 __all__ = ["FORMAT"]
@@ -52,18 +56,40 @@ def _adopt(image: Image.Image) -> Picture:
     data = file_behind(image)
     facts = HeifFacts() if data is None else heif_facts(data)
     check_extent(image)
+    if data is None or facts.bits <= 8:
+        return _picture_in(image, facts, read=data is not None)
     check_mode(image)
-    metadata, orientation = _described(image, facts, read=data is not None)
+    metadata, orientation = _described(image, facts, read=True)
     left, top, width, height = facts.crop or (0, 0, *image.size)
-    if data is not None and facts.bits > 8:
-        samples = DEEP.load(f"reading an AVIF photo with {facts.bits} bits").avif_decode(data)
-        part = samples[top : top + height, left : left + width].reshape(height, width, -1)
-        picture = picture_of_samples(unit_of(part, 2**facts.bits - 1), metadata, orientation, _NAME, facts.bits)
-        return _with_subsampling(picture, facts, orientation)
+    samples = DEEP.load(f"reading an AVIF photo with {facts.bits} bits").avif_decode(data)
+    part = samples[top : top + height, left : left + width].reshape(height, width, -1)
+    picture = picture_of_samples(unit_of(part, 2**facts.bits - 1), metadata, orientation, _NAME, facts.bits)
+    return _with_subsampling(picture, facts, orientation)
+
+
+def _decode_frames(stream: BinaryIO, reel: Reel, numbers: Sequence[int]) -> Iterator[Picture]:
+    _check_library()
+    stream.seek(0)
+    facts = heif_facts(stream.read())
+    stream.seek(0)
+    image = AvifImageFile(stream)
+    check_clip(*image.size, reel.count)
+    if facts.bits > 8:
+        raise ImageError(f"{reel.count} frames with {ONLY_8_BITS}")
+    for number in numbers:
+        image.seek(number)
+        yield _picture_in(image, facts, read=True)
+
+
+def _picture_in(image: Image.Image, facts: HeifFacts, *, read: bool) -> Picture:
+    """The picture of 8 bits, or the frame, that Pillow stands at. read: as of :func:`_described`."""
+    check_mode(image)
+    metadata, orientation = _described(image, facts, read=read)
     image.load()
     if facts.gray:  # with alpha, Pillow makes it RGBA
         image = image.convert("LA" if image.has_transparency_data else "L")
     if facts.crop is not None:
+        left, top, width, height = facts.crop
         image = image.crop((left, top, left + width, top + height))
     return _with_subsampling(picture_of(image, metadata, orientation, _NAME), facts, orientation)
 
@@ -97,23 +123,33 @@ def _check(picture: Picture) -> None:
 
 
 def _encode(picture: Picture, stream: BinaryIO, options: EncodeOptions) -> None:
-    metadata = picture.metadata
-    # with an orientation in it, Pillow would write all of EXIF anew, and maker notes would break
-    exif = without_orientation(metadata.exif) if metadata.exif else b""
-    xmp = upright_xmp(metadata.xmp or b"")  # where EXIF has no orientation, viewers go by XMP's
+    around = _around(picture.metadata)
     if options.bits > 8:
-        coded = _deeply_coded(picture, options)
-        stream.write(with_blocks(coded, icc_profile=metadata.icc_profile, exif=tiff_block(exif), xmp=xmp))
+        stream.write(with_blocks(_deeply_coded(picture, options), **around | {"exif": tiff_block(around["exif"])}))
         return
-    image_of(picture).save(
-        stream,
-        "AVIF",
-        quality=options.quality,
-        subsampling="4:0:0" if picture.gray else options.subsampling,
-        exif=exif,
-        icc_profile=metadata.icc_profile or b"",
-        xmp=xmp,
-    )
+    image_of(picture).save(stream, "AVIF", **_coding(picture, options), **around)
+
+
+def _encode_frames(pictures: Iterable[Picture], reel: Reel, stream: BinaryIO, options: OptionsOf) -> None:
+    pictures = iter(pictures)
+    first = next(pictures)
+    coding = _coding(first, options(first)) | _around(first.metadata)
+    save_frames(itertools.chain([first], pictures), reel, stream, coding)
+
+
+def _coding(picture: Picture, options: EncodeOptions) -> dict[str, Any]:
+    """Of pixels, as Pillow's writer calls it."""
+    return {"quality": options.quality, "subsampling": "4:0:0" if picture.gray else options.subsampling}
+
+
+def _around(metadata: Metadata) -> dict[str, bytes]:
+    """The blocks that go along with the pixels."""
+    return {
+        # with an orientation in it, Pillow would write all of EXIF anew, and maker notes would break
+        "exif": without_orientation(metadata.exif) if metadata.exif else b"",
+        "icc_profile": metadata.icc_profile or b"",
+        "xmp": upright_xmp(metadata.xmp or b""),  # where EXIF has no orientation, viewers go by XMP's
+    }
 
 
 def _deeply_coded(picture: Picture, options: EncodeOptions) -> bytes:
@@ -133,7 +169,7 @@ def _deeply_coded(picture: Picture, options: EncodeOptions) -> bytes:
 
 FORMAT = Format(
     name=_NAME,
-    extensions=(".avif",),
+    extensions=(".avif", ".avifs"),
     sniff=_sniff,
     decode=_decode,
     encode=_encode,
@@ -144,5 +180,6 @@ FORMAT = Format(
     can_be_lossless=False,
     bits=(8, 10, 12),
     deep=DEEP,
+    several=Several(moving=True, scan=scan_frames, decode=_decode_frames, encode=_encode_frames, bits=(8,)),
     pil={"AVIF": _adopt},
 )

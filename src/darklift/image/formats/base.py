@@ -1,15 +1,16 @@
 """What every format says of itself, and what it can do."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import BinaryIO
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import BinaryIO, TypeAlias
 
 from PIL import Image
 
 from darklift.image.extras import Extra
 from darklift.image.picture import Picture
+from darklift.image.reel import Reel
 
-__all__ = ["ANY_SIZE", "ONLY_8_BITS", "EncodeOptions", "Format", "ReadAs", "matched"]
+__all__ = ["ANY_SIZE", "ONLY_8_BITS", "EncodeOptions", "Format", "OptionsOf", "ReadAs", "Several", "matched"]
 
 ANY_SIZE = 1 << 62
 """For :attr:`Format.keeps`, where nothing limits a block's size."""
@@ -20,7 +21,7 @@ ONLY_8_BITS = "more than 8 bits per channel, expected 8 bits in such a file: con
 
 
 class ReadAs(Exception):
-    """Raised by ``decode``: further in, the file turns out to be of the format of this name."""
+    """Raised by ``scan``: further in, the file turns out to be of the format of this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,31 @@ class EncodeOptions:
     lossless: bool
     bits: int = 8
     subsampling: str = "4:4:4"
+
+
+OptionsOf: TypeAlias = Callable[[Picture], EncodeOptions]
+"""How to encode each of several pictures: pages have their own number of bits."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Several:
+    """How a format holds several pictures in one file.
+
+    Attributes:
+        moving: frames of an animation, all of one size; otherwise pages.
+        scan: a stream as for ``decode`` -> what is known before any is decoded; None where there is one picture.
+        decode: the stream, what ``scan`` found, and numbers from 0 in rising order -> these pictures, one by one, each
+            as it is seen (on what earlier frames have left).
+        encode: pictures alike in alpha and channels as the reel says, which is of as many, one by one into an empty
+            stream that can seek; None where several are only read.
+        bits: how many a channel they can be written with, in rising order; None where these are the format's.
+    """
+
+    moving: bool
+    scan: Callable[[BinaryIO], Reel | None]
+    decode: Callable[[BinaryIO, Reel, Sequence[int]], Iterator[Picture]]
+    encode: Callable[[Iterable[Picture], Reel, BinaryIO, OptionsOf], None] | None = None
+    bits: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,6 +96,7 @@ class Format:
         deep: what files with more than 8 bits cannot be read nor written without.
         written_as: for a format that is only read, the extension that results are written with unless another is asked
             for.
+        several: how it holds several pictures; None where it holds one.
         pil: for images that Pillow has opened from such a file (its name for the format is the key): the picture.
     """
 
@@ -89,12 +116,22 @@ class Format:
     needs: Extra | None = None
     deep: Extra | None = None
     written_as: str | None = None
+    several: Several | None = None
     pil: Mapping[str, Callable[[Image.Image], Picture]] = field(default_factory=dict)
 
     @property
     def is_installed(self) -> bool:
         """Whether what it needs is there."""
         return self.needs is None or self.needs.installed()
+
+    def decoder(self, like_camera: bool) -> Callable[[BinaryIO], Picture]:
+        """``decode``, or ``decode_plain`` where there is one and the camera's rendering is not wanted."""
+        return self.decode if like_camera or self.decode_plain is None else self.decode_plain
+
+    @property
+    def for_several(self) -> "Format":
+        """The same, with the bits that files of several pictures can be written with."""
+        return self if self.several is None or self.several.bits is None else replace(self, bits=self.several.bits)
 
 
 def matched(head: bytes, *signatures: bytes) -> int:

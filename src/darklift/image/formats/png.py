@@ -1,4 +1,4 @@
-"""PNG: lossless, with 8 or 16 bits, with alpha, and with texts of its own.
+"""PNG: lossless, with 8 or 16 bits, with alpha, and with texts of its own; also animated (APNG).
 
 Pillow cannot hold 16-bit colour: it decodes the high bytes alone. Asked by another of its raw modes, it gives the low
 ones. It cannot write 16-bit colour at all: there the pixels are written here, and all chunks around them by Pillow.
@@ -7,7 +7,6 @@ ones. It cannot write 16-bit colour at all: there the pixels are written here, a
 import io
 import struct
 import zlib
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any, BinaryIO, NamedTuple
@@ -18,9 +17,10 @@ from PIL import Image
 from PIL.PngImagePlugin import PngImageFile, PngInfo
 
 from darklift.errors import ImageError
+from darklift.image.apng import SIGNATURE, chunks_of, decode_frames, encode_frames, scan_frames, write_chunk
 from darklift.image.arrays import assemble
 from darklift.image.deep import picture_of_samples
-from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format, matched
+from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format, Several, matched
 from darklift.image.left_behind import notes_on_blocks
 from darklift.image.metadata import metadata_of
 from darklift.image.opened import file_behind
@@ -39,7 +39,6 @@ from darklift.image.pixels import (
 __all__ = ["FORMAT"]
 
 _NAME = "PNG"
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _LEVEL = 4  # of deflate: less than half the time of Pillow's 6, for files 4 % larger
 
 _KNOWN_CHUNKS = frozenset(
@@ -116,7 +115,7 @@ def _scan(stream: BinaryIO) -> _Facts:
 
     The walk ends at the first thing amiss: it is Pillow's part to say what is wrong.
     """
-    stream.seek(len(_SIGNATURE))
+    stream.seek(len(SIGNATURE))
     gray_bits, deep_type = 8, None
     chunks: list[tuple[bytes, bytes]] = []
     unknown: list[bytes] = []
@@ -168,15 +167,15 @@ def _encode(picture: Picture, stream: BinaryIO, options: EncodeOptions) -> None:
         return
     around = io.BytesIO()
     _save(Image.new("L" if picture.gray else "RGB", (1, 1)), picture.metadata, around)
-    stream.write(_SIGNATURE)
-    for name, contents in _chunks_of(around):
+    stream.write(SIGNATURE)
+    for name, contents in chunks_of(around):
         if name == b"IHDR":
             colour_type = (_GRAY if picture.gray else _RGB) + (_GRAY_ALPHA if picture.has_alpha else 0)
-            _write_chunk(stream, name, struct.pack(">2I5B", *picture.size[::-1], 16, colour_type, 0, 0, 0))
+            write_chunk(stream, name, struct.pack(">2I5B", *picture.size[::-1], 16, colour_type, 0, 0, 0))
         elif name == b"IDAT":
             _write_pixels(stream, picture)
         else:
-            _write_chunk(stream, name, contents)
+            write_chunk(stream, name, contents)
 
 
 def _save(image: Image.Image, metadata: Metadata, stream: BinaryIO) -> None:
@@ -198,19 +197,6 @@ def _save(image: Image.Image, metadata: Metadata, stream: BinaryIO) -> None:
     )
 
 
-def _chunks_of(file: io.BytesIO) -> Iterator[tuple[bytes, bytes]]:
-    file.seek(len(_SIGNATURE))
-    while len(start := file.read(8)) == 8:
-        length, name = struct.unpack(">I4s", start)
-        yield name, file.read(length)
-        file.seek(4, io.SEEK_CUR)
-
-
-def _write_chunk(stream: BinaryIO, name: bytes, contents: bytes) -> None:
-    stream.write(struct.pack(">I", len(contents)) + name + contents)
-    stream.write(struct.pack(">I", zlib.crc32(contents, zlib.crc32(name))))
-
-
 def _write_pixels(stream: BinaryIO, picture: Picture) -> None:
     """16 bits as IDAT chunks, each row as its differences to the row above (filter type 2, "Up")."""
     packer = zlib.compressobj(_LEVEL)
@@ -225,17 +211,23 @@ def _write_pixels(stream: BinaryIO, picture: Picture) -> None:
         np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
         above = rows[-1]
         if data := packer.compress(filtered.tobytes()):
-            _write_chunk(stream, b"IDAT", data)
-    _write_chunk(stream, b"IDAT", packer.flush())
+            write_chunk(stream, b"IDAT", data)
+    write_chunk(stream, b"IDAT", packer.flush())
 
 
 FORMAT = Format(
     name=_NAME,
-    extensions=(".png",),
-    sniff=lambda head: matched(head, _SIGNATURE),
+    extensions=(".png", ".apng"),
+    sniff=lambda head: matched(head, SIGNATURE),
     decode=_decode,
     encode=_encode,
     keeps=dict.fromkeys(("exif", "thumbnail", "icc_profile", "dpi", "xmp", "comment", "png_chunks"), ANY_SIZE),
     bits=(8, 16),
+    several=Several(
+        moving=True,
+        scan=scan_frames,
+        decode=partial(decode_frames, decode=_decode),
+        encode=partial(encode_frames, encode=_encode),
+    ),
     pil={"PNG": _adopt_opened},
 )

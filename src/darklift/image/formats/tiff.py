@@ -8,6 +8,7 @@ entries of the old. Nothing in the block moves, so even the offsets inside of ma
 
 import zlib
 from dataclasses import replace
+from functools import partial
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from darklift.errors import ImageError
 from darklift.image.arrays import assemble
 from darklift.image.deep import divide_by_alpha, picture_of_samples, unit_of
 from darklift.image.exif import Directory, read_directory, tiff_block, value_is_inside
-from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format, ReadAs, matched
+from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format, OptionsOf, ReadAs, Several, matched
 from darklift.image.metadata import describe, understood_exif
 from darklift.image.picture import Metadata, Picture
 from darklift.image.pixels import (
@@ -31,6 +32,7 @@ from darklift.image.pixels import (
     with_notes,
 )
 from darklift.image.raw_kinds import is_raw_directory
+from darklift.image.reel import Reel
 from darklift.image.tiff_described import (
     RESOLUTION_TAGS,
     STRUCTURE_TAGS,
@@ -43,6 +45,7 @@ from darklift.image.tiff_described import (
     photoshop_of,
 )
 from darklift.image.tiff_directory import BYTE, LONG, SHORT, UNDEFINED, DirectoryWriter, even_position
+from darklift.image.tiff_pages import decode_pages, encode_pages, notes_on_others, scan_pages
 from darklift.image.tiff_samples import layout_of, read_directory_of, read_samples
 
 __all__ = ["FORMAT"]
@@ -70,17 +73,23 @@ _INCH = 2
 # ------------------------------------------------------------------------------------------------------------ reading
 
 
+def _scan(stream: BinaryIO) -> Reel | None:
+    with noted_warnings():  # which come again where it is decoded
+        tags, _, _ = read_directory_of(stream)
+    if is_raw_directory(tags):
+        raise ReadAs("RAW")
+    return scan_pages(stream)
+
+
 def _decode(stream: BinaryIO) -> Picture:
     with noted_warnings() as notes:  # tags are read until the end, and may be damaged
         tags, offset, big = read_directory_of(stream)
-        if is_raw_directory(tags):
-            raise ReadAs("RAW")
         if max(tags.get(_BITS, (1,))) > 8 or (big and tags.prefix == b"MM"):
             picture = _decode_deep(stream, tags, offset, big)
         else:
             stream.seek(0)
-            picture = _adopt(TiffImageFile(stream))
-    return with_notes(picture, [*notes, *left_behind(tags)])
+            picture = _adopt_page(TiffImageFile(stream))
+    return with_notes(picture, [*notes, *left_behind(tags), *notes_on_others(stream)])
 
 
 def _decode_deep(stream: BinaryIO, tags: ImageFileDirectory_v2, offset: int, big: bool) -> Picture:
@@ -88,8 +97,6 @@ def _decode_deep(stream: BinaryIO, tags: ImageFileDirectory_v2, offset: int, big
     _check_tags(tags)
     layout = layout_of(tags)
     check_size(layout.width, layout.height)
-    if tags.next:
-        raise ImageError("several frames or pages, expected 1: save each as a file of its own")
     photometric, extra = tags.get(_PHOTOMETRIC, 1), tags.get(_EXTRA_SAMPLES, ())
     if photometric not in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB):
         raise ImageError(
@@ -122,8 +129,14 @@ def _decode_deep(stream: BinaryIO, tags: ImageFileDirectory_v2, offset: int, big
 
 
 def _adopt(image: Image.Image) -> Picture:
-    assert isinstance(image, TiffImageFile)  # only these say that they are TIFF
     check_extent(image)
+    return _adopt_page(image)
+
+
+def _adopt_page(image: Image.Image) -> Picture:
+    """The page that Pillow stands at."""
+    assert isinstance(image, TiffImageFile)  # only these say that they are TIFF
+    check_size(*image.size)
     _check_tags(image.tag_v2)
     if max(image.tag_v2.get(_BITS, (1,))) > 8:
         raise ImageError(TOO_DEEP)
@@ -154,19 +167,32 @@ def _check_tags(tags: ImageFileDirectory_v2) -> None:
 
 
 def _encode(picture: Picture, stream: BinaryIO, options: EncodeOptions) -> None:
-    metadata = picture.metadata
+    order, described = _start(stream, picture.metadata)
+    file = DirectoryWriter(stream, order)
+    file.finish(_write_picture(file, picture, lambda _: options, described))
+
+
+def _start(stream: BinaryIO, metadata: Metadata) -> tuple[str, dict[int, bytes]]:
+    """Begin the file with the EXIF block; returns its byte order, and the entries that describe the picture."""
     block = tiff_block(metadata.exif) if metadata.exif else b""
     directory = read_directory(block) if block else Directory("<", (), None)
     stream.write(block or b"II*\0\0\0\0\0")
-    stored = _Stored(*picture.size, (1 if picture.gray else 3) + picture.has_alpha, options.bits)
-    offsets, counts = _write_strips(stream, picture, stored, directory.order)
-    file = DirectoryWriter(stream, directory.order)
-    entries = _pixel_entries(file, stored, offsets, counts) | _metadata_entries(file, metadata)
-    for entry in directory.entries:
-        replaced = entry.tag in STRUCTURE_TAGS or (metadata.dpi is not None and entry.tag in RESOLUTION_TAGS)
-        if not replaced and value_is_inside(block, directory.order, entry):
-            entries.setdefault(entry.tag, block[entry.position : entry.position + 12])
-    file.finish(entries)
+    return directory.order, {
+        entry.tag: block[entry.position : entry.position + 12]
+        for entry in directory.entries
+        if value_is_inside(block, directory.order, entry)
+    }
+
+
+def _write_picture(
+    file: DirectoryWriter, picture: Picture, options: OptionsOf, described: dict[int, bytes]
+) -> dict[int, bytes]:
+    """Write its pixels; returns its directory's entries, also those that describe it."""
+    stored = _Stored(*picture.size, (1 if picture.gray else 3) + picture.has_alpha, options(picture).bits)
+    offsets, counts = _write_strips(file.stream, picture, stored, file.order)
+    entries = _pixel_entries(file, stored, offsets, counts) | _metadata_entries(file, picture.metadata)
+    replaced = STRUCTURE_TAGS | (RESOLUTION_TAGS if picture.metadata.dpi is not None else frozenset())
+    return {tag: entry for tag, entry in described.items() if tag not in replaced} | entries
 
 
 class _Stored(NamedTuple):
@@ -246,5 +272,11 @@ FORMAT = Format(
     encode=_encode,
     keeps=dict.fromkeys(("exif", "icc_profile", "dpi", "xmp", "iptc", "photoshop"), ANY_SIZE),
     bits=(8, 16),
+    several=Several(
+        moving=False,
+        scan=_scan,
+        decode=partial(decode_pages, decode=_decode),
+        encode=partial(encode_pages, start=_start, write=_write_picture),
+    ),
     pil={"TIFF": _adopt},
 )

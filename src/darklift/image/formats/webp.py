@@ -1,16 +1,18 @@
-"""WebP: lossy or lossless, with alpha; always RGB, at most 16383 pixels a side."""
+"""WebP: lossy or lossless, with alpha; always RGB, at most 16383 pixels a side; also animated."""
 
-import io
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import BinaryIO
 
 from PIL.WebPImagePlugin import WebPImageFile
 
-from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format
+from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format, Several
 from darklift.image.left_behind import notes_on_blocks
 from darklift.image.picture import Picture
-from darklift.image.pixels import adopt, decode_with, gray_as_srgb, image_of, with_notes
+from darklift.image.pixels import adopt, decode_with, gray_as_srgb, image_of, pictures_in, with_notes
+from darklift.image.reel import Reel
+from darklift.image.webp_frames import encode_frames, kinds_of, scan_frames
 
 __all__ = ["FORMAT"]
 
@@ -28,20 +30,20 @@ def _sniff(head: bytes) -> int:
 
 def _decode(stream: BinaryIO) -> Picture:
     picture = decode_with(WebPImageFile, _adopt, stream)
-    kinds = _chunks(stream)
-    picture = replace(picture, source=replace(picture.source, lossless=b"VP8L" in kinds))
-    return with_notes(picture, notes_on_blocks((name for name in kinds if name not in _KNOWN_CHUNKS), _CREDENTIALS))
+    return _with_facts(picture, kinds_of(stream))
 
 
-def _chunks(stream: BinaryIO) -> list[bytes]:
-    """The names of the file's chunks; it has been decoded, so it is sound."""
-    stream.seek(12)
-    names = []
-    while len(start := stream.read(8)) == 8:
-        names.append(start[:4])
-        length = int.from_bytes(start[4:], "little")
-        stream.seek(length + length % 2, io.SEEK_CUR)
-    return names
+def _with_facts(picture: Picture, kinds: set[bytes]) -> Picture:
+    """What the chunks of its file tell, which is sound."""
+    lossless = b"VP8L" in kinds and b"VP8 " not in kinds
+    picture = replace(picture, source=replace(picture.source, lossless=lossless))
+    return with_notes(picture, notes_on_blocks(sorted(kinds - _KNOWN_CHUNKS), _CREDENTIALS))
+
+
+def _decode_frames(stream: BinaryIO, reel: Reel, numbers: Sequence[int]) -> Iterator[Picture]:
+    kinds = kinds_of(stream)
+    for picture in pictures_in(WebPImageFile, _NAME, stream, reel, numbers):
+        yield _with_facts(picture, kinds)
 
 
 def _encode(picture: Picture, stream: BinaryIO, options: EncodeOptions) -> None:
@@ -70,5 +72,8 @@ FORMAT = Format(
     keeps=dict.fromkeys(("exif", "thumbnail", "icc_profile", "xmp"), ANY_SIZE),
     max_side=16_383,
     takes_quality=True,
+    several=Several(
+        moving=True, scan=scan_frames, decode=_decode_frames, encode=partial(encode_frames, encode=_encode)
+    ),
     pil={"WEBP": _adopt},
 )

@@ -1,0 +1,119 @@
+"""One look at a photo, strip by strip: all that is decided about it is decided by what this tells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from darklift.image import FloatArray, Picture
+from darklift.image.colour import ColourSpace
+from darklift.image.overview import Overview, describe_strips
+from darklift.image.spaces import colour_space_of
+from darklift.pipeline.border import inside_of_border
+from darklift.pipeline.deblock import Smoothing, plan_smoothing
+from darklift.pipeline.hidden import Fill, hides_all, is_seen_through, plan_fill, seen_part
+from darklift.pipeline.nothing import holds_nothing
+from darklift.pipeline.tiling import Tile
+from darklift.pipeline.trust import Signal, look_for_signal
+from darklift.pipeline.view import View, require_picture
+from darklift.runtime import Guess, Model
+
+__all__ = ["Look", "look_at"]
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """What one look at a photo tells."""
+
+    size: tuple[int, int]
+    """(rows, columns) in pixels."""
+    inside: Tile
+    """The photo without borders around it, and without margins that are transparent throughout. All that follows is
+    about this part."""
+    fill: Fill | None
+    """What the network sees in the place of hidden pixels; None where all is seen."""
+    smoothing: Smoothing | None
+    """Of its flat dark blocks; None where there is none to do."""
+    overview: Overview
+    """Of the photo as the network will see it."""
+    guess: Guess | None
+    """How bright a good version of it would be; None where the model does not say."""
+    signal: Signal | None = None
+    """What each place of it holds; None where the model does not say how bright it should be."""
+    empty: bool = False
+    """It holds nothing to bring out."""
+    gray: bool = False
+    """It has no colours, and shall have none."""
+    space: ColourSpace | None = None
+    """Of the photo's numbers, from which they are converted for the network and back; None for sRGB."""
+    held_bytes: int = 0
+    """Of memory that the photo takes."""
+    note: str | None = None
+    """What its file says of colours and nobody can use; None where there is nothing of that kind."""
+
+    @property
+    def extent(self) -> tuple[int, int]:
+        """(rows, columns) of the part inside, which is what the network works on."""
+        return self.inside.height, self.inside.width
+
+
+def look_at(model: Model, picture: Picture, at_least: Tile | None = None) -> Look:
+    """All that a model wants to know of a photo before anything is decided.
+
+    at_least: what counts as inside of borders in any case. Raises ImageError for pixels that are no numbers, and for
+    colours that cannot be converted to sRGB and back.
+    """
+    require_picture(picture)
+    space, note = colour_space_of(picture)
+    view = _view(picture, space, at_least)
+    smoothing = plan_smoothing(view) if model.card.deblocks else None
+    seen, bits = replace(view, smoothing=smoothing), picture.source.bits
+    strips = ((seen.of(strip), None if view.fill is None else view.alpha(strip)) for strip in view.strips())
+    overview = describe_strips(view.size, strips, bits=bits)
+    guess = model.guess_exposure(overview)
+    return Look(
+        size=picture.size,
+        inside=view.inside,
+        fill=view.fill,
+        smoothing=smoothing,
+        overview=overview,
+        guess=guess,
+        signal=None if guess is None else look_for_signal(view, bits),
+        empty=hides_all(picture) or holds_nothing(view, bits),
+        gray=picture.gray or _is_gray(view),
+        space=space,
+        held_bytes=picture.held.nbytes,
+        note=note,
+    )
+
+
+def _view(picture: Picture, space: ColourSpace | None, at_least: Tile | None) -> View:
+    """The part that counts of a picture, its hidden pixels filled."""
+    seen = seen_part(picture) if is_seen_through(picture) else Tile(0, 0, *picture.size)
+    view = View(picture, seen, space)
+    if _is_opaque(view):
+        within = inside_of_border(view)
+        view = replace(view, inside=replace(within, top=seen.top + within.top, left=seen.left + within.left))
+    if at_least is not None:
+        view = replace(view, inside=view.inside.joined(at_least))
+    return view if _is_opaque(view) else replace(view, fill=plan_fill(view))
+
+
+def _is_opaque(view: View) -> bool:
+    """Whether nothing of the part that counts is hidden."""
+    alpha, white = view.picture.held.alpha, view.picture.held.white
+    return alpha is None or bool(alpha[view.inside.window].min() >= white)
+
+
+def _is_gray(view: View) -> bool:
+    """Whether the channels are alike in every pixel, in a JPEG but for its rounding."""
+    exactly = 0 if view.space is None else 1e-4  # what converting them leaves
+    allowed = np.float32(1.01 / 255 if view.picture.source.container == "JPEG" else exactly)
+    rows, columns = view.size
+    middle = Tile(rows // 2, 0, 1, columns)
+    return all(_alike(view.of(strip), allowed) for strip in (middle, *view.strips()))
+
+
+def _alike(low: FloatArray, allowed: np.float32) -> bool:
+    return bool((np.abs(low[1:] - low[:1]) <= allowed).all())
