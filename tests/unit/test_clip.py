@@ -63,9 +63,9 @@ def clip(frames: list[npt.NDArray[np.uint8]], kind: str = "PNG") -> Frames:
     return decode_frames(stream.getvalue())
 
 
-def jumps(pictures: list[Picture]) -> float:
-    """The largest change of the wall between frames."""
-    walls = [picture.pixels[:, :56] for picture in pictures]
+def jumps(pictures: list[Picture], columns: int = 28) -> float:
+    """The largest change between frames of the wall: by default of its part that is far from the lamp."""
+    walls = [picture.pixels[:, :columns] for picture in pictures]
     return max(float(np.abs(after - before).max()) for before, after in itertools.pairwise(walls))
 
 
@@ -75,7 +75,18 @@ def test_what_does_not_move_stays_to_the_bit() -> None:
     together = list(made.run_frames(frames))
     assert jumps(each) > 0.02
     assert jumps([enhanced.picture for enhanced in together]) == 0
+    assert jumps([enhanced.picture for enhanced in together], 56) < 1e-4, "what a place holds is told by those around"
     assert len({enhanced.brightness for enhanced in together}) == len({enhanced.share for enhanced in together}) == 1
+
+
+def test_how_far_places_are_trusted_is_one_scene_s() -> None:
+    """The lamp makes what was dark throughout a photo with lights, which would hold its blacks down from there on."""
+    made, frames = enhancer(), clip(lamp())
+    shared = look_together(made.model, frames)
+    for apart, least, most in ((shared, 0.0, 0.0), (replace(shared, scene=None), 0.01, 1.0)):
+        plans = [plan_frame(made.model, picture, apart, Settings()) for picture in frames]
+        results = [render(made.model, *pair).picture for pair in zip(frames, plans, strict=True)]
+        assert least <= jumps(results) <= most
 
 
 def test_pages_are_looked_at_one_by_one() -> None:

@@ -23,6 +23,7 @@ from darklift.pipeline.render import Enhanced, OnStep, render
 from darklift.pipeline.settings import Settings
 from darklift.pipeline.tiling import Tile
 from darklift.pipeline.trust import Scene, same_scene
+from darklift.pipeline.view import require_picture
 from darklift.runtime import Guess, Model
 
 __all__ = ["FramesPlan", "SharedLook", "look_together", "plan_frame", "plan_frames"]
@@ -107,10 +108,11 @@ def plan_frame(model: Model, picture: Picture, shared: SharedLook, settings: Set
     :func:`~darklift.pipeline.plan.plan`.
     """
     check_settings(model, settings)
-    look = look_at(model, picture, shared.inside)
-    if look.size != shared.size:
-        (rows, columns), (height, width) = shared.size, look.size
+    require_picture(picture)
+    if picture.size != shared.size:
+        (rows, columns), (height, width) = shared.size, picture.size
         raise UsageError(f"a clip's frames are of one size, got {columns}x{rows} and {width}x{height}")
+    look = look_at(model, picture, shared.inside)
     overview = replace(
         look.overview, statistics=shared.statistics, cues=shared.cues, visible_brightness=shared.brightness
     )

@@ -90,20 +90,21 @@ def look_at(model: Model, picture: Picture, at_least: Tile | None = None) -> Loo
 
 def _view(picture: Picture, space: ColourSpace | None, at_least: Tile | None) -> View:
     """The part that counts of a picture, its hidden pixels filled."""
-    seen = seen_part(picture) if is_seen_through(picture) else Tile(0, 0, *picture.size)
+    through = is_seen_through(picture)
+    seen = seen_part(picture) if through else Tile(0, 0, *picture.size)
     view = View(picture, seen, space)
-    if _is_opaque(view):
+    if not (through and _hides_some(view)):
         within = inside_of_border(view)
         view = replace(view, inside=replace(within, top=seen.top + within.top, left=seen.left + within.left))
     if at_least is not None:
         view = replace(view, inside=view.inside.joined(at_least))
-    return view if _is_opaque(view) else replace(view, fill=plan_fill(view))
+    return replace(view, fill=plan_fill(view)) if through and _hides_some(view) else view
 
 
-def _is_opaque(view: View) -> bool:
-    """Whether nothing of the part that counts is hidden."""
-    alpha, white = view.picture.held.alpha, view.picture.held.white
-    return alpha is None or bool(alpha[view.inside.window].min() >= white)
+def _hides_some(view: View) -> bool:
+    """Whether some of the part that counts of a picture with alpha can be seen through."""
+    alpha = view.picture.held.alpha
+    return alpha is not None and bool(alpha[view.inside.window].min() < view.picture.held.white)
 
 
 def _is_gray(view: View) -> bool:
