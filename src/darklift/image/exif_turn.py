@@ -83,5 +83,7 @@ def _turn_subject(block: bytearray, order: str, entry: Entry, orientation: int, 
     if x >= size[0] or y >= size[1]:
         return False
     x, y = turned_point(orientation, x, y, size[0] - 1, size[1] - 1)
+    if max(x, y) > 0xFFFF:  # a stated size, which nothing keeps from being wrong
+        return False
     struct.pack_into(form, block, place, x, y, *(sides[::-1] if orientation >= 5 else sides))
     return True

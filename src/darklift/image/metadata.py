@@ -41,7 +41,7 @@ def understood_exif(read: Callable[[], bytes | None], notes: list[str]) -> tuple
     try:
         block = read()
         return (None, 1) if block is None else (clean_exif(block), read_orientation(block))
-    except (ImageError, ValueError, TypeError, KeyError, struct.error) as error:
+    except Exception as error:  # noqa: BLE001  # damaged blocks make Pillow raise nearly anything
         notes.append(f"EXIF that cannot be understood ({one_line(error)})")
         return None, 1
 

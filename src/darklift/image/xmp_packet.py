@@ -108,6 +108,7 @@ class _Reader:
         self._open: list[Node] = []
         self._scopes: list[dict[str, str]] = [dict(_USUAL)]
         self._parser = expat.ParserCreate("utf-8")
+        self._parser.buffer_text = True  # else each line is a piece of its own
         self._parser.StartElementHandler = self._start
         self._parser.EndElementHandler = self._end
         self._parser.CharacterDataHandler = self._text

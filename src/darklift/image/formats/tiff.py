@@ -18,7 +18,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 from darklift.errors import ImageError
 from darklift.image.arrays import assemble
 from darklift.image.deep import divide_by_alpha, picture_of_samples, unit_of
-from darklift.image.exif import Directory, read_directory, tiff_block, value_is_inside
+from darklift.image.exif import Directory, read_directory, tiff_block, upright_xmp, value_is_inside
 from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format, ReadAs, matched
 from darklift.image.metadata import describe, understood_exif
 from darklift.image.picture import Metadata, Picture
@@ -55,6 +55,7 @@ _SUBFILE_TYPE = 254
 _BITS = 258
 _PHOTOMETRIC = 262
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
+_ORIENTATION, _UPRIGHT = 274, 1
 _X_RESOLUTION = 282
 _EXTRA_SAMPLES = 338
 _SAMPLE_FORMAT = 339
@@ -126,6 +127,8 @@ def _adopt(image: Image.Image) -> Picture:
         raise ImageError(TOO_DEEP)
     check_mode(image)
     orientation, stored = orientation_of(image.tag_v2), (image.tag_v2[256], image.tag_v2[257])
+    if _ORIENTATION not in image.tag_v2:
+        image.getexif().pop(_ORIENTATION, None)  # that of XMP, by which Pillow would turn
     image.load()  # Pillow itself turns TIFF pixels, and forgets what they were turned from
     notes: list[str] = []
     exif, _ = understood_exif(lambda: exif_of(image.getexif()), notes)
@@ -164,6 +167,8 @@ def _encode(picture: Picture, stream: BinaryIO, options: EncodeOptions) -> None:
         replaced = entry.tag in STRUCTURE_TAGS or (metadata.dpi is not None and entry.tag in RESOLUTION_TAGS)
         if not replaced and value_is_inside(block, directory.order, entry):
             entries.setdefault(entry.tag, block[entry.position : entry.position + 12])
+    if metadata.xmp and upright_xmp(metadata.xmp) != metadata.xmp:  # where there is no tag for it, viewers go by XMP's
+        entries.setdefault(_ORIENTATION, file.numbers(_ORIENTATION, SHORT, [_UPRIGHT]))
     file.finish(entries)
 
 
