@@ -16,6 +16,7 @@ from darklift.image.exif_turn import turned_exif
 from darklift.image.jpeg_layout import layout_of
 from darklift.image.spaces import colour_space_of
 from darklift.image.xmp_claims import without_claims, without_development, without_thumbnails
+from darklift.image.xmp_packet import Packet
 from darklift.image.xmp_turn import turned_xmp
 from heif_files import box
 from pictures import noise
@@ -167,3 +168,16 @@ def test_boxes_that_claim_much_are_looked_through_at_once(boxes: bytes) -> None:
     else:
         assert len(facts.exif or b"") <= len(data)
     assert time.process_time() - began < 2
+
+
+def test_xmp_of_very_many_namespaces_is_turned_at_once() -> None:
+    declared = b" ".join(b'xmlns:a%d="x"' % number for number in range(20_000))
+    packet = b"<r %s>%s</r>" % (declared, b'<b xmlns:c="d"/>' * 20_000)
+    began = time.process_time()
+    assert turned_xmp(packet, 6, (4, 5)) == (packet, [])
+    assert time.process_time() - began < 2
+
+
+def test_xmp_in_very_many_layers_is_refused() -> None:
+    with pytest.raises(ValueError, match="nested"):
+        Packet(b"<r>" * 100 + b"</r>" * 100)
