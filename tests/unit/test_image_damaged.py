@@ -3,6 +3,7 @@
 import io
 import struct
 import time
+import zlib
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from PIL import Image
 from darklift.errors import ImageError
 from darklift.image import Metadata, Picture, decode_image, encode_image, from_array
 from darklift.image.boxes import heif_facts
-from darklift.image.exif import clean_exif
+from darklift.image.exif import clean_exif, read_orientation
 from darklift.image.exif_turn import turned_exif
 from darklift.image.jpeg_layout import layout_of
 from darklift.image.spaces import colour_space_of
@@ -112,6 +113,53 @@ def test_a_gif_that_cannot_fill_its_size_is_refused_before_there_is_room_for_it(
     with pytest.raises(ImageError, match="60000 x 8000"):
         decode_image(wide)
     assert decode_image(data[:6] + struct.pack("<2H", 200, 100) + data[10:]).size == (100, 200)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_png_that_cannot_fill_its_size_is_refused_before_there_is_room_for_it(bits: int) -> None:
+    data = encode_image(from_array(noise(4, 6, 3)), "png", bits=bits)
+    head = b"IHDR" + struct.pack(">2I", 6, 50_000_000) + data[24:29]
+    with pytest.raises(ImageError, match="6 x 50000000"):
+        decode_image(data[:12] + head + struct.pack(">I", zlib.crc32(head)) + data[33:])
+
+
+def test_a_png_that_is_as_small_as_can_be_is_read() -> None:
+    stream = io.BytesIO()
+    Image.new("1", (5000, 5000)).save(stream, "PNG", optimize=True)
+    assert decode_image(stream.getvalue()).size == (5000, 5000)
+
+
+def test_a_profile_that_is_cut_within_its_head_is_left_out_and_named() -> None:
+    stream = io.BytesIO()
+    Image.fromarray(noise(4, 6, 3)).save(stream, "PNG", icc_profile=b"me")
+    picture = decode_image(stream.getvalue())
+    assert picture.metadata.icc_profile is None
+    assert [note for note in picture.metadata.notes if "profile" in note]
+    assert decode_image(encode_image(picture, "jp2")).size == (4, 6)
+
+
+def test_exif_of_a_dng_makes_no_dng_of_a_tiff() -> None:
+    block = Image.Exif()
+    block[0x010F], block[50706] = "Maker", b"\1\4\0\0"
+    picture = Picture(from_array(noise(4, 6, 3)).pixels, metadata=Metadata(exif=clean_exif(block.tobytes())))
+    found = decode_image(encode_image(picture, "tiff"))
+    assert found.source.container == "TIFF"
+    assert found.metadata.exif is not None
+    assert b"Maker" in found.metadata.exif
+
+
+def test_a_thumbnail_whose_directory_is_the_first_takes_nothing_else_along() -> None:
+    entries = struct.pack("<HHII", 0x0201, 4, 1, 50) + struct.pack("<HHII", 0x0202, 4, 1, 4)
+    value = struct.pack("<HHII", 0x927C, 7, 42, 8)  # it says that it ends where the thumbnail begins
+    block = b"II*\0" + struct.pack("<IH", 8, 3) + entries + value + struct.pack("<I", 8) + b"\xff\xd8\xff\xd9"
+    clean = clean_exif(block)
+    assert read_orientation(clean) == 1
+    assert b"\xff\xd8" not in clean
+
+
+def test_a_directory_within_the_head_of_exif_is_damage() -> None:
+    with pytest.raises(ImageError, match="outside"):
+        clean_exif(b"MM\0*\0\0\0\4\0\1\0\0" + bytes(40))
 
 
 _SPACES = b' xmlns:%s="http://ns.adobe.com/camera-raw-settings/1.0/"'

@@ -20,6 +20,7 @@ __all__ = [
     "TOO_DEEP",
     "adopt",
     "check_extent",
+    "check_filled",
     "check_mode",
     "check_size",
     "decode_with",
@@ -33,6 +34,7 @@ __all__ = [
 
 # Larger than any camera's picture, and small enough that a malicious header cannot ask for all of the memory.
 _MAX_PIXELS = 500_000_000
+_ALWAYS_FILLED = 1 << 24  # pixels: so many do no harm
 
 TOO_DEEP = (
     "more than 8 bits per channel, of which Pillow keeps 8: read the file with read_image or decode_image, pass a "
@@ -101,6 +103,20 @@ def check_size(width: int, height: int) -> None:
     if min(width, height) < 1 or width * height > _MAX_PIXELS:
         raise ImageError(
             f"{width} x {height} pixels, expected between 1 and {_MAX_PIXELS // 10**6} megapixels: cut it into parts"
+        )
+
+
+def check_filled(name: str, size: tuple[int, int], length: int, most: int) -> None:
+    """As :func:`check_size`, and refuse what a file of this length cannot fill, before there is room made for it.
+
+    name: of the format. size: width and height. most: pixels that a byte of such a file can stand for.
+    """
+    width, height = size
+    check_size(width, height)
+    if width * height > max(_ALWAYS_FILLED, length * most):
+        raise ImageError(
+            f"damaged or incomplete {name} file ({width} x {height} pixels in {length} bytes): copy or download it"
+            " again"
         )
 
 

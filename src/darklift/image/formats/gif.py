@@ -6,16 +6,14 @@ from typing import BinaryIO
 
 from PIL.GifImagePlugin import GifImageFile
 
-from darklift.errors import ImageError
 from darklift.image.formats.base import Format, matched
 from darklift.image.picture import Picture
-from darklift.image.pixels import adopt, decode_with
+from darklift.image.pixels import adopt, check_filled, decode_with
 
 __all__ = ["FORMAT"]
 
 _NAME = "GIF"
 _PIXELS_PER_BYTE = 2730  # a code of 12 bits stands for up to 4094
-_ANYWAY = 1 << 24  # pixels that a picture may have around a small frame
 
 _adopt = partial(adopt, container=_NAME)
 
@@ -25,16 +23,10 @@ def _decode(stream: BinaryIO) -> Picture:
 
 
 def _open(stream: BinaryIO) -> GifImageFile:
-    """Refuses a size that the file cannot fill, before Pillow makes room for it."""
     length = stream.seek(0, io.SEEK_END)
     stream.seek(0)
     image = GifImageFile(stream)
-    width, height = image.size
-    if width * height > max(_ANYWAY, length * _PIXELS_PER_BYTE):
-        raise ImageError(
-            f"damaged or incomplete {_NAME} file ({width} x {height} pixels in {length} bytes): copy or download it"
-            " again"
-        )
+    check_filled(_NAME, image.size, length, _PIXELS_PER_BYTE)
     return image
 
 
