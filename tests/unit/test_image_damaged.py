@@ -12,7 +12,7 @@ from PIL import Image
 from darklift.errors import ImageError
 from darklift.image import Metadata, Picture, decode_image, encode_image, from_array
 from darklift.image.boxes import heif_facts
-from darklift.image.exif import clean_exif, read_orientation
+from darklift.image.exif import clean_exif, read_directory, read_orientation, tiff_block
 from darklift.image.exif_turn import turned_exif
 from darklift.image.jpeg_layout import layout_of
 from darklift.image.spaces import colour_space_of
@@ -160,6 +160,18 @@ def test_a_thumbnail_whose_directory_is_the_first_takes_nothing_else_along() -> 
 def test_a_directory_within_the_head_of_exif_is_damage() -> None:
     with pytest.raises(ImageError, match="outside"):
         clean_exif(b"MM\0*\0\0\0\4\0\1\0\0" + bytes(40))
+
+
+@pytest.mark.parametrize("place", [2, 6, 8, 20])
+def test_a_subject_that_lies_in_the_structure_of_exif_is_left_out(place: int) -> None:
+    block = Image.Exif()
+    block[0x8769] = {0x9214: (3, 4, 1, 1), 0xA002: 30_000, 0xA003: 40_000}
+    exif = bytearray(block.tobytes())
+    at = exif.index(struct.pack(">HHI", 0x9214, 3, 4)) + 8
+    exif[at : at + 4] = struct.pack(">I", place)
+    turned, left_out = turned_exif(bytes(exif), 3, None)
+    assert left_out == ["the place of its subject in EXIF"]
+    assert read_directory(tiff_block(turned)) == read_directory(tiff_block(bytes(exif)))
 
 
 _SPACES = b' xmlns:%s="http://ns.adobe.com/camera-raw-settings/1.0/"'
