@@ -372,7 +372,7 @@ def several_languages(*texts: tuple[str, str]) -> bytes:
         (with_description(b"desc"), "unnamed profile"),
         (with_description(b"mluc" + bytes(4) + struct.pack(">2I", 2**32 - 1, 12)), "unnamed profile"),
         (b"no profile" * 20, "unnamed profile"),
-        (b"short", "unnamed profile"),
+        (b"short" * 26, "unnamed profile"),
     ],
 )
 def test_the_colour_space_is_the_profiles_description(profile: bytes, name: str) -> None:

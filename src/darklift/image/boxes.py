@@ -178,14 +178,15 @@ def _notes_on_others(
     kinds: dict[int, bytes],
 ) -> Iterator[str]:
     found = []
+    names = {
+        item: each.data[4:].split(b"\0")[0].decode("ascii", "replace")
+        for item, own in properties.items()
+        for each in own[::-1]  # the first counts
+        if each.kind == b"auxC"
+    }
     for kind, source, targets in references:
         if kind == b"auxl" and primary in targets:
-            names = [
-                p.data[4:].split(b"\0")[0].decode("ascii", "replace")
-                for p in properties.get(source, [])
-                if p.kind == b"auxC"
-            ]
-            name = names[0] if names else ""
+            name = names.get(source, "")
             if not name.endswith(_ALPHA):
                 known = (words for part, words in _AUXILIARY.items() if part in name.lower())
                 found.append(next(known, f"an auxiliary picture ({name or 'unnamed'})"))
@@ -205,19 +206,20 @@ def _properties(data: bytes, start: int, end: int) -> dict[int, list[_Property]]
         if found_property.kind == b"auxC":
             _check_text(found_property.data[4:].split(b"\0")[0])
     found: dict[int, list[_Property]] = {}
-    for kind, at, _ in boxes:
+    for kind, first, last in boxes:
         if kind != b"ipma":
             continue
-        version, wide = data[at], data[at + 3] & 1
-        count = _uint(data, at + 4, 4)
-        at += 8
+        uses = data[first:last]  # what it counts has to lie in it: many boxes that claim much would take hours
+        version, wide = uses[0], uses[3] & 1
+        count = _uint(uses, 4, 4)
+        at = 8
         for _ in range(min(count, _LARGEST_ITEMS)):
-            item = _uint(data, at, 2 if version < 1 else 4)
+            item = _uint(uses, at, 2 if version < 1 else 4)
             at += 2 if version < 1 else 4
-            numbers = data[at]
+            numbers = uses[at]
             at += 1
             for _ in range(numbers):
-                number = _uint(data, at, 1 + wide) & (0x7FFF if wide else 0x7F)
+                number = _uint(uses, at, 1 + wide) & (0x7FFF if wide else 0x7F)
                 at += 1 + wide
                 if 1 <= number <= len(table):
                     found.setdefault(item, []).append(table[number - 1])
@@ -227,10 +229,11 @@ def _properties(data: bytes, start: int, end: int) -> dict[int, list[_Property]]
 def _references(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, list[int]]]:
     """(kind, from, to) of each reference between items."""
     size = 2 if data[start] == 0 else 4
-    for kind, at, _ in children(data, start + 4, end):
-        count = _uint(data, at + size, 2)
-        targets = [_uint(data, at + size + 2 + size * number, size) for number in range(count)]
-        yield kind, _uint(data, at, size), targets
+    for kind, first, last in children(data, start + 4, end):
+        reference = data[first:last]
+        count = _uint(reference, size, 2)
+        targets = [_uint(reference, size + 2 + size * number, size) for number in range(count)]
+        yield kind, _uint(reference, 0, size), targets
 
 
 def _item_kinds(data: bytes, start: int, end: int) -> dict[int, bytes]:
@@ -246,31 +249,33 @@ def _item_kinds(data: bytes, start: int, end: int) -> dict[int, bytes]:
 
 def _item(data: bytes, iloc: tuple[int, int], idat: tuple[int, int] | None, wanted: int) -> bytes:
     """The contents of an item that lies in the file itself, else nothing."""
-    at = iloc[0]
-    version = data[at]
-    sizes = _uint(data, at + 4, 2)
+    table = data[slice(*iloc)]
+    version = table[0]
+    sizes = _uint(table, 4, 2)
     offset_size, length_size, base_size = sizes >> 12, sizes >> 8 & 15, sizes >> 4 & 15
     index_size = sizes & 15 if version in (1, 2) else 0
     id_size = 4 if version == 2 else 2
-    count = _uint(data, at + 6, id_size)
-    at += 6 + id_size
+    count = _uint(table, 6, id_size)
+    at = 6 + id_size
     for _ in range(min(count, _LARGEST_ITEMS)):
-        item = _uint(data, at, id_size)
+        item = _uint(table, at, id_size)
         at += id_size
-        method = _uint(data, at, 2) & 15 if version in (1, 2) else 0
+        method = _uint(table, at, 2) & 15 if version in (1, 2) else 0
         at += (2 if version in (1, 2) else 0) + 2
-        base = _uint(data, at, base_size)
-        extents = _uint(data, at + base_size, 2)
+        base = _uint(table, at, base_size)
+        extents = _uint(table, at + base_size, 2)
         at += base_size + 2
-        parts = []
-        for _ in range(min(extents, _LARGEST_ITEMS)):
-            at += index_size
-            offset, length = _uint(data, at, offset_size), _uint(data, at + offset_size, length_size)
-            at += offset_size + length_size
-            first = base + offset + (idat[0] if method == 1 and idat else 0)
-            parts.append(data[first : first + length])
-        if item == wanted:
-            return b"".join(parts) if method == 0 or (method == 1 and idat) else b""
+        step = index_size + offset_size + length_size
+        places = range(at + index_size, at + index_size + step * extents, step or 1)
+        at += step * extents
+        if item == wanted and (method == 0 or (method == 1 and idat)):
+            base += idat[0] if method == 1 and idat else 0
+            parts, room = [], len(data)
+            for place in places:
+                first = base + _uint(table, place, offset_size)
+                parts.append(data[first : first + min(_uint(table, place + offset_size, length_size), room)])
+                room -= len(parts[-1])  # parts that lie on each other would claim any amount of memory
+            return b"".join(parts)
     return b""
 
 

@@ -133,6 +133,8 @@ def matrix_to_xyz(primaries: tuple[tuple[float, float], ...]) -> Light:
     if abs(np.linalg.det(plain)) < 1e-5:
         raise ValueError("its three colours lie on one line")
     columns: Light = adaptation(white) @ (plain * np.linalg.solve(plain, white))
+    if abs(np.linalg.det(columns)) < 1e-5:
+        raise ValueError("its white is made of two colours")
     return columns
 
 

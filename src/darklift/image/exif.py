@@ -34,6 +34,7 @@ EXIF_HEADER = b"Exif\0\0"
 
 _OUTSIDE = "damaged EXIF: a directory lies outside the block"
 
+_HEADER = 8  # bytes, of the TIFF structure
 _ORIENTATION = 0x0112
 _EXIF_POINTER, _INTEROP_POINTER = 0x8769, 0xA005
 _COLOUR_SPACE, _INTEROP_INDEX = 0xA001, 0x0001
@@ -84,7 +85,7 @@ def read_directory(block: bytes, offset: int | None = None) -> Directory:
     except struct.error as error:
         raise ImageError(_OUTSIDE) from error
     end = offset + 2 + 12 * count
-    if end > len(block):
+    if offset < _HEADER or end > len(block):
         raise ImageError(_OUTSIDE)
     return Directory(order, entries, end if end + 4 <= len(block) else None)
 
@@ -187,7 +188,8 @@ def _remove_thumbnail(block: bytearray, first: Directory, pointer: int) -> None:
     if end < len(block):
         block[start:end] = bytes(length)
     elif end == len(block):
-        del block[_beginning_of_end(block, second, offset, start) :]
+        # in a damaged block, what lies before may overlap with the first directory
+        del block[max(_beginning_of_end(block, second, offset, start), pointer + 4) :]
 
 
 def _beginning_of_end(block: bytearray, directory: Directory, offset: int, start: int) -> int:

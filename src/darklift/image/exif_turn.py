@@ -16,6 +16,7 @@ _FIRST_PAIRS = ((0x0100, 0x0101), (0x011A, 0x011B))  # sides, resolution
 _DETAIL_PAIRS = ((_WIDTH, _HEIGHT), (0xA20E, 0xA20F))  # sides, resolution at the sensor
 _INTEROP_PAIRS = ((0x1001, 0x1002),)  # sides of the related picture
 _SHORT = 3
+_HEADER = 8  # bytes
 
 
 def stated_size(exif: bytes) -> tuple[int, int] | None:
@@ -50,7 +51,8 @@ def turned_exif(exif: bytes, orientation: int, size: tuple[int, int] | None) -> 
     if details is None:
         return EXIF_HEADER + bytes(block), []
     subjects = [entry for entry in details.entries if entry.tag in (_SUBJECT_AREA, _SUBJECT_LOCATION)]
-    wrong = [each.tag for each in subjects if not _turn_subject(block, details.order, each, orientation, size)]
+    taken = [_extent(first), _extent(details)]
+    wrong = [each.tag for each in subjects if not _turn_subject(block, details.order, each, orientation, size, taken)]
     turned = without_entries(bytes(block), details, wrong)
     return EXIF_HEADER + turned, ["the place of its subject in EXIF"] if wrong else []
 
@@ -69,13 +71,26 @@ def _exchange(block: bytearray, directory: Directory, pairs: tuple[tuple[int, in
             block[one : one + 10], block[other : other + 10] = block[other : other + 10], block[one : one + 10]
 
 
-def _turn_subject(block: bytearray, order: str, entry: Entry, orientation: int, size: tuple[int, int] | None) -> bool:
-    """A point, a circle with its diameter, or a rectangle around its middle: False where it is none of these."""
+def _extent(directory: Directory) -> range:
+    """The bytes that a directory takes."""
+    places = [entry.position for entry in directory.entries]
+    return range(min(places) - 2, max(places) + 16) if places else range(0)
+
+
+def _turn_subject(
+    block: bytearray, order: str, entry: Entry, orientation: int, size: tuple[int, int] | None, taken: list[range]
+) -> bool:
+    """A point, a circle with its diameter, or a rectangle around its middle: False where it is none of these, or where
+    it lies in the head or a directory, as it may in a damaged block.
+    """
     if size is None or entry.type != _SHORT or not 2 <= entry.count <= 4:
         return False
     place = entry.position + 8
     if entry.count > 2:
         (place,) = struct.unpack_from(order + "I", block, place)
+        bytes_of_it = range(place, place + 2 * entry.count)
+        if place < _HEADER or any(each in own for own in taken for each in (bytes_of_it[0], bytes_of_it[-1])):
+            return False
     form = f"{order}{entry.count}H"
     if place + 2 * entry.count > len(block):
         return False
@@ -83,5 +98,7 @@ def _turn_subject(block: bytearray, order: str, entry: Entry, orientation: int, 
     if x >= size[0] or y >= size[1]:
         return False
     x, y = turned_point(orientation, x, y, size[0] - 1, size[1] - 1)
+    if max(x, y) > 0xFFFF:  # a stated size, which nothing keeps from being wrong
+        return False
     struct.pack_into(form, block, place, x, y, *(sides[::-1] if orientation >= 5 else sides))
     return True

@@ -59,7 +59,9 @@ class Layout:
         """Whether scans have begun, at least, that tell each channel's 64 coefficients to their last bit."""
         told = {(channel, place): False for channel in self.components for place in range(64)}
         for scan in self.scans:
-            channels = scan[1 : 1 + 2 * scan[0] : 2]
+            channels = scan[1 : 1 + 2 * scan[0] : 2] if scan else b""
+            if len(scan) < 1 + 2 * len(channels) + 3:
+                continue  # damaged
             first, last, bits = scan[1 + 2 * len(channels) :][:3]
             if bits & 15 == 0:  # none are left for a later scan
                 told.update({(channel, place): True for channel in channels for place in range(first, last + 1)})

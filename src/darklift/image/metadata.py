@@ -21,6 +21,7 @@ from darklift.image.xmp_turn import turned_xmp
 
 __all__ = ["bytes_or_none", "describe", "metadata_of", "profile_name", "understood_exif"]
 
+_PROFILE_HEADER = 128  # bytes
 _LONGEST_NAME = 200  # bytes of a profile's description that are looked at
 
 
@@ -41,7 +42,7 @@ def understood_exif(read: Callable[[], bytes | None], notes: list[str]) -> tuple
     try:
         block = read()
         return (None, 1) if block is None else (clean_exif(block), read_orientation(block))
-    except (ImageError, ValueError, TypeError, KeyError, struct.error) as error:
+    except Exception as error:  # noqa: BLE001  # damaged blocks make Pillow raise nearly anything
         notes.append(f"EXIF that cannot be understood ({one_line(error)})")
         return None, 1
 
@@ -64,10 +65,14 @@ def describe(
         exif, xmp = _turned(exif, xmp, orientation, notes, size)
     if orientation >= 5 and dpi is not None:
         dpi = (dpi[1], dpi[0])
+    icc_profile = bytes_or_none(info.get("icc_profile"))
+    if icc_profile is not None and len(icc_profile) < _PROFILE_HEADER:
+        icc_profile = None
+        notes.append("a colour profile that is cut short")
     photoshop, iptc = kept_resources(_photoshop_block(info), notes, turned=orientation != 1)
     return Metadata(
         exif=exif,
-        icc_profile=bytes_or_none(info.get("icc_profile")),
+        icc_profile=icc_profile,
         dpi=dpi,
         xmp=xmp,
         iptc=iptc,

@@ -23,6 +23,7 @@ __all__ = [
     "adopt",
     "check_clip",
     "check_extent",
+    "check_filled",
     "check_mode",
     "check_size",
     "decode_with",
@@ -39,6 +40,7 @@ __all__ = [
 _MAX_PIXELS = 500_000_000
 # Of all frames of an animation, each as large as all of the picture, whatever little of it the file holds.
 _MAX_CLIP_PIXELS = 20 * _MAX_PIXELS
+_ALWAYS_FILLED = 1 << 24  # pixels: so many do no harm
 
 TOO_DEEP = (
     "more than 8 bits per channel, of which Pillow keeps 8: read the file with read_image or decode_image, pass a "
@@ -126,6 +128,20 @@ def check_clip(width: int, height: int, count: int) -> None:
         raise ImageError(
             f"{count} frames of {width} x {height} pixels, expected at most {_MAX_CLIP_PIXELS // 10**6} megapixels in "
             "all: cut it into parts"
+        )
+
+
+def check_filled(name: str, size: tuple[int, int], length: int, most: int) -> None:
+    """As :func:`check_size`, and refuse what a file of this length cannot fill, before there is room made for it.
+
+    name: of the format. size: width and height. most: pixels that a byte of such a file can stand for.
+    """
+    width, height = size
+    check_size(width, height)
+    if width * height > max(_ALWAYS_FILLED, length * most):
+        raise ImageError(
+            f"damaged or incomplete {name} file ({width} x {height} pixels in {length} bytes): copy or download it"
+            " again"
         )
 
 

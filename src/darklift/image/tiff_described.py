@@ -34,6 +34,7 @@ STRUCTURE_TAGS = frozenset(
     {254, 255, 256, 257, 258, 259, *range(262, 267), 273, *range(277, 282), 284, *range(288, 294), 297, 301}
     | {*range(317, 326), 330, 332, 333, 334, *range(336, 348), 351, *range(512, 522), *range(529, 533), 559}
     | {_XMP, _IPTC, _PHOTOSHOP, _ICC_PROFILE, 37724, 50784}
+    | {50706}  # by which a file says that it is a DNG
 )
 _NOT_KEPT = {
     330: "pictures below the first (previews of the dark photo)",

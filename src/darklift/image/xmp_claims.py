@@ -6,6 +6,8 @@ image format 1.1*, and for the older MicroVideo what Pixel phones write.
 """
 
 import re
+from bisect import bisect_right
+from collections.abc import Callable
 
 __all__ = ["without_claims", "without_development", "without_thumbnails"]
 
@@ -17,7 +19,7 @@ _XMP = b"http://ns.adobe.com/xap/1.0/"
 _DEVELOPMENT = b"http://ns.adobe.com/camera-raw-settings/1.0/"
 _NOTE = b"http://ns.adobe.com/xmp/note/"
 
-_LIST_ITEM = re.compile(rb"<\w+:li\b[^>]*/>|<\w+:li\b.*?</\w+:li>", re.DOTALL)
+_LIST_ITEM = rb"\w+:li"
 
 
 def without_claims(xmp: bytes, *, video: bool = False) -> bytes:
@@ -30,10 +32,8 @@ def without_claims(xmp: bytes, *, video: bool = False) -> bytes:
     xmp = _without(xmp, _NOTE, b"HasExtendedXMP")
     if not video:
         xmp = _without(xmp, _CAMERA, rb"(?:MotionPhoto|MicroVideo)\w*")
-    items = _prefixes(xmp, _ITEM)
-    for prefix in _prefixes(xmp, _CONTAINER):
-        directory = re.compile(rb"<%s:Directory\b[^>]*>.*?</%s:Directory>" % (prefix, prefix), re.DOTALL)
-        xmp = directory.sub(lambda found: _directory(found[0], items, video), xmp)
+    if (containers := _prefixes(xmp, _CONTAINER)) and (items := _prefixes(xmp, _ITEM) or b"Item"):
+        xmp = _edited(xmp, b"%s:Directory" % containers, lambda text: _directory(text, items, video))
     return xmp
 
 
@@ -47,33 +47,51 @@ def without_development(xmp: bytes) -> bytes:
     return _without(xmp, _DEVELOPMENT, rb"\w+")
 
 
-def _prefixes(xmp: bytes, namespace: bytes) -> set[bytes]:
-    """What a namespace goes by in this packet."""
-    return set(re.findall(rb"xmlns:(\w+)\s*=\s*[\"']%s[\"']" % re.escape(namespace), xmp))
+def _prefixes(xmp: bytes, namespace: bytes) -> bytes:
+    """A pattern for what a namespace goes by in this packet; empty where it does not occur."""
+    found = set(re.findall(rb"xmlns:(\w+)\s*=\s*[\"']%s[\"']" % re.escape(namespace), xmp))
+    return b"(?:%s)" % b"|".join(sorted(found)) if found else b""
 
 
 def _without(xmp: bytes, namespace: bytes, names: bytes) -> bytes:
     """The packet without the properties of these names, be they attributes or elements."""
-    for prefix in _prefixes(xmp, namespace):
-        name = rb"%s:%s" % (prefix, names)
-        xmp = re.sub(rb"(?<!\s)\s+%s\s*=\s*(?:\"[^\"]*\"|'[^']*')" % name, b"", xmp)
-        xmp = re.sub(rb"<(%s)(?:\s[^>]*)?(?:/>|(?<!/)>.*?</\1>)" % name, b"", xmp, flags=re.DOTALL)
-    return xmp
+    if not (prefixes := _prefixes(xmp, namespace)):
+        return xmp
+    name = b"%s:%s" % (prefixes, names)
+    xmp = re.sub(rb"(?<!\s)\s+%s\s*=\s*(?:\"[^\"]*\"|'[^']*')" % name, b"", xmp)
+    return _edited(xmp, name, lambda _: b"")
 
 
-def _directory(text: bytes, prefixes: set[bytes], video: bool) -> bytes:
+def _edited(xmp: bytes, name: bytes, edit: Callable[[bytes], bytes]) -> bytes:
+    """The text, where each element of such a name is another; those that are never closed stay.
+
+    Found in two passes: a pattern for whole elements would look from each start tag to the end of the packet.
+    """
+    ends: dict[bytes, list[int]] = {}
+    for tag in re.finditer(rb"</(%s)>" % name, xmp):
+        ends.setdefault(tag[1], []).append(tag.end())
+    parts, at = [], 0
+    for tag in re.finditer(rb"<(%s)(?:\s[^<>]*)?/?>" % name, xmp):
+        closed = ends.get(tag[1], [])
+        number = bisect_right(closed, tag.end())
+        if tag.start() >= at and (tag[0].endswith(b"/>") or number < len(closed)):
+            end = tag.end() if tag[0].endswith(b"/>") else closed[number]
+            parts += [xmp[at : tag.start()], edit(xmp[tag.start() : end])]
+            at = end
+    return b"".join([*parts, xmp[at:]])
+
+
+def _directory(text: bytes, prefixes: bytes, video: bool) -> bytes:
     """The list of what the file holds, with those items that it still does; nothing if that is the picture alone."""
-    stays = (b"Primary", b"MotionPhoto") if video else (b"Primary",)
-    item = b"|".join(sorted(prefixes)) or b"Item"
+    has_video = False
 
-    def says(entry: bytes, semantic: bytes) -> bool:
-        return re.search(rb"(?:%s):Semantic\s*(?:=\s*[\"']|>\s*)%s\b" % (item, semantic), entry) is not None
+    def kept(entry: bytes) -> bytes:
+        nonlocal has_video
+        said = re.search(rb"%s:Semantic\s*(?:=\s*[\"']|>\s*)(Primary|MotionPhoto)\b" % prefixes, entry)
+        if said is None or (said[1] == b"MotionPhoto" and not video):
+            return b""
+        has_video |= said[1] == b"MotionPhoto"
+        return re.sub(rb"(%s:Padding\s*(?:=\s*[\"']|>\s*))\d+" % prefixes, rb"\g<1>0", entry)
 
-    entries = _LIST_ITEM.findall(text)
-    kept = [entry for entry in entries if any(says(entry, semantic) for semantic in stays)]
-    if not any(says(entry, b"MotionPhoto") for entry in kept):
-        return b""
-    for entry in entries:
-        fitting = re.sub(rb"((?:%s):Padding\s*(?:=\s*[\"']|>\s*))\d+" % item, rb"\g<1>0", entry)
-        text = text.replace(entry, fitting if entry in kept else b"", 1)
-    return text
+    text = _edited(text, _LIST_ITEM, kept)
+    return text if has_video else b""

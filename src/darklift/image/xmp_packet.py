@@ -7,6 +7,7 @@ stays byte for byte. Nothing is trusted: whatever is no well-formed XML in UTF-8
 from __future__ import annotations
 
 import re
+from collections import ChainMap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from xml.parsers import expat
@@ -22,7 +23,7 @@ _WRAPPERS = {(RDF, name) for name in ("Description", "Bag", "Seq", "Alt")}
 # Packets are met that forget to declare these.
 _USUAL = {"rdf": RDF, "tiff": "http://ns.adobe.com/tiff/1.0/", "exif": "http://ns.adobe.com/exif/1.0/"}
 _ATTRIBUTE = re.compile(rb"\s+([^\s=<>/]+)\s*=\s*(\"[^\"]*\"|'[^']*')")
-_DEEPEST = 200
+_DEEPEST = 64
 
 
 @dataclass(slots=True, eq=False)
@@ -106,8 +107,9 @@ class _Reader:
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._open: list[Node] = []
-        self._scopes: list[dict[str, str]] = [dict(_USUAL)]
+        self._scopes: list[ChainMap[str, str]] = [ChainMap(_USUAL)]
         self._parser = expat.ParserCreate("utf-8")
+        self._parser.buffer_text = True  # else each line is a piece of its own
         self._parser.StartElementHandler = self._start
         self._parser.EndElementHandler = self._end
         self._parser.CharacterDataHandler = self._text
@@ -131,7 +133,7 @@ class _Reader:
         prefixes = {
             name.partition(":")[2]: space for name, space in attributes.items() if re.match(r"xmlns(:|$)", name)
         }
-        self._scopes.append({**self._scopes[-1], **prefixes} if prefixes else self._scopes[-1])
+        self._scopes.append(self._scopes[-1].new_child(prefixes) if prefixes else self._scopes[-1])
         start = self._parser.CurrentByteIndex
         at = start + 1 + len(tag.encode())
         children = []

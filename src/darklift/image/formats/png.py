@@ -28,6 +28,7 @@ from darklift.image.picture import Metadata, Picture
 from darklift.image.pixels import (
     TOO_DEEP,
     check_extent,
+    check_filled,
     check_mode,
     decode_with,
     image_of,
@@ -48,6 +49,8 @@ _KNOWN_CHUNKS = frozenset(
 _CREDENTIALS = b"caBX"
 _KEPT_CHUNKS = frozenset({b"tEXt", b"zTXt", b"iTXt", b"gAMA", b"cHRM", b"sRGB", b"cICP"})
 _GRAY, _RGB, _GRAY_ALPHA, _RGBA = 0, 2, 4, 6  # colour types
+_CHANNELS = {_RGB: 3, _GRAY_ALPHA: 2, _RGBA: 4}
+_PLAIN_BITS_PER_BYTE = 8 * 1032  # that deflate can make of one
 # Pillow's names of how 16-bit samples are stored; "L", least significant byte first, makes it take the low bytes
 _RAW_MODES = {_GRAY: ("I;16B",), _RGB: ("RGB;16B", "RGB;16L"), _GRAY_ALPHA: ("RGBA",), _RGBA: ("RGBA;16B", "RGBA;16L")}
 _WHITE = 65535
@@ -113,8 +116,10 @@ def _bytes_of(stream: BinaryIO, raw_mode: str) -> tuple[PngImageFile, npt.NDArra
 def _scan(stream: BinaryIO) -> _Facts:
     """Walk over the chunks.
 
-    The walk ends at the first thing amiss: it is Pillow's part to say what is wrong.
+    The walk ends at the first thing amiss: it is Pillow's part to say what is wrong. But a size that the file cannot
+    fill is an ``ImageError``: Pillow would make room for it.
     """
+    end = stream.seek(0, io.SEEK_END)
     stream.seek(len(SIGNATURE))
     gray_bits, deep_type = 8, None
     chunks: list[tuple[bytes, bytes]] = []
@@ -125,7 +130,9 @@ def _scan(stream: BinaryIO) -> _Facts:
             header = stream.read(length + 4)
             if len(header) < 13:
                 break
-            bits, colour_type = header[8], header[9]
+            width, height, bits, colour_type = struct.unpack_from(">2I2B", header)
+            most = _PLAIN_BITS_PER_BYTE // (bits * _CHANNELS.get(colour_type, 1) or 1)
+            check_filled(_NAME, (width, height), end, most)
             deep_type = colour_type if bits == 16 and colour_type in _RAW_MODES else None
             gray_bits = bits if colour_type == 0 and bits in (1, 2, 4) else 8
         elif name in _KEPT_CHUNKS:

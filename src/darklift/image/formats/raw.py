@@ -24,7 +24,7 @@ from darklift.image.exif import small_integers
 from darklift.image.extras import Extra
 from darklift.image.formats.base import Format, matched
 from darklift.image.picture import Picture, Source
-from darklift.image.pixels import check_size, noted_warnings, with_notes
+from darklift.image.pixels import check_filled, check_size, noted_warnings, with_notes
 from darklift.image.raw_exif import described_by_raw
 from darklift.image.raw_kinds import is_raw_directory
 from darklift.image.tone import camera_curve, develop, plain_curve
@@ -130,12 +130,7 @@ def _in_words(rawpy: Any) -> Iterator[None]:
 def _check(sizes: Any, length: int) -> None:
     """Before LibRaw makes room for the pixels."""
     for width, height in ((sizes.raw_width, sizes.raw_height), (sizes.width, sizes.height)):
-        check_size(width, height)
-        if width * height > length * _PIXELS_PER_BYTE:
-            raise ImageError(
-                f"damaged or incomplete {_NAME} file ({width} x {height} pixels in {length} bytes): copy or download it"
-                " again"
-            )
+        check_filled(_NAME, (width, height), length, _PIXELS_PER_BYTE)
 
 
 def _light(rawpy: Any, raw: Any, notes: list[str]) -> _Light:

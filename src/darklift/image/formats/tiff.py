@@ -18,7 +18,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 from darklift.errors import ImageError
 from darklift.image.arrays import assemble
 from darklift.image.deep import divide_by_alpha, picture_of_samples, unit_of
-from darklift.image.exif import Directory, read_directory, tiff_block, value_is_inside
+from darklift.image.exif import Directory, read_directory, tiff_block, upright_xmp, value_is_inside
 from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format, OptionsOf, ReadAs, Several, matched
 from darklift.image.metadata import describe, understood_exif
 from darklift.image.picture import Metadata, Picture
@@ -57,6 +57,7 @@ _SUBFILE_TYPE = 254
 _BITS = 258
 _PHOTOMETRIC = 262
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
+_ORIENTATION, _UPRIGHT = 274, 1
 _X_RESOLUTION = 282
 _EXTRA_SAMPLES = 338
 _SAMPLE_FORMAT = 339
@@ -142,6 +143,8 @@ def _adopt_page(image: Image.Image) -> Picture:
         raise ImageError(TOO_DEEP)
     check_mode(image)
     orientation, stored = orientation_of(image.tag_v2), (image.tag_v2[256], image.tag_v2[257])
+    if _ORIENTATION not in image.tag_v2:
+        image.getexif().pop(_ORIENTATION, None)  # that of XMP, by which Pillow would turn
     image.load()  # Pillow itself turns TIFF pixels, and forgets what they were turned from
     notes: list[str] = []
     exif, _ = understood_exif(lambda: exif_of(image.getexif()), notes)
@@ -245,6 +248,8 @@ def _metadata_entries(file: DirectoryWriter, metadata: Metadata) -> dict[int, by
     ):
         if contents:
             entries[tag] = file.contents(tag, kind, len(contents), contents)
+    if metadata.xmp and upright_xmp(metadata.xmp) != metadata.xmp:  # where there is no tag for it, viewers go by XMP's
+        entries[_ORIENTATION] = file.numbers(_ORIENTATION, SHORT, [_UPRIGHT])
     return entries
 
 
