@@ -134,7 +134,7 @@ class TestOneResult:
             assert np.abs(np.asarray(windowed).astype(int) - np.asarray(whole)).max() <= 1
 
     def test_what_a_picture_cannot_keep_is_told(self, darklift: Darklift) -> None:
-        Image.new("CMYK", (8, 8)).save("print.jpg", icc_profile=b"no profile at all")
+        Image.new("CMYK", (8, 8)).save("print.jpg", icc_profile=b"no profile at all" * 8)
         result = darklift("enhance", "print.jpg")
         assert result.exit_code == 0
         assert "print.jpg: not kept: a CMYK profile that cannot be used" in result.stderr

@@ -47,7 +47,7 @@ _SMEARED, _QUIET, _DIM = (0.70, 0.78), 0.3, (2, 60)
 """Neighbours differ by this share of what the next but one do, where noise was smeared: up to the first it was, from
 the second on it is a sensor's own (above .76 in LOL's photos, below .70 in phones' night shots). Judged in the quieter
 half of cells that are dim, in codes, and not flat."""
-_FEWEST, _SMEARED_RADIUS = 400, 4
+_FEWEST, _SMEARED_RADIUS = 4000, 4
 """Cells to judge it by, and the radius around each that is."""
 _LIT = (0.45, 0.85)
 """Unit: up to the first a place may be lifted, from the second on it is well lit."""
