@@ -1,6 +1,7 @@
 """Photos unlike LOL: python benchmarks/quality/other_photos.py [--exposures DIR] [--photos DIR] [--model MODEL]
 
-Every n-th is taken (--every 8), as the recipes hold them out.
+Every n-th is taken (--every 8), as the recipes hold them out. All that the model makes is measured, unless --lift
+trusted says otherwise.
 
 --exposures: scenes of several exposures each (DIR/NNN/target.jpg, low*.jpg). PSNR of the model, which is given the
 target's mean, beside the gamma that gives each frame this mean.
@@ -17,8 +18,10 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +43,8 @@ except ModuleNotFoundError:
     cv2 = None
 
 Pixels = npt.NDArray[np.float32]
+Enhance = Callable[..., Any]
+"""An Enhancer, or one with a choice of settings."""
 GAMMAS = (0.3, 0.4, 0.5, 0.6, 0.7)
 CLIP_LIMITS = (0.005, 0.01, 0.02, 0.05)
 OPENCV_CLIP_LIMITS = (2.0, 4.0, 10.0)
@@ -50,7 +55,7 @@ NEARLY_UNCHANGED = 30
 """dB."""
 
 
-def exposures(enhancer: Enhancer, folder: Path, every: int) -> None:
+def exposures(enhancer: Enhance, folder: Path, every: int) -> None:
     pairs = exposure_pairs(folder)
     held_out = sorted({pair.high.parent for pair in pairs})[every - 1 :: every]
     lightest, others = [], []
@@ -76,7 +81,7 @@ def _lifted(low: Pixels, mean: float) -> Pixels:
     return lifted
 
 
-def darkened(enhancer: Enhancer, paths: Sequence[Path]) -> None:
+def darkened(enhancer: Enhance, paths: Sequence[Path]) -> None:
     scores: dict[str, list[float]] = {}
     for number, path in enumerate(paths):
         photo, rng = read_image(path).pixels, random_generator(0, "darkened", number)
@@ -91,7 +96,7 @@ def darkened(enhancer: Enhancer, paths: Sequence[Path]) -> None:
     _print_means(f"Darkened by {STOPS[0]:g} to {STOPS[1]:g} stops ({len(paths)} photos), nothing given:", scores)
 
 
-def lit_unevenly(enhancer: Enhancer, paths: Sequence[Path]) -> None:
+def lit_unevenly(enhancer: Enhance, paths: Sequence[Path]) -> None:
     scores: dict[str, list[float]] = {}
     for number, path in enumerate(paths):
         rng = random_generator(0, "lit unevenly", number)
@@ -137,7 +142,7 @@ def _opencv_clahe(low: Pixels, limit: float) -> Pixels:
     return result
 
 
-def unchanged(enhancer: Enhancer, paths: Iterable[Path]) -> None:
+def unchanged(enhancer: Enhance, paths: Iterable[Path]) -> None:
     scores, before, after = [], [], []
     for path in paths:
         photo = read_image(path)
@@ -162,8 +167,9 @@ def main() -> None:
     parser.add_argument("--photos", type=Path)
     parser.add_argument("--every", type=int, default=8)
     parser.add_argument("--model", default="default")
+    parser.add_argument("--lift", default="full")
     arguments = parser.parse_args()
-    enhancer = Enhancer(arguments.model)
+    enhancer = partial(Enhancer(arguments.model), lift=arguments.lift)
     if arguments.exposures:
         exposures(enhancer, arguments.exposures, arguments.every)
     if arguments.photos:

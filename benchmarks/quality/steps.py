@@ -3,6 +3,8 @@
 Each number of steps twice: with the brightness that the model predicts, and with the ground truth's mean given. Then,
 with the mean given, the texture: the energy between a quarter and half a cycle a pixel (the finest octave), in dB
 against the ground truth's. 0 is as much texture as that has, its noise included; smoother results are below 0.
+
+All that the model makes is measured, unless --lift trusted says otherwise.
 """
 
 from __future__ import annotations
@@ -27,27 +29,28 @@ def main() -> None:
     parser.add_argument("--names", type=Path)
     parser.add_argument("--model", default="default")
     parser.add_argument("--steps", type=int, nargs="+", default=[1, 2, 4, 8])
+    parser.add_argument("--lift", default="full")
     arguments = parser.parse_args()
     pairs = match_pairs(arguments.low, arguments.high)
     if arguments.names:
         pairs = select(pairs, read_names(arguments.names))
     enhancer = Enhancer(arguments.model)
     rows = [
-        evaluate(enhancer, pairs, Settings(steps=n), give_mean=given)
+        evaluate(enhancer, pairs, Settings(steps=n, lift=arguments.lift), give_mean=given)
         for given in (False, True)
         for n in arguments.steps
     ]
     print(evaluation_table(rows))
     for steps in arguments.steps:
-        print(f"texture, {steps} steps: {np.mean([texture(enhancer, pair, steps) for pair in pairs]):+.2f} dB")
+        print(
+            f"texture, {steps} steps: {np.mean([texture(enhancer, pair, Settings(steps=steps, lift=arguments.lift)) for pair in pairs]):+.2f} dB"
+        )
 
 
-def texture(enhancer: Enhancer, pair: Pair, steps: int) -> float:
+def texture(enhancer: Enhancer, pair: Pair, settings: Settings) -> float:
     target = read_image(pair.high).pixels
     wish = Exposure(mean=float(target.mean()))
-    made, wanted = (
-        _finest_octave(p) for p in (enhancer(read_image(pair.low), exposure=wish, steps=steps).pixels, target)
-    )
+    made, wanted = (_finest_octave(p) for p in (enhancer(read_image(pair.low), settings, exposure=wish).pixels, target))
     return 10 * math.log10(made / wanted)
 
 
