@@ -42,9 +42,8 @@ def main() -> None:
     ]
     print(evaluation_table(rows))
     for steps in arguments.steps:
-        print(
-            f"texture, {steps} steps: {np.mean([texture(enhancer, pair, Settings(steps=steps, lift=arguments.lift)) for pair in pairs]):+.2f} dB"
-        )
+        settings = Settings(steps=steps, lift=arguments.lift)
+        print(f"texture, {steps} steps: {np.mean([texture(enhancer, pair, settings) for pair in pairs]):+.2f} dB")
 
 
 def texture(enhancer: Enhancer, pair: Pair, settings: Settings) -> float:
