@@ -5,7 +5,6 @@ import math
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from darklift import Enhancer
 from darklift.data import Pair
@@ -14,6 +13,7 @@ from darklift.errors import DataError, ImageError, UsageError
 from darklift.evaluation.evaluate import evaluate
 from darklift.evaluation.metrics import METRICS, PSNR_CEILING, describe_metrics
 from darklift.evaluation.report import evaluation_table, per_image_table
+from darklift.image import from_array, write_image
 from darklift.pipeline.settings import Exposure, Settings
 from darklift.runtime import Footprint, Model, ModelCard
 
@@ -56,14 +56,14 @@ def flat():
 
 @pytest.fixture
 def make_pair(tmp_path):
-    """A pair of flat greys, or of the arrays given."""
+    """A pair of flat greys, or of the arrays given, of 8 or 16 bits."""
 
     def make(low, high, name="a", size=(16, 20)):
         paths = []
         for role, value in (("low", low), ("high", high)):
             pixels = value if isinstance(value, np.ndarray) else np.full((*size, 3), value, np.uint8)
             paths.append(tmp_path / f"{name}_{role}.png")
-            Image.fromarray(pixels).save(paths[-1])
+            write_image(from_array(pixels), paths[-1], overwrite=True)
         return Pair(name, *paths)
 
     return make
@@ -78,6 +78,28 @@ def test_the_identity_scores_what_the_files_differ_by(make_pair):
     assert result.scores["psnr_gt_mean"] == math.inf
     assert result.scores["ssim_gt_mean"] == pytest.approx(1)
     assert (result.name, result.seconds > 0) == ("a", True)
+
+
+def gradient(step, offset=0):
+    """Codes of 16 bits from 20000 on, so many apart."""
+    codes = 20000 + offset + step * np.arange(16 * 20).reshape(16, 20)
+    return np.stack([codes] * 3, axis=2).astype(np.uint16)
+
+
+def test_a_pair_of_16_bits_is_scored_with_all_of_them(make_pair):
+    """A tenth of a code of 8 bits apart, which rounding to these would make none, or one."""
+    (result,) = evaluate(identity(), [make_pair(gradient(3), gradient(3, 25))]).results
+    assert result.scores["psnr"] == pytest.approx(20 * math.log10(65535 / 25), abs=1e-3)
+    assert result.scores["ssim"] < 1
+    assert result.scores["psnr_gt_mean"] > 90
+
+
+def test_where_one_of_a_pair_has_16_bits_the_other_keeps_its_8(make_pair):
+    fine, coarse = gradient(3), np.rint(gradient(3) / 257).astype(np.uint8)
+    expected = 10 * math.log10(255**2 / np.mean((fine / 257 - coarse) ** 2))
+    for name, pair in (("a", (fine, coarse)), ("b", (coarse, fine))):
+        (result,) = evaluate(identity(), [make_pair(*pair, name)]).results
+        assert result.scores["psnr"] == pytest.approx(expected, abs=1e-3)
 
 
 def test_the_mean_counts_every_pair_alike(make_pair):

@@ -14,6 +14,7 @@ from darklift.errors import UsageError
 from darklift.evaluation.metrics import (
     METRICS,
     PSNR_CEILING,
+    as_saved,
     exposure_error,
     mean_brightness,
     mean_scores,
@@ -21,7 +22,6 @@ from darklift.evaluation.metrics import (
     scale_to_gt_mean,
     score_pair,
     ssim,
-    to_8bit,
 )
 
 
@@ -60,7 +60,7 @@ def test_any_bytes_agree_with_scikit_image(pair):
 )
 @pytest.mark.parametrize("noise", [0.004, 0.3])
 def test_textured_pictures_agree_with_scikit_image(height, width, noise):
-    left, right = (to_8bit(image) for image in random_pair(height, width, noise=noise))
+    left, right = (as_saved(image) for image in random_pair(height, width, noise=noise))
     assert ssim(left, right) == pytest.approx(reference_ssim(left, right), abs=1e-9)
     assert psnr(left, right) == pytest.approx(peak_signal_noise_ratio(right, left, data_range=255), abs=1e-9)
 
@@ -88,12 +88,46 @@ def test_psnr_of_a_known_error():
     assert psnr(target + np.uint8(1), target) == pytest.approx(48.1308036, abs=1e-6)  # 20·log10(255)
 
 
+def test_16_bits_are_scored_with_all_of_them():
+    target = np.zeros((11, 12, 3), np.uint16)
+    assert psnr(target + np.uint16(1), target) == pytest.approx(20 * math.log10(65535), abs=1e-9)
+    assert psnr(target + np.uint16(65535), target) == 0.0
+    left, right = (as_saved(image, 16) for image in random_pair(60, 50, noise=0.002))
+    reference = structural_similarity(
+        left, right, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, channel_axis=-1, data_range=65535
+    )
+    assert ssim(left, right) == pytest.approx(reference, abs=1e-9)
+    assert psnr(left, right) == pytest.approx(peak_signal_noise_ratio(right, left, data_range=65535), abs=1e-9)
+
+
+@given(byte_pairs)
+@settings(max_examples=20, deadline=None)
+def test_8_bits_score_the_same_in_a_file_of_16_and_beside_one(pair):
+    left, right = pair
+    fine = right.astype(np.uint16) * np.uint16(257)
+    for one, other in ((left, fine), (left.astype(np.uint16) * np.uint16(257), fine), (fine, left)):
+        assert psnr(one, other) == pytest.approx(psnr(left, right))
+        assert ssim(one, other) == pytest.approx(ssim(left, right), abs=1e-12)
+
+
+@pytest.mark.parametrize("bits", [(8, 8), (16, 16), (16, 8), (8, 16), (10, 32)])
+def test_each_picture_of_a_pair_is_rounded_as_its_file_is(bits):
+    near, far = random_pair(40, 30, noise=0.01)
+    scores = score_pair(near, far, bits)
+    one, other = as_saved(near, bits[0]), as_saved(far, bits[1])
+    assert [one.dtype, other.dtype] == [np.uint8 if each == 8 else np.uint16 for each in bits]
+    assert (scores["psnr"], scores["ssim"]) == (psnr(one, other), ssim(one, other))
+    assert scores["psnr_gt_mean"] == psnr(as_saved(scale_to_gt_mean(near, far), bits[0]), other)
+    assert scores["exposure_error"] == exposure_error(near, far)
+    assert (scores == score_pair(near, far)) == (bits == (8, 8))
+
+
 def test_identical_pictures_are_perfect():
     image, _ = random_pair(40, 37)
     assert psnr(image, image) == math.inf
     assert ssim(image, image) == 1.0
     # Less than half an 8-bit step away is the same saved picture.
-    centred = to_8bit(image) / 255.0
+    centred = as_saved(image) / 255.0
     assert psnr(np.clip(centred + 0.0019, 0, 1), centred) == math.inf
     assert ssim(np.clip(centred - 0.0019, 0, 1), centred) == 1.0
 
@@ -108,17 +142,25 @@ def test_ssim_ignores_nothing_inside_and_everything_that_fills_no_window():
 
 @given(st.integers(0, 255), st.sampled_from([np.float16, np.float32, np.float64]))
 def test_8bit_values_survive_any_float(value, dtype):
-    assert to_8bit(np.array([value / 255], dtype=dtype)) == value
+    assert as_saved(np.array([value / 255], dtype=dtype)) == value
 
 
-def test_to_8bit_rounds_clips_and_keeps_bytes():
+def test_as_saved_rounds_to_16_bits():
+    codes = np.arange(65536, dtype=np.uint16)
+    for dtype in (np.float32, np.float64):
+        np.testing.assert_array_equal(as_saved((codes / 65535).astype(dtype), 16), codes)
+    np.testing.assert_array_equal(as_saved(codes), codes)
+    assert as_saved(np.array([-0.5, 0.49 / 65535, 0.51 / 65535, 7.0]), 9).tolist() == [0, 0, 1, 65535]
+
+
+def test_as_saved_rounds_clips_and_keeps_bytes():
     unit = np.array([-0.5, 0.0, 0.49 / 255, 0.51 / 255, 1.0, 7.0])
-    assert to_8bit(unit).tolist() == [0, 0, 0, 1, 255, 255]
-    assert to_8bit(unit).dtype == np.uint8
-    assert to_8bit(np.array([0, 1, 255], np.uint8)).tolist() == [0, 1, 255]
+    assert as_saved(unit).tolist() == [0, 0, 0, 1, 255, 255]
+    assert as_saved(unit).dtype == np.uint8
+    assert as_saved(np.array([0, 1, 255], np.uint8)).tolist() == [0, 1, 255]
 
 
-@pytest.mark.parametrize("dtype", [np.uint16, np.int64, np.bool_])
+@pytest.mark.parametrize("dtype", [np.uint32, np.int64, np.bool_])
 def test_dtypes_of_unknown_range_are_refused(dtype):
     image = np.ones((12, 12, 3), dtype)
     for score in (psnr, ssim):
@@ -204,7 +246,7 @@ def test_gt_mean_scales_before_it_rounds():
     dark = score_pair(target / 64, target)
     assert dark["psnr_gt_mean"] == math.inf
     assert dark["ssim_gt_mean"] == 1.0
-    rounded = to_8bit(target / 64) / 255.0
+    rounded = as_saved(target / 64) / 255.0
     assert score_pair(rounded, target)["psnr_gt_mean"] < 40
 
 
@@ -242,7 +284,7 @@ def test_score_pair_clips_what_a_file_would_clip():
 
 def test_score_pair_refuses_bytes_and_broken_pictures():
     unit = np.full((12, 12, 3), 0.5)
-    for pair in [(to_8bit(unit), unit), (unit, to_8bit(unit))]:
+    for pair in [(as_saved(unit), unit), (unit, as_saved(unit))]:
         with pytest.raises(UsageError, match="uint8"):
             score_pair(*pair)
     with pytest.raises(UsageError, match="NaN"):
@@ -295,7 +337,7 @@ def test_a_saved_picture_scores_as_before_saving(tmp_path: Path):
     image = pytest.importorskip("darklift.image")
     pillow = pytest.importorskip("PIL.Image")
     prediction, target = random_pair(20, 24)
-    pillow.fromarray(to_8bit(prediction)).save(tmp_path / "saved.png")
+    pillow.fromarray(as_saved(prediction)).save(tmp_path / "saved.png")
     saved = image.read_image(tmp_path / "saved.png").pixels
     assert psnr(saved, target) == psnr(prediction, target)
     assert ssim(saved, target) == ssim(prediction, target)

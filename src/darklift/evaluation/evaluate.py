@@ -84,9 +84,9 @@ def evaluate(
 ) -> Evaluation:
     """Enhance every pair's dark picture and score the result against its ground truth.
 
-    give_mean: tell the model each ground truth's mean brightness, instead of the settings' exposure. on_pair: called
-    with each result and its enhanced picture as soon as there is one. Raises DataError (no pairs, sizes that differ),
-    ImageError, UsageError.
+    give_mean: tell the model each ground truth's mean brightness, instead of the settings' exposure. A result is
+    scored in as many bits as its dark picture has, a ground truth in its own. on_pair: called with each result and its
+    enhanced picture as soon as there is one. Raises DataError (no pairs, sizes that differ), ImageError, UsageError.
     """
     if not pairs:
         raise DataError("there are no pairs to evaluate on: pass folders with at least one picture each")
@@ -96,11 +96,13 @@ def evaluate(
         low, high = _read(pair)
         asked = settings.changed(exposure=Exposure(mean=float(high.pixels.mean()))) if give_mean else settings
         enhanced = enhancer.run(low, asked)
-        result = PairResult(pair.name, score_pair(enhanced.picture.pixels, high.pixels), enhanced.seconds)
+        made = enhanced.picture
+        scores = score_pair(made.pixels, high.pixels, (made.source.bits, high.source.bits))
+        result = PairResult(pair.name, scores, enhanced.seconds)
         results.append(result)
         windows.add("whole picture" if enhanced.window is None else str(enhanced.window))
         if on_pair is not None:
-            on_pair(result, enhanced.picture)
+            on_pair(result, made)
     card = enhancer.model.card
     return Evaluation(
         model=card.name,

@@ -1,8 +1,9 @@
 """How close a picture is to its ground truth, value by value: PSNR and SSIM. Their rows are in ``metrics.METRICS``.
 
-One rule for both: **the two pictures are compared as saved 8-bit RGB**. A float picture (unit, [0, 1]) is first rounded
-by :func:`to_8bit`, a ``uint8`` one is taken as it is, and the peak value is 255. Evaluations that read saved PNG files
-back see exactly these values: a picture scores the same here whether it has been saved or not.
+One rule for both: **the two pictures are compared as saved RGB**, of 8 bits, or of 16 where a file has more than 8. A
+float picture (unit, [0, 1]) is first rounded by :func:`as_saved`, a ``uint8`` or ``uint16`` one is taken as it is, and
+the peak value is white. Evaluations that read saved PNG files back see exactly these values: a picture scores the same
+here whether it has been saved or not.
 """
 
 from typing import Any, TypeAlias
@@ -11,16 +12,18 @@ import numpy as np
 import numpy.typing as npt
 
 from darklift.errors import UsageError
+from darklift.image.samples import white_of
 
-__all__ = ["MIN_SSIM_SIDE", "BytePixels", "FloatPixels", "psnr", "ssim", "to_8bit"]
+__all__ = ["MIN_SSIM_SIDE", "FloatPixels", "SavedPixels", "as_saved", "psnr", "ssim"]
 
 FloatPixels: TypeAlias = npt.NDArray[np.floating[Any]]
 """A picture's values as floats: unit, [0, 1]."""
-BytePixels: TypeAlias = npt.NDArray[np.uint8]
-"""A picture's values as saved: 0 to 255."""
+SavedPixels: TypeAlias = npt.NDArray[np.uint8 | np.uint16]
+"""A picture's values as saved: 0 to 255, or to 65535."""
 Float64Array = npt.NDArray[np.float64]
 
-PEAK = 255.0
+PEAK = 255.0  # of SSIM, whatever the bits
+FINE = np.uint16(257)  # codes of 16 bits in one of 8
 
 # Wang, Bovik, Sheikh and Simoncelli, "Image Quality Assessment: From Error Visibility to Structural Similarity", 2004:
 # an 11 × 11 Gaussian window of sigma 1.5, K1 = 0.01, K2 = 0.03.
@@ -35,72 +38,76 @@ MIN_SSIM_SIDE = 2 * RADIUS + 1
 STRIP_VALUES = 1 << 16
 
 
-def to_8bit(unit: FloatPixels | BytePixels) -> BytePixels:
-    """Round a unit picture to the 8-bit values that saving it would give.
+def as_saved(unit: FloatPixels | SavedPixels, bits: int = 8) -> SavedPixels:
+    """Round a unit picture to the values that saving it would give.
 
     Args:
-        unit: any shape; a float array in [0, 1] (values outside are clipped, as saving does), or ``uint8``, which is
-            returned as it is.
+        unit: any shape; a float array in [0, 1] (values outside are clipped, as saving does), or ``uint8`` or
+            ``uint16``, which is returned as it is.
+        bits: how finely the file tells values apart.
 
     Returns:
-        ``uint8`` array of the same shape, 0 … 255, rounded to the nearest (exact halves to the even value).
+        Array of the same shape, ``uint8`` for up to 8 bits and ``uint16`` for more, each over all of its type's range,
+        rounded to the nearest (exact halves to the even value).
 
     Raises:
         UsageError: another dtype, whose range would have to be guessed, or values that are not finite.
     """
-    if unit.dtype == np.uint8:
-        return unit.astype(np.uint8, copy=False)
+    if unit.dtype in (np.uint8, np.uint16):
+        return unit.astype(unit.dtype, copy=False)
     if not np.issubdtype(unit.dtype, np.floating):
-        raise UsageError(f"got a picture of dtype {unit.dtype}; expected floats in [0, 1] or uint8: convert it first")
+        raise UsageError(f"got a picture of dtype {unit.dtype}; expected floats in [0, 1], uint8 or uint16: convert it")
     if not np.isfinite(unit).all():
         raise UsageError("got a picture that holds NaN or infinity; expected finite values in [0, 1]: check the model")
     # float16 cannot hold 255 times a value to the half-step that rounding needs.
     wide = unit.astype(np.float32) if unit.dtype == np.float16 else unit
-    rounded: BytePixels = np.rint(np.clip(wide, 0.0, 1.0) * PEAK).astype(np.uint8)
-    return rounded
+    white, dtype = (255, np.uint8) if bits <= 8 else (65535, np.uint16)
+    saved: SavedPixels = np.rint(np.clip(wide, 0.0, 1.0) * white).astype(dtype)
+    return saved
 
 
-def psnr(prediction: FloatPixels | BytePixels, target: FloatPixels | BytePixels) -> float:
-    """Peak signal-to-noise ratio over all pixels and channels of the 8-bit pictures, in dB.
+def psnr(prediction: FloatPixels | SavedPixels, target: FloatPixels | SavedPixels) -> float:
+    """Peak signal-to-noise ratio over all pixels and channels of the pictures as saved, in dB.
 
     Args:
-        prediction: (H, W, 3) RGB, unit float or ``uint8``.
+        prediction: (H, W, 3) RGB, ``uint8``, ``uint16``, or unit float, which is rounded to 8 bits.
         target: the ground truth, of the same shape; its dtype may differ.
 
     Returns:
-        ``10·log10(255² / MSE)``; ``inf`` when the 8-bit pictures are identical.
+        ``10·log10(255² / MSE)``, where MSE counts codes of 8 bits; ``inf`` when the saved pictures are identical.
 
     Raises:
-        UsageError: shapes that differ or are not (H, W, 3), a dtype or values that :func:`to_8bit` refuses.
+        UsageError: shapes that differ or are not (H, W, 3), a dtype or values that :func:`as_saved` refuses.
     """
-    left, right = _pair_8bit(prediction, target)
+    left, right = _pair_as_saved(prediction, target)
     difference = left.astype(np.int32) - right
     # Integers: the sum is exact, whatever the size and the order of summation.
-    squared_error = int(np.sum(difference * difference, dtype=np.int64))
+    squared_error = int(np.sum(np.square(difference, dtype=np.int64)))
+    peak = float(white_of(left))
     if squared_error == 0:
         return float("inf")
-    return float(10.0 * np.log10(PEAK * PEAK * difference.size / squared_error))
+    return float(10.0 * np.log10(peak * peak * difference.size / squared_error))
 
 
-def ssim(prediction: FloatPixels | BytePixels, target: FloatPixels | BytePixels) -> float:
-    """Structural similarity of the 8-bit pictures: the mean over channels and over every whole 11 × 11 window.
+def ssim(prediction: FloatPixels | SavedPixels, target: FloatPixels | SavedPixels) -> float:
+    """Structural similarity of the pictures as saved: the mean over channels and over every whole 11 × 11 window.
 
     Source: Wang et al. 2004, with its constants, its Gaussian window and its population covariance; windows that would
     cross the border do not count. Equal to scikit-image's ``structural_similarity(gaussian_weights=True, sigma=1.5,
-    use_sample_covariance=False, channel_axis=-1, data_range=255)``.
+    use_sample_covariance=False, channel_axis=-1, data_range=255)``, for 16 bits with codes of 8 and their fractions.
 
     Args:
-        prediction: (H, W, 3) RGB with H, W ≥ 11, unit float or ``uint8``.
+        prediction: (H, W, 3) RGB with H, W ≥ 11, ``uint8``, ``uint16``, or unit float, which is rounded to 8 bits.
         target: the ground truth, of the same shape; its dtype may differ.
 
     Returns:
-        A value in [-1, 1]; exactly 1.0 when the 8-bit pictures are identical. Symmetric in its two arguments.
+        A value in [-1, 1]; exactly 1.0 when the saved pictures are identical. Symmetric in its two arguments.
 
     Raises:
         UsageError: shapes that differ or are not (H, W, 3), a side below 11 pixels, a dtype or values that
-            :func:`to_8bit` refuses.
+            :func:`as_saved` refuses.
     """
-    left, right = _pair_8bit(prediction, target)
+    left, right = _pair_as_saved(prediction, target)
     height, width, channels = left.shape
     if min(height, width) < MIN_SSIM_SIDE:
         raise UsageError(
@@ -118,21 +125,27 @@ def ssim(prediction: FloatPixels | BytePixels, target: FloatPixels | BytePixels)
     return total / windows
 
 
-def _pair_8bit(prediction: FloatPixels | BytePixels, target: FloatPixels | BytePixels) -> tuple[BytePixels, BytePixels]:
-    """Both pictures as 8-bit values, once their shapes are known to agree."""
+def _pair_as_saved(
+    prediction: FloatPixels | SavedPixels, target: FloatPixels | SavedPixels
+) -> tuple[SavedPixels, SavedPixels]:
+    """Both pictures as saved, in codes of one depth, once their shapes are known to agree."""
     if prediction.shape != target.shape:
         raise UsageError(
             f"got pictures of shapes {prediction.shape} and {target.shape}; expected one shape: crop or resize first"
         )
     if prediction.ndim != 3 or prediction.shape[2] != 3 or prediction.size == 0:
         raise UsageError(f"got pictures of shape {prediction.shape}; expected (height, width, 3), RGB, not empty")
-    return to_8bit(prediction), to_8bit(target)
+    left, right = as_saved(prediction), as_saved(target)
+    if left.dtype == right.dtype:
+        return left, right
+    return (left * FINE, right) if left.dtype == np.uint8 else (left, right * FINE)
 
 
-def _similarity_map(left: BytePixels, right: BytePixels, channels: int) -> Float64Array:
+def _similarity_map(left: SavedPixels, right: SavedPixels, channels: int) -> Float64Array:
     """SSIM of every whole window of a strip: (R, W·C) twice → (R - 10, (W - 10)·C), Wang et al. 2004, equation 13."""
-    x = left.astype(np.float64)
-    y = right.astype(np.float64)
+    x, y = (codes.astype(np.float64) for codes in (left, right))
+    if left.dtype == np.uint16:
+        x, y = x / FINE, y / FINE
     # The formula needs the two variances only as their sum: four maps to smooth instead of five. float64, since a
     # variance is the small difference of two large moments.
     moments = np.stack((x, y, x * x + y * y, x * y))

@@ -1,18 +1,18 @@
 """The metrics: one table, :data:`METRICS`, from which scores, means, report columns, JSON and training logs follow.
 
-**To add a metric, add its row here.** Its function takes an output and its ground truth, both unit RGB (H, W, 3), and
-returns a number; a protocol says what is done to the output before.
+**To add a metric, add its row here.** Its function takes an output and its ground truth, both RGB (H, W, 3), unit
+floats or as saved, and returns a number; a protocol says what is done to the output before.
 """
 
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from darklift.errors import UsageError
-from darklift.evaluation.fidelity import MIN_SSIM_SIDE, FloatPixels, psnr, ssim, to_8bit
+from darklift.evaluation.fidelity import MIN_SSIM_SIDE, FloatPixels, as_saved, psnr, ssim
 from darklift.evaluation.protocol import (
     GT_MEAN,
     PLAIN,
@@ -30,6 +30,7 @@ __all__ = [
     "PSNR_CEILING",
     "Metric",
     "Scores",
+    "as_saved",
     "describe_metrics",
     "exposure_error",
     "mean_brightness",
@@ -38,7 +39,6 @@ __all__ = [
     "scale_to_gt_mean",
     "score_pair",
     "ssim",
-    "to_8bit",
 ]
 
 PSNR_CEILING = 100.0
@@ -56,8 +56,10 @@ class Metric:
     """The key in :data:`Scores`, JSON and training logs."""
     heading: str
     """Of its column in tables."""
-    score: Callable[[FloatPixels, FloatPixels], float]
-    """(what the protocol makes of the output, ground truth), unit RGB of one shape -> the value."""
+    score: Callable[[Any, Any], float]
+    """(what the protocol makes of the output, ground truth), RGB of one shape -> the value."""
+    saved: bool = False
+    """Both are given to it as saved (:func:`as_saved`), and not as unit floats."""
     protocol: Protocol = PLAIN
     unit: str = ""
     """"dB" or "stops"; empty for a plain number."""
@@ -81,15 +83,17 @@ _PSNR = Metric(
     name="psnr",
     heading="PSNR",
     score=psnr,
+    saved=True,
     unit="dB",
     digits=2,
     ceiling=PSNR_CEILING,
-    reference="10·log10(255² / MSE) over all pixels and channels, 8-bit",
+    reference="10·log10(255² / MSE) over all pixels and channels, as saved",
 )
 _SSIM = Metric(
     name="ssim",
     heading="SSIM",
     score=ssim,
+    saved=True,
     digits=4,
     definition="11x11 Gaussian window, sigma 1.5",
     reference="Wang, Bovik, Sheikh and Simoncelli 2004",
@@ -109,13 +113,15 @@ METRICS: tuple[Metric, ...] = (_PSNR, _SSIM, _after_gt_mean(_PSNR), _after_gt_me
 """All of them, in the order of tables, JSON and logs."""
 
 
-def score_pair(prediction_unit: FloatPixels, target_unit: FloatPixels) -> Scores:
+def score_pair(prediction_unit: FloatPixels, target_unit: FloatPixels, bits: tuple[int, int] = (8, 8)) -> Scores:
     """Score one output by every metric.
 
     Args:
         prediction_unit: (H, W, 3) float RGB in [0, 1], H, W ≥ 11, **not rounded**: GT-mean scales before it rounds.
             Values outside are clipped first, under both protocols: they would not survive in a saved picture.
         target_unit: the ground truth, of the same shape.
+        bits: how finely a file of each tells values apart. PSNR and SSIM are of these files: each picture is rounded
+            to 8 bits, or to 16 where there are more than 8.
 
     Raises:
         UsageError: another dtype, shapes that differ or do not fit, values that are not finite.
@@ -123,8 +129,9 @@ def score_pair(prediction_unit: FloatPixels, target_unit: FloatPixels) -> Scores
     require_unit_rgb(prediction_unit)
     require_unit_rgb(target_unit)
     prediction, target = np.clip(prediction_unit, 0.0, 1.0), np.clip(target_unit, 0.0, 1.0)
-    prepared = {protocol.name: protocol.prepare(prediction, target) for protocol in PROTOCOLS}
-    return {metric.name: metric.score(prepared[metric.protocol.name], target) for metric in METRICS}
+    floats = {protocol.name: (protocol.prepare(prediction, target), target) for protocol in PROTOCOLS}
+    files = {name: (as_saved(one, bits[0]), as_saved(other, bits[1])) for name, (one, other) in floats.items()}
+    return {metric.name: metric.score(*(files if metric.saved else floats)[metric.protocol.name]) for metric in METRICS}
 
 
 def mean_scores(scores: Sequence[Scores]) -> Scores:
@@ -150,6 +157,5 @@ def describe_metrics() -> str:
     for metric in METRICS:
         if metric.definition and metric.definition not in phrases.values():  # under several protocols: said once
             phrases[metric.heading] = metric.definition
-    return " ".join(
-        ["RGB, rounded to 8 bits."] + [f"{name[0].upper()}{name[1:]}: {it}." for name, it in phrases.items()]
-    )
+    rounding = "RGB, rounded to 8 bits, or to 16 where a file has more than 8."
+    return " ".join([rounding, *(f"{name[0].upper()}{name[1:]}: {it}." for name, it in phrases.items())])

@@ -12,7 +12,7 @@ credits KinD (Zhang et al. 2019), and kept by Retinexformer (Cai et al. 2023) an
 1. brightness = ``0.299·R + 0.587·G + 0.114·B`` (OpenCV's RGB2GRAY), averaged over all pixels, of the output before any
    rounding, and of the ground truth;
 2. output × brightness(ground truth) / brightness(output), clipped to [0, 1];
-3. rounded to 8 bits, and scored as any picture.
+3. rounded as any picture to 8 bits (to 16 where its file has more than 8), and scored.
 
 The public scripts differ from each other in small things: some round the output before scaling it, some cut to 8 bits
 instead of rounding, some take the PSNR of unrounded values (each moves one picture's PSNR by some hundredths of a dB on

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from darklift.errors import UsageError
 
-__all__ = ["FloatArray", "Samples", "row_strips"]
+__all__ = ["FloatArray", "Samples", "row_strips", "white_of"]
 
 FloatArray: TypeAlias = npt.NDArray[np.float32]
 """A float32 array of any shape."""
@@ -51,7 +51,7 @@ class Samples:
                 ": give it one value for each pixel"
             )
         if not self.white:
-            object.__setattr__(self, "white", int(np.iinfo(colours.dtype).max) if self.whole_numbers else 1)
+            object.__setattr__(self, "white", white_of(colours))
 
     @property
     def size(self) -> tuple[int, int]:
@@ -86,6 +86,11 @@ class Samples:
             return values if rows == columns == _ALL else values[rows, columns]
         unit: FloatArray = np.divide(values[rows, columns], np.float32(self.white), dtype=np.float32)
         return unit
+
+
+def white_of(values: npt.NDArray[Any]) -> int:
+    """What stands for 1: as much as integers of this type hold, and 1 itself in floats."""
+    return int(np.iinfo(values.dtype).max) if values.dtype.kind == "u" else 1
 
 
 def row_strips(size: tuple[int, int]) -> Iterator[slice]:
