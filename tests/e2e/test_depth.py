@@ -9,10 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+import darklift
 from darklift import Enhancer, read_image, write_image
-from darklift.data import match_pairs
-from darklift.data.sources import Mixture
-from darklift.data.sources import Source as TrainingSource
+from darklift.data import Pair, match_pairs
 from darklift.evaluation.evaluate import evaluate
 from darklift.image import Picture, Source, from_array
 
@@ -101,16 +100,50 @@ def test_bits_are_chosen(night: Codes, darklift: Darklift) -> None:
     assert not Path("a.jpg").exists()
 
 
-def test_evaluation_shows_the_model_all_bits_and_training_reads_them(night: Codes, tmp_path: Path) -> None:
+@pytest.fixture
+def pairs(night: Codes, tmp_path: Path) -> tuple[Pair, ...]:
+    """One of 16 bits: the night, and eight times as bright."""
     for half, codes in (("low", night), ("high", np.minimum(night * 8.0, 65535).astype(np.uint16))):
         (tmp_path / half).mkdir()
         tifffile.imwrite(tmp_path / half / "a.tif", codes, photometric="rgb")
-    pairs = match_pairs(tmp_path / "low", tmp_path / "high")
-    shown = []
-    evaluate(Enhancer(), pairs, on_pair=lambda result, picture: shown.append(picture))
+    return match_pairs(tmp_path / "low", tmp_path / "high")
+
+
+def test_evaluation_shows_the_model_all_bits_and_scores_them(pairs: tuple[Pair, ...]) -> None:
+    shown: list[Picture] = []
+    evaluation = evaluate(Enhancer(), pairs, on_pair=lambda result, picture: shown.append(picture))
     assert len(np.unique(np.rint(shown[0].pixels * 65535))) >= 4000
-    mixture = Mixture((TrainingSource("night", (pairs[0].high,), (pairs[0].low,)),))
-    mixture.load()
-    crop = mixture.draw(0, 96, np.random.default_rng(0))
-    assert crop.low.dtype == np.uint8  # training works on 8 bits, rounded to the nearest
-    assert set(np.unique(crop.high)) <= set(range(256))
+    error = shown[0].pixels.astype(np.float64) - read_image(pairs[0].high).pixels
+    assert evaluation.mean["psnr"] == pytest.approx(-10 * np.log10(np.mean(error**2)), abs=1e-4)
+
+
+def test_training_learns_from_all_bits(pairs: tuple[Pair, ...], tmp_path: Path) -> None:
+    """What 8 bits would round away changes the losses, from the first step on."""
+    pytest.importorskip("torch")
+    from darklift.train import load_recipe
+    from training import run
+
+    recipe = Path(darklift.__file__).parent / "recipes" / "compact_tiny.toml"
+
+    def losses(root: Path) -> dict[int, dict[str, float]]:
+        changes = ("train.steps=2", "data.validation.every=9", f"data.root={root}")
+        return run(load_recipe(recipe, changes), root / "run").losses
+
+    coarse = tmp_path / "coarse"
+    for half, path in (("low", pairs[0].low), ("high", pairs[0].high)):
+        (coarse / half).mkdir(parents=True)
+        tifffile.imwrite(coarse / half / "a.tif", np.rint(by_tifffile(path) / 257).astype(np.uint8), photometric="rgb")
+    found = losses(tmp_path), losses(coarse)
+    assert set(found[0]) == {1, 2}
+    for step in (1, 2):
+        assert found[0][step] != found[1][step]
+        assert sum(found[0][step].values()) == pytest.approx(sum(found[1][step].values()), rel=0.05)
+
+
+def test_dark_shots_of_a_deep_photo_are_deep_unless_they_are_jpegs(pairs: tuple[Pair, ...], darklift: Darklift) -> None:
+    assert darklift("synth", pairs[0].high, "made", "--count", "8", "--max-stops", "3").exit_code == 0
+    cameras = json.loads(Path("made/cameras.json").read_text())["pairs"]
+    assert len({camera["jpeg"] is None for camera in cameras.values()}) == 2
+    for name, camera in cameras.items():
+        assert read_image(f"made/low/{name}.png").source.bits == (16 if camera["jpeg"] is None else 8)
+        np.testing.assert_array_equal(read_image(f"made/high/{name}.png").pixels, read_image(pairs[0].high).pixels)

@@ -277,6 +277,34 @@ def test_nothing_of_16_bits_is_rounded_to_8():
     assert len(set(describe((codes / np.float32(65535)).astype(np.float32)).statistics[4:11].tolist())) < 4
 
 
+def test_16_bits_as_training_holds_them_are_described_as_in_use():
+    """The histogram to the last digit, means to rounding."""
+    rng = np.random.default_rng(6)
+    for shape in ((90, 110), (700, 650), (3, 5)):
+        codes = (rng.random((3, *shape)) ** 4 * 65535).astype(np.uint16)
+        of_codes, of_floats = describe(codes), describe(codes / np.float32(65535), bits=14)
+        np.testing.assert_array_equal(of_codes.statistics[4:], of_floats.statistics[4:])
+        np.testing.assert_allclose(of_codes.statistics, of_floats.statistics, rtol=1e-5)
+        np.testing.assert_allclose(of_codes.thumbnail, of_floats.thumbnail, rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(of_codes.cues, of_floats.cues, rtol=1e-4, atol=1e-6)
+        weights = rng.random(shape).astype(np.float32)
+        weighed, as_floats = (describe(each, bits=14, weights=weights) for each in (codes, codes / np.float32(65535)))
+        assert weighed.brightness == pytest.approx(as_floats.brightness, rel=1e-5)
+
+
+@given(byte_photos)
+@settings(max_examples=20, deadline=None)
+def test_8_bits_held_as_16_are_described_as_8(planes):
+    plain, deep = describe(planes), describe(planes.astype(np.uint16) * np.uint16(257))
+    np.testing.assert_array_equal(deep.statistics[4:], plain.statistics[4:])
+    np.testing.assert_array_equal(deep.thumbnail, plain.thumbnail)
+    np.testing.assert_allclose(deep.cues, plain.cues, rtol=1e-4, atol=1e-6)
+
+
+def test_cells_of_white_do_not_overflow():
+    assert (area_average(np.full((1, 300, 300), 65535, np.uint16), (1, 1)) == 1).all()
+
+
 def test_light_and_dark_shares_are_the_same_at_any_depth():
     fine = np.random.default_rng(5).random((3, 80, 90)).astype(np.float32) ** 4
     coarse = np.rint(fine * 255) / np.float32(255)

@@ -13,6 +13,8 @@ from darklift.data.crop import cut
 from darklift.data.sources import Mixture, Source
 from darklift.diffusion import random_generator
 from darklift.errors import DataError, ImageError
+from darklift.image import from_array, write_image
+from darklift.image.overview import describe
 
 
 def coordinates(height, width, picture):
@@ -295,3 +297,84 @@ def test_loading_decodes_each_file_once(make_source, monkeypatch):
     for index in range(10):
         draw(mixture, index, size=8)
     assert sorted(decoded) == sorted({path.name for path in (*source.highs, *source.lows)})
+
+
+# --- more than 8 bits -------------------------------------------------------------------------------------------------
+
+
+def fine_codes(shift=0, size=(60, 80)):
+    """Codes of 16 bits, all within four codes of 8."""
+    rows, columns = np.mgrid[0 : size[0], 0 : size[1]]
+    return np.stack([300 + 9 * rows + shift, 400 + 7 * columns + shift, 500 + rows + columns], axis=2).astype(np.uint16)
+
+
+@pytest.fixture
+def make_deep(tmp_path):
+    """One pair of these arrays as files, of 8 bits or of 16."""
+
+    def make(low, high, ending=".png", name="deep", **settings):
+        paths = []
+        for role, values in (("low", low), ("high", high)):
+            paths.append(tmp_path / f"{name}_{role}{ending}")
+            write_image(from_array(values), paths[-1])
+        return Mixture((Source(name, (paths[1],), (paths[0],), **settings),))
+
+    return make
+
+
+@pytest.mark.parametrize("ending", [".png", ".tif"])
+def test_files_of_16_bits_are_cut_turned_and_mirrored_with_all_of_them(make_deep, ending):
+    codes = fine_codes()
+    mixture = make_deep(65535 - codes, codes, ending, turn_share=0.5)
+    mixture.load()
+    known = {tuple(code) for code in codes.reshape(-1, 3).tolist()}
+    for index in range(20):
+        crop = draw(mixture, index)
+        assert {each.dtype for each in (crop.low, crop.high, crop.photo_low, crop.photo_high)} == {np.dtype(np.uint16)}
+        np.testing.assert_array_equal(crop.low, 65535 - crop.high)
+        np.testing.assert_array_equal(crop.photo_low, 65535 - crop.photo_high)
+        assert {tuple(code) for code in crop.high.reshape(3, -1).T.tolist()} <= known
+
+
+def test_levels_within_one_code_of_8_bits_are_different_inputs(make_deep, make_compact):
+    """Of the network: the piece itself, and what it is told of the whole photo."""
+    (stage, *_), codes = make_compact(cues=True).stages, fine_codes()
+    one, other = (make_deep(fine_codes(shift), codes, name=name) for shift, name in ((0, "a"), (6, "b")))
+    # they are the same, or one apart in some pixels, once rounded to 8 bits
+    assert np.abs(np.rint(codes / 257) - np.rint(fine_codes(6) / 257)).max() <= 1
+    first, second = (stage.prepare(draw(mixture, 3)) for mixture in (one, other))
+    np.testing.assert_allclose(second["low"][:2] - first["low"][:2], 6 / 65535, rtol=1e-3)
+    assert len(np.unique(first["low"])) > 100
+    for name in ("thumbnail", "statistics", "cues"):
+        assert not np.array_equal(first[name], second[name]), name
+    np.testing.assert_array_equal(first["x0"], second["x0"])
+
+
+def test_training_is_told_the_same_of_a_photo_as_in_use(make_deep):
+    codes = fine_codes()
+    mixture = make_deep(codes, codes, part_share=0, turn_share=0)
+    crop = next(crop for crop in (draw(mixture, index) for index in range(9)) if crop.photo_low[0, 0, 0] == 300)
+    used = describe((codes / np.float32(65535)).transpose(2, 0, 1), bits=16)
+    np.testing.assert_array_equal(describe(crop.photo_low).statistics[4:], used.statistics[4:])
+
+
+@pytest.mark.parametrize("deep", ["low", "high"])
+def test_each_half_of_a_pair_has_its_own_bits(make_deep, deep):
+    fine, coarse = fine_codes(), np.rint(fine_codes() / 257).astype(np.uint8)
+    mixture = make_deep(*((fine, coarse) if deep == "low" else (coarse, fine)), jitter=0.0)
+    mixture.load()
+    crop = draw(mixture, 0)
+    assert (crop.low.dtype, crop.high.dtype) == ((np.uint16, np.uint8) if deep == "low" else (np.uint8, np.uint16))
+    low, high = (each / np.iinfo(each.dtype).max for each in (crop.low, crop.high))
+    np.testing.assert_allclose(low, high, atol=0.51 / 255)
+
+
+@pytest.mark.parametrize(
+    ("change", "bits"), [({"jitter": 0.8}, 16), ({"recompressed": 1.0}, 8), ({"in_blocks": 1.0}, 8)]
+)
+def test_what_went_through_a_file_of_8_bits_has_8(make_deep, change, bits):
+    mixture = make_deep(fine_codes(), fine_codes(), **change, re_exposed=0.4)
+    for index in range(6):
+        crop = draw(mixture, index)
+        assert crop.low.dtype == crop.photo_low.dtype == np.dtype(f"uint{bits}")
+        assert crop.high.dtype == crop.photo_high.dtype == np.uint16, "targets keep theirs"

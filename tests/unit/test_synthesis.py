@@ -324,3 +324,65 @@ def test_rounded_chroma_gives_a_block_another_colour():
 def test_pictures_smaller_than_a_block_stay(shape):
     photo = rng().integers(0, 256, shape, dtype=np.uint8)
     np.testing.assert_array_equal(code_in_blocks(photo, side=16, flat=300, steps=(1, 1)), photo)
+
+
+# --- more than 8 bits -------------------------------------------------------------------------------------------------
+
+
+def every_fine_code():
+    return np.tile(np.arange(65536, dtype=np.uint16).reshape(1, 256, 256), (3, 1, 1))
+
+
+def photo_of_both_depths():
+    coarse = rng().integers(0, 256, (3, 40, 50), dtype=np.uint8)
+    return coarse, coarse.astype(np.uint16) * np.uint16(257)
+
+
+def test_a_perfect_camera_changes_no_fine_code():
+    np.testing.assert_array_equal(underexpose(every_fine_code(), PERFECT, rng()), every_fine_code())
+
+
+def test_each_stop_halves_the_light_of_fine_codes():
+    dark = underexpose(every_fine_code(), camera(stops=3), rng())
+    assert dark.dtype == np.uint16
+    expected = to_coded(to_linear(every_fine_code() / 257) / 8)
+    np.testing.assert_allclose(dark / 257, expected, atol=0.8 / 257)
+    assert len(np.unique(dark)) > 256 * 64
+
+
+@pytest.mark.parametrize("shot", [0, 1e-3])
+def test_a_shot_of_16_bits_is_that_of_8_before_it_is_rounded(shot):
+    coarse, fine = photo_of_both_depths()
+    taken = [underexpose(photo, camera(stops=2, shot=shot), rng(1)) for photo in (coarse, fine)]
+    np.testing.assert_allclose(taken[1] / 257, taken[0], atol=0.8)
+    uneven = [shoot_uneven(photo, camera(stops=2, shot=shot), rng(1), power=2) for photo in (coarse, fine)]
+    for eight, sixteen in zip(*uneven, strict=True):
+        assert (eight.dtype, sixteen.dtype) == (np.uint8, np.uint16)
+        np.testing.assert_allclose(sixteen / 257, eight, atol=0.8)
+    np.testing.assert_array_equal(light_of(fine), light_of(coarse))
+
+
+def test_fine_codes_are_jittered_and_exposed_by_the_same_curves():
+    codes = np.arange(65536)
+    for stops in (-1.3, 0.0, 0.4, 1.0):
+        expected = np.clip(np.floor(codes * 2.0**stops + 0.5), 0, 65535).reshape(256, 256)
+        np.testing.assert_allclose(jitter_exposure(every_fine_code(), stops)[0], expected, atol=1)
+    for stops in (-MAX_EXPOSE, 0.0, MAX_EXPOSE):
+        found = expose(every_fine_code(), stops)[0].ravel()
+        assert found.dtype == np.uint16
+        assert (np.diff(found.astype(int)) >= 0).all()
+        np.testing.assert_allclose(found[::257] / 257, expose(every_code(), stops)[0].ravel(), atol=0.51)
+    np.testing.assert_array_equal(expose(every_fine_code(), 0.0), every_fine_code())
+
+
+def test_files_of_8_bits_are_made_of_16_by_rounding():
+    coarse, _ = photo_of_both_depths()
+    fine = coarse.astype(np.uint16) * np.uint16(257)
+    fine[:, 1:] -= np.uint16(128) * (coarse[:, 1:] > 0)  # still the nearest
+    np.testing.assert_array_equal(recompress(fine, 80), recompress(coarse, 80))
+    for shape in (coarse.shape[1], 7):  # whole blocks, and none
+        blocks = [code_in_blocks(photo[:, :shape], side=16, flat=90, steps=(1, 1)) for photo in (fine, coarse)]
+        assert blocks[0].dtype == np.uint8
+        np.testing.assert_array_equal(*blocks)
+    assert underexpose(fine, camera(jpeg=90), rng()).dtype == np.uint8
+    assert {add_grain(fine, rng(seed)).dtype.itemsize for seed in range(12)} == {1, 2}

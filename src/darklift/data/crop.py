@@ -3,22 +3,42 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Crop", "CropGeometry", "Planes", "cut"]
+from darklift.image import FloatArray, Picture
+from darklift.image.arrays import assemble
+from darklift.image.samples import white_of
 
-Planes = npt.NDArray[np.uint8]
-"""8-bit RGB as (3, H, W)."""
+__all__ = ["Crop", "CropGeometry", "Planes", "cut", "planes_of", "unit_of"]
+
+Planes: TypeAlias = npt.NDArray[np.uint8 | np.uint16]
+"""RGB as (3, H, W): uint8, or uint16 where there are more than 8 bits to tell, each over all of its type's range."""
+
+
+def planes_of(picture: Picture) -> Planes:
+    """A picture's colours, as finely as its source told them apart, and no finer than 16 bits. Raises ImageError for
+    NaN and infinity.
+    """
+    values = assemble(picture, np.uint16 if picture.source.bits > 8 else np.uint8, gray=False, alpha=False)
+    planes: Planes = np.ascontiguousarray(values.transpose(2, 0, 1))
+    return planes
+
+
+def unit_of(planes: Planes) -> FloatArray:
+    """The same from 0 to 1, float32, with all bits."""
+    unit: FloatArray = planes.astype(np.float32) / np.float32(white_of(planes))
+    return unit
 
 
 @dataclass(frozen=True)
 class Crop:
     """A piece of a photo pair together with its photo.
 
-    low, high: uint8 (3, n, n). box: float32 (4,), where the piece lies in the photo, as fractions: top, left, bottom,
-    right. photo_low, photo_high: uint8 (3, H, W), the whole photo (or the part that is taken for the whole).
+    low, high: (3, n, n), each of 8 or 16 bits. box: float32 (4,), where the piece lies in the photo, as fractions: top,
+    left, bottom, right. photo_low, photo_high: (3, H, W), the whole photo (or the part that is taken for the whole).
     name: the file's, for messages. index: the example's number in the run; everything random about it follows from
     this. batch: how many examples a step has, over all processes: example ``index`` is number ``index % batch`` of
     step ``index // batch``. exposure_weight, clipped_weight: how much its brightness, and its clipped highlights, count

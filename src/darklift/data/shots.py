@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from darklift.data.crop import planes_of
 from darklift.data.synthesis import Camera, draw_camera, underexpose
 from darklift.diffusion import random_generator
 from darklift.errors import UsageError
 from darklift.image import FloatArray, Picture, Source
+from darklift.image.samples import Samples
 
 __all__ = ["MAX_STOPS", "DarkShot", "noise_level", "shoot_dark"]
 
@@ -31,7 +33,8 @@ class DarkShot:
 
 
 def shoot_dark(photo: Picture, seed: int, number: int = 0, *, stops: tuple[float, float] = (1.0, 7.0)) -> DarkShot:
-    """The photo as a random camera would have taken it in little light: 8 bits, without alpha and metadata.
+    """The photo as a random camera would have taken it in little light: without alpha and metadata, of 8 bits, or of
+    16 where the photo has more than 8 and the shot has not gone through a JPEG file.
 
     :mod:`darklift.data.synthesis` describes the camera. number: which of the seed's cameras, exposures and noises; the
     same (seed, number) does the same to the same photo. stops: the least and the most light to lose. Raises UsageError
@@ -42,9 +45,8 @@ def shoot_dark(photo: Picture, seed: int, number: int = 0, *, stops: tuple[float
         raise UsageError(f"stops are {least} to {most}, expected to rise between 0 and {MAX_STOPS:g}: choose others")
     rng = random_generator(seed, "dark shot", number)
     camera = draw_camera(rng, most, least)
-    planes = np.rint(photo.pixels.transpose(2, 0, 1) * 255).astype(np.uint8)
-    dark = underexpose(planes, camera, rng).transpose(1, 2, 0)
-    return DarkShot(Picture(dark.astype(np.float32, order="C") / np.float32(255), source=Source(bits=8)), camera)
+    dark = np.ascontiguousarray(underexpose(planes_of(photo), camera, rng).transpose(1, 2, 0))
+    return DarkShot(Picture(held=Samples(dark), source=Source(bits=8 * dark.itemsize)), camera)
 
 
 def noise_level(pixels: FloatArray) -> FloatArray:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from darklift.data.crop import Crop, Planes, cut
+from darklift.data.crop import Crop, Planes, cut, planes_of
 from darklift.data.synthesis import (
     add_grain,
     code_in_blocks,
@@ -47,14 +47,14 @@ class Source:
     grainy: float = 0.0
     """With dark pictures: how often one gets a phone's noise on top of its own, half of these as a JPEG file."""
     recompressed: float = 0.0
-    """With dark pictures: how often one goes through a JPEG file after that."""
+    """With dark pictures: how often one goes through a JPEG file after that, which leaves 8 bits of it."""
     re_exposed: float = 0.0
     """Half of the targets are made up to so many stops brighter or darker, at most
     :data:`~darklift.data.synthesis.MAX_EXPOSE`. They teach what a wish for brightness means, and nothing about the
     brightness to choose.
     """
     in_blocks: float = 0.0
-    """How often a dark picture is coded in blocks, as HEIC files are."""
+    """How often a dark picture is coded in blocks, as HEIC files are, and has 8 bits then."""
     uneven: float = 0.0
     """Photos alone: above 0, they and their targets become scenes of uneven light
     (:func:`~darklift.data.synthesis.shoot_uneven`, with this power).
@@ -75,8 +75,8 @@ class Source:
 
 @dataclass(frozen=True)
 class Mixture:
-    """All sources together, every picture decoded once and held in memory (in 8 bits, to which deeper ones are
-    rounded; LOL-v1 takes 0.7 GB).
+    """All sources together, every picture decoded once and held in memory: in 8 bits, or in 16 where its file has more
+    than 8 (LOL-v1 takes 0.7 GB). So do the two halves of a pair, each by itself.
 
     Example number ``index`` of a run is a pure function of (seed, index): the same on any rank and after any resume.
     """
@@ -172,7 +172,7 @@ def _in_random_blocks(low: Planes, rng: np.random.Generator) -> Planes:
 
 
 def _decode(path: Path) -> Planes:
-    return np.ascontiguousarray(np.rint(read_image(path).pixels * 255).astype(np.uint8).transpose(2, 0, 1))
+    return planes_of(read_image(path))
 
 
 def _at_least(planes: Planes, size: int) -> Planes:

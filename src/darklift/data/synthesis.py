@@ -1,7 +1,8 @@
 """Dark photographs made from good ones: a camera's exposure, noise and file, simulated in linear light.
 
 Model: light -> exposure and white balance -> Poisson-like shot noise and Gaussian read noise (Foi et al. 2008: variance
-a·signal + b), perhaps as a phone's noise reduction leaves it -> sRGB coding (IEC 61966-2-1) -> 8 bits -> perhaps JPEG.
+a·signal + b), perhaps as a phone's noise reduction leaves it -> sRGB coding (IEC 61966-2-1) -> as many bits as the good
+photo has -> perhaps JPEG, which has 8.
 """
 
 from __future__ import annotations
@@ -9,13 +10,16 @@ from __future__ import annotations
 import io
 import math
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from darklift.data.crop import Planes
+from darklift.image import FloatArray
 from darklift.image.overview import area_average
+from darklift.image.samples import white_of
 
 __all__ = [
     "MAX_EXPOSE",
@@ -36,17 +40,27 @@ __all__ = [
 MAX_EXPOSE = 0.4
 """Stops of coded value (about one stop of light) by which :func:`expose` can brighten without turning tones round."""
 
-_CODES = np.arange(256, dtype=np.float32) / 255
-_TO_LINEAR = np.where(_CODES <= 0.04045, _CODES / 12.92, ((_CODES + 0.055) / 1.055) ** 2.4).astype(np.float32)
-_ROOTS = np.arange(4096, dtype=np.float32) / 4095
-"""The coding curve is tabulated over the square root of light, which spends its entries in the shadows."""
-_FROM_ROOT = np.where(
-    _ROOTS**2 <= 0.0031308, 12.92 * _ROOTS**2, 1.055 * np.maximum(_ROOTS**2, 1e-9) ** (1 / 2.4) - 0.055
-).astype(np.float32)
-
+_ROOTS = {255: 2**12, 65535: 2**18}
+"""Entries of the coding curve's table by what white is: each code is one that light can get back to."""
 
 _NIGHT_KEPT = 0.3
 """Of the stops of light that an uneven scene's darker places lack, the share that its good picture lacks as well."""
+
+
+@cache
+def _to_linear(white: int) -> FloatArray:
+    """The light of each code, (white + 1,)."""
+    codes = np.arange(white + 1, dtype=np.float32) / white
+    return np.where(codes <= 0.04045, codes / 12.92, ((codes + 0.055) / 1.055) ** 2.4).astype(np.float32)
+
+
+@cache
+def _from_root(white: int) -> FloatArray:
+    """The coding curve over the square root of light, which spends the table's entries in the shadows."""
+    roots = np.arange(_ROOTS[white], dtype=np.float32) / (_ROOTS[white] - 1)
+    return np.where(
+        roots**2 <= 0.0031308, 12.92 * roots**2, 1.055 * np.maximum(roots**2, 1e-9) ** (1 / 2.4) - 0.055
+    ).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -100,41 +114,48 @@ def _draw_grain(rng: np.random.Generator) -> Grain:
     return Grain(luma, chroma=luma + int(rng.integers(8)), coloured=float(rng.uniform(0.05, 0.4)))
 
 
-def underexpose(
-    photo: Planes, camera: Camera, rng: np.random.Generator, lit: npt.NDArray[np.float32] | None = None
-) -> Planes:
-    """The photo as this camera would have taken it: uint8 (3, H, W) -> uint8 (3, H, W).
+def underexpose(photo: Planes, camera: Camera, rng: np.random.Generator, lit: FloatArray | None = None) -> Planes:
+    """The photo as this camera would have taken it: (3, H, W) -> (3, H, W) of as many bits, or of 8 from a JPEG file.
 
     lit: (H, W), how much of its light each place has; None for all of it.
     """
     gains = np.array(camera.gains, dtype=np.float32)[:, None, None] * np.float32(2**-camera.stops)
-    light: npt.NDArray[np.float32] = _TO_LINEAR[photo] * gains
+    light: FloatArray = _light(photo) * gains
     if lit is not None:
         light *= lit
     light += _draw_noise(rng, photo.shape[1:], camera.grain) * np.sqrt(camera.shot * light + camera.read**2)
     light -= camera.black
-    dark = _coded(light)
+    dark = _coded(light, photo)
     return dark if camera.jpeg is None else recompress(dark, camera.jpeg)
 
 
 def add_grain(low: Planes, rng: np.random.Generator) -> Planes:
-    """A real dark photo as a phone's file would hold it: uint8 (3, H, W) -> uint8 (3, H, W).
+    """A real dark photo as a phone's file would hold it: (3, H, W) -> (3, H, W).
 
-    A random camera's grain comes on top of its own noise, and every other result has gone through a JPEG file. Light
-    and colour stay, except where noise clips at black.
+    A random camera's grain comes on top of its own noise, and every other result has gone through a JPEG file,
+    which has 8 bits. Light and colour stay, except where noise clips at black.
     """
     camera = draw_camera(rng, max_stops=0.0)
     return underexpose(low, replace(camera, gains=(1.0, 1.0, 1.0), grain=_draw_grain(rng), black=0.0), rng)
 
 
-def _coded(light: npt.NDArray[np.float32]) -> Planes:
-    coded = _FROM_ROOT[(np.sqrt(np.clip(light, 0, 1)) * 4095 + 0.5).astype(np.int32)]
-    return (coded * 255 + 0.5).astype(np.uint8)
+def _light(photo: Planes) -> FloatArray:
+    light: FloatArray = _to_linear(white_of(photo))[photo]
+    return light
+
+
+def _coded(light: FloatArray, like: Planes) -> Planes:
+    """The codes of light, of the same type as others."""
+    white = white_of(like)
+    table = _from_root(white)
+    coded = table[(np.sqrt(np.clip(light, 0, 1)) * (len(table) - 1) + 0.5).astype(np.int32)]
+    codes: Planes = (coded * white + 0.5).astype(like.dtype)
+    return codes
 
 
 def shoot_uneven(photo: Planes, camera: Camera, rng: np.random.Generator, power: float) -> tuple[Planes, Planes]:
     """A dark shot of a scene whose light is less even than its good photo shows, and what a photographer would make of
-    it: uint8 (3, H, W) -> two of these.
+    it: (3, H, W) -> two of these, the dark one of 8 bits where it is a JPEG.
 
     Good photos of such scenes are tone-mapped (Reinhard et al. 2002): what looks bright in them was brighter still. So
     each place's light is multiplied by its own brightness to a random power of 0.2 to 1 times ``power``: lamps fill the
@@ -142,23 +163,23 @@ def shoot_uneven(photo: Planes, camera: Camera, rng: np.random.Generator, power:
     """
     light = light_of(photo, cells=(None, 12, 40)[int(rng.integers(3))])
     lit = light ** np.float32(rng.uniform(0.2, 1) * power)
-    return underexpose(photo, camera, rng, lit), _coded(_TO_LINEAR[photo] * lit ** np.float32(_NIGHT_KEPT))
+    return underexpose(photo, camera, rng, lit), _coded(_light(photo) * lit ** np.float32(_NIGHT_KEPT), photo)
 
 
-def light_of(photo: Planes, cells: int | None = None) -> npt.NDArray[np.float32]:
-    """How brightly each place of a photo is lit: uint8 (3, H, W) -> (H, W) in [0.001, 1], 1 for its lightest fiftieth.
+def light_of(photo: Planes, cells: int | None = None) -> FloatArray:
+    """How brightly each place of a photo is lit: (3, H, W) -> (H, W) in [0.001, 1], 1 for its lightest fiftieth.
 
     The mean of the channels in linear light, at each pixel or averaged over a grid of cells×cells.
     """
-    light: npt.NDArray[np.float32] = _TO_LINEAR[photo].mean(axis=0)
+    light: FloatArray = _light(photo).mean(axis=0)
     if cells is not None:
         grid = Image.fromarray(area_average(light[None], (cells, cells))[0])
         light = np.asarray(grid.resize(light.shape[::-1], Image.Resampling.BILINEAR))
-    shares: npt.NDArray[np.float32] = light / max(float(np.quantile(light[::4, ::4], 0.98)), 0.001)
+    shares: FloatArray = light / max(float(np.quantile(light[::4, ::4], 0.98)), 0.001)
     return np.clip(shares, 0.001, 1)
 
 
-def _draw_noise(rng: np.random.Generator, size: tuple[int, ...], grain: Grain | None) -> npt.NDArray[np.float32]:
+def _draw_noise(rng: np.random.Generator, size: tuple[int, ...], grain: Grain | None) -> FloatArray:
     """Noise of mean 0 and deviation 1: (3, *size)."""
     if grain is None:
         return rng.standard_normal((3, *size), dtype=np.float32)
@@ -171,7 +192,7 @@ def _draw_noise(rng: np.random.Generator, size: tuple[int, ...], grain: Grain | 
     return _smoothed(luma, grain.luma, margin, grey) + _smoothed(white, grain.chroma, margin, coloured)
 
 
-def _smoothed(noise: npt.NDArray[np.float32], times: int, margin: int, scale: float) -> npt.NDArray[np.float32]:
+def _smoothed(noise: FloatArray, times: int, margin: int, scale: float) -> FloatArray:
     """3×3 binomial blurs of white noise (C, H, W), its deviation kept, times ``scale``, without the margin."""
     cut = margin - times
     noise = noise[:, cut : noise.shape[1] - cut, cut : noise.shape[2] - cut]
@@ -183,8 +204,8 @@ def _smoothed(noise: npt.NDArray[np.float32], times: int, margin: int, scale: fl
 
 
 def jitter_exposure(low: Planes, stops: float) -> Planes:
-    """A real dark photo made a little darker or lighter: coded values times 2**stops, rounded and clipped to 8 bits."""
-    return _look_up(low, np.clip(np.arange(256) / 255 * 2.0**stops, 0, 1))
+    """A real dark photo made a little darker or lighter: coded values times 2**stops, rounded and clipped."""
+    return _look_up(low, np.clip(_values(low) * 2.0**stops, 0, 1))
 
 
 def expose(photo: Planes, stops: float) -> Planes:
@@ -194,13 +215,21 @@ def expose(photo: Planes, stops: float) -> Planes:
     shoulder near white, so that nothing clips; the curve rises everywhere for up to :data:`MAX_EXPOSE` stops. Darker,
     k = 16: a plain gain of all but white, as with less light; lamps stay lamps.
     """
-    values, gain = np.arange(256) / 255, 2.0**stops
+    values, gain = _values(photo), 2.0**stops
     return _look_up(photo, values * gain / (1 + (gain - 1) * values ** (4 if stops > 0 else 16)))
 
 
+def _values(planes: Planes) -> npt.NDArray[np.float64]:
+    """What each code stands for, from 0 to 1."""
+    white = white_of(planes)
+    return np.arange(white + 1) / white
+
+
 def _look_up(planes: Planes, curve: npt.NDArray[np.float64]) -> Planes:
-    """Each code replaced by the unit value that the curve has for it, rounded to 8 bits."""
-    table = (curve * 255 + 0.5).astype(np.uint8)
+    """Each code replaced by the unit value that the curve has for it, rounded to a code."""
+    table = (curve * white_of(planes) + 0.5).astype(planes.dtype)
+    if planes.dtype != np.uint8:
+        return table[planes]
     # bytes.translate is six times as fast as indexing the table with the array
     translated = np.ascontiguousarray(planes).tobytes().translate(table.tobytes())
     return np.frombuffer(translated, dtype=np.uint8).reshape(planes.shape)
@@ -212,20 +241,22 @@ def draw_quality(rng: np.random.Generator) -> int:
 
 
 def recompress(planes: Planes, quality: int) -> Planes:
-    """Through a JPEG file of this quality and back."""
+    """Through a JPEG file of this quality and back: uint8 (3, H, W), since such a file has no more bits."""
     buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(planes.transpose(1, 2, 0))).save(buffer, "JPEG", quality=quality)
+    Image.fromarray(np.ascontiguousarray(_bytes(planes).transpose(1, 2, 0))).save(buffer, "JPEG", quality=quality)
     with Image.open(buffer) as image:
         return np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))
 
 
 def code_in_blocks(planes: Planes, side: int, flat: float, steps: tuple[float, float]) -> Planes:
-    """A photo's flat parts as blocks of one colour, as video coders (HEIC files) leave them, above all in the dark.
+    """A photo's flat parts as blocks of one colour, as video coders (HEIC files of 8 bits) leave them, above all in
+    the dark.
 
     side: of a block, in pixels. flat: a block is flat where luma deviates by less than so many codes; only its mean is
-    kept. steps: the multiples that luma's and chroma's means are rounded to. uint8 (3, H, W) -> uint8 (3, H, W); pixels
+    kept. steps: the multiples that luma's and chroma's means are rounded to. (3, H, W) -> uint8 (3, H, W); pixels
     beyond the last whole block stay as they are.
     """
+    planes = _bytes(planes)
     rows, columns = (length // side * side for length in planes.shape[1:])
     if not rows * columns:
         return planes
@@ -246,3 +277,9 @@ def code_in_blocks(planes: Planes, side: int, flat: float, steps: tuple[float, f
         planes[:, :rows, :columns],
     )
     return result
+
+
+def _bytes(planes: Planes) -> npt.NDArray[np.uint8]:
+    """Rounded to 8 bits where there are more."""
+    exact = planes if planes.dtype == np.uint8 else np.rint(planes / np.float32(257))
+    return exact.astype(np.uint8, copy=False)

@@ -1,6 +1,6 @@
 """A whole photo in brief, for a model that works on a piece of it: a thumbnail and statistics of its brightness.
 
-Made in the same way for training (from 8-bit arrays) and for use (from float arrays of any size and depth).
+Made in the same way for training (from arrays of 8 or 16 bits) and for use (from float arrays of any size and depth).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from darklift.image.samples import FloatArray
+from darklift.image.samples import FloatArray, white_of
 
 __all__ = [
     "CUES",
@@ -42,6 +42,9 @@ _HIGHLIGHTS = (0.999, 0.9999)
 _CONTRAST_SCALES, _CONTRAST_SIDE = 5, 640
 CUES = len(_HIGHLIGHTS) + _CONTRAST_SCALES
 """Length of :attr:`Overview.cues`."""
+
+_SUMS: dict[Any, npt.DTypeLike] = {np.dtype(np.uint8): np.uint32, np.dtype(np.uint16): np.uint64}
+"""What holds the sum of a cell of such integers, however large the photo."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +79,8 @@ class Overview:
 def area_average(planes: npt.NDArray[Any], size: tuple[int, int] = (THUMBNAIL, THUMBNAIL)) -> FloatArray:
     """A small picture of a large one: the mean of each cell in a grid over it, where cells are whole pixels.
 
-    (C, H, W) uint8, or floats in [0, 1] -> float32 (C, height, width) in [0, 1], where ``size`` is (height, width). A
-    side shorter than the grid repeats its pixels.
+    (C, H, W) uint8, uint16, or floats in [0, 1] -> float32 (C, height, width) in [0, 1], where ``size`` is (height,
+    width). A side shorter than the grid repeats its pixels.
     """
     average = AreaAverage((planes.shape[1], planes.shape[2]), size)
     average.add(planes)
@@ -118,11 +121,10 @@ class AreaAverage:
         self, plane: npt.NDArray[Any], starts: npt.NDArray[np.intp], heights: npt.NDArray[np.intp]
     ) -> FloatArray:
         # One channel at a time, in rows of its own: summing over a channel-last picture takes ten times as long.
-        sums = np.ascontiguousarray(plane, dtype=np.uint32 if plane.dtype == np.uint8 else plane.dtype)
+        sums = np.ascontiguousarray(plane, dtype=_SUMS.get(plane.dtype, plane.dtype))
         sums = np.add.reduceat(np.add.reduceat(sums, starts, axis=0), self._columns[:-1], axis=1)
         widths = np.maximum(np.diff(self._columns), 1)
-        scale = 255.0 if plane.dtype == np.uint8 else 1.0
-        result: FloatArray = (sums / (np.outer(heights, widths) * scale)).astype(np.float32)
+        result: FloatArray = (sums / (np.outer(heights, widths) * float(white_of(plane)))).astype(np.float32)
         return result
 
     def result(self) -> FloatArray:
@@ -133,12 +135,13 @@ class AreaAverage:
 def describe(
     planes: npt.NDArray[Any], *, cues: bool = True, bits: int = 8, weights: FloatArray | None = None
 ) -> Overview:
-    """The overview of a photo, (3, H, W) uint8 or floats in [0, 1].
+    """The overview of a photo, (3, H, W) uint8, uint16, or floats in [0, 1].
 
-    cues: with :attr:`Overview.cues`, which take as long as all the rest. bits: how finely the photo's source tells
-    values apart; of more than 8, nothing is rounded to 8. weights: (H, W) in [0, 1], how much each pixel counts in
-    statistics and cues, as far as it is seen; None is all alike.
+    cues: with :attr:`Overview.cues`, which take as long as all the rest. bits: how finely the source of floats tells
+    values apart; of more than 8, nothing is rounded to 8. Integers tell it by their type. weights: (H, W) in [0, 1],
+    how much each pixel counts in statistics and cues, as far as it is seen; None is all alike.
     """
+    bits = 8 * planes.itemsize if planes.dtype.kind == "u" else bits
     return describe_strips((planes.shape[1], planes.shape[2]), [(planes, weights)], cues=cues, bits=bits)
 
 
@@ -199,8 +202,8 @@ class _Visible:
         self._sums: npt.NDArray[np.float64] = np.zeros(3)
 
     def add(self, planes: npt.NDArray[Any], weights: FloatArray) -> None:
-        scale = 255 if planes.dtype == np.uint8 else 1
-        self._sums += [float((plane * weights).sum(dtype=np.float64)) / scale for plane in planes]
+        white = white_of(planes)
+        self._sums += [float((plane * weights).sum(dtype=np.float64)) / white for plane in planes]
         self.weight = (self.weight or 0.0) + float(weights.sum(dtype=np.float64))
 
     def means(self) -> npt.NDArray[np.float64]:
@@ -216,12 +219,14 @@ class _Histogram:
         self._weights: npt.NDArray[np.float64] | None = None
 
     def add(self, top: npt.NDArray[Any], weights: FloatArray | None) -> None:
-        if top.dtype == np.uint8:
-            codes = top if not self._deep else top * np.uint16(257)
-        elif self._deep:
-            codes = (np.clip(top, 0, 1) * 65535 + 0.5).astype(np.uint16)
+        white = len(self._counts) - 1
+        if top.dtype == np.uint8 and self._deep:
+            codes = top * np.uint16(257)
+        elif white_of(top) == white:
+            codes = top
         else:
-            codes = (np.clip(top, 0, 1) * 255 + 0.5).astype(np.uint8)
+            unit = top if top.dtype.kind == "f" else top / np.float32(white_of(top))
+            codes = (np.clip(unit, 0, 1) * white + 0.5).astype(np.uint16)
         self._counts += np.bincount(codes.ravel(), minlength=len(self._counts))
         if weights is not None:
             self._weights = np.zeros(len(self._counts)) if self._weights is None else self._weights

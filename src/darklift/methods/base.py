@@ -6,12 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
-import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-from darklift.data.crop import Crop
+from darklift.data.crop import Crop, unit_of
 from darklift.diffusion import SamplerPreset, noise_image
 from darklift.image import FloatArray
 from darklift.runtime import Footprint
@@ -93,8 +92,8 @@ def noisy_pair(seed: int, crop: Crop) -> Arrays:
     noise ``eps`` that belongs to this example's number; float32 (3, H, W) each.
     """
     return {
-        "low": crop.low.astype(np.float32) / 127.5 - 1,
-        "x0": crop.high.astype(np.float32) / 127.5 - 1,
+        "low": 2 * unit_of(crop.low) - 1,
+        "x0": 2 * unit_of(crop.high) - 1,
         "eps": noise_image(seed, crop.index, (3, *crop.high.shape[1:])),
     }
 

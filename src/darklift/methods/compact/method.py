@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from darklift.data.crop import Crop
+from darklift.data.crop import Crop, unit_of
 from darklift.diffusion import SamplerPreset, add_noise, noise_image, random_generator
 from darklift.image.overview import CUES, STATISTICS, THUMBNAIL, area_average, describe
 from darklift.methods.base import Arrays, Batch, Graph, MethodConfig, Stage
@@ -113,8 +113,8 @@ class Compact:
         rng = random_generator(config.seed, "level", crop.index)
         level = draw_level(rng, config.noisy_share, config.noisy_abar)
         return Compact._prepare_coarse(config, crop) | {
-            "low": crop.low.astype(np.float32) / 255,
-            "x0": crop.high.astype(np.float32) / 255,
+            "low": unit_of(crop.low),
+            "x0": unit_of(crop.high),
             "box": crop.box,
             "abar": np.asarray(level, np.float32),
             "eps": noise_image(config.seed, crop.index, (3, *crop.high.shape[1:])),

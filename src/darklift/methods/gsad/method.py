@@ -30,6 +30,7 @@ from darklift.diffusion import (
     random_generator,
     x0_from_eps,
 )
+from darklift.image.samples import white_of
 from darklift.methods.base import Arrays, Batch, Graph, MethodConfig, Stage, noisy_pair
 from darklift.methods.gsad.net import GsadNet, GsadNetConfig
 from darklift.methods.gsad.structure import cluster_patches, cluster_spectra, structure_term
@@ -174,17 +175,13 @@ class Gsad:
         abar = _levels(config)
         t = _draw_step(config, crop.index, crop.batch)
         c = random_generator(config.seed, "level", crop.index).uniform(abar[t] ** 0.5, abar[t - 1] ** 0.5)
-        return {
-            **noisy_pair(config.seed, crop),
-            "c": np.asarray(c, np.float32),
-            "abar": abar[[t, t - 1]],
-        }
+        return {**noisy_pair(config.seed, crop), "c": np.asarray(c, np.float32), "abar": abar[[t, t - 1]]}
 
     @staticmethod
     def _prepare_with_clusters(config: GsadConfig, crop: Crop) -> Arrays:
         """The same, and the clusters of x0's patches, their singular values, and the noise for drawing x_{t-1}."""
         arrays = Gsad._prepare(config, crop)
-        clusters = cluster_patches(crop.high.mean(axis=0) / 255, config.patch, config.clusters)
+        clusters = cluster_patches(crop.high.mean(axis=0) / white_of(crop.high), config.patch, config.clusters)
         x0, numbers = torch.from_numpy(arrays["x0"])[None], torch.from_numpy(clusters)[None]
         spectra = cluster_spectra(x0, numbers, config.clusters, config.patch)[0].numpy()
         z = noise_image(config.seed + 1, crop.index, (3, *crop.high.shape[1:]))
