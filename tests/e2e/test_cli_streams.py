@@ -47,7 +47,7 @@ def pixels_of(data: bytes) -> np.ndarray:
 @pytest.mark.parametrize("container", ["PNG", "JPEG", "WEBP", "TIFF", "BMP"])
 def test_what_comes_in_goes_out_in_its_own_format(piped: Darklift, container: str) -> None:
     data = night(container)
-    result = piped(data, "enhance", "-")
+    result = piped(data, "enhance", "-", "--lift", "full")
     assert result.exit_code == 0
     with Image.open(io.BytesIO(result.stdout_bytes)) as image:
         assert (image.format, image.size) == (container, (26, 18))

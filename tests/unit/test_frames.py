@@ -2,6 +2,7 @@
 
 import io
 import struct
+import tracemalloc
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +26,7 @@ from darklift import (
     read_image,
     write_frames,
 )
-from darklift.image import check_frames_writable
+from darklift.image import check_frames_writable, not_written
 from darklift.image.reel import changed_part, whole_milliseconds
 
 TIMES = [100, 250, 40, 1000]
@@ -197,6 +198,21 @@ class TestAnimatedPng:
         with pytest.raises(ImageError, match="outside"):
             decode_frames(apng(self.HEADER, parts))
 
+    def test_a_little_file_of_many_huge_frames_is_refused_before_any_is_held(self) -> None:
+        header = struct.pack(">2I5B", 20_000, 15_000, 8, 2, 0, 0, 0)
+        whole, corner = (20_000, 15_000, 0, 0, 1, 10, 0, 0), (1, 1, 0, 0, 1, 10, 0, 0)
+        tracemalloc.start()
+        try:
+            with pytest.raises(ImageError, match="in all"):
+                decode_frames(apng(header, [(whole, b""), *[(corner, bytes(4))] * 39]))
+            gif = bytearray(animation("GIF", ball(30, (36, 300)), duration=100))
+            gif[6:10] = struct.pack("<2H", 60_000, 8_000)
+            with pytest.raises(ImageError, match="in all"):
+                decode_frames(bytes(gif))
+            assert tracemalloc.get_traced_memory()[1] < 2**24
+        finally:
+            tracemalloc.stop()
+
     def test_turned_by_its_exif(self) -> None:
         exif = Image.Exif()
         exif[0x0112] = 6
@@ -288,6 +304,17 @@ class TestWriting:
         frames = decode_frames(animation("PNG"))
         with pytest.raises(UsageError):
             encode_frames([frames.picture(1)] * count, "png", frames)
+
+    def test_frames_of_avif_have_eight_bits(self) -> None:
+        header = struct.pack(">2I5B", 1, 1, 16, 2, 0, 0, 0)
+        frames = decode_frames(
+            apng(header, [((1, 1, 0, 0, 1, 30, 0, 0), bytes([0, *[level] * 6])) for level in (9, 70)])
+        )
+        first = frames.picture(1)
+        assert "AVIF has 8" in not_written(first, "avif", several=True)[0]
+        assert decode_frames(encode_frames(frames, "avif", frames)).picture(2).source.bits == 8
+        with pytest.raises(UsageError, match="bits"):
+            check_frames_writable(first, frames, "avif", bits=12)
 
     def test_what_holds_one_picture_is_refused_before(self) -> None:
         frames, pages = decode_frames(animation("GIF")), decode_frames(animation("TIFF"))
