@@ -203,11 +203,11 @@ class TestAnimatedPng:
         whole, corner = (20_000, 15_000, 0, 0, 1, 10, 0, 0), (1, 1, 0, 0, 1, 10, 0, 0)
         tracemalloc.start()
         try:
-            with pytest.raises(ImageError, match="in all|pixels in [0-9]+ bytes"):
+            with pytest.raises(ImageError, match=r"in all|pixels in [0-9]+ bytes"):
                 decode_frames(apng(header, [(whole, b""), *[(corner, bytes(4))] * 39]))
             gif = bytearray(animation("GIF", ball(30, (36, 300)), duration=100))
             gif[6:10] = struct.pack("<2H", 60_000, 8_000)
-            with pytest.raises(ImageError, match="in all|pixels in [0-9]+ bytes"):
+            with pytest.raises(ImageError, match=r"in all|pixels in [0-9]+ bytes"):
                 decode_frames(bytes(gif))
             assert tracemalloc.get_traced_memory()[1] < 2**24
         finally:
