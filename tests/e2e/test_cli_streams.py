@@ -2,8 +2,10 @@
 
 import io
 import json
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -128,3 +130,21 @@ def test_a_request_that_makes_no_sense_is_refused(
     result = piped(night(), "enhance", *arguments)
     assert (result.exit_code, result.stdout_bytes) == (2, b"")
     assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no such signals")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_service_that_is_stopped_ends_as_ctrl_c_does(name: str, tmp_path: Path) -> None:
+    """It waits for a photo that does not come."""
+    command = [sys.executable, "-m", "darklift", "enhance", "-", "-o", str(tmp_path / "bright.png")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        process.stdin.write("\x89PNG"[1:])  # no more than a beginning, so that it reads on
+        process.stdin.flush()
+        time.sleep(4)
+        process.send_signal(getattr(signal, name))
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said.count("\n") == 1
+    assert "stopped" in said
+    assert not any(tmp_path.iterdir())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import Annotated, Any, NoReturn
 
@@ -93,7 +94,18 @@ def darklift(
     """
 
 
+def _stop(number: int, _: object) -> NoReturn:
+    raise KeyboardInterrupt(f"stopped by {signal.Signals(number).name}")
+
+
 def main() -> NoReturn:
-    """Run ``darklift`` with the process's arguments and exit with its code."""
+    """Run ``darklift`` with the process's arguments and exit with its code.
+
+    A closed terminal and a service that is stopped (SIGHUP, SIGTERM) end it as Ctrl-C does: nothing half written stays.
+    """
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:  # nohup ignores it on purpose
+            signal.signal(number, _stop)
     app(prog_name="darklift")
     sys.exit(0)
