@@ -141,7 +141,7 @@ def test_a_plan_can_be_kept_and_sent():
 
 def test_a_plan_is_small(large):
     made, _, _, plan, _ = large
-    assert len(pickle.dumps(plan)) < 3_000_000, "three half-precision maps of at most 640 cells a side"
+    assert len(pickle.dumps(plan)) < 3_000_000, "three half-precision maps of at most 320 cells a side"
     blocky = made.plan(photo(600, 1000, blocky=True))
     assert blocky.look.smoothing is not None
     assert len(pickle.dumps(blocky)) < 11_000_000, "and eight maps of at most 480, whatever the size"

@@ -46,17 +46,27 @@ def ramp(values: FloatArray | np.float32, between: tuple[float, float]) -> Float
 
 def box_sums(maps: FloatArray, radius: int) -> FloatArray:
     """Sums over windows of (2·radius + 1)² cells, as much of each as lies in the maps (…, h, w)."""
+    window = 2 * radius + 1
     for axis in (-2, -1):
-        length = maps.shape[axis]
-        before = np.insert(np.cumsum(maps, axis=axis, dtype=np.float64), 0, 0, axis=axis)
-        ends, starts = (np.arange(length) + offset for offset in (radius + 1, -radius))
-        maps = (before.take(ends.clip(max=length), axis) - before.take(starts.clip(min=0), axis)).astype(np.float32)
+        length, shape = maps.shape[axis], list(maps.shape)
+        shape[axis] += window
+        before = np.zeros(shape, dtype=np.float64)
+        along: npt.NDArray[np.float64] = np.moveaxis(before, axis, -1)
+        along[..., radius + 1 : radius + 1 + length] = np.moveaxis(maps, axis, -1)
+        np.cumsum(before, axis=axis, out=before)
+        sums: FloatArray = (along[..., window:] - along[..., :length]).astype(np.float32)
+        maps = np.moveaxis(sums, -1, axis)
     return maps
 
 
 def box_means(maps: FloatArray, radius: int) -> FloatArray:
     """Means over the same windows."""
-    return box_sums(maps, radius) / box_sums(np.ones(maps.shape[-2:], dtype=np.float32), radius)
+    rows, columns = (
+        np.minimum(np.arange(length) + radius + 1, length) - np.maximum(np.arange(length) - radius, 0)
+        for length in maps.shape[-2:]
+    )
+    means: FloatArray = box_sums(maps, radius) / np.outer(rows, columns).astype(np.float32)
+    return means
 
 
 def blocks_of(part: Tile) -> Iterator[Tile]:

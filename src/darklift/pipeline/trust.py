@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Restraint", "Scene", "Signal", "look_for_signal", "restrain", "same_scene"]
 
-_CELLS = 640
+_CELLS = 320
 """Along the longer side, of the grid that the maps have."""
-_RADIUS, _EDGE, _LIT_EDGE = 8, 0.15, 0.01
+_RADIUS, _EDGE, _LIT_EDGE = 4, 0.15, 0.01
 """Of the guided filter: its windows in cells, and the variance of an edge, in stops of codes and in unit values."""
 _CODE = np.float32(1 / 255)
 _FINER = 4
 """A file with more bits holds at most so many times what one of 8 bits holds: below that is noise."""
-_LIVELY, _LIVELY_RADIUS, _LEAST_LIVELY = (0.03, 0.25), 10, 0.35
+_LIVELY, _LIVELY_RADIUS, _LEAST_LIVELY = (0.03, 0.25), 5, 0.35
 """Codes by which neighbours differ, on average: what noise dithers, averages tell; what a coder left flat holds the
 last share of its codes."""
 _MOST = 60
@@ -47,7 +47,7 @@ _SMEARED, _QUIET, _DIM = (0.70, 0.78), 0.3, (2, 60)
 """Neighbours differ by this share of what the next but one do, where noise was smeared: up to the first it was, from
 the second on it is a sensor's own (above .76 in LOL's photos, below .70 in phones' night shots). Judged in the quieter
 half of cells that are dim, in codes, and not flat."""
-_FEWEST, _SMEARED_RADIUS = 4000, 4
+_FEWEST, _SMEARED_RADIUS = 2000, 2
 """Cells to judge it by, and the radius around each that is."""
 _LIT = (0.45, 0.85)
 """Unit: up to the first a place may be lifted, from the second on it is well lit."""
@@ -102,7 +102,7 @@ def same_scene(scenes: Sequence[Scene]) -> Scene:
 
 @dataclass(frozen=True, eq=False)
 class Signal:
-    """What each place of one photo holds: maps over a grid of at most 640 cells along its longer side, each float16
+    """What each place of one photo holds: maps over a grid of at most 320 cells along its longer side, each float16
     (h, w), so that a plan stays small.
 
     held: codes of 8 bits, in [0, 60]. level: luma around, unit. lit: in [0, 1], how well lit it is.
