@@ -51,11 +51,11 @@ def box_sums(maps: FloatArray, radius: int) -> FloatArray:
         length, shape = maps.shape[axis], list(maps.shape)
         shape[axis] += window
         before = np.zeros(shape, dtype=np.float64)
-        along: npt.NDArray[np.float64] = np.moveaxis(before, axis, -1)
-        along[..., radius + 1 : radius + 1 + length] = np.moveaxis(maps, axis, -1)
+        along = before.swapaxes(axis, -1)
+        along[..., radius + 1 : radius + 1 + length] = maps.swapaxes(axis, -1)
         np.cumsum(before, axis=axis, out=before)
         sums: FloatArray = (along[..., window:] - along[..., :length]).astype(np.float32)
-        maps = np.moveaxis(sums, -1, axis)
+        maps = sums.swapaxes(axis, -1)
     return maps
 
 
@@ -65,7 +65,8 @@ def box_means(maps: FloatArray, radius: int) -> FloatArray:
         np.minimum(np.arange(length) + radius + 1, length) - np.maximum(np.arange(length) - radius, 0)
         for length in maps.shape[-2:]
     )
-    means: FloatArray = box_sums(maps, radius) / np.outer(rows, columns).astype(np.float32)
+    cells: FloatArray = (rows[:, None] * columns).astype(np.float32)
+    means: FloatArray = box_sums(maps, radius) / cells
     return means
 
 
