@@ -19,10 +19,11 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from held_out import held_out_photos
 from PIL import Image
 
 from darklift import Enhancer, Picture, decode_image, encode_image, read_image
-from darklift.image import from_array, is_image_path
+from darklift.image import from_array
 
 Pixels = npt.NDArray[np.float32]
 CAME = ((75, "4:2:0"), (85, "4:2:0"), (92, "4:2:2"), (95, "4:4:4"), (100, "4:2:0"))
@@ -89,8 +90,7 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--model", default="default")
     arguments = parser.parse_args()
-    paths = sorted(path for path in arguments.folder.rglob("*") if is_image_path(path))
-    table(Enhancer(arguments.model), paths[arguments.every - 1 :: arguments.every])
+    table(Enhancer(arguments.model), held_out_photos(arguments.folder, arguments.every))
 
 
 if __name__ == "__main__":

@@ -18,12 +18,13 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from held_out import held_out_photos
 
 from darklift import Enhancer, read_image
 from darklift.data.crop import Planes
 from darklift.data.synthesis import code_in_blocks, draw_camera, recompress, shoot_uneven
 from darklift.diffusion import random_generator
-from darklift.image import is_image_path, luma
+from darklift.image import luma
 
 Pixels = npt.NDArray[np.float32]
 POWER, STOPS = 4.0, (1.0, 4.0)
@@ -75,9 +76,7 @@ def main() -> None:
     parser.add_argument("--model", default="default")
     arguments = parser.parse_args()
     enhancer = Enhancer(arguments.model)
-    paths = sorted(path for path in arguments.photos.rglob("*") if is_image_path(path))[
-        arguments.every - 1 :: arguments.every
-    ]
+    paths = held_out_photos(arguments.photos, arguments.every)
     totals: dict[str, dict[str, npt.NDArray[np.float64]]] = {}
     for number, path in enumerate(paths):
         photo = np.rint(read_image(path).pixels.transpose(2, 0, 1) * 255).astype(np.uint8)

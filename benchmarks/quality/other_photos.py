@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from held_out import held_out_photos
 from scipy.optimize import brentq
 from skimage.color import hsv2rgb, rgb2hsv
 from skimage.exposure import equalize_adapthist
@@ -35,7 +36,6 @@ from darklift.data.crop import Planes
 from darklift.data.synthesis import draw_camera, shoot_uneven, underexpose
 from darklift.diffusion import random_generator
 from darklift.evaluation.metrics import psnr
-from darklift.image import is_image_path
 
 try:
     import cv2
@@ -173,11 +173,10 @@ def main() -> None:
     if arguments.exposures:
         exposures(enhancer, arguments.exposures, arguments.every)
     if arguments.photos:
-        paths = sorted(path for path in arguments.photos.rglob("*") if is_image_path(path))
-        held_out = paths[arguments.every - 1 :: arguments.every]
-        unchanged(enhancer, held_out)
-        darkened(enhancer, held_out)
-        lit_unevenly(enhancer, held_out)
+        paths = held_out_photos(arguments.photos, arguments.every)
+        unchanged(enhancer, paths)
+        darkened(enhancer, paths)
+        lit_unevenly(enhancer, paths)
 
 
 if __name__ == "__main__":

@@ -602,17 +602,23 @@ def frames_cell(container: str) -> str:
     return "all, or one" if frames.reel.moving else "each page, or one"
 
 
-def hdr_cell(container: str) -> str:
-    numbers = struct.pack(">2H", 9, 16)  # BT.2020, PQ
+def file_with_numbers(container: str, primaries: int, transfer: int, matrix: int) -> bytes | None:
+    """A file that tells its colours by numbers (ITU-T H.273); None where there are none of that kind."""
+    numbers = struct.pack(">2H", primaries, transfer)
     if container == "HEIF":
-        data = heif_file(box(b"colr", b"nclx", numbers, struct.pack(">HB", 9, 0x80)))
-    elif container == "AVIF":
+        return heif_file(box(b"colr", b"nclx", numbers, struct.pack(">HB", matrix, 0x80)))
+    if container == "AVIF":
         data = saved("AVIF")
         at = data.index(b"colrnclx") + 8
-        data = data[:at] + numbers + data[at + 4 :]
-    elif container == "JPEGXL":
-        data = by_openimageio(".jxl", np.zeros((8, 8, 3), np.uint8), CICP=("int[4]", (9, 16, 0, 1)))
-    else:
+        return data[:at] + numbers + data[at + 4 :]
+    if container == "JPEGXL":
+        return by_openimageio(".jxl", np.zeros((8, 8, 3), np.uint8), CICP=("int[4]", (primaries, transfer, 0, 1)))
+    return None
+
+
+def hdr_cell(container: str) -> str:
+    data = file_with_numbers(container, 9, 16, 9)  # BT.2020, PQ
+    if data is None:
         return NOTHING
     with pytest.raises(ImageError, match="PQ"):
         decode_image(data)
@@ -620,16 +626,8 @@ def hdr_cell(container: str) -> str:
 
 
 def colour_numbers_cell(container: str) -> str:
-    numbers = struct.pack(">2H", 12, 13)  # Display P3
-    if container == "HEIF":
-        data = heif_file(box(b"colr", b"nclx", numbers, struct.pack(">HB", 6, 0x80)))
-    elif container == "AVIF":
-        data = saved("AVIF")
-        at = data.index(b"colrnclx") + 8
-        data = data[:at] + numbers + data[at + 4 :]
-    elif container == "JPEGXL":
-        data = by_openimageio(".jxl", np.zeros((8, 8, 3), np.uint8), CICP=("int[4]", (12, 13, 0, 1)))
-    else:
+    data = file_with_numbers(container, 12, 13, 6)  # Display P3
+    if data is None:
         return NOTHING
     found = seen(encode_image(decode_image(data), "PNG")).info["icc_profile"]
     name = ImageCms.ImageCmsProfile(io.BytesIO(found)).profile.profile_description

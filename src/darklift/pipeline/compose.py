@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from darklift.image import FloatArray, Picture, Samples, luma, row_strips
+from darklift.image import FloatArray, Picture, Samples, luma
 from darklift.image.arrays import coded
 from darklift.pipeline.hidden import visibility
 from darklift.pipeline.plan import Plan
@@ -42,16 +42,14 @@ class Canvas:
         self.uncertainty = np.zeros(size, np.float32) if plan.settings.uncertainty else None
         if not kept:
             return
-        for rows in row_strips(size):
-            strip = Tile(area.top + rows.start, area.left, rows.stop - rows.start, area.width)
-            self._write(rows, slice(None), picture.part(*strip.window).clip(0, 1))
+        for strip in area.strips():
+            self._write(*strip.seen_from(area).window, picture.part(*strip.window).clip(0, 1))
 
     def put(self, tile: Tile, made: FloatArray) -> None:
         """Bring in what a model made of a tile of the view, (3 or 4, h, w) sRGB, which is overwritten; a fourth channel
         is the uncertainty.
         """
-        inside, plan = self._view.inside, self._plan
-        place = Tile(inside.top + tile.top, inside.left + tile.left, tile.height, tile.width).seen_from(self._area)
+        place, plan = tile.placed_in(self._view.inside).seen_from(self._area), self._plan
         if self.uncertainty is not None:
             self.uncertainty[place.window] = made[3]
         if not plan.unchanged:
@@ -63,9 +61,7 @@ class Canvas:
         inside = self._view.inside
         if self._plan.unchanged or self._plan.tone is None or not self._area.overlaps(inside):
             return
-        shared = self._area.shared(inside).seen_from(inside)
-        for rows in row_strips((shared.height, shared.width)):
-            strip = Tile(shared.top + rows.start, shared.left, rows.stop - rows.start, shared.width)
+        for strip in self._area.shared(inside).seen_from(inside).strips():
             self.put(strip, self._view.own(strip).copy())
 
     def _write(self, rows: slice, columns: slice, pixels: FloatArray) -> None:
@@ -127,6 +123,6 @@ def _towards(rgb: FloatArray, own: FloatArray, share: float | FloatArray) -> Flo
     """From the photo towards the result by this share, in place."""
     if isinstance(share, np.ndarray) or share != 1:
         rgb -= own
-        rgb *= share if isinstance(share, np.ndarray) else np.float32(share)
+        rgb *= share
         rgb += own
     return rgb

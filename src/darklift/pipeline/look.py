@@ -94,8 +94,7 @@ def _view(picture: Picture, space: ColourSpace | None, at_least: Tile | None) ->
     seen = seen_part(picture) if through else Tile(0, 0, *picture.size)
     view = View(picture, seen, space)
     if not (through and _hides_some(view)):
-        within = inside_of_border(view)
-        view = replace(view, inside=replace(within, top=seen.top + within.top, left=seen.left + within.left))
+        view = replace(view, inside=inside_of_border(view).placed_in(seen))
     if at_least is not None:
         view = replace(view, inside=view.inside.joined(at_least))
     return replace(view, fill=plan_fill(view)) if through and _hides_some(view) else view

@@ -9,7 +9,7 @@ from itertools import groupby, zip_longest
 import numpy as np
 
 from darklift.errors import UsageError
-from darklift.image import FloatArray
+from darklift.image import FloatArray, row_strips
 
 __all__ = ["Tile", "map_tiles", "plan_tiles", "plan_windows"]
 
@@ -59,6 +59,15 @@ class Tile:
     def seen_from(self, other: Tile) -> Tile:
         """The same pixels, counted from the other's corner."""
         return Tile(self.top - other.top, self.left - other.left, self.height, self.width)
+
+    def placed_in(self, other: Tile) -> Tile:
+        """The inverse of :meth:`seen_from`: what is counted from the other's corner, counted as the other is."""
+        return Tile(self.top + other.top, self.left + other.left, self.height, self.width)
+
+    def strips(self) -> Iterator[Tile]:
+        """All of it from top to bottom, in pieces of full width."""
+        for rows in row_strips((self.height, self.width)):
+            yield Tile(self.top + rows.start, self.left, rows.stop - rows.start, self.width)
 
     def check_inside(self, size: tuple[int, int]) -> None:
         """Raise UsageError for a part that is empty or reaches out of a picture of (rows, columns)."""

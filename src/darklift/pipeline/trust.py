@@ -51,8 +51,10 @@ _FEWEST, _SMEARED_RADIUS = 2000, 2
 """Cells to judge it by, and the radius around each that is."""
 _LIT = (0.45, 0.85)
 """Unit: up to the first a place may be lifted, from the second on it is well lit."""
-_BACKLIT, _SHADE, _SHADE_FLOOR = (0.2, 0.4), (0.25, 0.38), 0.02
-"""Back light: the share that is lit (above .6), and the share in its shade (.02 to .22)."""
+_BACKLIT, _GLOW = (0.2, 0.4), 0.6
+_SHADE, _SHADED = (0.25, 0.38), (0.02, 0.22)
+"""Back light: the share that is lit, and the unit value from which a place is; the share in its shade, and between
+which values a place is."""
 
 _HELD, _BEYOND, _MARGIN = 2.5, 2.5, 1.1
 """A place that holds nothing is lifted by at most ``_BEYOND`` times what the lights are; one that holds h codes by
@@ -115,10 +117,6 @@ class Signal:
     lit: HalfArray
     scene: Scene
 
-    def trust(self) -> FloatArray:
-        """(h, w) in [0, 1]: how far each place can be lifted and still be what was seen."""
-        return ramp(self.held.astype(np.float32), (0, 2 * _HELD))
-
 
 @dataclass(frozen=True, eq=False)
 class Restraint:
@@ -164,20 +162,20 @@ class Restraint:
 
 def look_for_signal(view: View, bits: int) -> Signal:
     """What a photo holds. bits: how finely its source tells values apart."""
-    top, level, restless, beside, further, seen = _averages(view)
+    top, level, restless, beside, further, *seen = _averages(view)
     lively = ramp(box_means(restless, _LIVELY_RADIUS) / _CODE, _LIVELY)
     lively = _LEAST_LIVELY + (1 - _LEAST_LIVELY) * lively
     finer = min(2 ** (min(bits, 16) - 8), _FINER) if bits > 8 else 1
     guide = _stops(box_means(top, 1))
     held = np.minimum(top / _CODE * lively * np.float32(finer), _MOST)
     held = _codes(_guided(np.log2(held + 1), guide, _EDGE), _MOST)
-    shown = seen > 0.5
+    shown = seen[0] > 0.5 if seen else np.ones(top.shape, dtype=np.bool_)
     shown = shown if shown.any() else ~shown
     brightest_parts, lights = (float(np.quantile(top[shown], share)) for share in (0.995, 0.95))
     black = float((1 - _smooth(held[shown], _BLACK)).mean())
     around, glow = box_means(level, _RADIUS), box_means(top, _RADIUS)
-    shade = (around < 0.22) & (around > _SHADE_FLOOR) & shown
-    lit_share, shade_share = (float(part.sum() / shown.sum()) for part in ((glow > 0.6) & shown, shade))
+    shade = (around > _SHADED[0]) & (around < _SHADED[1]) & shown
+    lit_share, shade_share = (float(part.sum() / shown.sum()) for part in ((glow > _GLOW) & shown, shade))
     smeared = _smeared(level / _CODE, beside / _CODE, further / _CODE, shown)
     level = _codes(_guided(_stops(level), guide, _EDGE), 255) * _CODE
     return Signal(
@@ -237,23 +235,23 @@ def _gain_of_lights(scene: Scene, wanted: float) -> float:
 
 
 def _averages(view: View) -> FloatArray:
-    """In each cell, (6, h, w): max(R, G, B), luma, by how much a pixel's luma differs from those above and before it
-    (two codes at most), from the one before it, and from the one before that, and how much is seen.
+    """In each cell, (5 or 6, h, w): max(R, G, B), luma, by how much a pixel's luma differs from those above and before
+    it (two codes at most), from the one before it, and from the one before that; how much is seen, where some is not.
     """
     averages = AreaAverage(view.size, grid_of(view.size, _CELLS))
     for strip in view.strips():
         above = min(strip.top, 1)
         low = view.of(Tile(strip.top - above, 0, strip.height + above, strip.width))
         luma = luma_of(low)
-        beside, further, seen = np.zeros((3, strip.height, strip.width), dtype=np.float32)
+        beside, further = np.zeros((2, strip.height, strip.width), dtype=np.float32)
         beside[:, 1:] = np.abs(luma[above:, 1:] - luma[above:, :-1])
         further[:, 2:] = np.abs(luma[above:, 2:] - luma[above:, :-2])
         restless = beside.copy()
         restless[1 - above :] += np.abs(luma[1:] - luma[:-1])
         restless = np.minimum(restless / 2, 2 * _CODE)
         alpha = None if view.fill is None else view.alpha(strip)
-        seen[:] = 1 if alpha is None else alpha
-        averages.add(np.stack([brightest(low[:, above:]), luma[above:], restless, beside, further, seen]))
+        seen = [] if alpha is None else [alpha]
+        averages.add(np.stack([brightest(low[:, above:]), luma[above:], restless, beside, further, *seen]))
     return averages.result()
 
 

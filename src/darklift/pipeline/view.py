@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from darklift.errors import ImageError, UsageError
-from darklift.image import FloatArray, Picture, row_strips
+from darklift.image import FloatArray, Picture
 from darklift.image.colour import ColourSpace
 from darklift.pipeline.deblock import Smoothing
 from darklift.pipeline.hidden import Fill
@@ -42,8 +42,7 @@ class View:
 
     def strips(self) -> Iterator[Tile]:
         """All of it from top to bottom, in pieces of full width."""
-        for rows in row_strips(self.size):
-            yield Tile(rows.start, 0, rows.stop - rows.start, self.inside.width)
+        return Tile(0, 0, *self.size).strips()
 
     def of(self, tile: Tile) -> FloatArray:
         """What the network sees there, (3, h, w) unit."""
@@ -63,15 +62,12 @@ class View:
 
     def numbers(self, tile: Tile) -> FloatArray:
         """The photo's own numbers there, (h, w, 3)."""
-        return self.picture.part(*self._place(tile).window)
+        return self.picture.part(*tile.placed_in(self.inside).window)
 
     def alpha(self, tile: Tile) -> FloatArray | None:
         """How far pixels are seen there, (h, w) in [0, 1]; None for a photo without alpha."""
-        alpha = self.picture.alpha_part(*self._place(tile).window)
+        alpha = self.picture.alpha_part(*tile.placed_in(self.inside).window)
         return None if alpha is None else alpha.clip(0, 1)
-
-    def _place(self, tile: Tile) -> Tile:
-        return Tile(self.inside.top + tile.top, self.inside.left + tile.left, tile.height, tile.width)
 
 
 def require_picture(picture: object) -> None:
