@@ -27,6 +27,7 @@ __all__ = [
     "decode_image",
     "encode_image",
     "fitting",
+    "in_memory",
     "is_image_path",
     "kind_of_target",
     "new_picture",
@@ -142,9 +143,14 @@ def encode_image(
     kind = writable(format)
     options = encode_options(kind, picture, quality, lossless, bits)
     check_fit(picture, kind)
+    return in_memory(kind, lambda stream: _encode(picture, kind, stream, options))
+
+
+def in_memory(kind: Format, encode: Callable[[BinaryIO], None]) -> bytes:
+    """What ``encode`` writes into a stream; what goes wrong becomes an ``ImageError`` without a name in front."""
     stream = io.BytesIO()
     try:
-        _encode(picture, kind, stream, options)
+        encode(stream)
     except OSError as error:  # there is no disk: it is Pillow's encoder that gives up
         raise ImageError(f"it cannot be encoded as {kind.name} ({one_line(error)}): choose another format") from error
     return stream.getvalue()

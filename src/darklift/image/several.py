@@ -1,6 +1,5 @@
 """Several pictures in one file: the frames of an animation, or pages. Decoded, and encoded, one by one."""
 
-import io
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -11,11 +10,11 @@ from typing import BinaryIO
 
 import numpy as np
 
-from darklift.errors import ImageError, UsageError, one_line
+from darklift.errors import ImageError, UsageError
 from darklift.image.carried import fitted
 from darklift.image.fit import check_fit
 from darklift.image.formats import FORMATS, EncodeOptions, Format
-from darklift.image.io import fitting, kind_of_target, new_picture
+from darklift.image.io import fitting, in_memory, kind_of_target, new_picture
 from darklift.image.options import encode_options, writable
 from darklift.image.picture import Picture
 from darklift.image.reading import decoding, finished, scanned
@@ -167,12 +166,7 @@ def encode_frames(
     options = partial(encode_options, kind.for_several, quality=quality, lossless=lossless, bits=bits)
     options(first)
     _check(first, like.reel, kind)
-    stream = io.BytesIO()
-    try:
-        _encode(pictures, like.reel, kind, stream, options)
-    except OSError as error:  # there is no disk: it is Pillow's encoder that gives up
-        raise ImageError(f"it cannot be encoded as {kind.name} ({one_line(error)}): choose another format") from error
-    return stream.getvalue()
+    return in_memory(kind, lambda stream: _encode(pictures, like.reel, kind, stream, options))
 
 
 def check_frames_writable(

@@ -35,7 +35,7 @@ from darklift.methods.base import Arrays, Batch, Graph, MethodConfig, Stage, noi
 from darklift.methods.gsad.net import GsadNet, GsadNetConfig
 from darklift.methods.gsad.structure import cluster_patches, cluster_spectra, structure_term
 from darklift.methods.parts.blocks import lift
-from darklift.methods.parts.presets import trailing_preset
+from darklift.methods.parts.short_training import ShortTrainingConfig, trailing_preset
 from darklift.runtime import Footprint
 
 __all__ = ["Gsad", "GsadConfig"]
@@ -45,7 +45,7 @@ __all__ = ["Gsad", "GsadConfig"]
 PresetName = Literal["lolv1", "lolv2-real", "lolv2-synthetic", "unpaired"]
 
 
-class GsadConfig(MethodConfig):
+class GsadConfig(ShortTrainingConfig):
     """The network's size, the training schedule and the weights of the losses; the defaults are the published ones."""
 
     width: int = Field(default=64, ge=32, multiple_of=32)
@@ -58,19 +58,6 @@ class GsadConfig(MethodConfig):
     """Residual blocks in each level on the way down; one more on the way up."""
     attention_level: int = Field(default=3, ge=0)
     """The level (0 = full resolution) with attention after each block. Beyond the last, only the middle has it."""
-    velocity: bool = False
-    """Whether the network gives the velocity v (Salimans & Ho 2022), from which eps_hat is computed, and learns by the
-    error of v. Of very noisy pictures, an error of eps_hat makes a large one in x0, as a cast or blotches; one of v
-    does not. False as published: it gives eps_hat, and learns by its error.
-    """
-    lift: float = Field(default=0.0, ge=0)
-    """The network is shown log(1 + lift·y) / log(1 + lift) instead of the dark picture y in [0, 1], so that the dark
-    fills the range. More shows more of the darkest; 0 shows y itself, as published.
-    """
-    unshuffle: Literal[1, 2, 4] = 1
-    """Squares of so many pixels a side become channels first (pixel unshuffle), so that the first level has that much
-    less resolution and a step takes less time. 1 as published.
-    """
     preset: PresetName | Literal["trailing"] = "lolv1"
     """The default way of sampling: the one that goes with the data that the weights are trained on; or trailing: DDIM
     in few steps down the training schedule from its last level on.

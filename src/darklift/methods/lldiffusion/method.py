@@ -25,7 +25,7 @@ from darklift.errors import ModelError
 from darklift.methods.base import Arrays, Batch, Graph, MethodConfig, Stage, noisy_pair
 from darklift.methods.lldiffusion.net import LldiffusionNet, LldiffusionNetConfig
 from darklift.methods.parts.blocks import colour_map, lift
-from darklift.methods.parts.presets import trailing_preset
+from darklift.methods.parts.short_training import ShortTrainingConfig, trailing_preset
 from darklift.runtime import Footprint
 
 __all__ = ["LOL_V2", "Lldiffusion", "LldiffusionConfig"]
@@ -33,7 +33,7 @@ __all__ = ["LOL_V2", "Lldiffusion", "LldiffusionConfig"]
 # --- configuration ----------------------------------------------------------------------------------------------------
 
 
-class LldiffusionConfig(MethodConfig):
+class LldiffusionConfig(ShortTrainingConfig):
     """The networks' sizes, the training schedule and the losses' weight; the defaults are those published for LOL."""
 
     width: int = Field(default=64, ge=4, multiple_of=2)
@@ -74,19 +74,6 @@ class LldiffusionConfig(MethodConfig):
     """Noise that the schedule's first step adds (its variance, from 0 to 1)."""
     beta_end: float = Field(default=2e-2, gt=0, lt=1)
     """Noise that its last step adds; in between it rises evenly."""
-    velocity: bool = False
-    """Whether the network gives the velocity v (Salimans & Ho 2022), from which eps_hat is computed, and learns by the
-    error of v. Of very noisy pictures, an error of eps_hat makes a large one in x0, as a cast or blotches; one of v
-    does not. False as published: it gives eps_hat, and learns by its error.
-    """
-    lift: float = Field(default=0.0, ge=0)
-    """The network is shown log(1 + lift·y) / log(1 + lift) instead of the dark picture y in [0, 1], so that the dark
-    fills the range. More shows more of the darkest; 0 shows y itself, as published.
-    """
-    unshuffle: Literal[1, 2, 4] = 1
-    """Squares of so many pixels a side become channels first (pixel unshuffle), so that the first level has that much
-    less resolution and a step takes less time. 1 as published.
-    """
     preset: Literal["default", "trailing"] = "default"
     """How pictures are sampled. default: DDIM as published, in 25 steps. trailing: in few steps, from the schedule's
     last level on.
