@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from darklift.cli._console import Bar, progress_bar, say, warn
 from darklift.pipeline.settings import Settings
-from darklift.store.load import Opening
 
 if TYPE_CHECKING:
     from darklift.batch.foreign import Skipped
+    from darklift.batch.job import OnJobStep, Outcome
+    from darklift.batch.ledger import Ledger
     from darklift.batch.paths import Job
-    from darklift.batch.run import OnJobStep, Outcome
-    from darklift.batch.transfer import Reading, Saving
-    from darklift.pipeline.render import Enhanced
+    from darklift.batch.request import Request
     from darklift.runtime import ModelCard
 
 __all__ = ["Account"]
@@ -35,31 +36,35 @@ class Account:
         self._sheet = None if sheet is None else Sheet(sheet, len(jobs), overwrite=overwrite)
         self._card: ModelCard | None = None
 
-    def run(self, opening: Opening, settings: Settings, saving: Saving, reading: Reading) -> None:
+    def run(self, request: Request, ledger: Ledger | None = None) -> None:
         """Do all jobs; the model is opened once it is known that there is something to do."""
+        from darklift.batch.job import check_job, failed
         from darklift.batch.outputs import make_folder
-        from darklift.batch.run import check_job, failed, run_jobs
+        from darklift.batch.run import run_jobs, run_shared
         from darklift.pipeline.enhancer import Enhancer
         from darklift.pipeline.plan import check_settings
 
         if self._sheet is not None:
             make_folder(self._sheet.paths[0].parent)
-        problems = {job: check_job(job, saving.overwrite) for job in self._jobs}
+            request = replace(request, preview=self._sheet.box)
+        problems = {job: check_job(job, request.saving.may_replace(job)) for job in self._jobs}
         for job, problem in problems.items():
             if problem is not None:
-                self._take(failed(job, problem), settings)
+                self._take(failed(job, problem), request.settings)
         ready = [job for job, problem in problems.items() if problem is None]
         if not ready:
             return
-        enhancer = Enhancer(opening.load())
+        enhancer = Enhancer(request.opening.load())
         self._card = enhancer.model.card
-        check_settings(enhancer.model, settings)
+        check_settings(enhancer.model, request.settings)
         reached = 0
         try:
             with progress_bar(shown=not self._quiet) as bar:
-                for outcome in run_jobs(enhancer, ready, settings, saving, reading, on_step=_moves(bar, ready)):
+                moves = _moves(bar, ready)
+                crew = partial(run_jobs, enhancer, request=request, on_step=moves)
+                for outcome in run_shared(crew, ready, ledger):
                     reached += 1
-                    self._take(outcome, settings)
+                    self._take(outcome, request.settings)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(f"stopped: {reached} of {len(ready)} photos were reached") from None
 
@@ -71,19 +76,12 @@ class Account:
             if outcome.defect:
                 say(outcome.defect)
             return
-        self._show(outcome, settings)
+        if self._sheet is not None and outcome.previews is not None:
+            left = _left_alone(outcome, settings)
+            self._sheet.add(outcome.previews, ": ".join([outcome.job.source.name, *([left] if left else [])]))
         if not self._quiet:
             for line in _told(outcome, settings):
                 say(line)
-
-    def _show(self, outcome: Outcome, settings: Settings) -> None:
-        """Put it onto the sheet."""
-        assert outcome.before is not None
-        assert outcome.enhanced is not None
-        if self._sheet is not None:
-            left = _left_alone(outcome.enhanced, settings)
-            caption = ": ".join([outcome.job.source.name, *([left] if left else [])])
-            self._sheet.add((outcome.before, outcome.enhanced.picture), caption)
 
     def finish_sheet(self) -> None:
         """Write the sheet's last page. Raises ImageError."""
@@ -118,41 +116,42 @@ class Account:
 
 def _told(outcome: Outcome, settings: Settings) -> Iterable[str]:
     """What people hear of a photo that was done."""
-    assert outcome.before is not None
-    assert outcome.enhanced is not None
-    job, enhanced = outcome.job, outcome.enhanced
-    height, width = outcome.before.size
-    steps = "1 step" if enhanced.steps == 1 else f"{enhanced.steps} steps"
-    done = "the same bytes" if outcome.unchanged else f"{steps}, {enhanced.seconds:.1f} s"
+    job = outcome.job
+    if outcome.size is None:
+        yield f"{job.source} -> {job.target} (done by another run)"
+        return
+    height, width = outcome.size
+    steps = "1 step" if outcome.steps == 1 else f"{outcome.steps} steps"
+    done = "the same bytes" if outcome.unchanged else f"{steps}, {outcome.seconds:.1f} s"
     many = "" if outcome.frames == 1 else f"{outcome.frames} frames, "
     yield f"{job.source} -> {job.target} ({width}x{height}, {many}{done})"
-    left = _left_alone(enhanced, settings)
+    left = _left_alone(outcome, settings)
     if left:
         yield f"{job.source}: {left}; --exposure +0 enhances it all the same"
     for note in outcome.notes:
         yield f"{job.source}: not kept: {note}"
 
 
-def _left_alone(enhanced: Enhanced, settings: Settings) -> str:
+def _left_alone(outcome: Outcome, settings: Settings) -> str:
     """How much of a photo was left as it was, and why; empty where all was enhanced as asked."""
-    if enhanced.share >= 0.995 or not settings.strength:
+    if outcome.share >= 0.995 or not settings.strength:
         return ""
-    if enhanced.holds_nothing and not enhanced.share:
+    if outcome.holds_nothing and not outcome.share:
         return "holds nothing to bring out, left as it is"
-    done = f"enhanced by {enhanced.share:.0%} only"
-    if enhanced.share < 0.005:
-        done = "left as it is" if enhanced.unchanged else "only its tones and colours were changed, as asked"
+    done = f"enhanced by {outcome.share:.0%} only"
+    if outcome.share < 0.005:
+        done = "left as it is" if outcome.left_alone else "only its tones and colours were changed, as asked"
     return f"bright enough already, {done}"
 
 
 def _moves(bar: Bar, jobs: Sequence[Job]) -> OnJobStep:
     """Moves the bar: by steps where there is one photo, else by photos."""
+    numbers = {job.target: number for number, job in enumerate(jobs)}
 
-    def on_step(number: int, step: int, steps: int) -> None:
-        name = jobs[number].source.name
+    def on_step(job: Job, step: int, steps: int) -> None:
         if len(jobs) == 1:
-            bar.update(step, steps, name)
+            bar.update(step, steps, job.source.name)
         else:
-            bar.update(number + step / steps, len(jobs), name)
+            bar.update(numbers[job.target] + step / steps, len(jobs), job.source.name)
 
     return on_step

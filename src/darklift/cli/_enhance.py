@@ -157,6 +157,7 @@ def enhance(
     """
     from darklift.batch.foreign import find_skipped
     from darklift.batch.paths import with_maps
+    from darklift.batch.request import Request
     from darklift.batch.transfer import Reading, Saving
 
     skipped = find_skipped(inputs, recursive=recursive, output=output)
@@ -167,9 +168,8 @@ def enhance(
     _check_saving(jobs, lossless, bits, sheet, overwrite)
     account = Account(jobs, skipped, sheet, quiet=quiet, overwrite=overwrite)
     try:
-        account.run(
-            opening, settings, Saving(quality, lossless, bits, overwrite, keep_times), Reading(like_camera, frame)
-        )
+        saving = Saving(quality, lossless, bits, overwrite, keep_times)
+        account.run(Request(settings, opening, saving, Reading(like_camera, frame)))
     except KeyboardInterrupt:
         if as_json:
             put_out(account.to_json())
