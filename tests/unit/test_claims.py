@@ -33,7 +33,7 @@ def test_one_has_it_at_a_time(tmp_path: Path, target: Path) -> None:
         claim = mine.take("a.jpg", target)
         assert claim is not None
         assert claim.is_alive()
-        assert claim.fresh
+        assert claim.owns
         assert other.take("a.jpg", target) is None
         assert other.take("b.jpg", target) is not None
         mine.release("a.jpg")
@@ -46,7 +46,7 @@ def test_a_file_that_is_there_is_not_of_this_work(tmp_path: Path, target: Path) 
     with Claims(tmp_path) as mine:
         claim = mine.take("a.jpg", target)
         assert claim is not None
-        assert not claim.fresh
+        assert not claim.owns
 
 
 @pytest.mark.parametrize("changes", [{"pid": 2**22 + 1}, {"began": 1.0}])
@@ -59,7 +59,7 @@ def test_a_dead_process_s_claim_is_taken_over(tmp_path: Path, target: Path, chan
         claim = mine.take("a.jpg", target)
         assert claim is not None
         assert claim.pid == os.getpid()
-        assert claim.fresh, "the dead one made the file that is there"
+        assert claim.owns, "the dead one made the file that is there"
 
 
 def test_what_the_dead_left_half_written_is_removed(tmp_path: Path, target: Path) -> None:

@@ -15,7 +15,7 @@ from darklift.batch.paths import Job
 from darklift.batch.request import Request
 from darklift.batch.run import run_shared
 from darklift.batch.transfer import Reading, Saving
-from darklift.errors import DarkliftError
+from darklift.errors import BatchError
 from darklift.pipeline.settings import Settings
 from darklift.store.load import Opening
 
@@ -193,10 +193,36 @@ def test_a_result_of_a_run_that_died_before_it_could_say_so_is_made_again(jobs: 
     with ledger(jobs) as died:
         assert died.take(jobs[0])
         jobs[0].target.write_text("half of the story")
-        (claim,) = died.manifest.folder.glob("claims/*")
-        claim.write_text(claim.read_text().replace(f'"pid": {os.getpid()}', f'"pid": {2**22 + 1}'))
+        die(died)
         assert [outcome.error for outcome in run(jobs, resume=True)] == [None] * 3
     assert jobs[0].target.read_text() == "PHOTO A.PNG"
+
+
+def die(died: Ledger) -> None:
+    """Make its claims those of a process that is gone."""
+    for claim in died.manifest.folder.glob("claims/*"):
+        claim.write_text(claim.read_text().replace(f'"pid": {os.getpid()}', f'"pid": {2**22 + 1}'))
+
+
+@pytest.mark.parametrize("died_while", ["it was made", "it was put down"])
+def test_also_where_it_took_the_place_of_an_earlier_one(
+    jobs: list[Job], died_while: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(jobs)
+    jobs[0].source.write_text("changed")
+    with ledger(jobs, resume=True) as died:
+        taken = died.take(jobs[0])
+        assert isinstance(taken, Job)
+        outcome = work(taken)
+        if died_while == "it was put down":
+            with monkeypatch.context() as patch:
+                patch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+                with pytest.raises(BatchError, match="No space left"):
+                    died.record(outcome)
+    die(died)
+    jobs[0].source.write_text("changed again")
+    assert [outcome.error for outcome in run(jobs, resume=True)] == [None]
+    assert jobs[0].target.read_text() == "CHANGED AGAIN"
 
 
 def test_a_strangers_file_is_not_replaced(jobs: list[Job]) -> None:
@@ -226,6 +252,6 @@ def test_a_full_disk_ends_it_and_is_no_fault_of_the_photo(jobs: list[Job]) -> No
     with ledger(jobs) as open_ledger:
         told = run_shared(full, jobs, open_ledger)
         assert next(told).hopeless
-        with pytest.raises(DarkliftError, match="no space left"):
+        with pytest.raises(BatchError, match="no space left"):
             next(told)
     assert states(jobs) == [State.NEW] * 3

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darklift.batch.manifest import Entry, FileState, Manifest, PhotoFile
-from darklift.errors import DataError, ImageError
+from darklift.errors import BatchError
 
 PHOTO = PhotoFile(3, 5_000_000_000, "ab" * 32)
 ENTRY = Entry("a/b.jpg", "/photos/b.jpg", "done", 100.5, PHOTO, FileState(7, 8), None, 1.25, 0.9, 0.4, {"settings": {}})
@@ -122,14 +122,14 @@ def test_a_full_disk_leaves_it_as_it_was(manifest: Manifest, monkeypatch: pytest
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "write", lambda file, data: half(file, data[:21] if len(data) > 21 else data[:1]))
-    with pytest.raises(DataError, match="No space left"):
+    with pytest.raises(BatchError, match="No space left"):
         manifest.append(ENTRY)
     assert manifest.path.read_bytes() == before
 
 
 def test_one_that_was_removed_is_not_made_again(manifest: Manifest) -> None:
     manifest.path.unlink()
-    with pytest.raises(DataError, match="removed"):
+    with pytest.raises(BatchError, match="removed"):
         manifest.append(ENTRY)
     assert not manifest.path.exists()
 
@@ -144,7 +144,7 @@ def test_one_that_another_has_taken_the_place_of_is_read_anew(manifest: Manifest
 
 def test_where_none_can_be_kept(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(ImageError, match="manifest"):
+    with pytest.raises(BatchError, match="manifest"):
         Manifest(tmp_path / "file").create()
 
 

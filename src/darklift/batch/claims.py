@@ -21,7 +21,8 @@ from pathlib import Path
 
 import psutil
 
-from darklift.errors import DataError
+from darklift.batch.manifest import FileState
+from darklift.errors import BatchError
 from darklift.files import locked, new_file, remove_leftovers
 
 __all__ = ["Claim", "Claims"]
@@ -47,8 +48,10 @@ class Claim:
     pid: int
     began: float
     """When the process ``pid`` had begun, in seconds since 1970: another of that number later is somebody else."""
-    fresh: bool
-    """There was no file of the result's name when work on it began: one that is there now was made by that work."""
+    owns: bool
+    """Whatever file has the result's name is of this work, or may be replaced by it: when work began there was none, or
+    an earlier result of the same picture.
+    """
 
     def is_ours(self) -> bool:
         """Whether this process holds it."""
@@ -68,6 +71,15 @@ class Claim:
             return True
 
 
+@dataclass(frozen=True)
+class _Held:
+    """A claim of ours: its file, and the result's as it was then."""
+
+    path: Path
+    target: Path
+    before: FileState | None
+
+
 class Claims:
     """The claims on one folder's results. Use it in a ``with`` block, which gives back what is still held at its end.
 
@@ -78,50 +90,59 @@ class Claims:
         """folder: the manifest's."""
         self._folder = folder / _FOLDER
         self._lock = folder / _LOCK
-        self._held: dict[str, Path] = {}
+        self._held: dict[str, _Held] = {}
         self._seen: dict[Path, tuple[int, float]] = {}
         self._closed = threading.Event()
         self._pulse = threading.Thread(target=self._beat, name="darklift-claims", daemon=True)
 
     def __enter__(self) -> Claims:
-        """Raises DataError."""
+        """Raises BatchError."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise DataError(f"cannot create {self._folder}: {error.strerror}") from error
+            raise BatchError(f"cannot create {self._folder}: {error.strerror}") from error
         self._pulse.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._closed.set()
-        for output in list(self._held):
-            self.release(output)
+        for output, held in list(self._held.items()):
+            if FileState.of(held.target) == held.before:
+                self.release(output)
+            else:  # the result is there, and nobody will put it down: whoever comes next shall know whose it is
+                self.abandon(output)
 
-    def take(self, output: str, target: Path) -> Claim | None:
+    def take(self, output: str, target: Path, *, may_replace: bool = False) -> Claim | None:
         """Claim a result, by its name in the manifest, that shall be written to ``target``.
 
-        None where somebody else works on it. Raises DataError where claims cannot be written.
+        may_replace: a file that is there is an earlier result of the same picture. None where somebody else works on
+        it. Raises BatchError where claims cannot be written.
         """
         path = self._path(output)
         left = self._take_away_if_left(path, target)
-        fresh = left.fresh if left is not None else not os.path.lexists(target)
-        claim = Claim(output, _this_host(), os.getpid(), _began(), fresh)
+        before = FileState.of(target)
+        owns = may_replace or (not os.path.lexists(target) if left is None else left.owns)
+        claim = Claim(output, _this_host(), os.getpid(), _began(), owns)
         try:
             with new_file(path) as stream:
                 stream.write(json.dumps(asdict(claim)).encode())
         except FileExistsError:
             return None
         except OSError as error:
-            raise DataError(f"cannot write {path}: {error.strerror}") from error
-        self._held[output] = path
+            raise BatchError(f"cannot write {path}: {error.strerror}") from error
+        self._held[output] = _Held(path, target, before)
         return claim
 
     def release(self, output: str) -> None:
         """Give a claim back: its picture is in the manifest, or shall be done by somebody else."""
-        path = self._held.pop(output, None)
-        if path is not None:
+        held = self._held.pop(output, None)
+        if held is not None:
             with suppress(OSError):
-                path.unlink()
+                held.path.unlink()
+
+    def abandon(self, output: str) -> None:
+        """Leave a claim to whoever comes after this process: its result may be there, and could not be put down."""
+        self._held.pop(output, None)
 
     def look(self) -> Iterator[tuple[Claim, bool]]:
         """All claims, and whether their holders may be alive."""
@@ -163,9 +184,9 @@ class Claims:
 
     def _beat(self) -> None:
         while not self._closed.wait(_BEAT):
-            for path in list(self._held.values()):
+            for held in list(self._held.values()):
                 with suppress(OSError):
-                    os.utime(path)
+                    os.utime(held.path)
 
 
 def _read(path: Path) -> Claim | None:

@@ -116,6 +116,8 @@ def check_job(job: Job, overwrite: bool) -> str | None:
             kinds = ", ".join(sorted(WRITABLE_EXTENSIONS))
             return f"cannot write {path}: expected one of {kinds}, choose one with --format"
         problem = None if path == STREAM else obstacle(path, overwrite)
+        if problem is not None and not overwrite and os.path.isfile(path):
+            problem = "it exists already: --resume or --skip-existing leaves it, --overwrite replaces it"
         if problem is not None:
             return f"cannot write {path}: {problem}"
     return None

@@ -25,6 +25,7 @@ from darklift.batch.job import Outcome
 from darklift.batch.manifest import Entry, FileState, Manifest
 from darklift.batch.paths import Job
 from darklift.batch.request import Request
+from darklift.errors import BatchError
 
 __all__ = ["Ledger", "Standing", "State"]
 
@@ -68,9 +69,14 @@ class Ledger:
         self._at_start: dict[str, Entry] = {}
 
     def __enter__(self) -> Self:
-        """Raises ImageError, DataError."""
+        """Raises BatchError."""
         self.manifest.create()
         self._claims.__enter__()
+        return self.read()
+
+    def read(self) -> Self:
+        """Only look at what there is, for who makes nothing: no ``with`` block is needed then. Raises BatchError."""
+        self.manifest.refresh()
         self._at_start = dict(self.manifest.entries)
         return self
 
@@ -91,6 +97,10 @@ class Ledger:
         found = FileState.of(job.target)
         there = found is not None and entry.result is not None and found.size == entry.result.size
         return Standing(State.DONE if there else State.NEW, entry)
+
+    def knows(self, job: Job) -> bool:
+        """Whether the manifest tells anything of the job's result."""
+        return self.manifest.name_of(job.target) in self.manifest.entries
 
     def settled(self, job: Job) -> Entry | None:
         """The entry that says that nothing is left to do; None where something is."""
@@ -113,16 +123,17 @@ class Ledger:
         name = self.manifest.name_of(job.target)
         entry = self.manifest.entries.get(name)
         known = entry is not None and entry.result is not None and FileState.of(job.target) == entry.result
-        left = not known and any(c.output == name and c.fresh for c, alive in self._claims.look() if not alive)
+        left = not known and any(c.output == name and c.owns for c, alive in self._claims.look() if not alive)
         return replace(job, may_replace=known or left)
 
     def take(self, job: Job) -> Job | Entry | None:
         """Claim a job: the job to do; or the entry of what another run has done of it; or None, where one is at it.
 
-        A job that was taken is given back by :meth:`record` or :meth:`release`. Raises DataError.
+        A job that was taken is given back by :meth:`record` or :meth:`release`. Raises BatchError.
         """
         name = self.manifest.name_of(job.target)
-        claim = self._claims.take(name, job.target)
+        job = self.with_leave(job)
+        claim = self._claims.take(name, job.target, may_replace=job.may_replace)
         self.manifest.refresh()
         done = self.settled(job)
         if done is not None:
@@ -130,23 +141,25 @@ class Ledger:
             return done
         if claim is None:
             return None
-        left_by_the_dead = self._resume and claim.fresh and os.path.lexists(job.target)
-        return replace(job, may_replace=True) if left_by_the_dead else self.with_leave(job)
+        left_by_the_dead = self._resume and claim.owns and os.path.lexists(job.target)
+        return replace(job, may_replace=True) if left_by_the_dead else job
 
     def release(self, job: Job) -> None:
         """Give a job back undone."""
         self._claims.release(self.manifest.name_of(job.target))
 
     def record(self, outcome: Outcome) -> None:
-        """Put down what became of a job that was taken. Raises DataError where that cannot be.
+        """Put down what became of a job that was taken. Raises BatchError where that cannot be.
 
         What failed by no fault of the photo is not put down: it is still to do.
         """
-        try:
-            if not outcome.hopeless:
+        if not outcome.hopeless:
+            try:
                 self.manifest.append(self._entry(outcome))
-        finally:
-            self.release(outcome.job)
+            except BatchError:
+                self._claims.abandon(self.manifest.name_of(outcome.job.target))
+                raise
+        self.release(outcome.job)
 
     def do(self, job: Job, work: Callable[[Job], Outcome]) -> Outcome | Entry | None:
         """Claim a job, have ``work`` do it, and put down what became of it: the three steps in one.

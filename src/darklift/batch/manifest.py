@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from darklift.errors import DataError, ImageError
+from darklift.errors import BatchError
 from darklift.files import locked
 
 __all__ = ["FOLDER", "Entry", "FileState", "Manifest", "PhotoFile"]
@@ -165,17 +165,17 @@ class Manifest:
             return Path(os.path.abspath(target)).as_posix()
 
     def create(self) -> None:
-        """Make the folder and an empty manifest, or find them there. Raises ImageError."""
+        """Make the folder and an empty manifest, or find them there. Raises BatchError."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with self.path.open("ab"):
                 pass
         except OSError as error:
-            raise ImageError(f"cannot keep a manifest in {self.folder}: {error.strerror}") from error
+            raise BatchError(f"cannot keep a manifest in {self.folder}: {error.strerror}") from error
         self.refresh()
 
     def refresh(self) -> None:
-        """Read what has been appended since. A last line without its end is left for later. Raises DataError."""
+        """Read what has been appended since. A last line without its end is left for later. Raises BatchError."""
         try:
             with self.path.open("rb") as stream:
                 found = os.fstat(stream.fileno())
@@ -187,7 +187,7 @@ class Manifest:
         except FileNotFoundError:
             return
         except OSError as error:
-            raise DataError(f"cannot read {self.path}: {error.strerror}") from error
+            raise BatchError(f"cannot read {self.path}: {error.strerror}") from error
         whole = text[: text.rfind(b"\n") + 1]
         self._read += len(whole)
         for line in filter(bytes.strip, whole.split(b"\n")):
@@ -198,7 +198,7 @@ class Manifest:
                 self._entries[entry.output] = entry
 
     def append(self, entry: Entry) -> None:
-        """Put a line on the disk, whole or not at all. Raises DataError; the manifest is then as it was.
+        """Put a line on the disk, whole or not at all. Raises BatchError; the manifest is then as it was.
 
         It is an error that the manifest is gone: whoever removed the results, or unplugged their disk, meant to.
         """
@@ -211,9 +211,9 @@ class Manifest:
                 finally:
                     os.close(file)
         except FileNotFoundError as error:
-            raise DataError(f"{self.results} was removed while darklift wrote into it") from error
+            raise BatchError(f"{self.results} was removed while darklift wrote into it") from error
         except OSError as error:
-            raise DataError(f"cannot write {self.path}: {error.strerror}") from error
+            raise BatchError(f"cannot write {self.path}: {error.strerror}") from error
         self.refresh()
 
     @staticmethod

@@ -12,7 +12,7 @@ from darklift.batch.ledger import Ledger
 from darklift.batch.manifest import Entry
 from darklift.batch.paths import Job
 from darklift.batch.request import Request
-from darklift.errors import DarkliftError
+from darklift.errors import BatchError
 from darklift.pipeline.enhancer import Enhancer
 
 __all__ = ["Crew", "run_jobs", "run_shared"]
@@ -43,7 +43,7 @@ def run_shared(
     ledger: is told of each as soon as it is done, and shares the jobs with other runs on the same folder of results.
     This one ends when all are done, whoever did them. on_done: is told of each as soon as it is done, too.
 
-    Raises DarkliftError where no other job could be done either (the disk is full, the results were removed),
+    Raises BatchError where no other job could be done either (the disk is full, the results were removed),
     UsageError where the settings fit no picture, and KeyboardInterrupt.
     """
     told: dict[Path, Outcome] = {}
@@ -57,7 +57,7 @@ def run_shared(
             yield told.pop(awaited.target)
             awaited = next(turn, None)
         if outcome.hopeless and len(jobs) > 1:
-            raise DarkliftError(f"stopped, as no other photo could be written either: {outcome.error}")
+            raise BatchError(f"stopped, as no other photo could be written either: {outcome.error}")
 
 
 def _done(crew: Crew, jobs: Sequence[Job], ledger: Ledger | None) -> Iterator[Outcome]:

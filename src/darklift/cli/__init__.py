@@ -9,6 +9,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
+from darklift.cli._batch import batch
 from darklift.cli._console import warn
 from darklift.cli._convert import convert
 from darklift.cli._darken import darken, synth
@@ -70,6 +71,7 @@ app = typer.Typer(
 )
 for command in (enhance, info, train, evaluate, export, convert, synth, darken):
     app.command()(command)
+app.add_typer(batch, name="batch")
 
 
 def _print_version(wanted: bool) -> None:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from darklift.cli._console import Bar, progress_bar, say, warn
+from darklift.errors import BatchError
 from darklift.pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from darklift.batch.foreign import Skipped
     from darklift.batch.job import OnJobStep, Outcome
     from darklift.batch.ledger import Ledger
+    from darklift.batch.manifest import Entry
     from darklift.batch.paths import Job
     from darklift.batch.request import Request
+    from darklift.batch.run import Crew
     from darklift.runtime import ModelCard
 
 __all__ = ["Account"]
@@ -36,37 +42,103 @@ class Account:
         self._sheet = None if sheet is None else Sheet(sheet, len(jobs), overwrite=overwrite)
         self._card: ModelCard | None = None
 
-    def run(self, request: Request, ledger: Ledger | None = None) -> None:
-        """Do all jobs; the model is opened once it is known that there is something to do."""
-        from darklift.batch.job import check_job, failed
+    def run(
+        self, request: Request, ledger: Ledger | None = None, *, skip_existing: bool = False, workers: int | None = None
+    ) -> None:
+        """Do what is to do; the model is opened once it is known that there is something."""
         from darklift.batch.outputs import make_folder
-        from darklift.batch.run import run_jobs, run_shared
-        from darklift.pipeline.enhancer import Enhancer
-        from darklift.pipeline.plan import check_settings
+        from darklift.batch.run import run_shared
+        from darklift.batch.sizing import crew_size
 
         if self._sheet is not None:
             make_folder(self._sheet.paths[0].parent)
             request = replace(request, preview=self._sheet.box)
-        problems = {job: check_job(job, request.saving.may_replace(job)) for job in self._jobs}
-        for job, problem in problems.items():
-            if problem is not None:
-                self._take(failed(job, problem), request.settings)
-        ready = [job for job, problem in problems.items() if problem is None]
+        request = replace(request, identify=ledger is not None)
+        ready = self._find_ready(request, ledger, skip_existing)
         if not ready:
             return
-        enhancer = Enhancer(request.opening.load())
-        self._card = enhancer.model.card
-        check_settings(enhancer.model, request.settings)
         reached = 0
         try:
-            with progress_bar(shown=not self._quiet) as bar:
-                moves = _moves(bar, ready)
-                crew = partial(run_jobs, enhancer, request=request, on_step=moves)
-                for outcome in run_shared(crew, ready, ledger):
+            with self._crew(request, ready, *crew_size(request, ready, workers)) as (crew, on_done):
+                for outcome in run_shared(crew, ready, ledger, on_done=on_done):
                     reached += 1
                     self._take(outcome, request.settings)
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(f"stopped: {reached} of {len(ready)} photos were reached") from None
+            further = "" if ledger is None else "; --resume goes on from here"
+            raise KeyboardInterrupt(f"stopped: {reached} of {len(ready)} photos were reached{further}") from None
+        except BatchError as error:
+            further = "" if ledger is None else "; --resume goes on from here"
+            raise BatchError(f"{error} ({reached} of {len(ready)} photos were reached{further})") from error
+
+    def foretell(self, request: Request, ledger: Ledger | None, *, skip_existing: bool) -> None:
+        """Say what :meth:`run` would do, and do nothing."""
+        if ledger is not None:
+            ledger.read()
+        for job in self._find_ready(request, ledger, skip_existing):
+            why = "new" if ledger is None else ledger.standing(job).state.value
+            self._files.append({"input": str(job.source), "output": str(job.target), "error": None, "would": why})
+            if not self._quiet:
+                say(f"would do {job.source} -> {job.target} ({why})")
+
+    def _find_ready(self, request: Request, ledger: Ledger | None, skip_existing: bool) -> list[Job]:
+        """The jobs that are to do; of the others it is told why they are not."""
+        from darklift.batch.job import check_job, failed
+
+        ready, there, earlier = [], 0, []
+        for job in self._jobs:
+            entry = None if ledger is None else ledger.settled(job)
+            if entry is not None:
+                earlier.append(entry)
+                account = {"input": str(job.source), "output": str(job.target), "error": entry.error, "earlier": True}
+                self._files.append(account)
+                continue
+            job = job if ledger is None else ledger.with_leave(job)
+            unknown = ledger is not None and not request.saving.may_replace(job) and not ledger.knows(job)
+            if (skip_existing or unknown) and all(os.path.lexists(path) for path in job.outputs):
+                there += 1
+                continue
+            problem = check_job(job, request.saving.may_replace(job))
+            if problem is None:
+                ready.append(job)
+            else:
+                self._take(failed(job, problem), request.settings)
+        self._tell_earlier(earlier, there)
+        return ready
+
+    def _tell_earlier(self, earlier: Sequence[Entry], there: int) -> None:
+        bad = [entry for entry in earlier if entry.error is not None]
+        self.failed += len(bad)
+        if self._quiet:
+            return
+        if len(bad) < len(earlier):
+            say(f"{_photos(len(earlier) - len(bad))} done earlier")
+        if bad:
+            names = ", ".join(entry.input for entry in bad[:5]) + (", ..." if len(bad) > 5 else "")
+            say(f"{len(bad)} failed earlier, --retry-failed tries again: {names}")
+        if there:
+            say(f"{_photos(there)} left out, as there is a result: --overwrite makes it anew")
+
+    @contextmanager
+    def _crew(
+        self, request: Request, jobs: Sequence[Job], workers: int, threads: int
+    ) -> Iterator[tuple[Crew, Callable[[Outcome], None]]]:
+        """Who does the jobs, and who is to hear of each: this process, or several."""
+        from darklift.batch.pool import Pool
+        from darklift.batch.run import run_jobs
+        from darklift.pipeline.enhancer import Enhancer
+        from darklift.pipeline.plan import check_settings
+
+        if workers == 1:
+            enhancer = Enhancer(request.opening.load())
+            self._card = enhancer.model.card
+            check_settings(enhancer.model, request.settings)
+            with progress_bar(shown=not self._quiet) as bar:
+                yield partial(run_jobs, enhancer, request=request, on_step=_moves(bar, jobs)), lambda outcome: None
+            return
+        with Pool(request, workers, threads) as pool, progress_bar(shown=not self._quiet) as bar:
+            self._card = pool.card
+            bar.update(0, len(jobs), f"{workers} at once")
+            yield pool, _counts(bar, len(jobs))
 
     def _take(self, outcome: Outcome, settings: Settings) -> None:
         self._files.append(outcome.to_dict())
@@ -155,3 +227,13 @@ def _moves(bar: Bar, jobs: Sequence[Job]) -> OnJobStep:
             bar.update(numbers[job.target] + step / steps, len(jobs), job.source.name)
 
     return on_step
+
+
+def _counts(bar: Bar, total: int) -> Callable[[Outcome], None]:
+    """Moves the bar by photos that are done, in whichever order."""
+    numbers = itertools.count(1)
+    return lambda outcome: bar.update(next(numbers), total, outcome.job.source.name)
+
+
+def _photos(count: int) -> str:
+    return "1 photo was" if count == 1 else f"{count} photos were"

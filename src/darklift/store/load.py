@@ -61,6 +61,19 @@ class Opening:
             "precision": str(self.precision),
         }
 
+    def runs_on_cpu(self) -> bool:
+        """Whether it is an exported model that several processes may run at once, each on some of the cores.
+
+        Raises ModelError, UsageError.
+        """
+        if not find_model(str(self.model)).is_dir():
+            return False
+        if self.device != "auto" or self.backend == "openvino":
+            return self.device.lower() in ("auto", "cpu")
+        from darklift.runtime.onnx import providers
+
+        return "CUDAExecutionProvider" not in providers()
+
     def load(self) -> Model:
         """Open it. Raises ModelError, UsageError, MissingExtraError."""
         for name, known in (("backend", Backend), ("precision", Precision)):
