@@ -96,11 +96,13 @@ def test_what_is_no_picture_is_not_refused_for_its_ending(
     (tmp_path / "notes.txt").write_text("an evening")
     (tmp_path / "empty.txt").touch()
     (tmp_path / "night.jpg").rename(tmp_path / "night.old")
-    result = darklift("enhance", "notes.txt", "empty.txt", "night.old", "--json")
-    notes, empty, night = (file["error"] for file in json.loads(result.stdout)["files"])
+    Image.new("RGB", (3, 3)).save(tmp_path / "fax.pcx")
+    result = darklift("enhance", "notes.txt", "empty.txt", "night.old", "fax.pcx", "--json")
+    notes, empty, night, fax = (file["error"] for file in json.loads(result.stdout)["files"])
     assert "notes.txt: it is no picture" in notes
     assert "empty.txt: it is empty" in empty
     assert "--format" in night
+    assert "PCX" in fax
     assert darklift("enhance", "night.old", "--format", "png").exit_code == 0
 
 

@@ -30,7 +30,7 @@ from darklift.batch.transfer import (
 )
 from darklift.errors import DarkliftError, ImageError, UsageError
 from darklift.figures.heatmap import draw_heatmap
-from darklift.image import WRITABLE_EXTENSIONS, Frames, Picture, check_recognised
+from darklift.image import WRITABLE_EXTENSIONS, Frames, Picture, check_recognised, foreign_kind
 from darklift.pipeline.enhancer import Enhancer
 from darklift.pipeline.render import Enhanced
 from darklift.pipeline.settings import Settings
@@ -102,7 +102,8 @@ def _no_picture(path: Path) -> str | None:
     try:
         check_recognised(path)
     except ImageError as error:
-        return str(error)
+        kind = foreign_kind(path)
+        return str(error) if kind is None else f"cannot read {path}: {kind} is not read here, convert it to PNG or TIFF"
     return None
 
 
