@@ -100,7 +100,7 @@ def _decode_deep(stream: BinaryIO, tags: ImageFileDirectory_v2, offset: int, big
     """What Pillow would read as 8 bits, or not at all."""
     _check_tags(tags)
     layout = layout_of(tags)
-    check_size(layout.width, layout.height)
+    check_size(layout.width, layout.height, held=layout.channels * (1 if layout.bits <= 8 else 2))
     photometric, extra = tags.get(_PHOTOMETRIC, 1), tags.get(_EXTRA_SAMPLES, ())
     if photometric not in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB):
         raise ImageError(
@@ -140,7 +140,7 @@ def _adopt(image: Image.Image) -> Picture:
 def _adopt_page(image: Image.Image) -> Picture:
     """The page that Pillow stands at."""
     assert isinstance(image, TiffImageFile)  # only these say that they are TIFF
-    check_size(*image.size)
+    check_extent(image, only_the_first=True)
     _check_tags(image.tag_v2)
     if max(image.tag_v2.get(_BITS, (1,))) > 8:
         raise ImageError(TOO_DEEP)
