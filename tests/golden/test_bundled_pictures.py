@@ -1,5 +1,5 @@
 """The bundled models' pictures stay what they were: held to results from before plan and render were two steps, which
-lifted all that the model would, and of lights in the dark to today's.
+lifted all that the model would, and of lights in the dark and of tiles to today's.
 
 ``data/bundled.npz`` holds them as 8-bit pictures, of the large ones a piece where tiles meet. On one machine they are
 the same to the bit; processors differ in their last digits, so one level of 255 is let pass, rarely.
