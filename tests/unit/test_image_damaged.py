@@ -241,3 +241,40 @@ def test_xmp_of_very_many_namespaces_is_turned_at_once() -> None:
 def test_xmp_in_very_many_layers_is_refused() -> None:
     with pytest.raises(ValueError, match="nested"):
         Packet(b"<r>" * 100 + b"</r>" * 100)
+
+
+def test_a_tiff_of_which_strips_are_missing_is_refused() -> None:
+    """Pillow leaves the rest black, of 17 x 8388620 pixels, too."""
+    file = io.BytesIO()
+    Image.fromarray(noise(40, 17, 3)).save(file, "TIFF", tiffinfo={278: 10})
+    data = file.getvalue()
+    assert decode_image(data).size == (40, 17)
+    with pytest.raises(ImageError, match="4 strips or tiles, expected 80"):
+        decode_image(_with_tag(data, 257, 800))
+
+
+def test_a_tiff_of_one_strip_that_the_file_cannot_hold_is_refused_before_there_is_room_made_for_it() -> None:
+    file = io.BytesIO()
+    Image.fromarray(noise(40, 17, 3)).save(file, "TIFF")
+    data = _with_tag(_with_tag(file.getvalue(), 257, 8_000_000), 278, 8_000_000)
+    with pytest.raises(ImageError, match="17 x 8000000 pixels in"):
+        decode_image(data)
+
+
+def _with_tag(tiff: bytes, tag: int, value: int) -> bytes:
+    """A little-endian file with another number in a tag of its first directory."""
+    (start,) = struct.unpack_from("<I", tiff, 4)
+    (count,) = struct.unpack_from("<H", tiff, start)
+    at = next(at for at in range(start + 2, start + 2 + 12 * count, 12) if struct.unpack_from("<H", tiff, at)[0] == tag)
+    return tiff[: at + 2] + struct.pack("<HII", 4, 1, value) + tiff[at + 12 :]
+
+
+def test_a_png_chunk_behind_what_is_none_is_not_kept() -> None:
+    """Pillow reads nothing behind it; in the head of another file it made that one unreadable."""
+    file = io.BytesIO()
+    Image.fromarray(noise(5, 7, 3)).save(file, "PNG")
+    odd = struct.pack(">I4sI", 0, b"\xff\xff\xff\xff", 0) + struct.pack(">I4sI", 0, b"gAMA", 0)
+    data = file.getvalue()
+    picture = decode_image(data[:-12] + odd + data[-12:])
+    assert picture.metadata.png_chunks == ()
+    np.testing.assert_array_equal(decode_image(encode_image(picture, "PNG")).pixels, picture.pixels)

@@ -131,7 +131,7 @@ def check_clip(width: int, height: int, count: int) -> None:
         )
 
 
-def check_filled(name: str, size: tuple[int, int], length: int, most: int) -> None:
+def check_filled(name: str, size: tuple[int, int], length: int, most: float) -> None:
     """As :func:`check_size`, and refuse what a file of this length cannot fill, before there is room made for it.
 
     name: of the format. size: width and height. most: pixels that a byte of such a file can stand for.

@@ -6,6 +6,7 @@ of the file as it is; pixels follow (deflate with horizontal differencing), and 
 entries of the old. Nothing in the block moves, so even the offsets inside of maker notes stay right.
 """
 
+import io
 import zlib
 from dataclasses import replace
 from functools import partial
@@ -46,7 +47,7 @@ from darklift.image.tiff_described import (
 )
 from darklift.image.tiff_directory import BYTE, LONG, SHORT, UNDEFINED, DirectoryWriter, even_position
 from darklift.image.tiff_pages import decode_pages, encode_pages, notes_on_others, scan_pages
-from darklift.image.tiff_samples import layout_of, read_directory_of, read_samples
+from darklift.image.tiff_samples import check_pieces, layout_of, read_directory_of, read_samples
 
 __all__ = ["FORMAT"]
 
@@ -88,6 +89,7 @@ def _decode(stream: BinaryIO) -> Picture:
         if max(tags.get(_BITS, (1,))) > 8 or (big and tags.prefix == b"MM"):
             picture = _decode_deep(stream, tags, offset, big)
         else:
+            check_pieces(tags, stream.seek(0, io.SEEK_END))
             stream.seek(0)
             picture = _adopt_page(TiffImageFile(stream))
     return with_notes(picture, [*notes, *left_behind(tags), *notes_on_others(stream)])
