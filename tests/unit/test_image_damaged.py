@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from darklift.errors import ImageError
-from darklift.image import Metadata, Picture, decode_image, encode_image, from_array
+from darklift.image import Metadata, Picture, decode_frames, decode_image, encode_image, from_array
 from darklift.image.boxes import heif_facts
 from darklift.image.exif import clean_exif, read_directory, read_orientation, tiff_block
 from darklift.image.exif_turn import turned_exif
@@ -278,3 +278,29 @@ def test_a_png_chunk_behind_what_is_none_is_not_kept() -> None:
     picture = decode_image(data[:-12] + odd + data[-12:])
     assert picture.metadata.png_chunks == ()
     np.testing.assert_array_equal(decode_image(encode_image(picture, "PNG")).pixels, picture.pixels)
+
+
+def test_a_jpeg_whose_resolution_in_exif_is_no_number_is_read() -> None:
+    """Pillow, which asks EXIF where JFIF tells none, ends there with an IndexError."""
+    block = Image.Exif()
+    block[0x010F], block[0x0128], block[0x011A] = "Maker", 2, 300.0
+    block.endian = "<"
+    plain = block.tobytes()
+    exif = plain.replace(struct.pack("<HHI", 0x011A, 5, 1), struct.pack("<HHI", 0x011A, 7, 1))  # one byte instead
+    assert exif != plain
+    pixels = from_array(noise(16, 16, 3)).pixels
+    data = encode_image(Picture(pixels, metadata=Metadata(exif=exif)), "JPEG")
+    assert decode_image(data).metadata.exif == exif
+
+
+def test_a_little_clip_that_claims_a_huge_canvas_is_refused() -> None:
+    """294 bytes took 0.3 GB a frame."""
+    file = io.BytesIO()
+    first, second = (Image.fromarray(noise(12, 17, 3, seed=seed)) for seed in (1, 2))
+    first.save(file, "WebP", save_all=True, append_images=[second])
+    data = bytearray(file.getvalue())
+    place = data.index(b"VP8X") + 12
+    assert data[place : place + 3] == b"\x10\0\0"  # its width less one
+    data[place + 3 : place + 6] = b"\x0b\0\x41"
+    with pytest.raises(ImageError, match="its frames cover 408"):
+        decode_frames(bytes(data))
