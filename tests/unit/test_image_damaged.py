@@ -304,3 +304,13 @@ def test_a_little_clip_that_claims_a_huge_canvas_is_refused() -> None:
     data[place + 3 : place + 6] = b"\x0b\0\x41"
     with pytest.raises(ImageError, match="its frames cover 408"):
         decode_frames(bytes(data))
+
+
+def test_a_deep_tiff_whose_resolution_is_no_number_is_read() -> None:
+    picture = Picture(from_array(noise(6, 8, 3)).pixels, metadata=Metadata(dpi=(300.0, 300.0)))
+    data = encode_image(picture, "TIFF", bits=16)
+    odd = data.replace(struct.pack("<HHI", 0x011A, 5, 1), struct.pack("<HHI", 0x011A, 7, 1))  # one byte instead
+    assert odd != data
+    found = decode_image(odd)
+    assert found.metadata.dpi is None
+    np.testing.assert_array_equal(found.pixels, decode_image(data).pixels)
