@@ -10,6 +10,8 @@ from darklift.image import decode_image
 from darklift.image.xmp_packet import Packet
 from heif_files import HEIF_SIZE, box, heif_file
 
+pytest.importorskip("pi_heif", reason="the extra heif is not installed: pip install 'darklift[heif]'")
+
 HEIGHT, WIDTH = HEIF_SIZE
 LEFT, TOP, ACROSS, DOWN = 10, 6, 40, 30
 CLAP = box(b"clap", struct.pack(">4IiIiI", ACROSS, 1, DOWN, 1, LEFT + ACROSS // 2 - 48, 1, TOP + DOWN // 2 - 32, 1))
