@@ -31,7 +31,7 @@ _ASSOCIATED = 1  # alpha that colours are multiplied with
 def decode_deep(stream: BinaryIO, tags: ImageFileDirectory_v2, offset: int, big: bool) -> Picture:
     """The picture of a file's directory, which was found at this offset of a BigTIFF (big) or a usual file."""
     layout = layout_of(tags)
-    check_size(layout.width, layout.height)
+    check_size(layout.width, layout.height, held=layout.channels * (1 if layout.bits <= 8 else 2))
     photometric, extra = tags.get(_PHOTOMETRIC, 1), tags.get(_EXTRA_SAMPLES, ())
     colours = _DEEP_COLOURS.get(photometric)
     if colours is None or (photometric == _SEPARATED and tags.get(_INK_SET, _CMYK) != _CMYK):

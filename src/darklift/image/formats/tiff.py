@@ -103,7 +103,7 @@ def _adopt(image: Image.Image) -> Picture:
 def _adopt_page(image: Image.Image) -> Picture:
     """The page that Pillow stands at."""
     assert isinstance(image, TiffImageFile)  # only these say that they are TIFF
-    check_size(*image.size)
+    check_extent(image, only_the_first=True)
     _check_tags(image.tag_v2)
     if max(image.tag_v2.get(_BITS, (1,))) > 8:
         raise ImageError(TOO_DEEP)
