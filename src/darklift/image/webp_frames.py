@@ -24,6 +24,7 @@ _PROFILE, _ALPHA, _EXIF, _XMP, _ANIMATION = 0x20, 0x10, 0x08, 0x04, 0x02
 _PIXELS = (b"ALPH", b"VP8 ", b"VP8L")
 _IN_PLACE = 0x02  # of a frame: in the place of what was there, and left there
 _LONGEST = 2**24 - 1  # milliseconds
+_ALWAYS_FILLED = 1 << 24  # pixels: there is room for so many, however little of them the frames cover
 _MOST_LOOPS = 2**16 - 1
 
 
@@ -40,16 +41,28 @@ def scan_frames(stream: BinaryIO) -> Reel | None:
     """None for a still picture, also where an animation has one frame."""
     stream.seek(12)
     alpha, loops, durations = False, 0, []
+    canvas = covered = 0
     for name, length in _chunks(stream):
-        if name == b"VP8X":
-            alpha = bool(stream.read(1)[0] & _ALPHA)
+        if name == b"VP8X" and length >= 10:
+            header = stream.read(10)
+            alpha = bool(header[0] & _ALPHA)
+            canvas = _area(header[4:])
         elif name == b"ANIM":
             loops = struct.unpack("<4xH", stream.read(6))[0]
         elif name == b"ANMF" and length >= 16:
-            durations.append(int.from_bytes(stream.read(16)[12:15], "little"))
+            header = stream.read(16)
+            durations.append(int.from_bytes(header[12:15], "little"))
+            covered += _area(header[6:])
+    if durations and canvas > max(_ALWAYS_FILLED, covered):
+        raise ImageError(f"damaged WebP file: {canvas} pixels, of which its frames cover {covered}: copy it again")
     if len(durations) < 2:
         return None
     return Reel(len(durations), moving=True, durations=tuple(durations), loops=loops, alpha=alpha)
+
+
+def _area(sides: bytes) -> int:
+    """Of width and height, which are stored less one in three bytes each."""
+    return (int.from_bytes(sides[:3], "little") + 1) * (int.from_bytes(sides[3:6], "little") + 1)
 
 
 def canvas_of(stream: BinaryIO) -> tuple[int, int] | None:
