@@ -67,3 +67,20 @@ def test_a_guides_edges_stay_and_what_lies_between_is_smoothed():
     assert (smooth - step).std() < 0.3 * noise.std()
     np.testing.assert_allclose(guide.smooth_itself(), guide.smooth(step), atol=1e-4)
     assert np.abs(guide.smooth_itself() - step).max() < 0.1
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize("size", [(7, 11), (10, 12), (3, 30), (20, 21)])
+def test_averages_over_any_grid_are_those_of_their_cells(dtype, size):
+    planes = np.random.default_rng(3).random((2, 10, 21))
+    planes = (255 * planes).astype(dtype) if dtype == np.uint8 else planes.astype(dtype)
+    average = AreaAverage((10, 21), size)
+    average.add(planes)
+    made, white = average.result(), 255 if dtype == np.uint8 else 1
+    for row, column in np.ndindex(size):
+        (top, bottom), (left, right) = (
+            (n * length // cells, max((n + 1) * length // cells, n * length // cells + 1))
+            for n, length, cells in zip((row, column), (10, 21), size, strict=True)
+        )
+        expected = planes[:, top:bottom, left:right].mean(axis=(1, 2)) / white
+        np.testing.assert_allclose(made[:, row, column], expected, rtol=1e-6)

@@ -5,6 +5,7 @@ A part of a photo has from a map what it has in the whole, to the bit.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -139,9 +140,18 @@ def blocks_of(part: Tile) -> Iterator[Tile]:
 
 def cells_of(block: Tile, grid: tuple[int, ...], size: tuple[int, int]) -> tuple[slice, slice]:
     """The cells of a grid over the photo that have a say in a block's pixels."""
-    (above, below), _ = _neighbours(grid[0], size[0], block.top, block.height)
-    (before, after), _ = _neighbours(grid[1], size[1], block.left, block.width)
-    return slice(above[0], below[-1] + 1), slice(before[0], after[-1] + 1)
+    rows, columns = (
+        slice(max(_before(start, cells, length), 0), min(_before(start + count - 1, cells, length) + 2, cells))
+        for start, count, cells, length in zip(
+            (block.top, block.left), (block.height, block.width), grid, size, strict=True
+        )
+    )
+    return rows, columns
+
+
+def _before(place: int, cells: int, length: int) -> int:
+    """The last cell whose centre is not behind that of a place, of as many as cells are spread over; -1 for none."""
+    return math.floor((place + 0.5) * (cells / length) - 0.5)
 
 
 def enlarged(cells: FloatArray, size: tuple[int, int], part: Tile) -> FloatArray:
