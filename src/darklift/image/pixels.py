@@ -16,6 +16,7 @@ from darklift.image.arrays import assemble, held_of, turned
 from darklift.image.metadata import metadata_of, profile_name
 from darklift.image.picture import Metadata, Picture, Source
 from darklift.image.reel import Reel
+from darklift.image.room import Room, ask_for_room
 from darklift.image.samples import Samples, row_strips
 
 __all__ = [
@@ -100,30 +101,44 @@ def with_notes(picture: Picture, notes: Iterable[str]) -> Picture:
     return replace(picture, metadata=replace(picture.metadata, notes=(*picture.metadata.notes, *notes)))
 
 
-def check_extent(image: Image.Image, *, only_the_first: bool = False) -> None:
+def check_extent(image: Image.Image, *, only_the_first: bool = False, besides: int = 0) -> None:
     """Refuse a picture that is too large, or several in one, with an ``ImageError``.
 
-    only_the_first: further frames are no reason to refuse, as only the first is the picture.
+    only_the_first: further frames are no reason to refuse, as only the first is the picture. besides: bytes a pixel
+    that the decoder takes beside Pillow's image.
     """
-    check_size(*image.size)
-    frames = getattr(image, "n_frames", 1)
-    if frames > 1 and not only_the_first:
+    held = len(image.getbands()) if image.mode in _GRAY_MODES else 3 + image.has_transparency_data
+    in_pillow = 1 if image.mode in ("1", "L") else 4
+    check_size(*image.size, held=held, decoding=held + in_pillow + besides)
+    frames = 1 if only_the_first else getattr(image, "n_frames", 1)
+    if frames > 1:
         raise ImageError(
             f"{frames} frames or pages, expected 1: pass a copy() of one, or read the file with read_frames"
         )
 
 
-def check_size(width: int, height: int) -> None:
-    """Refuse a picture that is too large, or that has no pixels, with an ``ImageError``."""
-    if min(width, height) < 1 or width * height > _MAX_PIXELS:
+def check_size(width: int, height: int, *, held: int = 1, decoding: int = 0) -> None:
+    """Refuse a picture that is too large, or that has no pixels, with an ``ImageError``: before there is room made for
+    it, which it asks for.
+
+    held, decoding: bytes a pixel at the least, as of :class:`Room`.
+    """
+    _check_limits(width, height)
+    ask_for_room(Room((height, width), held * width * height, max(held, decoding) * width * height))
+
+
+def _check_limits(width: int, height: int) -> None:
+    if min(width, height) < 1:
+        raise ImageError(f"{width} x {height} pixels, which is no picture: copy or download it again")
+    if width * height > _MAX_PIXELS:
         raise ImageError(
-            f"{width} x {height} pixels, expected between 1 and {_MAX_PIXELS // 10**6} megapixels: cut it into parts"
+            f"{width} x {height} pixels, expected at most {_MAX_PIXELS // 10**6} megapixels: cut it into parts"
         )
 
 
 def check_clip(width: int, height: int, count: int) -> None:
     """Refuse an animation of so many frames of a size that is too large, one or all, with an ``ImageError``."""
-    check_size(width, height)
+    check_size(width, height, held=3, decoding=7)
     if width * height * count > _MAX_CLIP_PIXELS:
         raise ImageError(
             f"{count} frames of {width} x {height} pixels, expected at most {_MAX_CLIP_PIXELS // 10**6} megapixels in "
@@ -131,18 +146,19 @@ def check_clip(width: int, height: int, count: int) -> None:
         )
 
 
-def check_filled(name: str, size: tuple[int, int], length: int, most: int) -> None:
+def check_filled(name: str, size: tuple[int, int], length: int, most: int, *, held: int = 1, decoding: int = 0) -> None:
     """As :func:`check_size`, and refuse what a file of this length cannot fill, before there is room made for it.
 
     name: of the format. size: width and height. most: pixels that a byte of such a file can stand for.
     """
     width, height = size
-    check_size(width, height)
+    _check_limits(width, height)
     if width * height > max(_ALWAYS_FILLED, length * most):
         raise ImageError(
             f"damaged or incomplete {name} file ({width} x {height} pixels in {length} bytes): copy or download it"
             " again"
         )
+    check_size(width, height, held=held, decoding=decoding)
 
 
 def check_mode(image: Image.Image) -> None:

@@ -17,7 +17,7 @@ from darklift.image.formats.base import EncodeOptions, OptionsOf
 from darklift.image.picture import Picture
 from darklift.image.reel import Box, Reel, changed_part, cut_out, whole_milliseconds
 
-__all__ = ["encode_frames", "kinds_of", "scan_frames"]
+__all__ = ["canvas_of", "encode_frames", "kinds_of", "scan_frames"]
 
 _PROFILE, _ALPHA, _EXIF, _XMP, _ANIMATION = 0x20, 0x10, 0x08, 0x04, 0x02
 """What there is in a file, in its header."""
@@ -50,6 +50,23 @@ def scan_frames(stream: BinaryIO) -> Reel | None:
     if len(durations) < 2:
         return None
     return Reel(len(durations), moving=True, durations=tuple(durations), loops=loops, alpha=alpha)
+
+
+def canvas_of(stream: BinaryIO) -> tuple[int, int] | None:
+    """Width and height, as the first chunk of the file says; None where it does not."""
+    stream.seek(12)
+    name, _ = next(_chunks(stream), (b"", 0))
+    head = stream.read(10)
+    if len(head) < 10:
+        return None
+    if name == b"VP8X":
+        return 1 + int.from_bytes(head[4:7], "little"), 1 + int.from_bytes(head[7:10], "little")
+    if name == b"VP8L":  # behind a byte, 14 bits each
+        bits = int.from_bytes(head[1:5], "little")
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    if name == b"VP8 ":  # behind the head of a key frame, 14 bits each, and 2 for how it is to be scaled
+        return int.from_bytes(head[6:8], "little") & 0x3FFF, int.from_bytes(head[8:10], "little") & 0x3FFF
+    return None
 
 
 def kinds_of(stream: BinaryIO) -> set[bytes]:

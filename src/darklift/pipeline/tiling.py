@@ -181,9 +181,11 @@ def _continued(faded: FloatArray, above: FloatArray, place: Tile, part: Tile, be
 
 
 def _fade(start: int, length: int, whole: int, overlap: int) -> FloatArray:
-    """Weights along one side: rising over the first ``overlap`` pixels and falling over the last, except at the border.
+    """Weights along one side: rising within the first ``overlap`` pixels and falling within the last, except at the
+    border.
 
-    The outer quarter of an overlap gets no say: there a network sees the tile's cut edge.
+    Only the middle eighth of an overlap is faded over. The outer 7/16 get no say: there a network sees the tile's cut
+    edge.
     """
     places = np.arange(length, dtype=np.float32) + 0.5
     ramp = np.full(length, np.inf, dtype=np.float32)
@@ -191,5 +193,5 @@ def _fade(start: int, length: int, whole: int, overlap: int) -> FloatArray:
         ramp = np.minimum(ramp, places)
     if start + length < whole:
         ramp = np.minimum(ramp, length - places)
-    rising: FloatArray = np.clip((ramp - overlap / 4) / max(overlap / 2, 1), _NO_SAY, 1).astype(np.float32)
+    rising: FloatArray = np.clip((ramp - overlap * 7 / 16) / max(overlap / 8, 1), _NO_SAY, 1).astype(np.float32)
     return rising

@@ -26,7 +26,7 @@ from darklift.image.formats.base import ANY_SIZE, ONLY_8_BITS, EncodeOptions, Fo
 from darklift.image.metadata import describe, metadata_of, understood_exif
 from darklift.image.opened import file_behind
 from darklift.image.picture import Metadata, Picture
-from darklift.image.pixels import check_clip, check_extent, check_mode, decode_with, image_of, picture_of
+from darklift.image.pixels import check_clip, check_extent, check_mode, check_size, decode_with, image_of, picture_of
 from darklift.image.reel import Reel
 from darklift.image.xmp_claims import without_claims
 
@@ -35,6 +35,7 @@ __all__ = ["FORMAT"]
 _NAME = "AVIF"
 _MAX_SIDE = 32_768
 _SPEED = 6  # of 0 to 10: what Pillow takes
+_BESIDES = 4  # bytes a pixel that libavif takes while it decodes
 _MAX_PIXELS = 16_384**2  # libavif reads no more, unless it is told to
 
 
@@ -55,11 +56,13 @@ def _check_library() -> None:
 def _adopt(image: Image.Image) -> Picture:
     data = file_behind(image)
     facts = HeifFacts() if data is None else heif_facts(data)
-    check_extent(image)
+    check_extent(image, besides=_BESIDES)
     if data is None or facts.bits <= 8:
         return _picture_in(image, facts, read=data is not None)
     check_mode(image)
     metadata, orientation = _described(image, facts, read=True)
+    channels = len(image.getbands())
+    check_size(*image.size, held=4 * channels, decoding=6 * channels)
     left, top, width, height = facts.crop or (0, 0, *image.size)
     samples = DEEP.load(f"reading an AVIF photo with {facts.bits} bits").avif_decode(data)
     part = samples[top : top + height, left : left + width].reshape(height, width, -1)

@@ -33,9 +33,9 @@ def _open(stream: BinaryIO) -> GifImageFile:
 
 def _scan(stream: BinaryIO) -> Reel | None:
     image = _open(stream)
-    check_clip(*image.size, image.n_frames)
     if not image.is_animated:
         return None
+    check_clip(*image.size, image.n_frames)
     durations, clear = [], False
     for number in range(image.n_frames):  # each as it is seen, as some may be hidden behind a clear one
         image.seek(number)

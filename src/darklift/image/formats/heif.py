@@ -43,7 +43,8 @@ def _decode(stream: BinaryIO) -> Picture:
     facts = heif_facts(data)
     heif = _open(data)
     metadata = _metadata(heif.info, facts)  # first: it may be reason enough to refuse the file
-    check_size(*heif.size)
+    mode, _, deep = heif.mode.partition(";")
+    check_size(*heif.size, held=12, decoding=12 + _CHANNELS[mode] * (2 if deep else 1))
     if len(heif) > 1:
         raise ImageError(f"{len(heif)} pictures in one file, expected 1: save each as a file of its own")
     unit, premultiplied = _samples(heif, facts.bits)

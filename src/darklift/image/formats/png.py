@@ -132,7 +132,9 @@ def _scan(stream: BinaryIO) -> _Facts:
                 break
             width, height, bits, colour_type = struct.unpack_from(">2I2B", header)
             most = _PLAIN_BITS_PER_BYTE // (bits * _CHANNELS.get(colour_type, 1) or 1)
-            check_filled(_NAME, (width, height), end, most)
+            channels = _CHANNELS.get(colour_type, 1)
+            held, decoding = (2, 6) if bits == 16 else (1, 2)
+            check_filled(_NAME, (width, height), end, most, held=held * channels, decoding=decoding * channels)
             deep_type = colour_type if bits == 16 and colour_type in _RAW_MODES else None
             gray_bits = bits if colour_type == 0 and bits in (1, 2, 4) else 8
         elif name in _KEPT_CHUNKS:
