@@ -64,9 +64,11 @@ class Tile:
         """The inverse of :meth:`seen_from`: what is counted from the other's corner, counted as the other is."""
         return Tile(self.top + other.top, self.left + other.left, self.height, self.width)
 
-    def strips(self) -> Iterator[Tile]:
-        """All of it from top to bottom, in pieces of full width."""
-        for rows in row_strips((self.height, self.width)):
+    def strips(self, multiple: int = 1) -> Iterator[Tile]:
+        """All of it from top to bottom, in pieces of full width, their rows a multiple of some number but for the
+        last's.
+        """
+        for rows in row_strips((self.height, self.width), multiple):
             yield Tile(self.top + rows.start, self.left, rows.stop - rows.start, self.width)
 
     def check_inside(self, size: tuple[int, int]) -> None:
