@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import typer
+
 from darklift.cli._console import say
-from darklift.cli._options import check_new_picture
+from darklift.cli._options import check_new_picture, refused_as
 from darklift.errors import UsageError
 
 if TYPE_CHECKING:
@@ -61,7 +63,7 @@ def plan(
     return plan_jobs(found, output, extension=extension, overwrite=overwrite)
 
 
-def check_streams(jobs: Sequence[Job], as_json: bool) -> None:
+def check_streams(context: typer.Context, jobs: Sequence[Job], as_json: bool) -> None:
     from darklift.batch.paths import STREAM
 
     (first, *_) = jobs
@@ -69,6 +71,7 @@ def check_streams(jobs: Sequence[Job], as_json: bool) -> None:
         raise UsageError("- reads a photo from standard input, and there is none: darklift enhance - < night.jpg")
     if first.target == STREAM:
         if as_json:
+            refused_as(context, None)  # a document would end up in the photo's file
             raise UsageError("--json and the photo would both go to standard output: name a file with -o")
         if sys.stdout is None or sys.stdout.isatty():
             raise UsageError("the photo would go to standard output, which is no file or pipe: add  > bright.jpg")
