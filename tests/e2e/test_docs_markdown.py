@@ -38,6 +38,7 @@ def test_every_command_and_option_is_told_of(site: ModuleType) -> None:
                 assert f"`{parameter.opts[0]}`" in page
     assert "auto, onnx, openvino, torch" in page
     assert "darklift enhance night.jpg\n" in page
+    assert "## darklift batch status\n" in page
 
 
 def test_panels_come_in_the_terminals_order(site: ModuleType) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import typer
@@ -116,4 +115,4 @@ def keep_manifest(
         raise UsageError("--resume is for files: a photo from or to a pipe leaves nothing to go on from")
     several = bool(others) or os.path.isdir(inputs[0])
     results = folder_of_results(inputs, output, several)
-    return Ledger(results, replace(request, identify=True), resume=True, retry_failed=retry_failed)
+    return Ledger(results, request, resume=True, retry_failed=retry_failed)
