@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -185,6 +186,28 @@ class TestEvaluate:
         assert sorted(path.name for path in Path("out/pictures").iterdir()) == ["3.png", "5.png"]
         with Image.open("out/sheet.png") as sheet:
             assert sheet.width > 3 * 64
+
+    def test_a_pair_of_two_sizes_is_named_and_the_others_are_scored(
+        self, darklift: Darklift, paired_data: Path, loaded_models: list[str]
+    ) -> None:
+        shutil.copytree(paired_data, "data")
+        odd = next(Path("data/high").glob("5.*"))
+        with Image.open(odd) as image:
+            image.resize((40, 30)).save(odd)
+        Path("names.txt").write_text("3.png\n4\n5\n", encoding="utf-8")
+        pairs = ["--low", "data/low", "--high", "data/high", "--names", "names.txt"]
+        result = darklift("evaluate", *pairs, "--json", "scores.json", "--sheet", "sheet.png", "--save", "out")
+        assert result.exit_code == 1
+        assert "left out: pair 5 differs in size" in result.stderr
+        assert "Without 1 of 3 pairs: 5" in result.stdout
+        scores = json.loads(Path("scores.json").read_text(encoding="utf-8"))
+        assert ([image["name"] for image in scores["per_image"]], scores["left_out"][0]["name"]) == (["3", "4"], "5")
+        assert Path("sheet.png").is_file()
+        for path in Path("data/low").iterdir():
+            path.write_bytes(path.read_bytes()[:50])
+        loaded_models.clear()
+        assert darklift("evaluate", *pairs).exit_code == 1
+        assert loaded_models == [], "before a model is loaded"
 
     def test_the_ground_truths_mean_or_an_exposure_but_not_both(self, darklift: Darklift, paired_data: Path) -> None:
         pairs = ["--low", str(paired_data / "low"), "--high", str(paired_data / "high")]
