@@ -124,7 +124,10 @@ class TestTrain:
         from darklift.cli._training_display import training_display
 
         report: Any = SimpleNamespace(step=1, loss=0.5, lr=1e-3, seconds=60.0)
-        for rank, spoken in (("1", ""), ("0", "step 1/31  loss 0.5000  lr 1.0e-03  60.00 s/step  ETA 0:30:00\nhm\n")):
+        for rank, spoken in (
+            ("1", ""),
+            ("0", "step 1/31  loss_mean 0.5000  lr 1.0e-03  60.00 s/step  ETA 0:30:00\nhm\n"),
+        ):
             monkeypatch.setenv("RANK", rank)
             with training_display(line_every=1) as display:
                 display.step(report, 31)
@@ -154,7 +157,7 @@ class TestOnATerminal:
         with training_display(line_every=50) as display:
             display.step(report, 10)
             display.note("step 7: score [1.5]")
-        assert "loss 0.2500  lr 1.0e-03  2.00 s/step  ETA 0:00:06" in terminal.getvalue()
+        assert "loss_mean 0.2500  lr 1.0e-03  2.00 s/step  ETA 0:00:06" in terminal.getvalue()
         assert "7/10" in terminal.getvalue()
         assert "step 7: score [1.5]" in terminal.getvalue()
 
