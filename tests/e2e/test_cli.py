@@ -279,11 +279,12 @@ class TestJson:
         assert (tmp_path / "a.jpg").read_bytes().endswith(data[-12:])
         assert b">by night<" in (tmp_path / "b.webp").read_bytes()  # of its XMP
 
-    def test_a_wrong_request_prints_no_document(self, darklift: Darklift, make_photos: MakePhotos) -> None:
+    def test_a_wrong_request_prints_a_document_that_says_so(self, darklift: Darklift, make_photos: MakePhotos) -> None:
         make_photos(["a.png"])
         for options in (["--steps", "9"], ["--exposure", "bright"]):
             result = darklift("enhance", "a.png", "--json", *options)
-            assert (result.exit_code, result.stdout) == (2, "")
+            assert result.exit_code == 2
+            assert options[1] in json.loads(result.stdout)["error"]
 
     def test_where_all_have_failed_the_model_is_not_loaded(self, darklift: Darklift, loaded_models: list[str]) -> None:
         result = darklift("enhance", "missing.png", "--json")

@@ -241,3 +241,63 @@ def test_xmp_of_very_many_namespaces_is_turned_at_once() -> None:
 def test_xmp_in_very_many_layers_is_refused() -> None:
     with pytest.raises(ValueError, match="nested"):
         Packet(b"<r>" * 100 + b"</r>" * 100)
+
+
+def tiff_with(mode: str, **tags: int) -> bytes:
+    """A small gray TIFF file with these tags besides, by their numbers: ``t339=2``."""
+    stream = io.BytesIO()
+    Image.new(mode, (5, 4)).save(stream, "TIFF", tiffinfo={int(name[1:]): value for name, value in tags.items()})
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("mode", ["L", "I;16", "F"])
+def test_a_volume_is_called_one_and_not_damaged(mode: str) -> None:
+    assert decode_image(tiff_with(mode, t32997=1)).size == (4, 5)
+    with pytest.raises(ImageError, match="volume of 7 slices") as refused:
+        decode_image(tiff_with(mode, t32997=7))
+    assert "damaged" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("mode", "said"), [("L", "unsigned"), ("I", "signed integers of 32 bits")])
+def test_signed_samples_are_called_so_and_not_damaged(mode: str, said: str) -> None:
+    with pytest.raises(ImageError, match=said) as refused:
+        decode_image(tiff_with(mode, t339=2))
+    assert "damaged" not in str(refused.value)
+    assert "[" not in str(refused.value)
+
+
+def without_columns(kind: str) -> bytes:
+    """A file of 0 by 5 pixels."""
+    if kind == "PPM":
+        return b"P6\n0 5\n255\n"
+    stream = io.BytesIO()
+    Image.new("RGB", (7, 5)).save(stream, kind)
+    data = bytearray(stream.getvalue())
+    if kind == "PNG":
+        struct.pack_into(">I", data, 16, 0)
+        struct.pack_into(">I", data, 29, zlib.crc32(data[12:29]))
+    elif kind == "TIFF":
+        entry = data.index(struct.pack("<HHI", 256, 4, 1))
+        struct.pack_into("<I", data, entry + 8, 0)
+    else:
+        struct.pack_into(">H", data, data.index(b"\xff\xc0") + 7, 0)
+    return bytes(data)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "PPM", "JPEG"])
+def test_a_picture_without_columns_is_not_called_too_large(kind: str) -> None:
+    with pytest.raises(ImageError, match="pixels") as refused:
+        decode_image(without_columns(kind))
+    assert "megapixels" not in str(refused.value)
+    assert "driver" not in str(refused.value)
+
+
+def test_a_number_beyond_a_single_picture_is_no_matter_of_pages() -> None:
+    with pytest.raises(ImageError, match=r"frame 2.*single picture"):
+        decode_image(encode_image(from_array(noise(4, 4, 3)), "png"), frame=2)
+
+
+def test_what_is_no_picture_is_told_in_plain_words() -> None:
+    with pytest.raises(ImageError, match=r"no picture.*PNG") as refused:
+        decode_image(b"notes of an evening")
+    assert " a AVIF" not in str(refused.value)

@@ -105,15 +105,15 @@ class Account:
             f"{count} of {number} pictures cannot be read ({kinds_in_words(self._skipped)}) and were left out: {names}"
         )
 
-    def to_json(self) -> str:
-        """The account of all jobs so far."""
+    def to_json(self, error: str | None = None) -> str:
+        """The account of all jobs so far. error: why there will be no further ones, where the whole is refused."""
         from darklift import __version__
 
         card = self._card
         model = card and {"name": card.name, "method": card.method, "backend": card.backend}
         skipped = [{"input": str(picture.path), "kind": picture.kind} for picture in self._skipped]
         account = {"darklift": __version__, "model": model, "files": self._files}
-        return json.dumps({**account, "failed": self.failed, "skipped": skipped}, indent=2)
+        return json.dumps({**account, "failed": self.failed, "skipped": skipped, "error": error}, indent=2)
 
 
 def _told(outcome: Outcome, settings: Settings) -> Iterable[str]:
@@ -125,12 +125,13 @@ def _told(outcome: Outcome, settings: Settings) -> Iterable[str]:
     steps = "1 step" if enhanced.steps == 1 else f"{enhanced.steps} steps"
     done = "the same bytes" if outcome.unchanged else f"{steps}, {enhanced.seconds:.1f} s"
     many = "" if outcome.frames == 1 else f"{outcome.frames} frames, "
-    yield f"{job.source} -> {job.target} ({width}x{height}, {many}{done})"
+    source, target = job.in_words
+    yield f"{source} -> {target} ({width}x{height}, {many}{done})"
     left = _left_alone(enhanced, settings)
     if left:
-        yield f"{job.source}: {left}; --exposure +0 enhances it all the same"
+        yield f"{source}: {left}; --exposure +0 enhances it all the same"
     for note in outcome.notes:
-        yield f"{job.source}: not kept: {note}"
+        yield f"{source}: not kept: {note}"
 
 
 def _left_alone(enhanced: Enhanced, settings: Settings) -> str:

@@ -12,7 +12,7 @@ import typer
 from darklift.cli._account import Account
 from darklift.cli._choices import spelled_out
 from darklift.cli._console import put_out, say, warn
-from darklift.cli._options import RecursiveOption, check_new_picture
+from darklift.cli._options import RecursiveOption, check_new_picture, refused_as
 from darklift.errors import UsageError
 from darklift.pipeline.settings import Settings
 from darklift.store.load import Opening
@@ -32,8 +32,16 @@ def _format_names() -> list[str]:
     return sorted(extension[1:] for extension in WRITABLE_EXTENSIONS)
 
 
+def _note_json(context: typer.Context, wanted: bool) -> bool:
+    """Settings are checked before the command runs, and a request that is refused then is told as JSON, too."""
+    if wanted:
+        refused_as(context, Account([], [], None, quiet=True, overwrite=False).to_json)
+    return wanted
+
+
 @spelled_out()
 def enhance(
+    context: typer.Context,
     inputs: Annotated[
         list[str],
         typer.Argument(
@@ -84,8 +92,8 @@ def enhance(
     bits: Annotated[
         int | None,
         typer.Option(
-            metavar="8|16",
-            help="A channel, in formats that have more than 8; AVIF and JPEG 2000 also have 10 and 12.",
+            metavar="8|10|12|16|32",
+            help="A channel, of those that the format has: 10 and 12 are AVIF's and JPEG 2000's, 32 is PFM's.",
             show_default="each photo's own, as far as the format can",
             rich_help_panel=_FILES,
         ),
@@ -133,7 +141,9 @@ def enhance(
             rich_help_panel=_FILES,
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what became of each photo, as JSON.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", callback=_note_json, help="Print what became of each photo, as JSON.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
 ) -> None:
     """Light up dark photos.
@@ -160,12 +170,15 @@ def enhance(
     from darklift.batch.transfer import Reading, Saving
 
     skipped = find_skipped(inputs, recursive=recursive, output=output)
+    none_begun = Account([], skipped, None, quiet=quiet, overwrite=overwrite)
+    refused_as(context, none_begun.to_json if as_json else None)
     jobs = _plan(inputs, output, image_format, overwrite, recursive, quiet, skipped)
     if uncertainty is not None:
         jobs = with_maps(jobs, uncertainty)
-    _check_streams(jobs, as_json)
+    _check_streams(context, jobs, as_json)
     _check_saving(jobs, lossless, bits, sheet, overwrite)
     account = Account(jobs, skipped, sheet, quiet=quiet, overwrite=overwrite)
+    refused_as(context, account.to_json if as_json else None)
     try:
         account.run(
             opening, settings, Saving(quality, lossless, bits, overwrite, keep_times), Reading(like_camera, frame)
@@ -219,7 +232,7 @@ def _plan(
     return plan_jobs(found, output, extension=extension, overwrite=overwrite)
 
 
-def _check_streams(jobs: Sequence[Job], as_json: bool) -> None:
+def _check_streams(context: typer.Context, jobs: Sequence[Job], as_json: bool) -> None:
     from darklift.batch.paths import STREAM
 
     (first, *_) = jobs
@@ -227,6 +240,7 @@ def _check_streams(jobs: Sequence[Job], as_json: bool) -> None:
         raise UsageError("- reads a photo from standard input, and there is none: darklift enhance - < night.jpg")
     if first.target == STREAM:
         if as_json:
+            refused_as(context, None)  # a document would end up in the photo's file
             raise UsageError("--json and the photo would both go to standard output: name a file with -o")
         if sys.stdout is None or sys.stdout.isatty():
             raise UsageError("the photo would go to standard output, which is no file or pipe: add  > bright.jpg")

@@ -115,9 +115,11 @@ def check_extent(image: Image.Image, *, only_the_first: bool = False) -> None:
 
 def check_size(width: int, height: int) -> None:
     """Refuse a picture that is too large, or that has no pixels, with an ``ImageError``."""
-    if min(width, height) < 1 or width * height > _MAX_PIXELS:
+    if min(width, height) < 1:
+        raise ImageError(f"{width} x {height} pixels, which is no picture: copy or download it again")
+    if width * height > _MAX_PIXELS:
         raise ImageError(
-            f"{width} x {height} pixels, expected between 1 and {_MAX_PIXELS // 10**6} megapixels: cut it into parts"
+            f"{width} x {height} pixels, expected at most {_MAX_PIXELS // 10**6} megapixels: cut it into parts"
         )
 
 

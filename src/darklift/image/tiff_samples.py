@@ -79,8 +79,9 @@ def layout_of(tags: ImageFileDirectory_v2) -> Layout:
     depth = max(bits)
     if len(bits) > 1 or len(forms) > 1 or depth not in _DEPTHS.get(form, ()):
         kind = {UNSIGNED: "unsigned integers", 2: "signed integers", FLOAT: "floats"}.get(form, "complex numbers")
+        sizes = " and ".join(map(str, sorted(bits)[:4]))
         raise ImageError(
-            f"TIFF samples that are {kind} of {sorted(bits)[:4]} bits, expected unsigned integers of up to 16 or of 32 "
+            f"TIFF samples that are {kind} of {sizes} bits, expected unsigned integers of up to 16 or of 32 "
             "bits, or floats of 16, 32 or 64: convert it to 16 bits first"
         )
     compression, predictor = tags.get(259, _NONE), tags.get(317, 1)

@@ -145,7 +145,7 @@ class Enhancer:
     def _enhance_file(self, path: Path, settings: Settings, on_step: OnStep | None, changes: dict[str, Any]) -> Path:
         target = path.with_name(path.stem + RESULT_ENDING + result_extension(path.suffix))
         if os.path.lexists(target):
-            raise ImageError(f"cannot write {target}: the file exists already, move it away first")
+            raise ImageError(f"cannot write {target}: it exists already, move it away first")
         frames = read_frames(path)
         picture = frames.picture(1)
         if len(frames) > 1:

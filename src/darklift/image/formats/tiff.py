@@ -54,6 +54,7 @@ _NAME = "TIFF"
 _SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 _SUBFILE_TYPE = 254
+_WIDTH, _HEIGHT = 256, 257
 _BITS = 258
 _PHOTOMETRIC = 262
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
@@ -61,6 +62,7 @@ _ORIENTATION, _UPRIGHT = 274, 1
 _X_RESOLUTION = 282
 _EXTRA_SAMPLES = 338
 _SAMPLE_FORMAT = 339
+_DEPTH = 32997  # ImageDepth, of SGI: how many slices a volume has
 _XMP = 700
 _IPTC = 33723
 _PHOTOSHOP = 34377
@@ -88,6 +90,7 @@ def _decode(stream: BinaryIO) -> Picture:
         if max(tags.get(_BITS, (1,))) > 8 or (big and tags.prefix == b"MM"):
             picture = _decode_deep(stream, tags, offset, big)
         else:
+            _check_tags(tags)  # some of what is refused, Pillow takes for damage
             stream.seek(0)
             picture = _adopt_page(TiffImageFile(stream))
     return with_notes(picture, [*notes, *left_behind(tags), *notes_on_others(stream)])
@@ -159,8 +162,14 @@ def _check_tags(tags: ImageFileDirectory_v2) -> None:
         raise ImageError(
             "a small copy of another picture, as in raw files: read the file with read_image, or develop it"
         )
+    if _WIDTH in tags and _HEIGHT in tags:
+        check_size(tags[_WIDTH], tags[_HEIGHT])
+    if (slices := tags.get(_DEPTH, 1)) != 1:
+        raise ImageError(f"a volume of {slices} slices (ImageDepth), expected a picture: save the slices as pages")
     if max(tags.get(_BITS, (1,))) <= 8 and set(tags.get(_SAMPLE_FORMAT, (1,))) - {1, 4}:  # 1: unsigned, 4: not stated
-        raise ImageError("TIFF samples that are not unsigned integers: convert it to 8 bits first")
+        raise ImageError(
+            "TIFF samples of up to 8 bits that are not unsigned integers: save it with unsigned ones first"
+        )
     extra = tags.get(_EXTRA_SAMPLES, ())
     if len(extra) > 1 or 0 in extra:
         raise ImageError("TIFF channels besides colour and alpha, which would be lost: save it without them")
