@@ -14,12 +14,12 @@ from typing import Any
 
 from darklift.data.alignment import Shift, shift_between
 from darklift.data.arrangement import Alone
-from darklift.data.benchmarks import Layout, Split
+from darklift.data.benchmarks import Layout
 from darklift.data.findings import Finding, PairFacts, about, count_finding, look_for, name_findings
 from darklift.data.fingerprint import look_at
 from darklift.data.layouts import Place, find_layout
 from darklift.data.overlap import Item, Overlap, overlap_of, repeats_in, scenes_in
-from darklift.data.pairs import Matching, Pair, exclude, listed, select
+from darklift.data.pairs import Matching, Pair, exclude, select
 from darklift.errors import DataError, ImageError
 
 __all__ = ["Common", "Report", "SplitReport", "check_dataset"]
@@ -178,23 +178,19 @@ def _other_place(folder: Path) -> Place:
 
 
 def _parts(place: Place) -> tuple[_Part, ...]:
-    parts = []
-    for split in place.splits:
-        way = place.arrangement(split)
-        assert way is not None  # place.splits says so
-        alone = way.pictures(place.root) if isinstance(way, Alone) else {}
-        counts, scenes = place.layout.counts.get(split), place.layout.scenes.get(split)
-        parts.append(_Part(_title(place, split), str(place.root), way.look(place.root), alone, counts, scenes))
-    return tuple(parts)
-
-
-def _title(place: Place, split: Split) -> str:
-    return split if len(place.layout.splits) > 1 and len(place.splits) > 1 else _only_title(place, split)
-
-
-def _only_title(place: Place, split: Split) -> str:
-    """Two folders beside one another are no training split: nobody said so."""
-    return "all" if place.layout.key == "folders" or not place.layout.is_paired else split
+    nameless = not place.layout.is_paired or (place.layout.key == "folders" and len(place.splits) == 1)
+    return tuple(
+        _Part(
+            name="all" if nameless else split,
+            folder=str(place.root),
+            found=way.look(place.root),
+            alone=way.pictures(place.root) if isinstance(way, Alone) else {},
+            expected=place.layout.counts.get(split),
+            expected_scenes=place.layout.scenes.get(split),
+        )
+        for split in place.splits
+        if (way := place.arrangement(split)) is not None
+    )
 
 
 def _divided(parts: tuple[_Part, ...], names: tuple[str, ...]) -> tuple[_Part, ...]:
@@ -208,6 +204,37 @@ def _divided(parts: tuple[_Part, ...], names: tuple[str, ...]) -> tuple[_Part, .
 
 
 def _look(part: _Part, layout: Layout | None, tell: Callable[[str], None]) -> tuple[SplitReport, list[Item]]:
+    facts, items, unreadable = _read_all(part, tell)
+    groups = scenes_in(items) if items and len(items) <= _MOST_GROUPED else None
+    findings = (
+        *count_finding(part.count, part.expected, "pairs" if part.found.pairs else "pictures"),
+        *count_finding(len({pair.high for pair in part.found.pairs}), part.expected_scenes, "scenes"),
+        *name_findings(part.found),
+        *about("unreadable", "cannot be read", unreadable),
+        *look_for(facts, None if layout is None else layout.size),
+        *_shown_again(items, groups),
+    )
+    report = SplitReport(
+        name=part.name,
+        folder=part.folder,
+        count=part.count,
+        expected=part.expected,
+        scenes=None if groups is None else len(groups),
+        shifts=tuple(each.shift.pixels for each in facts if each.shift is not None and each.shift.is_sure),
+        findings=findings,
+    )
+    return report, items
+
+
+def _shown_again(items: Sequence[Item], groups: Sequence[tuple[str, ...]] | None) -> Iterator[Finding]:
+    if groups is not None and len(groups) < len(items):
+        text = f"{len(items)} show {len(groups)} scenes: divide them by scene, never one by one"
+        yield Finding("scenes", False, text, tuple(" ".join(group) for group in groups if len(group) > 1))
+    yield from about("repeats", "pictures serve several", [" = ".join(names) for names in repeats_in(items)], False)
+
+
+def _read_all(part: _Part, tell: Callable[[str], None]) -> tuple[list[PairFacts], list[Item], list[str]]:
+    """Of each pair its facts and what it is compared by; and why the others cannot be read."""
     facts: list[PairFacts] = []
     items: list[Item] = []
     unreadable: list[str] = []
@@ -220,34 +247,7 @@ def _look(part: _Part, layout: Layout | None, tell: Callable[[str], None]) -> tu
             else:
                 facts.append(result[0])
                 items.append(result[1])
-    findings = [
-        *count_finding(part.count, part.expected, "pairs" if part.found.pairs else "pictures"),
-        *count_finding(len({pair.high for pair in part.found.pairs}), part.expected_scenes, "scenes"),
-        *name_findings(part.found),
-        *about("unreadable", "cannot be read", unreadable),
-        *look_for(facts, None if layout is None else layout.size),
-    ]
-    groups = scenes_in(items) if items and len(items) <= _MOST_GROUPED else None
-    if groups is not None and len(groups) < len(items):
-        text = f"{len(items)} show {len(groups)} scenes: divide them by scene, never one by one"
-        findings.append(Finding("scenes", False, text, tuple(" ".join(group) for group in groups if len(group) > 1)))
-    repeats = repeats_in(items)
-    if repeats:
-        alike = tuple(" = ".join(names) for names in repeats)
-        findings.append(
-            Finding("repeats", False, f"{len(repeats)} pictures serve several pairs: {listed(alike)}", alike)
-        )
-    shifts = tuple(each.shift.pixels for each in facts if each.shift is not None and each.shift.is_sure)
-    report = SplitReport(
-        part.name,
-        part.folder,
-        part.count,
-        part.expected,
-        None if groups is None else len(groups),
-        shifts,
-        tuple(findings),
-    )
-    return report, items
+    return facts, items, unreadable
 
 
 def _in_order(pool: ThreadPoolExecutor, pairs: Sequence[Pair]) -> Iterator[tuple[Pair, tuple[PairFacts, Item] | str]]:
@@ -265,9 +265,9 @@ def _look_at_pair(pair: Pair) -> tuple[PairFacts, Item] | str:
     try:
         high, seen, bright = look_at(pair.high)
         if pair.low == pair.high:
-            return PairFacts(pair.name, high, None, None), Item(pair.name, seen)
+            return PairFacts(pair.name, high, None, None), Item(pair.name, pair.high, seen)
         low, dark, view = look_at(pair.low)
     except ImageError as error:
         return str(error)
     shift: Shift | None = shift_between(view, bright) if low.size == high.size else None
-    return PairFacts(pair.name, low, high, shift), Item(pair.name, seen, dark.pixels)
+    return PairFacts(pair.name, low, high, shift), Item(pair.name, pair.high, seen, dark.pixels)

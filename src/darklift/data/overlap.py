@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -26,10 +27,11 @@ _ROWS = 512  # compared at a time, so that a hundred thousand pictures fit into 
 class Item:
     """A pair, or a picture without ground truth, as it is compared.
 
-    seen: of the ground truth, which shows the scene best, or of the picture alone. dark: the dark picture's hash.
+    file, seen: the ground truth, which shows the scene best, or the picture alone. dark: the dark picture's hash.
     """
 
     name: str
+    file: Path
     seen: Print
     dark: bytes | None = None
 
@@ -93,17 +95,11 @@ def _hashes(item: Item) -> list[bytes]:
 
 
 def repeats_in(items: Sequence[Item]) -> list[tuple[str, ...]]:
-    """Names of those that have a ground truth (or a dark picture) pixel for pixel in common, where it is not shared on
-    purpose: an item's name before the slash is its scene.
-    """
-    groups: dict[bytes, list[str]] = {}
+    """The names of those whose ground truths are pixel for pixel the same in several files."""
+    groups: dict[bytes, dict[Path, str]] = {}
     for item in items:
-        for print_ in _hashes(item):
-            groups.setdefault(print_, []).append(item.name)
-    several = (
-        tuple(names) for names in groups.values() if len({name.rpartition("/")[0] or name for name in names}) > 1
-    )
-    return list(dict.fromkeys(several))
+        groups.setdefault(item.seen.pixels, {}).setdefault(item.file, item.name)
+    return [tuple(names.values()) for names in groups.values() if len(names) > 1]
 
 
 def scenes_in(items: Sequence[Item]) -> list[tuple[str, ...]]:
