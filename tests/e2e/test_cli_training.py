@@ -123,7 +123,7 @@ class TestTrain:
     ) -> None:
         from darklift.cli._training_display import training_display
 
-        report: Any = SimpleNamespace(step=1, loss=0.5, lr=1e-3, seconds=60.0)
+        report: Any = SimpleNamespace(step=1, loss_mean=0.5, lr=1e-3, seconds=60.0)
         for rank, spoken in (
             ("1", ""),
             ("0", "step 1/31  loss_mean 0.5000  lr 1.0e-03  60.00 s/step  ETA 0:30:00\nhm\n"),
@@ -153,7 +153,7 @@ class TestOnATerminal:
     def test_training_draws_a_bar(self, terminal: io.StringIO) -> None:
         from darklift.cli._training_display import training_display
 
-        report: Any = SimpleNamespace(step=7, loss=0.25, lr=1e-3, seconds=2.0)
+        report: Any = SimpleNamespace(step=7, loss_mean=0.25, lr=1e-3, seconds=2.0)
         with training_display(line_every=50) as display:
             display.step(report, 10)
             display.note("step 7: score [1.5]")

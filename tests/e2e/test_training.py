@@ -113,9 +113,9 @@ def test_the_log_and_the_console_tell_the_same_mean_loss(
     tiny_recipe: MakeRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from darklift.cli._training_display import training_display
-    from darklift.train import recent
+    from darklift.train import loop
 
-    monkeypatch.setattr(recent, "RECENT_STEPS", 4)
+    monkeypatch.setattr(loop, "RECENT_STEPS", 4)
     recipe = tiny_recipe("train.steps=9", "train.log_every=3", "data.validation.every=100")
     watch = run(recipe, tmp_path / "watched")
     with training_display(3) as display:
@@ -226,7 +226,7 @@ def test_the_core_s_time_is_counted_on_after_a_resume(tiny_recipe: MakeRecipe, t
     assert stopped.reports[-1].core_seconds == before < resumed.reports[0].core_seconds
 
     old = saved(tmp_path)
-    del old["core_seconds"]  # as an earlier version saved it
+    del old["core_seconds"], old["recent"]  # as an earlier version saved it
     torch.save(old, tmp_path / "state.pt")
     longer = run(tiny_recipe("train.steps=7", NO_VALIDATION), tmp_path, resume=True)
     assert 0 < longer.reports[0].core_seconds < times[-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -12,7 +13,7 @@ from rich.progress import Progress as RichProgress
 
 from darklift.cli._console import say, stderr, watched
 from darklift.train import StepReport
-from darklift.train.recent import Recent
+from darklift.train.loop import RECENT_STEPS
 from darklift.train.run import Progress
 
 __all__ = ["speaks", "training_display"]
@@ -43,13 +44,13 @@ class _Averages:
     """The last steps in a few words; ``loss_mean`` is what the log and TensorBoard call so."""
 
     def __init__(self) -> None:
-        self._recent = Recent()
+        self._seconds: deque[float] = deque(maxlen=RECENT_STEPS)
 
     def describe(self, report: StepReport, steps: int) -> str:
-        self._recent.add(report)
-        seconds = self._recent.seconds
+        self._seconds.append(report.seconds)
+        seconds = sum(self._seconds) / len(self._seconds)
         remaining = timedelta(seconds=round(seconds * (steps - report.step)))
-        return f"loss_mean {self._recent.loss:.4f}  lr {report.lr:.1e}  {seconds:.2f} s/step  ETA {remaining}"
+        return f"loss_mean {report.loss_mean:.4f}  lr {report.lr:.1e}  {seconds:.2f} s/step  ETA {remaining}"
 
 
 class _Lines(Progress):

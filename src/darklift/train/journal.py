@@ -11,7 +11,6 @@ from torch.utils.tensorboard import SummaryWriter
 
 from darklift.files import write_atomically
 from darklift.train.loop import StepReport
-from darklift.train.recent import Recent
 
 __all__ = ["Journal"]
 
@@ -26,25 +25,18 @@ class Journal:
     def __init__(self, folder: Path, step: int) -> None:
         self._log = folder / _LOG
         self._forget_after(step)
-        self._recent = Recent()
         self._board = SummaryWriter(str(folder), purge_step=step)
 
     def close(self) -> None:
         """Let TensorBoard's writer, a thread of its own, write out what it still holds."""
         self._board.close()
 
-    def report(self, report: StepReport, *, write: bool) -> None:
-        """Told of every step. Where ``write``: the losses of this one step, their mean over the last steps
-        (``loss_mean``), its learning rate, the gradient's norm, how long it took, and a core's time so far.
+    def report(self, report: StepReport) -> None:
+        """The losses of this one step, their mean over the last steps (``loss_mean``), its learning rate, the
+        gradient's norm, how long it took, and a core's time so far.
         """
-        self._recent.add(report)
-        if not write:
-            return
-        values = {
-            "loss": report.loss,
-            "loss_mean": self._recent.loss,
-            **{f"loss/{k}": v for k, v in report.losses.items()},
-        }
+        values = {"loss": report.loss, "loss_mean": report.loss_mean}
+        values |= {f"loss/{part}": value for part, value in report.losses.items()}
         values |= {"lr": report.lr, "grad_norm": report.grad_norm, "seconds": report.seconds}
         values["core_seconds"] = report.core_seconds
         self.record(report.step, values)

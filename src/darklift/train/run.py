@@ -142,8 +142,8 @@ class _Run:
 
     def _tell(self, report: StepReport) -> None:
         self.progress.step(report, self.recipe.train.steps)
-        if self.journal is not None:
-            self.journal.report(report, write=report.step % self.recipe.train.log_every == 0)
+        if self.journal is not None and report.step % self.recipe.train.log_every == 0:
+            self.journal.report(report)
 
     def _validate(self) -> None:
         if self.validator is None or self.journal is None:
