@@ -201,7 +201,7 @@ class TestEvaluate:
         pairs = ["--low", "data/low", "--high", "data/high", "--names", "names.txt"]
         result = darklift("evaluate", *pairs, "--json", "scores.json", "--sheet", "sheet.png", "--save", "out")
         assert result.exit_code == 1
-        assert "left out: pair 5 differs in size" in result.stderr
+        assert "left out 5: pair 5 differs in size" in result.stderr
         assert "Without 1 of 3 pairs: 5" in result.stdout
         scores = json.loads(Path("scores.json").read_text(encoding="utf-8"))
         assert ([image["name"] for image in scores["per_image"]], scores["left_out"][0]["name"]) == (["3", "4"], "5")

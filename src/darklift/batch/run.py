@@ -124,7 +124,9 @@ def run_jobs(
     for number, job in enumerate(jobs):
         tell(number, 0, 1)
         try:
-            yield _do(enhancer, job, settings, saving, reading, partial(tell, number))
+            with enhancer.within_memory():
+                outcome = _do(enhancer, job, settings, saving, reading, partial(tell, number))
+            yield outcome
         except UsageError:
             raise
         except (DarkliftError, MemoryError) as error:

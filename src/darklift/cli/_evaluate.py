@@ -89,7 +89,7 @@ def evaluate(
     _check_outputs(pairs, sheet, json_file, save, overwrite)
     pairs, left_out = scorable(pairs)
     for pair in left_out:
-        warn(f"left out: {pair.reason}")
+        warn(f"left out {pair.name}: {pair.reason}")
     keep = _Keep(pairs, save, sheet, overwrite)
     enhancer = Enhancer(opening.load())
     with progress_bar() as bar:

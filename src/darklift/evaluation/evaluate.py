@@ -14,6 +14,7 @@ from darklift.data import Pair
 from darklift.errors import DataError, ImageError
 from darklift.evaluation.metrics import MIN_SSIM_SIDE, Scores, describe_metrics, mean_scores, score_pair
 from darklift.image import Picture, read_image
+from darklift.image.spaces import as_srgb
 from darklift.pipeline.enhancer import Enhancer
 from darklift.pipeline.render import Enhanced
 from darklift.pipeline.settings import DEFAULTS, Exposure, Settings
@@ -97,9 +98,9 @@ def evaluate(
     """Enhance every pair's dark picture and score the result against its ground truth.
 
     give_mean: tell the model each ground truth's mean brightness, instead of the settings' exposure. A result is
-    scored in as many bits as its dark picture has, a ground truth in its own. on_pair: called with each result and its
-    enhanced picture as soon as there is one. A pair that cannot be scored (:func:`scorable`) is left out, and the
-    others go on. Raises DataError (no pairs, or none that can be scored) and UsageError.
+    scored as sRGB, in as many bits as its dark picture has, a ground truth in its own. on_pair: called with each result
+    and its enhanced picture as soon as there is one. A pair that cannot be scored (:func:`scorable`) is left out, and
+    the others go on. Raises DataError (no pairs, or none that can be scored) and UsageError.
     """
     if not pairs:
         raise DataError("there are no pairs to evaluate on: pass folders with at least one picture each")
@@ -114,7 +115,7 @@ def evaluate(
             continue
         asked = settings.changed(exposure=Exposure(mean=float(high.pixels.mean()))) if give_mean else settings
         enhanced = enhancer.run(low, asked)
-        made = enhanced.picture
+        made = as_srgb(enhanced.picture)
         scores = score_pair(made.pixels, high.pixels, (made.source.bits, high.source.bits))
         result = PairResult(pair.name, scores, enhanced.seconds)
         results.append(result)
@@ -164,7 +165,7 @@ def _nothing_left(left_out: Sequence[LeftOut]) -> DataError:
 
 
 def _read(pair: Pair) -> tuple[Picture, Picture]:
-    low, high = read_image(pair.low), read_image(pair.high)
+    low, high = read_image(pair.low), as_srgb(read_image(pair.high))
     if low.size != high.size:
         raise DataError(
             f"pair {pair.name} differs in size: {_size(low)} and {_size(high)}: a pair shows the same pixels twice"

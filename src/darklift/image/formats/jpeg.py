@@ -37,9 +37,16 @@ _XMP_OVERHEAD = 29
 _IPTC_OVERHEAD = 32
 
 
+class _Photo(JpegImageFile):
+    """As Pillow reads it, but for the resolution in EXIF: one that is no number would end its reading (Pillow 13)."""
+
+    def _read_dpi_from_exif(self) -> None:
+        pass  # it is read with the rest of the metadata
+
+
 def _open(stream: BinaryIO) -> JpegImageFile:
     try:
-        return JpegImageFile(stream)
+        return _Photo(stream)
     except SyntaxError:
         stream.seek(0)
         if layout_of(stream.read()).bits > 8:
