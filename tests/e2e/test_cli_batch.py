@@ -15,6 +15,8 @@ import psutil
 import pytest
 from PIL import Image
 
+import mixed_batch
+
 if TYPE_CHECKING:
     from typer.testing import Result
 
@@ -343,6 +345,15 @@ def test_a_killed_worker_costs_a_retry(photos: Path, out: Path) -> None:
     assert process.returncode == 1
     assert results(out) == results(photos / "alone")
     assert "1 of 9 photos failed" in told
+
+
+def test_mixed_files_good_and_broken(tmp_path: Path) -> None:
+    """``python tests/mixed_batch.py`` does this with 500 files and ten kills."""
+    pytest.importorskip("pi_heif", reason="HEIC needs the extra heif")
+    good = mixed_batch.make(tmp_path / "in", 14, broken=3, huge=0)
+    account = mixed_batch.run(tmp_path / "in", tmp_path / "out", good, kills=1, model="nano")
+    assert account.wrong == []
+    assert (account.done, account.named, account.redone) == (11, 3, 0)
 
 
 def test_two_runs_at_once_share_the_work(photos: Path, out: Path) -> None:
