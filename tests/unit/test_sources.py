@@ -64,6 +64,24 @@ def test_the_same_number_is_the_same_example_whatever_came_before(make_source):
     assert len({crop.low.tobytes() for crop in forwards}) > 25
 
 
+def test_photos_beyond_what_may_be_held_are_decoded_when_they_are_drawn(make_source, monkeypatch):
+    mine = (make_source("a"), make_source("b", photos=True, sizes=((40, 50), (60, 80), (70, 30))))
+    held, streamed = Mixture(mine), Mixture(mine)
+    held.load()
+    monkeypatch.setattr(sources, "HELD_PHOTOS", 3 * 40 * 50)
+    decoded = []
+    decode = sources._decode
+    monkeypatch.setattr(sources, "_decode", lambda path: decoded.append(path) or decode(path))
+    streamed.load()
+    assert len(decoded) == 7, "each file once, so that a damaged one is found"
+    assert set(streamed._pictures) == {*mine[0].highs, *mine[0].lows, mine[1].highs[0]}
+    decoded.clear()
+    for index in range(20):
+        assert_same(draw(streamed, index), draw(held, index))
+    assert set(decoded) == set(mine[1].highs[1:])
+    assert len(streamed._pictures) == 5
+
+
 def test_another_seed_is_another_example(make_source):
     mixture = Mixture((make_source(),))
     assert any(not np.array_equal(draw(mixture, i).high, draw(mixture, i, seed=1).high) for i in range(3))

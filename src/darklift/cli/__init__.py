@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from darklift.cli._console import put_out, warn
 from darklift.cli._convert import convert
 from darklift.cli._darken import darken, synth
+from darklift.cli._datasets import datasets
 from darklift.cli._enhance import enhance
 from darklift.cli._evaluate import evaluate
 from darklift.cli._export import export
@@ -80,6 +81,7 @@ app = typer.Typer(
 )
 for command in (enhance, info, train, evaluate, export, convert, synth, darken):
     app.command()(command)
+app.add_typer(datasets, name="datasets")
 
 
 def _print_version(wanted: bool) -> None:

@@ -21,7 +21,7 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-_FOLDERS, _DARK_PICTURES = ("low", "high"), ("jitter", "grainy", "recompressed")
+_FOLDERS, _DARK_PICTURES = ("low", "high", "layout"), ("jitter", "grainy", "recompressed")
 _CAMERA = ("uneven", "min_stops", "max_stops")
 _WITHOUT_EFFECT = {
     "pairs": _CAMERA,
@@ -41,13 +41,17 @@ class SourceConfig(_Section):
     """
     path: str
     """Folder, relative to ``data.root``."""
+    layout: str | None = None
+    """pairs: the data set's name, as ``darklift datasets`` lists it. It is looked for in ``path``, in the folders there
+    and around it; its training split is taken. Without it, the folders must tell.
+    """
     low: str | None = None
     """Folder of the dark pictures, relative to ``path``. Only where darklift does not know the layout."""
     high: str | None = None
     """Folder of the good pictures, relative to ``path``; ``low`` and ``high`` are given together."""
     leave_out: str | None = None
-    """A text file (relative to ``data.root``) with the names of what is not trained on, one a line: names of scenes for
-    exposures, file names without extension for pairs and photos.
+    """What is not trained on: a text file (relative to ``data.root``) with names, one a line, or ``lolv1-val``. The
+    names of scenes for exposures, of files for pairs (``1`` or ``1.png``), of files without extension for photos.
     """
     leave_out_every: int = Field(default=0, ge=0)
     """Do not train on every n-th scene or picture either, to have some to look at later. 0 leaves out none."""
@@ -95,6 +99,8 @@ class SourceConfig(_Section):
                 raise ValueError(f"{name} has no effect on a source of kind {self.kind}: leave it out")
         if (self.low is None) != (self.high is None):
             raise ValueError("low and high belong together: give both folders, or neither for a known layout")
+        if self.low is not None and self.layout is not None:
+            raise ValueError("low and high, or layout, say where pairs lie: give one of them")
         if self.min_stops > self.max_stops:
             raise ValueError(f"min_stops {self.min_stops:g} is above max_stops {self.max_stops:g}")
         return self
@@ -104,10 +110,11 @@ class ValidationConfig(_Section):
     """The pairs by which the best checkpoint is chosen."""
 
     path: str
-    """Folder of pairs, relative to ``data.root``: two folders ``low`` and ``high``, or the layout of LOL-v1 or LOL-v2.
-    """
+    """Folder of pairs, relative to ``data.root``: ``low`` and ``high``, or a data set that darklift knows."""
+    layout: str | None = None
+    """The data set's name, as for a source."""
     names: str | None = None
-    """A text file with the names of some pairs, one a line. None takes all pairs of ``path``."""
+    """Only these pairs: a text file with names, one a line, or ``lolv1-val``. None takes all pairs of ``path``."""
     every: int = Field(default=2000, gt=0)
     """Steps between validations."""
     limit: int | None = Field(default=None, gt=0)

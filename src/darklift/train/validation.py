@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from darklift.data import Pair
-from darklift.evaluation.evaluate import evaluate
+from darklift.errors import DataError
+from darklift.evaluation.evaluate import evaluate, scorable
 from darklift.image import FloatArray, Picture, from_planes, pad_to_multiple, read_image, to_planes, write_image
 from darklift.image.spaces import as_srgb
 from darklift.methods import Method
@@ -26,6 +27,9 @@ class Validator:
 
     def __init__(self, config: DataConfig, folder: Path) -> None:
         self.pairs: tuple[Pair, ...] = validation_pairs(config)
+        _, left_out = scorable(self.pairs)
+        if left_out:  # now, not after hours: checkpoints would be chosen on fewer pairs than the recipe names
+            raise DataError(f"{len(left_out)} of {len(self.pairs)} validation pairs: {left_out[0].reason}")
         self.folder = folder / "samples"
         self.samples = config.validation.samples if config.validation else 0
 
