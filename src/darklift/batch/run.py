@@ -13,6 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from darklift.batch.outputs import obstacle
 from darklift.batch.paths import STREAM, Job
 from darklift.batch.transfer import (
@@ -30,15 +32,28 @@ from darklift.batch.transfer import (
 )
 from darklift.errors import DarkliftError, ImageError, UsageError, printable
 from darklift.figures.heatmap import draw_heatmap
-from darklift.image import WRITABLE_EXTENSIONS, Frames, Picture, check_recognised, foreign_kind
+from darklift.image import (
+    WRITABLE_EXTENSIONS,
+    FloatArray,
+    Frames,
+    Picture,
+    check_recognised,
+    foreign_kind,
+    luma,
+)
 from darklift.pipeline.enhancer import Enhancer
 from darklift.pipeline.render import Enhanced
 from darklift.pipeline.settings import Settings
+from darklift.pipeline.tiling import Tile
 
 __all__ = ["OnJobStep", "Outcome", "check_job", "failed", "run_jobs"]
 
 OnJobStep = Callable[[int, int, int], None]
 """Told (number of the job, its steps done, its steps in all) before each job and after each of its steps."""
+
+
+_BLACK = np.float32(1 / 255)
+"""Unit: less than this is shown as nothing."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +93,7 @@ class Outcome:
         account["seconds"] = round(self.enhanced.seconds, 3)
         if self.job.map is not None:
             account["uncertainty"] = str(self.job.map)
+            account["coverage"] = self.enhanced.coverage
         account["notes"] = list(self.notes)
         return account
 
@@ -158,7 +174,7 @@ def _do(
     bits = bits_to_hold(job, saving)(picture)
     enhanced = enhancer.run(picture, settings, uncertainty=job.map is not None, on_step=on_step, bits=bits)
     if job.map is not None and enhanced.uncertainty is not None:  # first: a picture that is there is done in full
-        save_map(draw_heatmap(enhanced.uncertainty, "sure", "unsure"), job, saving)
+        save_map(_drawn(enhanced.uncertainty, enhanced), job, saving)
     unchanged = enhanced.unchanged and len(frames) == 1 and copying_will_do(picture, job, saving)
     try:
         if unchanged:
@@ -171,6 +187,20 @@ def _do(
         raise
     notes = () if unchanged else (*picture.metadata.notes, *left_out)
     return Outcome(job, before=picture, enhanced=enhanced, notes=notes, unchanged=unchanged)
+
+
+def _drawn(uncertainty: FloatArray, enhanced: Enhanced) -> Picture:
+    """The map for people. Of intervals, how much of what is shown they are: all of it where they reach down to black,
+    so that nobody knows whether anything is there.
+    """
+    if enhanced.coverage is None:
+        return draw_heatmap(uncertainty, "sure", "unsure")
+    percent = np.empty_like(uncertainty)
+    for strip in Tile(0, 0, *uncertainty.shape).strips():
+        shown = luma(enhanced.picture.part(*strip.window))
+        percent[strip.window] = 100 * uncertainty[strip.window] / np.maximum(shown, _BLACK)
+    note = f"± so much of what is shown holds for {enhanced.coverage:.0%}"
+    return draw_heatmap(percent, "seen", "invented", ends=(0, 100), unit="%", note=note)
 
 
 def _do_frames(
