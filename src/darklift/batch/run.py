@@ -30,7 +30,7 @@ from darklift.batch.transfer import (
     save_map,
     what_is_left_out,
 )
-from darklift.errors import DarkliftError, ImageError, UsageError
+from darklift.errors import DarkliftError, ImageError, UsageError, printable
 from darklift.figures.heatmap import draw_heatmap
 from darklift.image import (
     WRITABLE_EXTENSIONS,
@@ -154,8 +154,8 @@ def run_jobs(
 def failed(job: Job, message: str, defect: str = "") -> Outcome:
     """The outcome of a job that could not be done."""
     source, _ = job.in_words
-    named = message if source in message else f"{source}: {message}"
-    return Outcome(job, error=" ".join(named.splitlines()), defect=defect)
+    message = printable(message)
+    return Outcome(job, error=message if source in message else f"{source}: {message}", defect=defect)
 
 
 def _do(

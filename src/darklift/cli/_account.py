@@ -68,8 +68,8 @@ class Account:
         if outcome.error is not None:
             self.failed += 1
             warn(outcome.error)
-            if outcome.defect:
-                say(outcome.defect)
+            for line in outcome.defect.splitlines():
+                say(line)
             return
         self._show(outcome, settings)
         if not self._quiet:
