@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from darklift.image import Metadata, decode_image, encode_image, from_array, from_pil
+from darklift.image import Metadata, decode_frames, decode_image, encode_image, from_array, from_pil
 from darklift.image.boxes import heif_facts
 from darklift.image.formats import FORMATS
 from heif_files import box, heif_file
@@ -167,3 +167,27 @@ def test_a_gain_map_that_is_gone_is_not_claimed_by_xmp(kind: str) -> None:
     metadata = decode_image(data).metadata
     assert metadata.xmp == CLAIMS % b""
     assert any("gain map" in note for note in metadata.notes) == (kind == "JPEGXL")
+
+
+@pytest.mark.parametrize("container", ["JPEG", "PNG", "WebP", "AVIF", "JPEG2000"])
+def test_bytes_behind_the_end(container: str) -> None:
+    data = saved(container)
+    assert "13 bytes behind the picture" in notes_on(data + b"appended here")
+    if container not in ("AVIF", "JPEG2000"):  # where eight zeros are a box
+        assert notes_on(data + bytes(20)) == ""
+
+
+def test_bytes_behind_an_animation() -> None:
+    frames = [Image.fromarray(noise(6, 8, 3, seed=seed)) for seed in (1, 2)]
+    for container in ("PNG", "WebP"):
+        stream = io.BytesIO()
+        frames[0].save(stream, container, save_all=True, append_images=frames[1:], lossless=True)
+        found = decode_frames(stream.getvalue() + b"appended here")
+        assert len(found) == 2
+        for number in (1, 2):
+            assert "13 bytes behind the picture" in "; ".join(found.picture(number).metadata.notes), container
+
+
+def test_bytes_behind_the_last_box_of_a_heic() -> None:
+    (note,) = heif_facts(heif_file() + b"appended here").notes
+    assert "13 bytes" in note

@@ -136,11 +136,11 @@ def test_files_that_the_system_can_read_again_do_not_count_as_taken(tmp_path: Pa
     assert free_memory(tmp_path) == 400_000
 
 
-def side(megapixels: float, allowed: int | None, bytes_per_pixel: int = 3) -> int:
+def side(megapixels: float, allowed: int | None, bytes_per_pixel: int = 3, map_bytes: int = 0) -> int:
     rows = int((megapixels * 1e6) ** 0.5)
     look = SimpleNamespace(size=(rows, rows), extent=(rows, rows), held_bytes=bytes_per_pixel * rows**2)
     model = SimpleNamespace(memory=allowed, card=SimpleNamespace(footprint=Footprint(16)))
-    return memory.tile_side(model, look)  # type: ignore[arg-type]
+    return memory.tile_side(model, look, map_bytes)  # type: ignore[arg-type]
 
 
 def test_tiles_are_as_large_as_memory_allows(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,6 +148,7 @@ def test_tiles_are_as_large_as_memory_allows(monkeypatch: pytest.MonkeyPatch) ->
     assert (side(12, None), side(50, None), side(100, None)) == (1024, 1024, 640)  # 100 within 1 GB
     assert side(400, None) == 1024  # it takes more in any case
     assert [side(50, 10**6 * megabytes) for megabytes in (2000, 700, 550)] == [1024, 640, 384]
+    assert side(50, 700_000_000, map_bytes=150_000_000) == 384
     with pytest.raises(ImageError, match=r"0\.40 GB may be taken: allow ") as refused:
         side(50, 400_000_000)
     least = re.search(r"allow ([0-9.]+GB)", str(refused.value))

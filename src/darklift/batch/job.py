@@ -15,6 +15,7 @@ from typing import Any
 
 from PIL import Image
 
+from darklift.batch.doubt_map import draw_doubt
 from darklift.batch.manifest import FileState, PhotoFile
 from darklift.batch.outputs import obstacle
 from darklift.batch.paths import STREAM, Job
@@ -29,8 +30,7 @@ from darklift.batch.transfer import (
     save_map,
     what_is_left_out,
 )
-from darklift.errors import IN_THE_WAY, DarkliftError, ImageError, UsageError
-from darklift.figures.heatmap import draw_heatmap
+from darklift.errors import IN_THE_WAY, DarkliftError, ImageError, UsageError, printable
 from darklift.figures.sheet import preview
 from darklift.image import WRITABLE_EXTENSIONS, Frames, Picture, check_recognised, foreign_kind
 from darklift.pipeline.enhancer import Enhancer
@@ -76,6 +76,8 @@ class Outcome:
     steps: int = 0
     seconds: float = 0.0
     """Without reading and writing files."""
+    coverage: float | None = None
+    """Of the map's intervals; None where it shows none."""
     notes: tuple[str, ...] = ()
     """In words, what the photo's file held and the written one does not."""
     photo: PhotoFile | None = None
@@ -104,6 +106,7 @@ class Outcome:
         account["seconds"] = round(self.seconds, 3)
         if self.job.map is not None:
             account["uncertainty"] = str(self.job.map)
+            account["coverage"] = self.coverage
         account["notes"] = list(self.notes)
         return account
 
@@ -164,8 +167,9 @@ def _nobody(step: int, steps: int) -> None:
 def failed(job: Job, message: str, defect: str = "", *, hopeless: bool = False) -> Outcome:
     """The outcome of a job that could not be done."""
     source, _ = job.in_words
+    message = printable(message)
     named = message if source in message else f"{source}: {message}"
-    return Outcome(job, error=" ".join(named.splitlines()), defect=defect, hopeless=hopeless)
+    return Outcome(job, error=named, defect=defect, hopeless=hopeless)
 
 
 def _is_hopeless(error: BaseException | None) -> bool:
@@ -186,7 +190,7 @@ def _do(enhancer: Enhancer, job: Job, request: Request, on_step: Callable[[int, 
     bits = bits_to_hold(job, saving)(picture)
     enhanced = enhancer.run(picture, request.settings, uncertainty=job.map is not None, on_step=on_step, bits=bits)
     if job.map is not None and enhanced.uncertainty is not None:  # first: a picture that is there is done in full
-        save_map(draw_heatmap(enhanced.uncertainty, "sure", "unsure"), job, saving)
+        save_map(draw_doubt(enhanced.uncertainty, enhanced), job, saving)
     unchanged = enhanced.unchanged and len(frames) == 1 and copying_will_do(picture, job, saving)
     try:
         if unchanged:
@@ -222,6 +226,7 @@ def _told(
         unchanged=unchanged,
         steps=enhanced.steps,
         seconds=enhanced.seconds,
+        coverage=enhanced.coverage,
         notes=notes,
         previews=None if box is None else (preview(before, box), preview(enhanced.picture, box)),
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from darklift.data.pairs import listed, natural_key
-from darklift.errors import UsageError
+from darklift.errors import UsageError, printable
 from darklift.image import USUAL_EXTENSIONS, WRITABLE_EXTENSIONS, format_called, is_image_path, result_extension
 from darklift.pipeline.enhancer import RESULT_ENDING
 
@@ -67,8 +67,8 @@ class Job:
     @property
     def in_words(self) -> tuple[str, str]:
         """Picture and result, as people are told of them."""
-        source = "standard input" if self.source == STREAM else str(self.source)
-        return source, "standard output" if self.target == STREAM else str(self.target)
+        source = "standard input" if self.source == STREAM else printable(str(self.source))
+        return source, "standard output" if self.target == STREAM else printable(str(self.target))
 
 
 # --------------------------------------------------------------------------------------------------------- inputs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -167,8 +168,13 @@ def save_frames(pictures: Iterable[Picture], frames: Frames, job: Job, saving: S
 
 
 def _put_out(data: bytes) -> None:
+    stream, rest = sys.stdout.buffer, memoryview(data)
     try:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        while rest:  # with PYTHONUNBUFFERED it is a raw stream, which may write a part at a time
+            written: int | None = stream.write(rest)
+            if written is None:
+                raise BlockingIOError(errno.EAGAIN, "its reader does not wait (it is in non-blocking mode)")
+            rest = rest[written:]
+        stream.flush()
     except OSError as error:
         raise ImageError(f"cannot write to standard output (-): {one_line(error)}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 from typing import Annotated, Any, NoReturn
@@ -112,6 +113,13 @@ def _stop(number: int, _: object) -> NoReturn:
     raise KeyboardInterrupt(f"stopped by {signal.Signals(number).name}")
 
 
+def _buffer_stdout() -> None:
+    """With PYTHONUNBUFFERED, stdout is raw: it may write a part of a text, and nobody would hear of it."""
+    raw = sys.stdout
+    if isinstance(getattr(raw, "buffer", None), io.RawIOBase):  # what is put out is flushed all the same
+        sys.stdout = open(raw.fileno(), "w", encoding=raw.encoding, errors=raw.errors, closefd=False)  # noqa: SIM115
+
+
 def main() -> NoReturn:
     """Run ``darklift`` with the process's arguments and exit with its code.
 
@@ -121,5 +129,6 @@ def main() -> NoReturn:
         number = getattr(signal, name, None)  # Windows has no SIGHUP
         if number is not None and signal.getsignal(number) == signal.SIG_DFL:  # nohup ignores it on purpose
             signal.signal(number, _stop)
+    _buffer_stdout()
     app(prog_name="darklift")
     sys.exit(0)

@@ -145,8 +145,8 @@ class Account:
         if outcome.error is not None:
             self.failed += 1
             warn(outcome.error)
-            if outcome.defect:
-                say(outcome.defect)
+            for line in outcome.defect.splitlines():
+                say(line)
             return
         if self._sheet is not None and outcome.previews is not None:
             left = _left_alone(outcome, settings)

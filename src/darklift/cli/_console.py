@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from darklift.errors import DarkliftError
+from darklift.errors import DarkliftError, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,13 +35,13 @@ def watched() -> bool:
 
 
 def say(text: str) -> None:
-    """A line as it is: no colours guessed, no markup, and no wrapping of ours."""
-    stderr().print(text, markup=False, highlight=False, emoji=False, soft_wrap=True)
+    """One line as it is: no colours guessed, no markup, and no wrapping of ours."""
+    stderr().print(printable(text), markup=False, highlight=False, emoji=False, soft_wrap=True)
 
 
 def warn(message: str) -> None:
     """A line that tells who speaks, as error messages do."""
-    say("darklift: " + " ".join(message.splitlines()))
+    say(f"darklift: {message}")
 
 
 def put_out(text: str) -> None:
@@ -95,6 +95,6 @@ def progress_bar(*, shown: bool = True) -> Iterator[Bar]:
         class Shown(Bar):
             def update(self, done: float, total: float, text: str) -> None:
                 pace = pace_in_words(done, total, time.monotonic() - began)
-                progress.update(task, completed=done, total=total, description=escape(text), pace=pace)
+                progress.update(task, completed=done, total=total, description=escape(printable(text)), pace=pace)
 
         yield Shown()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from darklift.cli._console import progress_bar, put_out
+from darklift.errors import printable
 
 if TYPE_CHECKING:
     from darklift.data import Layout
@@ -81,7 +82,7 @@ def check(
             names=None if names is None else read_names(names),
             progress=bar.update,
         )
-    put_out(json.dumps(report.to_dict(), indent=2) if as_json else "\n".join(_told(report)))
+    put_out(json.dumps(report.to_dict(), indent=2) if as_json else "\n".join(map(printable, _told(report))))
     if not report.is_fine:
         raise typer.Exit(1)
 

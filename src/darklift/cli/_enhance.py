@@ -126,11 +126,19 @@ def enhance(
         str | None,
         typer.Option(
             metavar="FILE",
-            help="Also write a map of where the model is unsure; for several photos a pattern such as maps/{stem}.png. "
-            "GSAD's models can tell, compact cannot.",
+            help="Also write a map of how far each place may be off, seen or invented; for several photos a pattern "
+            "such as maps/{stem}.png. The bundled models can tell, and GSAD's in a way of their own.",
             rich_help_panel=_FILES,
         ),
     ] = None,
+    coverage: Annotated[
+        float,
+        typer.Option(
+            metavar="X",
+            help="Of --uncertainty: how often the true values shall lie within what it tells, 0.9 or 0.95.",
+            rich_help_panel=_FILES,
+        ),
+    ] = Settings.coverage,
     resume: Annotated[
         bool,
         typer.Option(
@@ -194,6 +202,7 @@ def enhance(
     from darklift.batch.request import Request
     from darklift.batch.transfer import Reading, Saving
 
+    settings = settings.changed(coverage=coverage)
     skipped = find_skipped(inputs, recursive=recursive, output=output)
     none_begun = Account([], skipped, None, quiet=quiet, overwrite=overwrite)
     refused_as(context, none_begun.to_json if as_json else None)

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from darklift.data.pairs import listed
+from darklift.errors import printable
 from darklift.evaluation.evaluate import Evaluation
 from darklift.evaluation.metrics import METRICS, Scores, describe_metrics
 from darklift.pipeline.settings import CONTROLS, DEFAULTS
@@ -41,7 +42,7 @@ def _all(row: Evaluation) -> int:
 def per_image_table(evaluation: Evaluation) -> str:
     """A Markdown table with a row for each image."""
     lines = [_row(("image", *_COLUMNS)), "|---|" + "--:|" * len(_COLUMNS)]
-    lines += [_row((result.name, *_numbers(result.scores, result.seconds))) for result in evaluation.results]
+    lines += [_row((printable(result.name), *_numbers(result.scores, result.seconds))) for result in evaluation.results]
     return "\n".join(lines)
 
 

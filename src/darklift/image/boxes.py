@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from darklift.errors import ImageError
-from darklift.image.left_behind import CREDENTIALS
+from darklift.image.left_behind import CREDENTIALS, notes_on_rest
 from darklift.image.turning import one_after_another
 
 __all__ = ["HeifFacts", "brands", "children", "heif_facts"]
@@ -90,8 +90,9 @@ def children(data: bytes, start: int = 0, end: int | None = None) -> Iterator[tu
 
 def heif_facts(data: bytes) -> HeifFacts:
     """What the boxes of a whole file tell. Damaged boxes are an ``ImageError``."""
-    facts = HeifFacts()
+    facts, last = HeifFacts(), 0
     for kind, start, end in children(data):
+        last = end
         if kind == b"mpvd":
             facts.notes.append("its motion video")
         elif kind == b"uuid" and data.startswith(_C2PA, start):
@@ -103,6 +104,7 @@ def heif_facts(data: bytes) -> HeifFacts:
                 _read_meta(data, start + 4, end, facts)
             except (struct.error, IndexError, ZeroDivisionError) as error:
                 raise ImageError("damaged file: its boxes point outside: copy or download it again") from error
+    facts.notes += notes_on_rest(data[last:])
     return facts
 
 
@@ -216,9 +218,8 @@ def _properties(data: bytes, start: int, end: int) -> dict[int, list[_Property]]
         for _ in range(min(count, _LARGEST_ITEMS)):
             item = _uint(uses, at, 2 if version < 1 else 4)
             at += 2 if version < 1 else 4
-            numbers = uses[at]
             at += 1
-            for _ in range(numbers):
+            for _ in range(uses[at - 1]):
                 number = _uint(uses, at, 1 + wide) & (0x7FFF if wide else 0x7F)
                 at += 1 + wide
                 if 1 <= number <= len(table):
@@ -238,8 +239,7 @@ def _references(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int,
 
 def _item_kinds(data: bytes, start: int, end: int) -> dict[int, bytes]:
     found = {}
-    entries = start + (6 if data[start] == 0 else 8)
-    for kind, at, stop in children(data, entries, end):
+    for kind, at, stop in children(data, start + (6 if data[start] == 0 else 8), end):
         if kind == b"infe" and data[at] >= 2:
             size = 2 if data[at] == 2 else 4
             _check_text(data[at + 6 + size : stop])

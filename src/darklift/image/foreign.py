@@ -54,15 +54,16 @@ def foreign_kind(path: Path) -> str | None:
             head = stream.read(HEAD_BYTES)
     except OSError:  # whatever it is, nobody asked for it
         return None
-    return _by_contents(head) or _by_ending(ending) or _by_header(path, ending)
+    return _by_contents(head, ending) or _by_ending(ending) or _by_header(path, ending)
 
 
-def _by_contents(head: bytes) -> str | None:
+def _by_contents(head: bytes, ending: str) -> str | None:
     if first_frame(head) == JPEG_LS:
         return "JPEG-LS"
     known = format_of(head) if len(head) >= 16 else None
     if known is not None and known.name not in _LIKE_TEXT:
-        return f"{_in_words(known.name)} without its ending"
+        name = _in_words(known.name)  # it could be read, under another name
+        return f"{name} not named {known.extensions[0]}" if ending else f"{name} without its ending"
     return next((kind for signature, kind in _SIGNATURES.items() if head.startswith(signature)), None)
 
 

@@ -1,5 +1,6 @@
 """What describes the picture in a TIFF file's directories, apart from how its pixels are stored."""
 
+import io
 import struct
 from collections.abc import Container
 from typing import Any, BinaryIO
@@ -7,7 +8,8 @@ from typing import Any, BinaryIO
 from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from darklift.image.metadata import bytes_or_none
+from darklift.image.exif import tiff_block
+from darklift.image.metadata import bytes_or_none, understood_exif
 
 __all__ = [
     "RESOLUTION_TAGS",
@@ -19,6 +21,7 @@ __all__ = [
     "left_behind",
     "orientation_of",
     "photoshop_of",
+    "without_maker_note",
 ]
 
 _ORIENTATION = 274
@@ -83,6 +86,19 @@ def exif_of(source: Image.Exif, without: Container[int] = STRUCTURE_TAGS, *, mak
     if gps := source.get_ifd(_GPS_DIRECTORY):
         copy[_GPS_DIRECTORY] = gps
     return copy.tobytes() if len(copy) else None
+
+
+def without_maker_note(exif: bytes) -> bytes | None:
+    """An EXIF block written anew, but for the camera's maker note; None where it cannot be read."""
+    block = tiff_block(exif)
+    order = "<" if block.startswith(b"II") else ">"
+
+    def written() -> bytes | None:
+        (start,) = struct.unpack_from(order + "I", block, 4)
+        return exif_at(io.BytesIO(block), start, order, without=(), maker_note=False)
+
+    made, _ = understood_exif(written, [])
+    return made
 
 
 def dpi_of(tags: ImageFileDirectory_v2) -> tuple[float, float] | None:

@@ -17,7 +17,7 @@ from darklift.image.formats.base import EncodeOptions, OptionsOf
 from darklift.image.picture import Picture
 from darklift.image.reel import Box, Reel, changed_part, cut_out, whole_milliseconds
 
-__all__ = ["canvas_of", "encode_frames", "kinds_of", "scan_frames"]
+__all__ = ["canvas_of", "encode_frames", "kinds_of", "rest_of", "scan_frames"]
 
 _PROFILE, _ALPHA, _EXIF, _XMP, _ANIMATION = 0x20, 0x10, 0x08, 0x04, 0x02
 """What there is in a file, in its header."""
@@ -82,11 +82,24 @@ def canvas_of(stream: BinaryIO) -> tuple[int, int] | None:
     return None
 
 
+def rest_of(stream: BinaryIO) -> bytes:
+    """What lies behind the end that the file's header tells."""
+    stream.seek(_end(stream))
+    return stream.read()
+
+
+def _end(stream: BinaryIO) -> int:
+    stream.seek(4)
+    length = int.from_bytes(stream.read(4), "little")
+    return 8 + length + length % 2
+
+
 def kinds_of(stream: BinaryIO) -> set[bytes]:
     """The names of all chunks, also of those that frames consist of."""
+    file_end = _end(stream)
     stream.seek(12)
     kinds = set()
-    for name, length in _chunks(stream):
+    for name, length in _chunks(stream, file_end):
         if name == b"ANMF":
             end = stream.tell() + length
             stream.seek(16, io.SEEK_CUR)

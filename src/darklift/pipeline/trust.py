@@ -50,8 +50,12 @@ _MOST = 60
 _SPAN = (35, 75)
 """Codes of the brightest parts: up to the first a photo is dark throughout, and its blacks are as underexposed as all
 of it; from the second on it has lights, and its blacks are black."""
-_BLACK, _BLACK_SHARE, _LIGHTS = (0.8, 3.0), (0.12, 0.45), (40, 80)
-"""A night: codes held by what is black, the share of it in the photo, codes of its lights."""
+_NIGHTS = (
+    ((0.8, 3.0), (0.12, 0.45), (40, 80)),
+    ((8.0, 16.0), (0.4, 0.7), (70, 140)),
+)
+"""A night, by much that is black beside what is lit, or by more that is dark beside lamps: codes held there, the share
+of such cells in the photo, codes of its brightest parts."""
 _SMEARED, _QUIET, _DIM = (0.70, 0.78), 0.3, (2, 60)
 """Neighbours differ by this share of what the next but one do, where noise was smeared: up to the first it was, from
 the second on it is a sensor's own (above .76 in LOL's photos, below .70 in phones' night shots). Judged in the quieter
@@ -68,6 +72,8 @@ which values a place is."""
 _HELD, _BEYOND, _MARGIN = 2.5, 2.5, 1.1
 """A place that holds nothing is lifted by at most ``_BEYOND`` times what the lights are; one that holds h codes by
 (h / _HELD)² more."""
+_NIGHT = 0.6
+"""By which a night has to hold more for the same lift."""
 _STEPS = (np.arange(256, dtype=np.float64) + 0.5) / 256
 """The middles of the steps of :attr:`Scene.tones`, unit."""
 _NO_CEILING = 4.0
@@ -182,7 +188,6 @@ def look_for_signal(view: View, bits: int) -> Signal:
     shown = seen[0] > 0.5 if seen else np.ones(top.shape, dtype=np.bool_)
     shown = shown if shown.any() else ~shown
     brightest_parts, lights = (float(quantile) for quantile in np.quantile(top[shown], (0.995, 0.95)))
-    black = float((1 - _smooth(held[shown], _BLACK)).mean())
     around_top, shade = Guide(top, _RADIUS, _LIT_EDGE), box_means(level, _RADIUS)
     shaded = (shade > _SHADED[0]) & (shade < _SHADED[1]) & shown
     glowing = (around_top.mean > _GLOW) & shown
@@ -198,7 +203,7 @@ def look_for_signal(view: View, bits: int) -> Signal:
             tones=_tones(level.astype(np.float16).astype(np.float32)),
             lights=lights,
             span=float(_smooth(brightest_parts / _CODE, _SPAN)),
-            night=float(_smooth(brightest_parts / _CODE, _LIGHTS) * _smooth(black, _BLACK_SHARE)),
+            night=_night(brightest_parts / _CODE, held[shown]),
             backlight=float(_smooth(lit_share, _BACKLIT) * _smooth(shade_share, _SHADE)),
             smeared=smeared,
         ),
@@ -214,7 +219,7 @@ def restrain(signal: Signal, wanted: float, *, kept: float) -> Restraint:
     held, level, lit = (each.astype(np.float32) for each in (signal.held, signal.level, signal.lit))
     scene = signal.scene
     gain = _gain_of_lights(scene, wanted)
-    ceiling = gain * (_BEYOND + (held / _HELD) ** 2) * (level + np.float32(0.5) * _CODE)
+    ceiling = gain * (_BEYOND + (held / (_HELD * (1 + _NIGHT * scene.night))) ** 2) * (level + np.float32(0.5) * _CODE)
     if scene.span < 1:  # the darker the whole, the higher
         ceiling = ceiling / max(scene.span, 1e-6) ** 2
     colour = 1 - scene.span * (1 - _LEAST_COLOUR) * (1 - _smooth(held, _COLOURLESS))
@@ -268,6 +273,14 @@ def _averages(view: View, side: int) -> list[FloatArray]:
     rows, columns = (np.diff(np.arange(0, length + side, side).clip(max=length)) for length in view.size)
     pixels = (rows[:, None] * columns).astype(np.float32)
     return [np.divide(np.concatenate(parts), pixels, dtype=np.float32) for parts in zip(*sums, strict=True)]
+
+
+def _night(brightest_parts: float, held: FloatArray) -> float:
+    """:attr:`Scene.night`, by codes."""
+    return max(
+        float(_smooth(brightest_parts, lights) * _smooth((1 - _smooth(held, codes)).mean(), share))
+        for codes, share, lights in _NIGHTS
+    )
 
 
 def _smeared(level: FloatArray, beside: FloatArray, further: FloatArray, shown: npt.NDArray[np.bool_]) -> float:

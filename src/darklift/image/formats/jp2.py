@@ -22,7 +22,7 @@ from darklift.image.deep import divide_by_alpha, picture_of_samples, unit_of
 from darklift.image.exif import tiff_block
 from darklift.image.extras import DEEP
 from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format, matched
-from darklift.image.left_behind import notes_on_blocks
+from darklift.image.left_behind import notes_on_blocks, notes_on_rest
 from darklift.image.metadata import metadata_of
 from darklift.image.opened import file_behind
 from darklift.image.picture import Metadata, Picture
@@ -53,7 +53,7 @@ _STRAIGHT, _MULTIPLIED = 1, 2  # kinds of alpha
 class _Facts:
     """What Pillow does not tell. info: by the names that it has for other formats. codestream: the coded pixels, whose
     channels have these bits. colours, alpha: their kinds, None where none is stated. unknown: the names of boxes that
-    nothing here can read.
+    nothing here can read. rest: what is behind the last box.
     """
 
     info: dict[str, Any] = field(default_factory=dict)
@@ -62,6 +62,7 @@ class _Facts:
     colours: int | None = None
     alpha: int | None = None
     unknown: list[bytes] = field(default_factory=list)
+    rest: bytes = b""
 
 
 def _adopt(image: Image.Image) -> Picture:
@@ -74,7 +75,8 @@ def _adopt(image: Image.Image) -> Picture:
     if (info.get("comment") or b"").startswith(_PROGRAM):
         del info["comment"]
     metadata, orientation = metadata_of(info, image.size)
-    metadata = replace(metadata, notes=(*metadata.notes, *notes_on_blocks(facts.unknown, _CREDENTIALS)))
+    notes = (*metadata.notes, *notes_on_blocks(facts.unknown, _CREDENTIALS), *notes_on_rest(facts.rest))
+    metadata = replace(metadata, notes=notes)
     if facts.bits > 8:
         return _deep(facts, metadata, orientation)
     check_mode(image)
@@ -104,6 +106,7 @@ def _read(data: bytes) -> _Facts:
         facts.codestream, facts.bits = data, _bits_of(data)
         facts.info["comment"] = _comment(data)
         return facts
+    last = 0
     for kind, start, end in children(data):
         if kind == b"jp2c" and not facts.codestream:
             facts.codestream = data[start:end]
@@ -116,6 +119,8 @@ def _read(data: bytes) -> _Facts:
             _read_header(data, start, end, facts)
         elif kind not in _KNOWN_BOXES:
             facts.unknown.append(kind)
+        last = end
+    facts.rest = data[last:]
     facts.info["comment"] = _comment(facts.codestream)
     return facts
 

@@ -22,7 +22,7 @@ from darklift.image.apng import SIGNATURE, chunks_of, decode_frames, encode_fram
 from darklift.image.arrays import assemble
 from darklift.image.deep import picture_of_samples
 from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format, Several, matched
-from darklift.image.left_behind import notes_on_blocks
+from darklift.image.left_behind import notes_on_blocks, notes_on_rest
 from darklift.image.metadata import metadata_of
 from darklift.image.opened import file_behind
 from darklift.image.picture import Metadata, Picture
@@ -63,14 +63,14 @@ _TEXTS_HELD_ELSEWHERE = (b"XML:com.adobe.xmp\0", b"Raw profile type exif\0", b"R
 
 class _Facts(NamedTuple):
     """What Pillow does not tell about a PNG file. ``gray_bits``: bits per sample if it is gray, else 8; ``deep_type``:
-    the colour type of a file with 16 bits a sample, else None; ``chunks``: those that are kept; ``unknown``: the names
-    of those that are not.
+    the colour type of a file with 16 bits a sample, else None; ``chunks``: those that are kept; ``notes``: on what is
+    not, in words.
     """
 
     gray_bits: int = 8
     deep_type: int | None = None
     chunks: tuple[tuple[bytes, bytes], ...] = ()
-    unknown: tuple[bytes, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def _decode(stream: BinaryIO) -> Picture:
@@ -84,7 +84,7 @@ def _decode(stream: BinaryIO) -> Picture:
 
 def _with_facts(picture: Picture, facts: _Facts) -> Picture:
     picture = replace(picture, metadata=replace(picture.metadata, png_chunks=facts.chunks))
-    return with_notes(picture, notes_on_blocks(facts.unknown, _CREDENTIALS))
+    return with_notes(picture, facts.notes)
 
 
 def _decode_deep(stream: BinaryIO, colour_type: int) -> Picture:
@@ -126,6 +126,7 @@ def _scan(stream: BinaryIO) -> _Facts:
     gray_bits, deep_type = 8, None
     chunks: list[tuple[bytes, bytes]] = []
     unknown: list[bytes] = []
+    rest = b""
     while len(start := stream.read(8)) == 8:
         length, name = struct.unpack(">I4s", start)
         if not _NAME_OF_CHUNK.fullmatch(name):
@@ -151,8 +152,10 @@ def _scan(stream: BinaryIO) -> _Facts:
                 unknown.append(name)
             stream.seek(length + 4, io.SEEK_CUR)
             if name == b"IEND":
+                rest = stream.read()
                 break
-    return _Facts(gray_bits, deep_type, tuple(chunks), tuple(unknown))
+    notes = (*notes_on_blocks(unknown, _CREDENTIALS), *notes_on_rest(rest))
+    return _Facts(gray_bits, deep_type, tuple(chunks), notes)
 
 
 def _adopt_opened(image: Image.Image) -> Picture:
