@@ -203,7 +203,7 @@ def look_for_signal(view: View, bits: int) -> Signal:
             tones=_tones(level.astype(np.float16).astype(np.float32)),
             lights=lights,
             span=float(_smooth(brightest_parts / _CODE, _SPAN)),
-            night=_night(brightest_parts / _CODE, held[shown]),
+            night=_night(float(brightest_parts / _CODE), held[shown]),
             backlight=float(_smooth(lit_share, _BACKLIT) * _smooth(shade_share, _SHADE)),
             smeared=smeared,
         ),
