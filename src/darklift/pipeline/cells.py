@@ -26,6 +26,7 @@ __all__ = [
     "grid_of",
     "luma_of",
     "ramp",
+    "smooth_ramp",
 ]
 
 _BLOCK = (64, 512)
@@ -55,6 +56,13 @@ def ramp(values: FloatArray | np.float32, between: tuple[float, float]) -> Float
     start, end = between
     shares: FloatArray = ((values - np.float32(start)) / np.float32(end - start)).clip(0, 1)
     return shares
+
+
+def smooth_ramp(values: FloatArray | np.float32 | float, between: tuple[float, float]) -> FloatArray:
+    """Like ``ramp``, without corners."""
+    share = ramp(np.asarray(values, dtype=np.float32), between)
+    smooth: FloatArray = share * share * (3 - 2 * share)
+    return smooth
 
 
 def block_sums(plane: FloatArray, side: int) -> FloatArray:

@@ -13,8 +13,8 @@ from darklift.image.arrays import coded
 from darklift.pipeline.doubt import known_of_places
 from darklift.pipeline.hidden import visibility
 from darklift.pipeline.plan import Plan
+from darklift.pipeline.restraint import Restraint
 from darklift.pipeline.tiling import Tile
-from darklift.pipeline.trust import Restraint
 from darklift.pipeline.view import View
 
 __all__ = ["Canvas", "view_of"]

@@ -19,10 +19,10 @@ from darklift.pipeline.deblock import Smoothing
 from darklift.pipeline.exposure import Aim, aim_for, lit_kept
 from darklift.pipeline.look import Look, look_at
 from darklift.pipeline.memory import tile_side
+from darklift.pipeline.restraint import Restraint, restrain
 from darklift.pipeline.settings import DEFAULTS, Exposure, Settings, Window
 from darklift.pipeline.tiling import Tile, plan_tiles
 from darklift.pipeline.tone import Tone
-from darklift.pipeline.trust import Restraint, restrain
 from darklift.runtime import Intervals, Model, ModelCard
 
 __all__ = [

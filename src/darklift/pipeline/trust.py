@@ -1,4 +1,4 @@
-"""Lift what is there: how much each place of a photo holds, and how far it may therefore be lifted.
+"""Lift what is there: how much each place of a photo holds. (What follows from it: ``restraint.py``.)
 
 Where a photo holds nothing (crushed blacks, a night sky that a coder made flat), a network that lifts it paints fog. A
 longer exposure brightens all places alike; a network lifts dark ones further. It may do so where there is something to
@@ -20,20 +20,18 @@ from darklift.image import FloatArray
 from darklift.pipeline.cells import (
     Guide,
     block_sums,
-    blocks_of,
     box_means,
     brightest,
-    cells_of,
-    enlarged,
     luma_of,
     ramp,
+    smooth_ramp,
 )
 from darklift.pipeline.tiling import Tile
 
 if TYPE_CHECKING:
     from darklift.pipeline.view import View
 
-__all__ = ["Restraint", "Scene", "Signal", "look_for_signal", "restrain", "same_scene"]
+__all__ = ["TONES", "Scene", "Signal", "look_for_signal", "same_scene"]
 
 _CELLS = 320
 """About as many along the longer side, of whole pixels, has the grid that the maps have."""
@@ -69,20 +67,8 @@ _SHADE, _SHADED = (0.25, 0.38), (0.02, 0.22)
 """Back light: the share that is lit, and the unit value from which a place is; the share in its shade, and between
 which values a place is."""
 
-_HELD, _BEYOND, _MARGIN = 2.5, 2.5, 1.1
-"""A place that holds nothing is lifted by at most ``_BEYOND`` times what the lights are; one that holds h codes by
-(h / _HELD)² more."""
-_NIGHT = 0.6
-"""By which a night has to hold more for the same lift."""
-_STEPS = (np.arange(256, dtype=np.float64) + 0.5) / 256
+TONES = (np.arange(256, dtype=np.float64) + 0.5) / 256
 """The middles of the steps of :attr:`Scene.tones`, unit."""
-_NO_CEILING = 4.0
-"""Unit: so high that nothing reaches it."""
-_COLOURLESS, _LEAST_COLOUR = (0.3, 4.0), 0.35
-"""Codes held: up to the first, this share of the colour is left; from the second on all."""
-_LIFTED = (1.5, 2.5)
-"""Times that the lights are lifted: up to the first, what is well lit stays as it is; from the second on it only never
-gets darker, as a tone curve that left it where it was would be none."""
 
 
 HalfArray = npt.NDArray[np.float16]
@@ -133,48 +119,6 @@ class Signal:
     scene: Scene
 
 
-@dataclass(frozen=True, eq=False)
-class Restraint:
-    """How far what a model made may go, place by place: maps over the grid of a :class:`Signal`, each (h, w).
-
-    ceiling: luma that is hardly exceeded, unit. colour: the share of it that stays. lit: how much of the photo itself
-    stays. keep: of that, the share that stays in any case; the rest only where it would get darker.
-    """
-
-    size: tuple[int, int]
-    ceiling: FloatArray
-    colour: FloatArray
-    lit: FloatArray
-    keep: float
-
-    def apply(self, made: FloatArray, own: FloatArray, part: Tile) -> FloatArray:
-        """Restrain, in place, what a model made of a part of the photo: (3, h, w) unit; own: the photo there."""
-        for block in blocks_of(part):
-            cells = cells_of(block, self.ceiling.shape, self.size)
-            there = block.seen_from(part).window
-            if (self.ceiling[cells] < _NO_CEILING).any() or (self.colour[cells] < 1).any():
-                self._hold_down(made[:, *there], block)
-            if self.lit[cells].any():
-                self._hold_on(made[:, *there], own[:, *there], block)
-        return made
-
-    def _hold_down(self, made: FloatArray, block: Tile) -> None:
-        ceiling, colour = enlarged(np.stack([self.ceiling, self.colour]), self.size, block)
-        luma = luma_of(made)
-        excess = np.square(np.square(luma / ceiling))
-        excess[ceiling >= _NO_CEILING] = 0
-        gain = 1 / np.sqrt(np.sqrt(1 + excess))
-        luma *= gain * (1 - colour)
-        gain *= colour
-        made *= gain
-        made += luma
-
-    def _hold_on(self, made: FloatArray, own: FloatArray, block: Tile) -> None:
-        lit = enlarged(self.lit, self.size, block)
-        away = own - made
-        made += lit * (np.float32(self.keep) * away + np.float32(1 - self.keep) * np.maximum(away, 0))
-
-
 def look_for_signal(view: View, bits: int) -> Signal:
     """What a photo holds. bits: how finely its source tells values apart."""
     side = max(1, round(max(view.size) / _CELLS))
@@ -198,56 +142,22 @@ def look_for_signal(view: View, bits: int) -> Signal:
         size=(side * top.shape[0], side * top.shape[1]),
         held=held.astype(np.float16),
         level=level.astype(np.float16),
-        lit=_smooth(around_top.smooth_itself(), _LIT).astype(np.float16),
+        lit=smooth_ramp(around_top.smooth_itself(), _LIT).astype(np.float16),
         scene=Scene(
             tones=_tones(level.astype(np.float16).astype(np.float32)),
             lights=lights,
-            span=float(_smooth(brightest_parts / _CODE, _SPAN)),
+            span=float(smooth_ramp(brightest_parts / _CODE, _SPAN)),
             night=_night(float(brightest_parts / _CODE), held[shown]),
-            backlight=float(_smooth(lit_share, _BACKLIT) * _smooth(shade_share, _SHADE)),
+            backlight=float(smooth_ramp(lit_share, _BACKLIT) * smooth_ramp(shade_share, _SHADE)),
             smeared=smeared,
         ),
     )
 
 
-def restrain(signal: Signal, wanted: float, *, kept: float) -> Restraint:
-    """How far a model may go with a photo that is to have this mean brightness, in (0, 1).
-
-    kept: how far well-lit places stay as they are, in [0, 1]; 0 where a person asked for another brightness: then they
-    follow, and only never get darker while the photo gets brighter.
-    """
-    held, level, lit = (each.astype(np.float32) for each in (signal.held, signal.level, signal.lit))
-    scene = signal.scene
-    gain = _gain_of_lights(scene, wanted)
-    ceiling = gain * (_BEYOND + (held / (_HELD * (1 + _NIGHT * scene.night))) ** 2) * (level + np.float32(0.5) * _CODE)
-    if scene.span < 1:  # the darker the whole, the higher
-        ceiling = ceiling / max(scene.span, 1e-6) ** 2
-    colour = 1 - scene.span * (1 - _LEAST_COLOUR) * (1 - _smooth(held, _COLOURLESS))
-    return Restraint(
-        size=signal.size,
-        ceiling=np.minimum(ceiling, _NO_CEILING).astype(np.float32),
-        colour=colour.astype(np.float32),
-        lit=np.zeros_like(lit) if kept < 1 and wanted < scene.tones @ _STEPS else lit,
-        keep=kept * float(1 - _smooth(gain, _LIFTED)),
-    )
-
-
 def _tones(level: FloatArray) -> npt.NDArray[np.float64]:
-    counts, _ = np.histogram(level, len(_STEPS), (0, 1))
+    counts, _ = np.histogram(level, len(TONES), (0, 1))
     shares: npt.NDArray[np.float64] = counts / counts.sum()
     return shares
-
-
-def _gain_of_lights(scene: Scene, wanted: float) -> float:
-    """How many times brighter its lights become, by the gamma that gives the photo the mean that is wanted; at least
-    as bright as they are.
-    """
-    low, high = 0.05, 4.0
-    for _ in range(30):
-        gamma = (low + high) / 2
-        low, high = (gamma, high) if scene.tones @ _STEPS**gamma > wanted else (low, gamma)
-    gain: float = max(scene.lights, float(_CODE)) ** ((low + high) / 2 - 1)
-    return _MARGIN * max(1.0, gain)
 
 
 def _averages(view: View, side: int) -> list[FloatArray]:
@@ -278,7 +188,7 @@ def _averages(view: View, side: int) -> list[FloatArray]:
 def _night(brightest_parts: float, held: FloatArray) -> float:
     """:attr:`Scene.night`, by codes."""
     return max(
-        float(_smooth(brightest_parts, lights) * _smooth((1 - _smooth(held, codes)).mean(), share))
+        float(smooth_ramp(brightest_parts, lights) * smooth_ramp((1 - smooth_ramp(held, codes)).mean(), share))
         for codes, share, lights in _NIGHTS
     )
 
@@ -290,7 +200,7 @@ def _smeared(level: FloatArray, beside: FloatArray, further: FloatArray, shown: 
     if judged.sum() < _FEWEST:
         return 0.0
     judged &= further <= np.median(further[judged])
-    return 1 - float(_smooth(beside[judged].sum() / further[judged].sum(), _SMEARED))
+    return 1 - float(smooth_ramp(beside[judged].sum() / further[judged].sum(), _SMEARED))
 
 
 def _stops(values: FloatArray) -> FloatArray:
@@ -302,10 +212,3 @@ def _stops(values: FloatArray) -> FloatArray:
 def _codes(stops: FloatArray, most: float) -> FloatArray:
     codes: FloatArray = (np.exp2(stops) - 1).clip(0, most).astype(np.float32)
     return codes
-
-
-def _smooth(values: FloatArray | np.float32 | float, between: tuple[float, float]) -> FloatArray:
-    """Like ``ramp``, without corners."""
-    share = ramp(np.asarray(values, dtype=np.float32), between)
-    smooth: FloatArray = share * share * (3 - 2 * share)
-    return smooth
