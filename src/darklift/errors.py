@@ -9,6 +9,8 @@
     ├── ImageError           a picture cannot be read, or cannot be written
     ├── ModelError           a model, checkpoint or export is unknown, damaged or of another kind
     ├── DataError            a data set on disk does not pair up or is empty
+    ├── BatchError           many photos cannot go on: a full disk, results that were removed, a manifest that cannot be
+    │                        written
     └── TrainingError        training cannot go on (non-finite loss, a run folder that does not fit)
 
 Every message says three things: what was got, what was expected, what to do. It is one line, whatever the names of
@@ -21,6 +23,7 @@ from collections.abc import Iterable
 
 __all__ = [
     "IN_THE_WAY",
+    "BatchError",
     "ConfigError",
     "DarkliftError",
     "DataError",
@@ -103,6 +106,10 @@ class ImageError(DarkliftError):
 
 class ModelError(DarkliftError):
     """A model, a checkpoint or an exported model is unknown, damaged or of another kind."""
+
+
+class BatchError(DarkliftError):
+    """A batch of photos cannot go on, whichever photo comes next."""
 
 
 class DataError(DarkliftError):

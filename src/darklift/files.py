@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+import platform
+import re
 import shutil
 import stat
+import sys
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["new_file", "write_atomically"]
+import psutil
+
+__all__ = ["locked", "new_file", "remove_leftovers", "write_atomically"]
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -31,7 +37,8 @@ def new_file(
 
     It is brought to the disk, and given its name in one step. While it is written it has none where the system can do
     that (Linux, on most of its own disks), so that nothing is left of it when the process is killed; elsewhere it lies
-    beside the target, under a name that begins with a dot and ends with ``.tmp``.
+    beside the target, under a name that begins with a dot and ends with ``.tmp``, for
+    :func:`remove_leftovers`.
 
     Args:
         path: the target, in a folder that exists.
@@ -51,7 +58,8 @@ def new_file(
     target = Path(os.path.realpath(path)) if overwrite else path
     mode = _mode_of(target if overwrite and target.exists() else permissions_of)
     times = None if times_of is None else times_of.stat()
-    temporary = target.parent / f".darklift-{os.urandom(8).hex()}.tmp"  # fits in wherever the target's name does
+    # fits in wherever the target's name does
+    temporary = target.parent / f".darklift-{_host()}-{os.getpid()}-{os.urandom(4).hex()}.tmp"
     try:
         created_with = 0o666 if mode is None else mode  # so that nobody may read it now who may not in the end
         with _created(temporary, created_with) as stream:
@@ -128,3 +136,44 @@ def _publish(temporary: Path, target: Path) -> None:
         except BaseException:
             target.unlink()
             raise
+
+
+_TEMPORARY = re.compile(r"\.darklift-([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.tmp")
+
+
+def _host() -> str:
+    """This machine, in 8 letters."""
+    return f"{zlib.crc32(platform.node().encode()):08x}"
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what processes of this machine that were killed have left half written in a folder."""
+    with suppress(OSError):
+        for name in os.listdir(folder):
+            found = _TEMPORARY.fullmatch(name)
+            if found and found[1] == _host() and not psutil.pid_exists(int(found[2])):
+                with suppress(OSError):
+                    (folder / name).unlink()
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Nobody else is in such a block for this file while ours runs, on this machine or another that shares the disk.
+
+    The file is made where there is none, in a folder that exists. A disk that has no locks goes without. Raises
+    OSError where the file cannot be made.
+    """
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        with suppress(OSError):
+            if sys.platform == "win32":
+                import msvcrt
+
+                msvcrt.locking(file, msvcrt.LK_LOCK, 1)
+            else:
+                import fcntl
+
+                fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(file)  # which gives the lock back

@@ -65,6 +65,16 @@ def test_sizes() -> None:
     assert 20 < float(table["64x48"]["peak memory (MB)"]) < 2000
 
 
+def test_folders() -> None:
+    own = str(BENCHMARKS.parent / "src")
+    tiny = ("--photos", 2, "--size", "64x48", "--rounds", 1, "--model", "nano", "--against", own, "--cores", 2)
+    (table,) = tables(run("speed/folders.py", *tiny))
+    assert list(table) == ["other build", "1 at once", "2 at once"]
+    assert table["other build"]["against the first"] == "1.00x"
+    assert all(float(row["photos/s (median)"]) > 0 for row in table.values())
+    assert all(float(row["processor s a photo"]) > 0 for row in table.values())
+
+
 def test_backends() -> None:
     seconds, differences = tables(run("speed/backends.py", "nano", "--sizes", "64x48", "--repeat", 2))
     assert {"ONNX Runtime", "torch, fp32", "torch, bf16"} <= seconds.keys() == differences.keys()

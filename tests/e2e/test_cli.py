@@ -123,7 +123,7 @@ class TestOneResult:
             raise ImageError("cannot write the map")
 
         make_photos(["night.png"])
-        monkeypatch.setattr("darklift.batch.run.draw_heatmap", refuse)
+        monkeypatch.setattr("darklift.batch.job.draw_doubt", refuse)
         assert darklift("enhance", "night.png", "--uncertainty", "map.png").exit_code == 1
         assert files_below(tmp_path) == ["night.png"]
 

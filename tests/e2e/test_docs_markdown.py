@@ -60,11 +60,13 @@ def test_every_data_set_is_told_of(site: ModuleType) -> None:
 def test_panels_come_in_the_terminals_order(site: ModuleType) -> None:
     from darklift.cli import app
 
+    commands = typer.main.get_command(app).commands
     made = "\n".join(site.command_reference())
     for name, page in re.findall(r"^## darklift (\w+)\n(.*?)(?=^## |\Z)", made, re.MULTILINE | re.DOTALL):
         shown = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "120"}).output
         panels = [panel for panel in re.findall(r"^╭─ ([\w ]+?) ─+╮$", shown, re.MULTILINE) if panel != "Commands"]
-        assert re.findall(r"^\*\*(.+)\*\*$", page, re.MULTILINE) == panels, name
+        if commands[name].params:  # a group may have none but --help, which is not told of
+            assert re.findall(r"^\*\*(.+)\*\*$", page, re.MULTILINE) == panels, name
 
 
 KEYED = [

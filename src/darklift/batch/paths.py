@@ -49,13 +49,15 @@ class Found:
 class Job:
     """A picture, where its result goes, and its map of uncertainty, if one is wanted.
 
-    format: of a result on the standard output, a name or an extension; None is the picture's own.
+    format: of a result on the standard output, a name or an extension; None is the picture's own. may_replace: what is
+    there under the names of its files is an earlier result of the same picture, which this one may replace.
     """
 
     source: Path
     target: Path
     map: Path | None = None
     format: str | None = None
+    may_replace: bool = False
 
     @property
     def outputs(self) -> tuple[Path, ...]:

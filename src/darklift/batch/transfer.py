@@ -72,11 +72,15 @@ class Saving:
         """Of the pixels."""
         return {"quality": self.quality, "lossless": self.lossless, "bits": self.bits}
 
+    def may_replace(self, job: Job) -> bool:
+        """Whether the job's files may take the place of others."""
+        return self.overwrite or job.may_replace
+
     def file(self, job: Job) -> dict[str, Any]:
         """Of the file that is written."""
         photo = None if job.source == STREAM else job.source
         return {
-            "overwrite": self.overwrite,
+            "overwrite": self.may_replace(job),
             "permissions_of": photo,
             "times_of": photo if self.keep_times else None,
         }
@@ -134,7 +138,7 @@ def copy(data: bytes | None, job: Job, saving: Saving) -> None:
         return
     make_folder(job.target.parent)
     source = job.source if data is None else data
-    copy_file(source, job.target, overwrite=saving.overwrite, keep_times=saving.keep_times)
+    copy_file(source, job.target, overwrite=saving.may_replace(job), keep_times=saving.keep_times)
 
 
 def save(picture: Picture, job: Job, saving: Saving) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
+from darklift.cli._batch import batch
 from darklift.cli._console import put_out, warn
 from darklift.cli._convert import convert
 from darklift.cli._darken import darken, synth
@@ -82,6 +83,7 @@ app = typer.Typer(
 )
 for command in (enhance, info, train, evaluate, export, convert, synth, darken):
     app.command()(command)
+app.add_typer(batch, name="batch")
 app.add_typer(datasets, name="datasets")
 
 
