@@ -124,10 +124,9 @@ def command_reference() -> list[str]:
     """Every command of ``darklift``: a heading, its help, how it is called, and a table for each group of options."""
     from darklift.cli import app
 
-    group: Any = typer.main.get_command(app)
     lines: list[str] = []
-    for name, command in group.commands.items():
-        lines += [f"## darklift {name}", "", *_help(command.help), ""]
+    for name, command in _commands(typer.main.get_command(app), "darklift"):
+        lines += [f"## {name}", "", *_help(command.help), ""]
         shown = [parameter for parameter in command.params if not parameter.hidden and parameter.name != "help"]
         for panel in sorted(dict.fromkeys(_panel(parameter) for parameter in shown), key=_place):
             members = [parameter for parameter in shown if _panel(parameter) == panel]
@@ -136,6 +135,15 @@ def command_reference() -> list[str]:
             lines += [_row(parameter) for parameter in members]
             lines += [""]
     return lines
+
+
+def _commands(group: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """Every command by its full name, also those of groups inside."""
+    for last, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands(command, f"{name} {last}")
+        else:
+            yield f"{name} {last}", command
 
 
 def _panel(parameter: Any) -> str:

@@ -20,6 +20,7 @@ import difflib
 from collections.abc import Iterable
 
 __all__ = [
+    "IN_THE_WAY",
     "BatchError",
     "ConfigError",
     "DarkliftError",
@@ -32,6 +33,9 @@ __all__ = [
     "hint_for",
     "one_line",
 ]
+
+IN_THE_WAY = "it exists already, choose another name or allow overwriting (--overwrite)"
+"""What is said of a file that is not to be replaced, whoever finds it, before the work or after."""
 
 
 def hint_for(name: str, known: Iterable[str], otherwise: str) -> str:

@@ -72,3 +72,16 @@ def test_a_photo_that_lost_its_ending(darklift: Darklift, phone: Path) -> None:
     (phone / "deep" / "IMG_2.png").rename(phone / "IMG_2.png")
     account = json.loads(darklift("enhance", "phone", "-o", "out/", "--json").stdout)
     assert {"JPEG without its ending", "Photoshop"} <= {picture["kind"] for picture in account["skipped"]}
+
+
+def test_kinds_that_nobody_listed(darklift: Darklift, phone: Path) -> None:
+    from PIL import Image
+
+    for ending in ("pcx", "icns", "sgi"):
+        Image.new("RGB", (32, 32)).save(phone / f"a.{ending}")
+    (phone / "a.svg").write_text("<svg/>")
+    (phone / "a.jls").write_bytes(b"\xff\xd8\xff\xf7" + bytes(40))
+    result = darklift("enhance", "phone", "-o", "out/", "--json")
+    kinds = {picture["kind"] for picture in json.loads(result.stdout)["skipped"]}
+    assert kinds == {"PCX", "ICNS", "SGI", "SVG", "JPEG-LS", "Photoshop", "camera RAW"}
+    assert "7 of 8" in result.stderr

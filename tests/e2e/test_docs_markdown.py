@@ -31,8 +31,10 @@ def test_every_command_and_option_is_told_of(site: ModuleType) -> None:
     from darklift.cli import app
 
     page = "\n".join(site.command_reference())
-    for name, command in typer.main.get_command(app).commands.items():
-        assert f"## darklift {name}\n" in page
+    top = typer.main.get_command(app).commands
+    inside = {f"batch {name}": command for name, command in top["batch"].commands.items()}
+    for name, command in ({**top, **inside}).items():
+        assert name == "batch" or f"## darklift {name}\n" in page
         for parameter in command.params:
             if parameter.param_type_name == "option" and parameter.name != "help":
                 assert f"`{parameter.opts[0]}`" in page
@@ -44,8 +46,8 @@ def test_panels_come_in_the_terminals_order(site: ModuleType) -> None:
     from darklift.cli import app
 
     made = "\n".join(site.command_reference())
-    for name, page in re.findall(r"^## darklift (\w+)\n(.*?)(?=^## |\Z)", made, re.MULTILINE | re.DOTALL):
-        shown = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "120"}).output
+    for name, page in re.findall(r"^## darklift ([\w ]+)\n(.*?)(?=^## |\Z)", made, re.MULTILINE | re.DOTALL):
+        shown = CliRunner().invoke(app, [*name.split(), "--help"], env={"COLUMNS": "120"}).output
         panels = re.findall(r"^╭─ ([\w ]+?) ─+╮$", shown, re.MULTILINE)
         assert re.findall(r"^\*\*(.+)\*\*$", page, re.MULTILINE) == panels, name
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,9 +14,11 @@ from darklift.errors import DataError, ImageError, UsageError
 from darklift.evaluation.evaluate import evaluate
 from darklift.evaluation.metrics import METRICS, PSNR_CEILING, describe_metrics
 from darklift.evaluation.report import evaluation_table, per_image_table
-from darklift.image import from_array, write_image
+from darklift.image import Metadata, from_array, write_image
+from darklift.image.spaces import as_srgb
 from darklift.pipeline.settings import Exposure, Settings
 from darklift.runtime import Footprint, Model, ModelCard
+from profiles import P3, SRGB_CURVE, make_profile
 
 PRESET = SamplerPreset(2, "cosine", 100, spacing="trailing", predicts="x0", max_steps=8)
 
@@ -100,6 +103,18 @@ def test_where_one_of_a_pair_has_16_bits_the_other_keeps_its_8(make_pair):
     for name, pair in (("a", (fine, coarse)), ("b", (coarse, fine))):
         (result,) = evaluate(identity(), [make_pair(*pair, name)]).results
         assert result.scores["psnr"] == pytest.approx(expected, abs=1e-3)
+
+
+def test_each_half_of_a_pair_is_seen_in_the_colours_that_its_file_says(tmp_path):
+    """The same photo in Display P3 and in sRGB; by their numbers the two are far apart."""
+    codes = (np.random.default_rng(0).uniform(0.3, 0.5, (16, 20, 3)) * 65535).astype(np.uint16)
+    wide = replace(from_array(codes), metadata=Metadata(icc_profile=make_profile(P3, SRGB_CURVE)))
+    plain = as_srgb(wide)
+    assert np.abs(wide.pixels - plain.pixels).max() > 0.02
+    paths = [write_image(each, tmp_path / f"{n}.tif", bits=16) for n, each in enumerate((wide, plain))]
+    for pair in (Pair("a", *paths), Pair("b", *paths[::-1])):
+        (result,) = evaluate(identity(), [pair]).results
+        assert result.scores["psnr"] > 85
 
 
 def test_the_mean_counts_every_pair_alike(make_pair):

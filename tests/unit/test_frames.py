@@ -221,6 +221,17 @@ class TestAnimatedPng:
             np.testing.assert_array_equal(codes(picture), np.rot90(frame, -1))
 
 
+def test_a_gif_whose_later_frame_lies_outside_is_refused() -> None:
+    """Pillow makes the picture larger from there on, and a clip has one size."""
+    data = animation("GIF")
+    second = data.index(b"\x2c", data.index(b"\x2c") + 200)  # an image descriptor: left, top, width, height
+    while (place := struct.unpack_from("<4H", data, second + 1))[2] > 50 or place[3] > 36 or data[second - 1]:
+        second = data.index(b"\x2c", second + 1)
+    outside = data[: second + 1] + struct.pack("<H", 49) + data[second + 3 :]
+    with pytest.raises(ImageError, match="lies outside"):
+        decode_frames(outside)
+
+
 class TestWriting:
     @pytest.mark.parametrize("source", ["PNG", "WEBP", "GIF"])
     @pytest.mark.parametrize("kind", MOVING)

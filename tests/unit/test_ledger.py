@@ -100,6 +100,13 @@ def test_a_result_that_is_gone_is_made_again(jobs: list[Job]) -> None:
     assert done(run(jobs, resume=True)) == "c"
 
 
+def test_a_map_that_is_wanted_later_is_made(jobs: list[Job]) -> None:
+    run(jobs)
+    wanting = [replace(jobs[0], map=jobs[0].target.with_name("map.png")), *jobs[1:]]
+    assert states(wanting) == [State.NEW, State.DONE, State.DONE]
+    assert [outcome.error for outcome in run(wanting, resume=True)] == [None]
+
+
 def test_a_result_that_somebody_has_edited_is_not_replaced(jobs: list[Job]) -> None:
     run(jobs)
     jobs[0].target.write_text("edited by hand")

@@ -1,5 +1,6 @@
 """Training examples: a pure function of their number, the same geometry for both halves, shares as stated."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from darklift.data import sources
-from darklift.data.crop import cut
+from darklift.data.crop import cut, unit_of
 from darklift.data.sources import Mixture, Source
 from darklift.diffusion import random_generator
 from darklift.errors import DataError, ImageError
-from darklift.image import from_array, write_image
+from darklift.image import Metadata, Picture, from_array, write_image
 from darklift.image.overview import describe
+from profiles import P3, SRGB_CURVE, make_profile
 
 
 def coordinates(height, width, picture):
@@ -378,3 +380,38 @@ def test_what_went_through_a_file_of_8_bits_has_8(make_deep, change, bits):
         crop = draw(mixture, index)
         assert crop.low.dtype == crop.photo_low.dtype == np.dtype(f"uint{bits}")
         assert crop.high.dtype == crop.photo_high.dtype == np.uint16, "targets keep theirs"
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_other_colours_than_srgb_are_converted_to_it(dtype, tmp_path):
+    """A gray stays what it is; a green of Display P3 is more of a green in sRGB."""
+    top = np.iinfo(dtype).max
+    pixels = np.full((40, 40, 3), top // 4, dtype)
+    pixels[20:] = (top * 3 // 10, top // 2, top * 3 // 10)
+    plain, wide = tmp_path / "plain.png", tmp_path / "wide.tif"
+    picture = from_array(pixels)
+    write_image(picture, plain)
+    profile = make_profile(P3, SRGB_CURVE)
+    write_image(replace(picture, metadata=Metadata(icc_profile=profile)), wide)
+    mixture = Mixture((Source("pairs", (plain,), (wide,), part_share=0),))
+    mixture.load()
+    crop = draw(mixture, 0)
+    assert (crop.high.dtype, crop.low.dtype) == (dtype, np.uint16)
+    high, low = (unit_of(planes) for planes in (crop.photo_high, crop.photo_low))
+    gray = high[0] == high[1]
+    assert {True, False} == set(gray.ravel().tolist())
+    np.testing.assert_allclose(low[:, gray], high[:, gray], atol=2e-5)
+    light = ((high[:, ~gray][:, 0] + 0.055) / 1.055) ** 2.4  # IEC 61966-2-1
+    # from Display P3's primaries to those of sRGB, both with D65, as CSS Color 4 has them
+    light = np.array([[1.2249, -0.2247, 0], [-0.0420, 1.0419, 0], [-0.0197, -0.0786, 1.0979]]) @ light
+    green = 1.055 * light ** (1 / 2.4) - 0.055
+    np.testing.assert_allclose(low[:, ~gray][:, 0], green, atol=0.002)
+
+
+def test_colours_that_cannot_be_converted_are_refused_by_name(tmp_path):
+    profile = make_profile(P3, SRGB_CURVE, more={b"cicp": b"cicp" + bytes(4) + b"\x09\x10\0\1"})
+    file = write_image(
+        Picture(np.full((8, 8, 3), 0.5, np.float32), metadata=Metadata(icc_profile=profile)), tmp_path / "hdr.png"
+    )
+    with pytest.raises(ImageError, match=r"hdr\.png.*high dynamic range"):
+        Mixture((Source("photos", (file,), None),)).load()

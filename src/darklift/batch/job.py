@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
@@ -28,10 +29,10 @@ from darklift.batch.transfer import (
     save_map,
     what_is_left_out,
 )
-from darklift.errors import DarkliftError, ImageError, UsageError
+from darklift.errors import IN_THE_WAY, DarkliftError, ImageError, UsageError
 from darklift.figures.heatmap import draw_heatmap
 from darklift.figures.sheet import preview
-from darklift.image import WRITABLE_EXTENSIONS, Frames, Picture
+from darklift.image import WRITABLE_EXTENSIONS, Frames, Picture, check_recognised, foreign_kind
 from darklift.pipeline.enhancer import Enhancer
 from darklift.pipeline.render import Enhanced
 
@@ -113,13 +114,24 @@ def check_job(job: Job, overwrite: bool) -> str | None:
         return f"cannot read {job.source}: no such file or folder"
     for path in job.outputs:
         if path != STREAM and path.suffix.lower() not in WRITABLE_EXTENSIONS:
+            if job.source != STREAM and (problem := _no_picture(job.source)) is not None:
+                return problem  # which is why its ending is none
             kinds = ", ".join(sorted(WRITABLE_EXTENSIONS))
             return f"cannot write {path}: expected one of {kinds}, choose one with --format"
         problem = None if path == STREAM else obstacle(path, overwrite)
-        if problem is not None and not overwrite and os.path.isfile(path):
+        if problem == IN_THE_WAY:
             problem = "it exists already: --resume or --skip-existing leaves it, --overwrite replaces it"
         if problem is not None:
             return f"cannot write {path}: {problem}"
+    return None
+
+
+def _no_picture(path: Path) -> str | None:
+    try:
+        check_recognised(path)
+    except ImageError as error:
+        kind = foreign_kind(path)
+        return str(error) if kind is None else f"cannot read {path}: {kind} is not read here, convert it to PNG or TIFF"
     return None
 
 
@@ -133,7 +145,8 @@ def do_job(enhancer: Enhancer, job: Job, request: Request, *, on_step: OnJobStep
     tell(0, 1)
     photo = PhotoFile.of(job.source) if request.identify and job.source != STREAM else None  # before it is read
     try:
-        done = _do(enhancer, job, request, tell)
+        with enhancer.within_memory():
+            done = _do(enhancer, job, request, tell)
     except UsageError:
         raise
     except (DarkliftError, MemoryError) as error:
@@ -150,7 +163,8 @@ def _nobody(step: int, steps: int) -> None:
 
 def failed(job: Job, message: str, defect: str = "", *, hopeless: bool = False) -> Outcome:
     """The outcome of a job that could not be done."""
-    named = message if str(job.source) in message else f"{job.source}: {message}"
+    source, _ = job.in_words
+    named = message if source in message else f"{source}: {message}"
     return Outcome(job, error=" ".join(named.splitlines()), defect=defect, hopeless=hopeless)
 
 

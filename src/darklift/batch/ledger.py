@@ -96,6 +96,7 @@ class Ledger:
             return Standing(State.FAILED, entry)
         found = FileState.of(job.target)
         there = found is not None and entry.result is not None and found.size == entry.result.size
+        there = there and all(os.path.lexists(path) for path in job.outputs)  # a map, too, where one is wanted
         return Standing(State.DONE if there else State.NEW, entry)
 
     def knows(self, job: Job) -> bool:

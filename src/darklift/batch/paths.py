@@ -64,6 +64,12 @@ class Job:
         """All files that it makes."""
         return (self.target,) if self.map is None else (self.target, self.map)
 
+    @property
+    def in_words(self) -> tuple[str, str]:
+        """Picture and result, as people are told of them."""
+        source = "standard input" if self.source == STREAM else str(self.source)
+        return source, "standard output" if self.target == STREAM else str(self.target)
+
 
 # --------------------------------------------------------------------------------------------------------- inputs
 

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from darklift.cli._batch import batch
-from darklift.cli._console import warn
+from darklift.cli._console import put_out, warn
 from darklift.cli._convert import convert
 from darklift.cli._darken import darken, synth
 from darklift.cli._enhance import enhance
@@ -47,7 +47,7 @@ class _Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except DarkliftError as error:
-            warn(str(error))
+            _tell(ctx, error)
             raise typer.Exit(error.exit_code) from error
         except ModuleNotFoundError as error:
             missing = (error.name or "").partition(".")[0]
@@ -55,11 +55,21 @@ class _Commands(TyperGroup):
             if extra is None:
                 raise
             known = MissingExtraError(missing, extra, f"darklift {ctx.invoked_subcommand}")
-            warn(str(known))
+            _tell(ctx, known)
             raise typer.Exit(known.exit_code) from error
         except KeyboardInterrupt as error:
             warn(str(error) or "stopped")
             raise typer.Exit(_STOPPED) from error
+
+
+def _tell(ctx: Any, error: DarkliftError) -> None:
+    warn(str(error))
+    if ctx.obj is None:  # refused_as was given nothing
+        return
+    try:
+        put_out(ctx.obj(str(error)))
+    except DarkliftError as unwritten:
+        warn(str(unwritten))
 
 
 app = typer.Typer(

@@ -192,33 +192,33 @@ class Account:
             f"{count} of {number} pictures cannot be read ({kinds_in_words(self._skipped)}) and were left out: {names}"
         )
 
-    def to_json(self) -> str:
-        """The account of all jobs so far."""
+    def to_json(self, error: str | None = None) -> str:
+        """The account of all jobs so far. error: why there will be no further ones, where the whole is refused."""
         from darklift import __version__
 
         card = self._card
         model = card and {"name": card.name, "method": card.method, "backend": card.backend}
         skipped = [{"input": str(picture.path), "kind": picture.kind} for picture in self._skipped]
         account = {"darklift": __version__, "model": model, "files": self._files}
-        return json.dumps({**account, "failed": self.failed, "skipped": skipped}, indent=2)
+        return json.dumps({**account, "failed": self.failed, "skipped": skipped, "error": error}, indent=2)
 
 
 def told(outcome: Outcome, settings: Settings) -> Iterable[str]:
     """The lines that people hear of a photo that was done."""
-    job = outcome.job
+    source, target = outcome.job.in_words
     if outcome.size is None:
-        yield f"{job.source} -> {job.target} (done by another run)"
+        yield f"{source} -> {target} (done by another run)"
         return
     height, width = outcome.size
     steps = "1 step" if outcome.steps == 1 else f"{outcome.steps} steps"
     done = "the same bytes" if outcome.unchanged else f"{steps}, {outcome.seconds:.1f} s"
     many = "" if outcome.frames == 1 else f"{outcome.frames} frames, "
-    yield f"{job.source} -> {job.target} ({width}x{height}, {many}{done})"
+    yield f"{source} -> {target} ({width}x{height}, {many}{done})"
     left = _left_alone(outcome, settings)
     if left:
-        yield f"{job.source}: {left}; --exposure +0 enhances it all the same"
+        yield f"{source}: {left}; --exposure +0 enhances it all the same"
     for note in outcome.notes:
-        yield f"{job.source}: not kept: {note}"
+        yield f"{source}: not kept: {note}"
 
 
 def _left_alone(outcome: Outcome, settings: Settings) -> str:

@@ -11,7 +11,7 @@ from darklift.cli._account import Account
 from darklift.cli._choices import spelled_out
 from darklift.cli._console import put_out, warn
 from darklift.cli._jobs import check_saving, check_streams, keep_manifest, plan
-from darklift.cli._options import QuietOption, RecursiveOption
+from darklift.cli._options import QuietOption, RecursiveOption, refused_as
 from darklift.cli._saving import (
     BitsOption,
     FormatOption,
@@ -30,8 +30,16 @@ _FILES = "Files"
 _MANY = "Many photos"
 
 
+def _note_json(context: typer.Context, wanted: bool) -> bool:
+    """Settings are checked before the command runs, and a request that is refused then is told as JSON, too."""
+    if wanted:
+        refused_as(context, Account([], [], None, quiet=True, overwrite=False).to_json)
+    return wanted
+
+
 @spelled_out()
 def enhance(
+    context: typer.Context,
     inputs: Annotated[
         list[str],
         typer.Argument(
@@ -125,7 +133,9 @@ def enhance(
             rich_help_panel=_MANY,
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what became of each photo, as JSON.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", callback=_note_json, help="Print what became of each photo, as JSON.")
+    ] = False,
     quiet: QuietOption = False,
 ) -> None:
     """Light up dark photos.
@@ -153,10 +163,12 @@ def enhance(
     from darklift.batch.transfer import Reading, Saving
 
     skipped = find_skipped(inputs, recursive=recursive, output=output)
+    none_begun = Account([], skipped, None, quiet=quiet, overwrite=overwrite)
+    refused_as(context, none_begun.to_json if as_json else None)
     jobs = plan(inputs, output, image_format, overwrite, recursive, quiet, skipped)
     if uncertainty is not None:
         jobs = with_maps(jobs, uncertainty)
-    check_streams(jobs, as_json)
+    check_streams(context, jobs, as_json)
     check_saving(jobs, lossless, bits, sheet, overwrite)
     saving = Saving(quality, lossless, bits, overwrite, keep_times)
     request = Request(settings, opening, saving, Reading(like_camera, frame))
@@ -164,14 +176,15 @@ def enhance(
     if resume or retry_failed:
         ledger = keep_manifest(inputs, output, jobs, request, retry_failed=retry_failed)
     account = Account(jobs, skipped, sheet, quiet=quiet, overwrite=overwrite)
+    refused_as(context, account.to_json if as_json else None)
     try:
         if dry_run:
             account.foretell(request, ledger, skip_existing=skip_existing)
         else:
             with nullcontext() if ledger is None else ledger:
                 account.run(request, ledger, skip_existing=skip_existing, workers=workers)
-    except (KeyboardInterrupt, BatchError):  # what was done until then counts
-        if as_json:
+    except (KeyboardInterrupt, BatchError) as stopped:  # what was done until then counts
+        if as_json and isinstance(stopped, KeyboardInterrupt):  # an error is told as JSON where it is caught
             put_out(account.to_json())
         account.finish_sheet()
         raise

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import typer
+
 from darklift.cli._console import say
-from darklift.cli._options import check_new_picture
+from darklift.cli._options import check_new_picture, refused_as
 from darklift.cli._saving import extension_called
 from darklift.errors import UsageError
 
@@ -52,7 +53,7 @@ def plan(
     return plan_jobs(found, output, extension=extension, overwrite=overwrite)
 
 
-def check_streams(jobs: Sequence[Job], as_json: bool) -> None:
+def check_streams(context: typer.Context, jobs: Sequence[Job], as_json: bool) -> None:
     from darklift.batch.paths import STREAM
 
     (first, *_) = jobs
@@ -60,6 +61,7 @@ def check_streams(jobs: Sequence[Job], as_json: bool) -> None:
         raise UsageError("- reads a photo from standard input, and there is none: darklift enhance - < night.jpg")
     if first.target == STREAM:
         if as_json:
+            refused_as(context, None)  # a document would end up in the photo's file
             raise UsageError("--json and the photo would both go to standard output: name a file with -o")
         if sys.stdout is None or sys.stdout.isatty():
             raise UsageError("the photo would go to standard output, which is no file or pipe: add  > bright.jpg")
@@ -104,4 +106,4 @@ def keep_manifest(
         raise UsageError("--resume is for files: a photo from or to a pipe leaves nothing to go on from")
     several = bool(others) or os.path.isdir(inputs[0])
     results = folder_of_results(inputs, output, several)
-    return Ledger(results, replace(request, identify=True), resume=True, retry_failed=retry_failed)
+    return Ledger(results, request, resume=True, retry_failed=retry_failed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -18,6 +19,7 @@ __all__ = [
     "SeedOption",
     "check_new_file",
     "check_new_picture",
+    "refused_as",
     "write_json",
 ]
 
@@ -30,6 +32,14 @@ QuietOption: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="Say
 SeedOption: TypeAlias = Annotated[
     int, typer.Option(metavar="N", help="Starts the random numbers: the same seed gives the same files.")
 ]
+
+
+def refused_as(context: typer.Context, tell: Callable[[str], str] | None) -> None:
+    """Print what ``tell`` makes of the message, should the request be refused from now on; None prints nothing.
+
+    The command line's own group does it, which is where errors become messages: see ``cli/__init__.py``.
+    """
+    context.find_root().obj = tell
 
 
 def check_new_picture(option: str, path: str, overwrite: bool) -> None:

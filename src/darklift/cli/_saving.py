@@ -67,8 +67,8 @@ LosslessOption: TypeAlias = Annotated[
 BitsOption: TypeAlias = Annotated[
     int | None,
     typer.Option(
-        metavar="8|16",
-        help="A channel, in formats that have more than 8; AVIF and JPEG 2000 also have 10 and 12.",
+        metavar="8|10|12|16|32",
+        help="A channel, of those that the format has: 10 and 12 are AVIF's and JPEG 2000's, 32 is PFM's.",
         show_default="each photo's own, as far as the format can",
         rich_help_panel=_FILES,
     ),

@@ -20,7 +20,7 @@ from darklift.data.synthesis import (
     shoot_uneven,
     underexpose,
 )
-from darklift.errors import DataError
+from darklift.errors import DataError, ImageError
 from darklift.image import read_image
 
 __all__ = ["Mixture", "Source"]
@@ -75,8 +75,9 @@ class Source:
 
 @dataclass(frozen=True)
 class Mixture:
-    """All sources together, every picture decoded once and held in memory: in 8 bits, or in 16 where its file has more
-    than 8 (LOL-v1 takes 0.7 GB). So do the two halves of a pair, each by itself.
+    """All sources together, every picture decoded once and held in memory: as sRGB: in 8 bits, or in 16 where its
+    file has more than 8, or colours of another space (LOL-v1 takes 0.7 GB). So do the two halves of a pair, each by
+    itself.
 
     Example number ``index`` of a run is a pure function of (seed, index): the same on any rank and after any resume.
     """
@@ -172,7 +173,11 @@ def _in_random_blocks(low: Planes, rng: np.random.Generator) -> Planes:
 
 
 def _decode(path: Path) -> Planes:
-    return planes_of(read_image(path))
+    picture = read_image(path)
+    try:
+        return planes_of(picture)
+    except ImageError as error:
+        raise ImageError(f"cannot train on {path}: {error}") from error
 
 
 def _at_least(planes: Planes, size: int) -> Planes:

@@ -12,6 +12,7 @@ from darklift.data import Pair
 from darklift.errors import DataError
 from darklift.evaluation.metrics import Scores, describe_metrics, mean_scores, score_pair
 from darklift.image import Picture, read_image
+from darklift.image.spaces import as_srgb
 from darklift.pipeline.enhancer import Enhancer
 from darklift.pipeline.render import Enhanced
 from darklift.pipeline.settings import DEFAULTS, Exposure, Settings
@@ -85,8 +86,9 @@ def evaluate(
     """Enhance every pair's dark picture and score the result against its ground truth.
 
     give_mean: tell the model each ground truth's mean brightness, instead of the settings' exposure. A result is
-    scored in as many bits as its dark picture has, a ground truth in its own. on_pair: called with each result and its
-    enhanced picture as soon as there is one. Raises DataError (no pairs, sizes that differ), ImageError, UsageError.
+    scored as sRGB, in as many bits as its dark picture has, a ground truth in its own. on_pair: called with each result
+    and its enhanced picture as soon as there is one. Raises DataError (no pairs, sizes that differ), ImageError,
+    UsageError.
     """
     if not pairs:
         raise DataError("there are no pairs to evaluate on: pass folders with at least one picture each")
@@ -96,7 +98,7 @@ def evaluate(
         low, high = _read(pair)
         asked = settings.changed(exposure=Exposure(mean=float(high.pixels.mean()))) if give_mean else settings
         enhanced = enhancer.run(low, asked)
-        made = enhanced.picture
+        made = as_srgb(enhanced.picture)
         scores = score_pair(made.pixels, high.pixels, (made.source.bits, high.source.bits))
         result = PairResult(pair.name, scores, enhanced.seconds)
         results.append(result)
@@ -118,7 +120,7 @@ def evaluate(
 
 
 def _read(pair: Pair) -> tuple[Picture, Picture]:
-    low, high = read_image(pair.low), read_image(pair.high)
+    low, high = read_image(pair.low), as_srgb(read_image(pair.high))
     if low.size != high.size:
         raise DataError(
             f"pair {pair.name} differs in size: {_size(low)} and {_size(high)}: a pair shows the same pixels twice"

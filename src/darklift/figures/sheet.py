@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from PIL import Image, ImageCms
 
-from darklift.errors import ImageError, UsageError
+from darklift.errors import IN_THE_WAY, ImageError, UsageError
 from darklift.figures._page import BACKGROUND, Photo, draw_page, fit_on_page, width_for
 from darklift.image import Picture, from_pil, read_image, to_pil, write_image
 
@@ -58,7 +58,7 @@ class Sheet:
         """The pages that there will be, if all photos come."""
         existing = next((page for page in self.paths if not overwrite and os.path.lexists(page)), None)
         if existing is not None:
-            raise ImageError(f"cannot write {existing}: it exists already, choose another name or allow overwriting")
+            raise ImageError(f"cannot write {existing}: {IN_THE_WAY}")
         self._labels, self._overwrite = tuple(labels), overwrite
         self.box, pages = _division(count, len(labels))
         """Width and height in pixels that a picture may take: a smaller copy of one will do for :meth:`add`."""

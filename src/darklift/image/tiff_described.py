@@ -86,12 +86,15 @@ def exif_of(source: Image.Exif, without: Container[int] = STRUCTURE_TAGS, *, mak
 
 
 def dpi_of(tags: ImageFileDirectory_v2) -> tuple[float, float] | None:
-    """Pixels per inch, (horizontal, vertical)."""
+    """Pixels per inch, (horizontal, vertical); None where they are no numbers."""
     unit, across, down = tags.get(_UNIT, _INCH), tags.get(_ACROSS), tags.get(_DOWN)
     if not across or not down or unit not in (_INCH, _CENTIMETRE):
         return None
     scale = 2.54 if unit == _CENTIMETRE else 1
-    return float(across) * scale, float(down) * scale
+    try:
+        return float(across) * scale, float(down) * scale
+    except (TypeError, ValueError):
+        return None
 
 
 def orientation_of(tags: ImageFileDirectory_v2) -> int:

@@ -35,8 +35,9 @@ __all__ = [
 
 _log = logging.getLogger(__name__)
 
-TILE_OVERLAP = 64
-"""Pixels."""
+TILE_OVERLAP = 128
+"""Pixels. The bundled networks see 148 around them, of which the farthest hardly count: from 56 on, where a tile gets a
+say, a cut edge changes what they make by 1.5/255 at the most."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,8 +17,17 @@ import numpy as np
 import numpy.typing as npt
 
 from darklift.image import FloatArray
-from darklift.image.overview import AreaAverage
-from darklift.pipeline.cells import blocks_of, box_means, brightest, cells_of, enlarged, grid_of, luma_of, ramp
+from darklift.pipeline.cells import (
+    Guide,
+    block_sums,
+    blocks_of,
+    box_means,
+    brightest,
+    cells_of,
+    enlarged,
+    luma_of,
+    ramp,
+)
 from darklift.pipeline.tiling import Tile
 
 if TYPE_CHECKING:
@@ -27,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Restraint", "Scene", "Signal", "look_for_signal", "restrain", "same_scene"]
 
 _CELLS = 320
-"""Along the longer side, of the grid that the maps have."""
+"""About as many along the longer side, of whole pixels, has the grid that the maps have."""
 _RADIUS, _EDGE, _LIT_EDGE = 4, 0.15, 0.01
 """Of the guided filter: its windows in cells, and the variance of an edge, in stops of codes and in unit values."""
 _CODE = np.float32(1 / 255)
@@ -104,14 +113,14 @@ def same_scene(scenes: Sequence[Scene]) -> Scene:
 
 @dataclass(frozen=True, eq=False)
 class Signal:
-    """What each place of one photo holds: maps over a grid of at most 320 cells along its longer side, each float16
-    (h, w), so that a plan stays small.
+    """What each place of one photo holds: maps over a grid of about 320 cells (240 to 480 of a photo with as many
+    pixels) along its longer side, each float16 (h, w), so that a plan stays small.
 
     held: codes of 8 bits, in [0, 60]. level: luma around, unit. lit: in [0, 1], how well lit it is.
     """
 
     size: tuple[int, int]
-    """(rows, columns) of the photo."""
+    """(rows, columns) of pixels that the cells cover: of the photo, and as far as the last ones reach beyond it."""
     held: HalfArray
     level: HalfArray
     lit: HalfArray
@@ -162,27 +171,29 @@ class Restraint:
 
 def look_for_signal(view: View, bits: int) -> Signal:
     """What a photo holds. bits: how finely its source tells values apart."""
-    top, level, restless, beside, further, *seen = _averages(view)
+    side = max(1, round(max(view.size) / _CELLS))
+    top, level, restless, beside, further, *seen = _averages(view, side)
     lively = ramp(box_means(restless, _LIVELY_RADIUS) / _CODE, _LIVELY)
     lively = _LEAST_LIVELY + (1 - _LEAST_LIVELY) * lively
     finer = min(2 ** (min(bits, 16) - 8), _FINER) if bits > 8 else 1
-    guide = _stops(box_means(top, 1))
     held = np.minimum(top / _CODE * lively * np.float32(finer), _MOST)
-    held = _codes(_guided(np.log2(held + 1), guide, _EDGE), _MOST)
+    around = Guide(_stops(box_means(top, 1)), _RADIUS, _EDGE)
+    held = _codes(around.smooth(np.log2(held + 1)), _MOST)
     shown = seen[0] > 0.5 if seen else np.ones(top.shape, dtype=np.bool_)
     shown = shown if shown.any() else ~shown
-    brightest_parts, lights = (float(np.quantile(top[shown], share)) for share in (0.995, 0.95))
+    brightest_parts, lights = (float(quantile) for quantile in np.quantile(top[shown], (0.995, 0.95)))
     black = float((1 - _smooth(held[shown], _BLACK)).mean())
-    around, glow = box_means(level, _RADIUS), box_means(top, _RADIUS)
-    shade = (around > _SHADED[0]) & (around < _SHADED[1]) & shown
-    lit_share, shade_share = (float(part.sum() / shown.sum()) for part in ((glow > _GLOW) & shown, shade))
+    around_top, shade = Guide(top, _RADIUS, _LIT_EDGE), box_means(level, _RADIUS)
+    shaded = (shade > _SHADED[0]) & (shade < _SHADED[1]) & shown
+    glowing = (around_top.mean > _GLOW) & shown
+    lit_share, shade_share = (float(part.sum() / shown.sum()) for part in (glowing, shaded))
     smeared = _smeared(level / _CODE, beside / _CODE, further / _CODE, shown)
-    level = _codes(_guided(_stops(level), guide, _EDGE), 255) * _CODE
+    level = _codes(around.smooth(_stops(level)), 255) * _CODE
     return Signal(
-        size=view.size,
+        size=(side * top.shape[0], side * top.shape[1]),
         held=held.astype(np.float16),
         level=level.astype(np.float16),
-        lit=_smooth(_guided(top, top, _LIT_EDGE), _LIT).astype(np.float16),
+        lit=_smooth(around_top.smooth_itself(), _LIT).astype(np.float16),
         scene=Scene(
             tones=_tones(level.astype(np.float16).astype(np.float32)),
             lights=lights,
@@ -234,12 +245,13 @@ def _gain_of_lights(scene: Scene, wanted: float) -> float:
     return _MARGIN * max(1.0, gain)
 
 
-def _averages(view: View) -> FloatArray:
-    """In each cell, (5 or 6, h, w): max(R, G, B), luma, by how much a pixel's luma differs from those above and before
-    it (two codes at most), from the one before it, and from the one before that; how much is seen, where some is not.
+def _averages(view: View, side: int) -> list[FloatArray]:
+    """In each cell of side² pixels, 5 or 6 of (h, w): max(R, G, B), luma, by how much a pixel's luma differs from those
+    above and before it (two codes at most), from the one before it, and from the one before that; how much is seen,
+    where some is not.
     """
-    averages = AreaAverage(view.size, grid_of(view.size, _CELLS))
-    for strip in view.strips():
+    sums: list[list[FloatArray]] = []
+    for strip in view.strips(side):
         above = min(strip.top, 1)
         low = view.of(Tile(strip.top - above, 0, strip.height + above, strip.width))
         luma = luma_of(low)
@@ -248,11 +260,14 @@ def _averages(view: View) -> FloatArray:
         further[:, 2:] = np.abs(luma[above:, 2:] - luma[above:, :-2])
         restless = beside.copy()
         restless[1 - above :] += np.abs(luma[1:] - luma[:-1])
-        restless = np.minimum(restless / 2, 2 * _CODE)
+        np.minimum(restless / 2, 2 * _CODE, out=restless)
         alpha = None if view.fill is None else view.alpha(strip)
         seen = [] if alpha is None else [alpha]
-        averages.add(np.stack([brightest(low[:, above:]), luma[above:], restless, beside, further, *seen]))
-    return averages.result()
+        maps = (brightest(low[:, above:]), luma[above:], restless, beside, further, *seen)
+        sums.append([block_sums(plane, side) for plane in maps])
+    rows, columns = (np.diff(np.arange(0, length + side, side).clip(max=length)) for length in view.size)
+    pixels = (rows[:, None] * columns).astype(np.float32)
+    return [np.divide(np.concatenate(parts), pixels, dtype=np.float32) for parts in zip(*sums, strict=True)]
 
 
 def _smeared(level: FloatArray, beside: FloatArray, further: FloatArray, shown: npt.NDArray[np.bool_]) -> float:
@@ -263,16 +278,6 @@ def _smeared(level: FloatArray, beside: FloatArray, further: FloatArray, shown: 
         return 0.0
     judged &= further <= np.median(further[judged])
     return 1 - float(_smooth(beside[judged].sum() / further[judged].sum(), _SMEARED))
-
-
-def _guided(cells: FloatArray, guide: FloatArray, edge: float) -> FloatArray:
-    """Smoothed, but for the guide's edges (He et al. 2013, IEEE TPAMI 35(6))."""
-    mean, guide_mean, product, square = (
-        box_means(maps, _RADIUS) for maps in (cells, guide, guide * cells, guide * guide)
-    )
-    slopes = (product - guide_mean * mean) / (square - guide_mean**2 + np.float32(edge))
-    smooth: FloatArray = box_means(slopes, _RADIUS) * guide + box_means(mean - slopes * guide_mean, _RADIUS)
-    return smooth
 
 
 def _stops(values: FloatArray) -> FloatArray:

@@ -26,7 +26,7 @@ from darklift.image.left_behind import notes_on_blocks
 from darklift.image.metadata import metadata_of
 from darklift.image.opened import file_behind
 from darklift.image.picture import Metadata, Picture
-from darklift.image.pixels import check_extent, check_mode, decode_with, image_of, picture_of
+from darklift.image.pixels import check_extent, check_mode, check_size, decode_with, image_of, picture_of
 
 __all__ = ["FORMAT"]
 
@@ -68,6 +68,8 @@ def _adopt(image: Image.Image) -> Picture:
     check_extent(image)
     data = file_behind(image)
     facts = _Facts() if data is None else _read(data)
+    if facts.codestream:
+        _check_room(facts)
     info: dict[Any, Any] = {**image.info, **facts.info}
     if (info.get("comment") or b"").startswith(_PROGRAM):
         del info["comment"]
@@ -145,6 +147,14 @@ def _bits_of(codestream: bytes) -> int:
     if bits > 8 and codestream[43 : 43 + 3 * count : 3].strip(b"\1") + codestream[44 : 44 + 3 * count : 3].strip(b"\1"):
         raise ImageError("JPEG 2000 channels of several sizes: convert it to plain RGB first")
     return bits
+
+
+def _check_room(facts: _Facts) -> None:
+    """By the header of the codestream (annex A.5.1), whose size decoders make room for, whatever the boxes say."""
+    right, bottom, left, top = struct.unpack_from(">4I", facts.codestream, 8)
+    (channels,) = struct.unpack_from(">H", facts.codestream, 40)
+    held, decoding = (1, 6) if facts.bits <= 8 else (4, 6)  # OpenJPEG takes 4 for each, whatever their bits
+    check_size(right - left, bottom - top, held=held * channels, decoding=decoding * channels)
 
 
 def _comment(codestream: bytes) -> bytes | None:

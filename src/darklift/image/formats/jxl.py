@@ -55,7 +55,8 @@ def _decode(stream: BinaryIO) -> Picture:
     stream.seek(0)
     data = stream.read()
     facts = jxl_facts(data)
-    check_size(facts.width, facts.height)
+    channels = (1 if facts.gray else 3) + facts.alpha
+    check_size(facts.width, facts.height, held=4 * channels, decoding=6 * channels)
     if facts.animated:
         raise ImageError("an animation of several frames, expected 1: save each as a file of its own")
     if facts.others:

@@ -5,6 +5,7 @@ ones. It cannot write 16-bit colour at all: there the pixels are written here, a
 """
 
 import io
+import re
 import struct
 import zlib
 from dataclasses import replace
@@ -56,6 +57,7 @@ _RAW_MODES = {_GRAY: ("I;16B",), _RGB: ("RGB;16B", "RGB;16L"), _GRAY_ALPHA: ("RG
 _WHITE = 65535
 _ROWS_AT_ONCE = 128
 # texts that Metadata holds by another name, and that would show another orientation than the upright picture's
+_NAME_OF_CHUNK = re.compile(rb"\w{4}")  # by Pillow, which reads nothing behind another
 _TEXTS_HELD_ELSEWHERE = (b"XML:com.adobe.xmp\0", b"Raw profile type exif\0", b"Raw profile type APP1\0")
 
 
@@ -126,13 +128,17 @@ def _scan(stream: BinaryIO) -> _Facts:
     unknown: list[bytes] = []
     while len(start := stream.read(8)) == 8:
         length, name = struct.unpack(">I4s", start)
+        if not _NAME_OF_CHUNK.fullmatch(name):
+            break
         if name == b"IHDR":
             header = stream.read(length + 4)
             if len(header) < 13:
                 break
             width, height, bits, colour_type = struct.unpack_from(">2I2B", header)
             most = _PLAIN_BITS_PER_BYTE // (bits * _CHANNELS.get(colour_type, 1) or 1)
-            check_filled(_NAME, (width, height), end, most)
+            channels = _CHANNELS.get(colour_type, 1)
+            held, decoding = (2, 6) if bits == 16 else (1, 2)
+            check_filled(_NAME, (width, height), end, most, held=held * channels, decoding=decoding * channels)
             deep_type = colour_type if bits == 16 and colour_type in _RAW_MODES else None
             gray_bits = bits if colour_type == 0 and bits in (1, 2, 4) else 8
         elif name in _KEPT_CHUNKS:
