@@ -183,6 +183,13 @@ def test_curves(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not tell of a process's memory")
+def test_watch() -> None:
+    (table,) = tables(run("speed/watch.py", "--arrivals", 24, "--pace", 0.02, "--model", "nano"))
+    row = table["24"]
+    assert [row[wrong] for wrong in ("missed", "other than alone", "done twice", "failed")] == ["0"] * 4
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not tell of a process's memory")
 def test_memory() -> None:
     (table,) = tables(
         run("speed/memory.py", "--sizes", "60x40", "--kinds", "JPEG", "TIFF, 16 bits", "--", "--model", "nano")

@@ -10,8 +10,9 @@ import hashlib
 import json
 import os
 import stat
+import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ _FILE = "manifest.jsonl"
 _LOCK = "lock"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FileState:
     """What tells cheaply that a file is still the same. mtime_ns: nanoseconds since 1970, as the disk says."""
 
@@ -43,7 +44,7 @@ class FileState:
         return cls(found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PhotoFile(FileState):
     """A photo's file, by its bytes. sha256: hexadecimal."""
 
@@ -80,7 +81,7 @@ _TICK = 2.0
 """Seconds: the coarsest clock of a disk (FAT's)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One line: what became of one picture."""
 
@@ -149,6 +150,7 @@ class Manifest:
         self.damaged = 0
         """Lines that are none: a process was killed while it wrote them, or somebody has edited them."""
         self._entries: dict[str, Entry] = {}
+        self._shared: dict[str, tuple[Mapping[str, Any], Mapping[str, str]]] = {}
         self._read = 0
         self._file: tuple[int, int] | None = None
 
@@ -195,7 +197,13 @@ class Manifest:
             if entry is None:
                 self.damaged += 1
             else:
-                self._entries[entry.output] = entry
+                self._entries[entry.output] = self._sharing(entry)
+
+    def _sharing(self, entry: Entry) -> Entry:
+        """What most lines have in common is held once: a service may keep hundreds of thousands."""
+        common = json.dumps([entry.wish, entry.versions], sort_keys=True)
+        wish, versions = self._shared.setdefault(common, (entry.wish, entry.versions))
+        return replace(entry, wish=wish, versions=versions, host=sys.intern(entry.host))
 
     def append(self, entry: Entry) -> None:
         """Put a line on the disk, whole or not at all. Raises BatchError; the manifest is then as it was.

@@ -15,7 +15,7 @@ from darklift.batch.request import Request
 from darklift.errors import BatchError
 from darklift.pipeline.enhancer import Enhancer
 
-__all__ = ["Crew", "run_jobs", "run_shared"]
+__all__ = ["Crew", "by_another", "run_jobs", "run_shared"]
 
 Crew: TypeAlias = Callable[[Iterable[Job]], Iterator[Outcome]]
 """Does jobs: asks for the next as soon as somebody is free for it, and tells each outcome as soon as it is there."""
@@ -87,12 +87,13 @@ def _taken(ledger: Ledger, jobs: Iterable[Job], held: list[Job], others: list[Ou
         if isinstance(taken, Job):
             yield taken
         elif isinstance(taken, Entry):
-            others.append(_by_another(job, taken))
+            others.append(by_another(job, taken))
         else:
             held.append(job)
 
 
-def _by_another(job: Job, entry: Entry) -> Outcome:
+def by_another(job: Job, entry: Entry) -> Outcome:
+    """What the manifest tells of a job that another run has done."""
     return Outcome(
         job,
         error=entry.error,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from darklift.batch.run import Crew
     from darklift.runtime import ModelCard
 
-__all__ = ["Account"]
+__all__ = ["Account", "told"]
 
 
 class Account:
@@ -43,12 +43,20 @@ class Account:
         self._card: ModelCard | None = None
 
     def run(
-        self, request: Request, ledger: Ledger | None = None, *, skip_existing: bool = False, workers: int | None = None
+        self,
+        request: Request,
+        ledger: Ledger | None = None,
+        *,
+        skip_existing: bool = False,
+        workers: int | None = None,
+        cluster: Crew | None = None,
     ) -> None:
-        """Do what is to do; the model is opened once it is known that there is something."""
+        """Do what is to do; the model is opened once it is known that there is something.
+
+        cluster: who does it, where that is no process of ours; it keeps the ledger by itself.
+        """
         from darklift.batch.outputs import make_folder
         from darklift.batch.run import run_shared
-        from darklift.batch.sizing import crew_size
 
         if self._sheet is not None:
             make_folder(self._sheet.paths[0].parent)
@@ -58,9 +66,11 @@ class Account:
         if not ready:
             return
         reached = 0
+        shared, again = (ledger, "--resume") if cluster is None else (None, "the same command")
+        further = "" if ledger is None else f"; {again} goes on from here"
         try:
-            with self._crew(request, ready, *crew_size(request, ready, workers)) as (crew, on_done):
-                for outcome in run_shared(crew, ready, ledger, on_done=on_done):
+            with self._crew(request, ready, workers, cluster) as (crew, on_done):
+                for outcome in run_shared(crew, ready, shared, on_done=on_done):
                     reached += 1
                     self._take(outcome, request.settings)
         except KeyboardInterrupt:
@@ -120,14 +130,21 @@ class Account:
 
     @contextmanager
     def _crew(
-        self, request: Request, jobs: Sequence[Job], workers: int, threads: int
+        self, request: Request, jobs: Sequence[Job], workers: int | None, cluster: Crew | None
     ) -> Iterator[tuple[Crew, Callable[[Outcome], None]]]:
-        """Who does the jobs, and who is to hear of each: this process, or several."""
+        """Who does the jobs, and who is to hear of each: this process, several, or a cluster."""
         from darklift.batch.pool import Pool
         from darklift.batch.run import run_jobs
+        from darklift.batch.sizing import crew_size
         from darklift.pipeline.enhancer import Enhancer
         from darklift.pipeline.plan import check_settings
 
+        if cluster is not None:
+            with progress_bar(shown=not self._quiet) as bar:
+                bar.update(0, len(jobs), "on the cluster")
+                yield cluster, _counts(bar, len(jobs))
+            return
+        workers, threads = crew_size(request, jobs, workers)
         if workers == 1:
             enhancer = Enhancer(request.opening.load())
             self._card = enhancer.model.card
@@ -152,7 +169,7 @@ class Account:
             left = _left_alone(outcome, settings)
             self._sheet.add(outcome.previews, ": ".join([outcome.job.source.name, *([left] if left else [])]))
         if not self._quiet:
-            for line in _told(outcome, settings):
+            for line in told(outcome, settings):
                 say(line)
 
     def finish_sheet(self) -> None:
@@ -186,8 +203,8 @@ class Account:
         return json.dumps({**account, "failed": self.failed, "skipped": skipped, "error": error}, indent=2)
 
 
-def _told(outcome: Outcome, settings: Settings) -> Iterable[str]:
-    """What people hear of a photo that was done."""
+def told(outcome: Outcome, settings: Settings) -> Iterable[str]:
+    """The lines that people hear of a photo that was done."""
     source, target = outcome.job.in_words
     if outcome.size is None:
         yield f"{source} -> {target} (done by another run)"

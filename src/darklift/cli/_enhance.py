@@ -10,8 +10,16 @@ import typer
 from darklift.cli._account import Account
 from darklift.cli._choices import spelled_out
 from darklift.cli._console import put_out, warn
-from darklift.cli._jobs import check_saving, check_streams, format_names, keep_manifest, plan
-from darklift.cli._options import RecursiveOption, refused_as
+from darklift.cli._jobs import check_saving, check_streams, keep_manifest, plan
+from darklift.cli._options import QuietOption, RecursiveOption, refused_as
+from darklift.cli._saving import (
+    BitsOption,
+    FormatOption,
+    KeepTimesOption,
+    LikeCameraOption,
+    LosslessOption,
+    QualityOption,
+)
 from darklift.errors import BatchError
 from darklift.pipeline.settings import Settings
 from darklift.store.load import Opening
@@ -54,55 +62,15 @@ def enhance(
             rich_help_panel=_FILES,
         ),
     ] = None,
-    image_format: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            metavar="NAME",
-            help="Write all results in this format, such as jpg, png or webp; a wrong name lists all.",
-            show_default="each photo's own; jpg for HEIC and RAW, png for GIF (APNG)",
-            autocompletion=format_names,
-            rich_help_panel=_FILES,
-        ),
-    ] = None,
-    quality: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            max=100,
-            metavar="Q",
-            help="Quality of JPEG, WebP, AVIF and JPEG XL files, 1 to 100.",
-            show_default="95; for a JPEG from a JPEG its own, not below 92",
-            rich_help_panel=_FILES,
-        ),
-    ] = None,
-    lossless: Annotated[
-        bool, typer.Option("--lossless", help="Write WebP and JPEG XL without loss.", rich_help_panel=_FILES)
-    ] = False,
-    bits: Annotated[
-        int | None,
-        typer.Option(
-            metavar="8|10|12|16|32",
-            help="A channel, of those that the format has: 10 and 12 are AVIF's and JPEG 2000's, 32 is PFM's.",
-            show_default="each photo's own, as far as the format can",
-            rich_help_panel=_FILES,
-        ),
-    ] = None,
-    like_camera: Annotated[
-        bool,
-        typer.Option(
-            "--like-camera/--no-like-camera",
-            help="Start from a raw file as bright as the camera's own preview of it, or from its light as it is.",
-            rich_help_panel=_FILES,
-        ),
-    ] = True,
+    image_format: FormatOption = None,
+    quality: QualityOption = None,
+    lossless: LosslessOption = False,
+    bits: BitsOption = None,
+    like_camera: LikeCameraOption = True,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace files that are already there.", rich_help_panel=_FILES)
     ] = False,
-    keep_times: Annotated[
-        bool,
-        typer.Option("--keep-times", help="Give results the times of their photos' files.", rich_help_panel=_FILES),
-    ] = False,
+    keep_times: KeepTimesOption = False,
     recursive: RecursiveOption = False,
     frame: Annotated[
         int | None,
@@ -176,7 +144,7 @@ def enhance(
     as_json: Annotated[
         bool, typer.Option("--json", callback=_note_json, help="Print what became of each photo, as JSON.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Light up dark photos.
 

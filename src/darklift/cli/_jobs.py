@@ -11,6 +11,7 @@ import typer
 
 from darklift.cli._console import say
 from darklift.cli._options import check_new_picture, refused_as
+from darklift.cli._saving import extension_called
 from darklift.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,13 +20,7 @@ if TYPE_CHECKING:
     from darklift.batch.paths import Job
     from darklift.batch.request import Request
 
-__all__ = ["check_saving", "check_streams", "format_names", "keep_manifest", "plan"]
-
-
-def format_names() -> list[str]:
-    from darklift.image import WRITABLE_EXTENSIONS
-
-    return sorted(extension[1:] for extension in WRITABLE_EXTENSIONS)
+__all__ = ["check_saving", "check_streams", "keep_manifest", "plan"]
 
 
 def plan(
@@ -41,11 +36,7 @@ def plan(
     from darklift.batch.paths import find_pictures, plan_jobs, without_earlier_results
     from darklift.pipeline.enhancer import RESULT_ENDING
 
-    extension = None
-    if image_format is not None:
-        extension = "." + image_format.lower().removeprefix(".")
-        if extension[1:] not in format_names():
-            raise UsageError(f"--format {image_format} is not known: choose from {', '.join(format_names())}")
+    extension = extension_called(image_format)
     try:
         found = find_pictures(inputs, recursive=recursive, output=output)
     except UsageError as error:

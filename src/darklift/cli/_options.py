@@ -14,6 +14,7 @@ from darklift.errors import DataError, UsageError
 
 __all__ = [
     "OverwriteOption",
+    "QuietOption",
     "RecursiveOption",
     "SeedOption",
     "check_new_file",
@@ -27,6 +28,7 @@ OverwriteOption: TypeAlias = Annotated[bool, typer.Option("--overwrite", help="R
 RecursiveOption: TypeAlias = Annotated[
     bool, typer.Option("--recursive", "-r", help="Look into the folders inside folders, too.")
 ]
+QuietOption: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
 SeedOption: TypeAlias = Annotated[
     int, typer.Option(metavar="N", help="Starts the random numbers: the same seed gives the same files.")
 ]
