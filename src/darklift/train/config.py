@@ -21,8 +21,8 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-_FOLDERS, _DARK_PICTURES = ("low", "high"), ("jitter", "grainy", "recompressed")
-_CAMERA = ("uneven", "min_stops", "max_stops")
+_FOLDERS, _DARK_PICTURES = ("low", "high"), ("dimmed", "jitter", "grainy", "recompressed")
+_CAMERA = ("uneven", "phone", "min_stops", "max_stops")
 _WITHOUT_EFFECT = {
     "pairs": _CAMERA,
     "exposures": (*_FOLDERS, *_CAMERA),
@@ -51,16 +51,20 @@ class SourceConfig(_Section):
     """
     leave_out_every: int = Field(default=0, ge=0)
     """Do not train on every n-th scene or picture either, to have some to look at later. 0 leaves out none."""
+    leave_out_first: int = Field(default=0, ge=0)
+    """Which is the first that ``leave_out_every`` leaves out. 0 is the n-th."""
     share: float = Field(default=1.0, gt=0)
     """How often examples come from here, relative to the other sources' shares."""
+    dimmed: tuple[float, float] = (0.0, 0.0)
+    """pairs and exposures: dark pictures lose so many more stops of light, at least and at most, before they are
+    rounded. For pairs of a noisy and a clean shot of much light.
+    """
     jitter: float = Field(default=0.0, ge=0)
     """pairs and exposures: dark pictures are made up to so many stops (of coded value) darker or lighter. 0 leaves them
     as they are.
     """
     grainy: float = Field(default=0.0, ge=0, le=1)
-    """pairs and exposures: how often, from 0 to 1, a dark picture gets a phone's noise on top of its own, half of these
-    as a JPEG file.
-    """
+    """pairs and exposures: how often, from 0 to 1, a dark picture gets a phone's noise, half of these as JPEG."""
     recompressed: float = Field(default=0.0, ge=0, le=1)
     """pairs and exposures: how often, from 0 to 1, a dark picture goes through a JPEG file after that."""
     re_exposed: float = Field(default=0.0, ge=0, le=MAX_EXPOSE)
@@ -73,6 +77,10 @@ class SourceConfig(_Section):
     """photos: above 0, photos and targets become scenes of uneven light, such as lamps at night. More makes the light
     more uneven; 0 leaves it as it is.
     """
+    phone: bool = False
+    """photos: a simulated phone takes them at night, with all that its software does."""
+    lost_stays: bool = False
+    """Targets stay dark where the dark picture, which has lights, holds nothing. Photos need ``phone`` for it."""
     part_share: float = Field(default=0.5, ge=0, le=1)
     """How often, from 0 to 1, only a part of a picture (at least half of each side) is taken for the whole photo."""
     turn_share: float = Field(default=0.25, ge=0, le=1)
@@ -95,6 +103,14 @@ class SourceConfig(_Section):
                 raise ValueError(f"{name} has no effect on a source of kind {self.kind}: leave it out")
         if (self.low is None) != (self.high is None):
             raise ValueError("low and high belong together: give both folders, or neither for a known layout")
+        if self.lost_stays and self.kind == "photos" and not self.phone:
+            raise ValueError("lost_stays on a source of kind photos needs phone = true, which knows what is lost")
+        if self.phone and self.uneven:
+            raise ValueError("phone and uneven are two ways to light a photo's scene: choose one")
+        if not 0 <= self.dimmed[0] <= self.dimmed[1]:
+            raise ValueError(f"dimmed is {self.dimmed}, expected the least and the most stops, 0 or more")
+        if self.leave_out_first > self.leave_out_every:
+            raise ValueError("leave_out_first is one of the first leave_out_every: make it no larger")
         if self.min_stops > self.max_stops:
             raise ValueError(f"min_stops {self.min_stops:g} is above max_stops {self.max_stops:g}")
         return self
