@@ -59,12 +59,14 @@ def heif_file(
     exif: bytes | None = None,
     xmp: bytes | None = None,
     auxiliary: str | None = None,
+    tone_map: bool = False,
     pictures: int = 1,
     behind: bytes = b"",
 ) -> bytes:
     """A file with these further properties of its picture, in the order they apply in.
 
-    auxiliary: the kind of a second, auxiliary picture. pictures: how many times it holds the picture.
+    auxiliary: the kind of a second, auxiliary picture. tone_map: with a gain map by ISO 21496-1, hidden, and the
+    picture that is derived by it (ISO/IEC 23008-12, amendment 1). pictures: how many times it holds the picture.
     """
     config, data = (_CONFIG_8, _DATA_8) if bits == 8 else (_CONFIG_10, _DATA_10)
     ispe = full(b"ispe", struct.pack(">2I", *HEIF_SIZE[::-1]))
@@ -77,6 +79,13 @@ def heif_file(
         items.append((b"hvc1", b"", data))
         own[len(items)] = [1, 2, 3, len(listed)]
         references += box(b"auxl", struct.pack(">3H", len(items), 1, 1))
+    hidden = set()
+    if tone_map:
+        gain_map = len(items) + 1
+        items += [(b"hvc1", b"", data), (b"tmap", b"", bytes(62))]
+        own |= {gain_map: [1, 2, 3], gain_map + 1: [2, 3]}
+        hidden.add(gain_map)
+        references += box(b"dimg", struct.pack(">4H", gain_map + 1, 2, 1, gain_map))
     if exif is not None:
         items.append((b"Exif", b"", bytes(4) + exif))
         references += box(b"cdsc", struct.pack(">3H", len(items), 1, 1))
@@ -84,7 +93,7 @@ def heif_file(
         items.append((b"mime", b"application/rdf+xml\0", xmp))
         references += box(b"cdsc", struct.pack(">3H", len(items), 1, 1))
     entries = [
-        full(b"infe", struct.pack(">2H4s", number, 0, kind), b"\0", more, version=2)
+        box(b"infe", bytes([2, 0, 0, number in hidden]), struct.pack(">2H4s", number, 0, kind), b"\0", more)
         for number, (kind, more, _) in enumerate(items, start=1)
     ]
     table = b"".join(

@@ -1,6 +1,7 @@
 """What the documentation site does to its Markdown while it is built. mkdocs.yml names it, ``make docs`` builds it.
 
 - ``<!-- generated: command line -->`` becomes the reference of all commands, out of their own help.
+- ``<!-- generated: data sets -->`` becomes what is known of each data set, out of the table in ``darklift.data``.
 - ``<!-- generated: python api -->`` becomes a ``:::`` for each name that ``darklift`` offers.
 - ``<!-- generated: keys MODULE.CLASS -->`` becomes a table of a configuration's keys, out of its source.
 - Equations, which ``pymdownx.arithmatex`` has found, become MathML: browsers draw it by themselves, without a script
@@ -24,9 +25,11 @@ from markdown import Extension, Markdown
 from markdown.preprocessors import Preprocessor
 from markdown.treeprocessors import Treeprocessor
 
-__all__ = ["Site", "api_reference", "command_reference", "key_table", "makeExtension"]
+__all__ = ["Site", "api_reference", "command_reference", "data_sets", "key_table", "makeExtension"]
 
-_GENERATED = re.compile(r"<!-- generated: (?:command line|(?P<api>python api)|keys (?P<name>[\w.]+)) -->")
+_GENERATED = re.compile(
+    r"<!-- generated: (?:command line|(?P<sets>data sets)|(?P<api>python api)|keys (?P<name>[\w.]+)) -->"
+)
 _ROLE = re.compile(r":[a-z]+:`~?(?:[\w.]*\.)?(\w+)`")
 _LITERAL = re.compile(r"(?<!:)::$")
 _ROOMS = {"pipeline": "Enhancing", "image": "Pictures and files", "store": "Opening a model", "errors": "Errors"}
@@ -77,6 +80,8 @@ class _Generated(Preprocessor):
             found = _GENERATED.fullmatch(line.strip())
             if found is None:
                 made.append(line)
+            elif found["sets"]:
+                made += data_sets()
             elif found["api"]:
                 made += api_reference()
             else:
@@ -127,7 +132,7 @@ def command_reference() -> list[str]:
 
     group: Any = typer.main.get_command(app)
     lines: list[str] = []
-    for name, command in group.commands.items():
+    for name, command in _commands(group):
         lines += [f"## darklift {name}", "", *_help(command.help), ""]
         shown = [parameter for parameter in command.params if not parameter.hidden and parameter.name != "help"]
         for panel in sorted(dict.fromkeys(_panel(parameter) for parameter in shown), key=_place):
@@ -136,6 +141,31 @@ def command_reference() -> list[str]:
             lines += [f"**{panel}**", "", f"| {meaning} | what it does | default |", "|---|---|---|"]
             lines += [_row(parameter) for parameter in members]
             lines += [""]
+    return lines
+
+
+def _commands(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """By name; those of a command that has commands of its own follow it, as ``datasets check``."""
+    for name, command in group.commands.items():
+        yield f"{before}{name}", command
+        if hasattr(command, "commands"):
+            yield from _commands(command, f"{before}{name} ")
+
+
+def data_sets() -> list[str]:
+    """A heading for each data set that darklift knows, and all that it knows of it."""
+    from darklift.data import BENCHMARKS
+
+    lines: list[str] = []
+    for layout in BENCHMARKS:
+        lines += [f"## {layout.title}", "", f"`{layout.key}`", "", "| split | folders | how many |", "|---|---|---|"]
+        for split, ways in layout.splits.items():
+            count, scenes = layout.counts.get(split), layout.scenes.get(split)
+            number = f"{scenes} scenes" if scenes else "any" if layout.key == "folders" else count or "unstated"
+            folders = " or ".join(f"`{way}`" for way in dict.fromkeys(way.expects for way in ways))
+            lines.append(f"| {split} | {folders} | {number} |")
+        size = f" Every picture has {layout.size[1]}×{layout.size[0]} pixels." if layout.size else ""
+        lines += ["", f"From {layout.source}. Licence: {layout.licence}.{size}", "", layout.note, ""]
     return lines
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from darklift.errors import (
+        BatchError,
         ConfigError,
         DarkliftError,
         DataError,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from darklift.store.load import Opening
 
 __all__ = [
+    "BatchError",
     "ConfigError",
     "DarkliftError",
     "DataError",
@@ -75,6 +77,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "errors": (
+        "BatchError",
         "ConfigError",
         "DarkliftError",
         "DataError",

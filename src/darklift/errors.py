@@ -9,15 +9,21 @@
     ├── ImageError           a picture cannot be read, or cannot be written
     ├── ModelError           a model, checkpoint or export is unknown, damaged or of another kind
     ├── DataError            a data set on disk does not pair up or is empty
+    ├── BatchError           many photos cannot go on: a full disk, results that were removed, a manifest that cannot be
+    │                        written
     └── TrainingError        training cannot go on (non-finite loss, a run folder that does not fit)
 
-Every message says three things: what was got, what was expected, what to do.
+Every message says three things: what was got, what was expected, what to do. It is one line, whatever the names of
+files in it.
 """
 
 import difflib
+import re
 from collections.abc import Iterable
 
 __all__ = [
+    "IN_THE_WAY",
+    "BatchError",
     "ConfigError",
     "DarkliftError",
     "DataError",
@@ -28,7 +34,23 @@ __all__ = [
     "UsageError",
     "hint_for",
     "one_line",
+    "printable",
 ]
+
+IN_THE_WAY = "it exists already, choose another name or allow overwriting (--overwrite)"
+"""What is said of a file that is not to be replaced, whoever finds it, before the work or after."""
+
+
+_UNPRINTABLE = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """The text on one line that does nothing to a terminal: a file's name may hold anything.
+
+    Control characters, ends of lines and what is no character (bytes of a name in another coding) become escapes, as in
+    ``\\n``. Doing it twice changes nothing more.
+    """
+    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def hint_for(name: str, known: Iterable[str], otherwise: str) -> str:
@@ -54,6 +76,9 @@ class DarkliftError(Exception):
     """Base of every error that darklift raises on purpose."""
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class UsageError(DarkliftError):
@@ -81,6 +106,10 @@ class ImageError(DarkliftError):
 
 class ModelError(DarkliftError):
     """A model, a checkpoint or an exported model is unknown, damaged or of another kind."""
+
+
+class BatchError(DarkliftError):
+    """A batch of photos cannot go on, whichever photo comes next."""
 
 
 class DataError(DarkliftError):

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import os
+import platform
+import re
+import shutil
 import stat
+import sys
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["new_file", "write_atomically"]
+import psutil
+
+__all__ = ["locked", "new_file", "remove_leftovers", "write_atomically"]
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -28,8 +35,10 @@ def new_file(
 ) -> Iterator[BinaryIO]:
     """An empty stream to write and seek in. What it holds at the end becomes the file; after an error nothing does.
 
-    It is written beside the target, under a name that begins with a dot and ends with ``.tmp`` (only a killed process
-    leaves one behind), brought to the disk, and given its name in one step.
+    It is brought to the disk, and given its name in one step. While it is written it has none where the system can do
+    that (Linux, on most of its own disks), so that nothing is left of it when the process is killed; elsewhere it lies
+    beside the target, under a name that begins with a dot and ends with ``.tmp``, for
+    :func:`remove_leftovers`.
 
     Args:
         path: the target, in a folder that exists.
@@ -49,16 +58,19 @@ def new_file(
     target = Path(os.path.realpath(path)) if overwrite else path
     mode = _mode_of(target if overwrite and target.exists() else permissions_of)
     times = None if times_of is None else times_of.stat()
-    temporary = target.parent / f".darklift-{os.urandom(8).hex()}.tmp"  # fits in wherever the target's name does
+    # fits in wherever the target's name does
+    temporary = target.parent / f".darklift-{_host()}-{os.getpid()}-{os.urandom(4).hex()}.tmp"
     try:
         created_with = 0o666 if mode is None else mode  # so that nobody may read it now who may not in the end
-        with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, created_with)) as stream:
+        with _created(temporary, created_with) as stream:
             if mode is not None:
                 with suppress(OSError):  # disks for cameras (FAT, exFAT) and some shares have no permissions
-                    temporary.chmod(mode)  # now without the umask
+                    os.fchmod(stream.fileno(), mode)  # now without the umask
             yield stream
             stream.flush()
             os.fsync(stream.fileno())  # or a power cut could leave the name with nothing behind it
+            if not os.path.lexists(temporary):
+                _give_name(stream, temporary)
         if times is not None:
             os.utime(temporary, ns=(times.st_atime_ns, times.st_mtime_ns))
         if overwrite:
@@ -67,6 +79,35 @@ def new_file(
             _publish(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _created(temporary: Path, mode: int) -> BinaryIO:
+    """A new file without a name, which is gone with its process; where that cannot be had, one of this name."""
+    unnamed: int | None = getattr(os, "O_TMPFILE", None)
+    if unnamed is not None:
+        flags_for_it = unnamed | os.O_RDWR
+        with suppress(OSError):  # the disk cannot do it; whatever else it refuses, it refuses once more below
+            return open(temporary, "xb", opener=lambda name, _: os.open(Path(name).parent, flags_for_it, mode))
+    return open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, mode))
+
+
+def _give_name(stream: BinaryIO, name: Path) -> None:
+    """Give a file that has none this name; where there are no hard links (Android), to a copy of it."""
+    file = stream.fileno()
+    try:
+        # src_dir_fd means nothing here, but makes Python ask for the file behind the link in /proc, not the link
+        os.link(f"/proc/self/fd/{file}", name, src_dir_fd=file, follow_symlinks=True)
+    except OSError:
+        mode = stat.S_IMODE(os.fstat(file).st_mode)
+        with (
+            open(file, "rb", closefd=False) as written,
+            open(name, "xb", opener=lambda path, flags: os.open(path, flags, mode)) as copy,
+        ):
+            os.fchmod(copy.fileno(), mode)
+            written.seek(0)
+            shutil.copyfileobj(written, copy)
+            copy.flush()
+            os.fsync(copy.fileno())
 
 
 def _mode_of(path: Path | None) -> int | None:
@@ -95,3 +136,44 @@ def _publish(temporary: Path, target: Path) -> None:
         except BaseException:
             target.unlink()
             raise
+
+
+_TEMPORARY = re.compile(r"\.darklift-([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.tmp")
+
+
+def _host() -> str:
+    """This machine, in 8 letters."""
+    return f"{zlib.crc32(platform.node().encode()):08x}"
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what processes of this machine that were killed have left half written in a folder."""
+    with suppress(OSError):
+        for name in os.listdir(folder):
+            found = _TEMPORARY.fullmatch(name)
+            if found and found[1] == _host() and not psutil.pid_exists(int(found[2])):
+                with suppress(OSError):
+                    (folder / name).unlink()
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Nobody else is in such a block for this file while ours runs, on this machine or another that shares the disk.
+
+    The file is made where there is none, in a folder that exists. A disk that has no locks goes without. Raises
+    OSError where the file cannot be made.
+    """
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        with suppress(OSError):
+            if sys.platform == "win32":
+                import msvcrt
+
+                msvcrt.locking(file, msvcrt.LK_LOCK, 1)
+            else:
+                import fcntl
+
+                fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(file)  # which gives the lock back

@@ -65,6 +65,16 @@ def test_sizes() -> None:
     assert 20 < float(table["64x48"]["peak memory (MB)"]) < 2000
 
 
+def test_folders() -> None:
+    own = str(BENCHMARKS.parent / "src")
+    tiny = ("--photos", 2, "--size", "64x48", "--rounds", 1, "--model", "nano", "--against", own, "--cores", 2)
+    (table,) = tables(run("speed/folders.py", *tiny))
+    assert list(table) == ["other build", "1 at once", "2 at once"]
+    assert table["other build"]["against the first"] == "1.00x"
+    assert all(float(row["photos/s (median)"]) > 0 for row in table.values())
+    assert all(float(row["processor s a photo"]) > 0 for row in table.values())
+
+
 def test_backends() -> None:
     seconds, differences = tables(run("speed/backends.py", "nano", "--sizes", "64x48", "--repeat", 2))
     assert {"ONNX Runtime", "torch, fp32", "torch, bf16"} <= seconds.keys() == differences.keys()
@@ -186,6 +196,13 @@ def test_curves(tmp_path: Path) -> None:
     assert "mine" in output
     with Image.open(tmp_path / "curves.png") as image:
         assert image.size == (2 * 4 * 80, 2 * 3 * 80)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not tell of a process's memory")
+def test_watch() -> None:
+    (table,) = tables(run("speed/watch.py", "--arrivals", 24, "--pace", 0.02, "--model", "nano"))
+    row = table["24"]
+    assert [row[wrong] for wrong in ("missed", "other than alone", "done twice", "failed")] == ["0"] * 4
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not tell of a process's memory")

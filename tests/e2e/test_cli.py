@@ -14,6 +14,7 @@ from PIL import Image
 
 from darklift.errors import ImageError
 from darklift.pipeline.enhancer import Enhancer
+from heif_files import heif_file
 
 if TYPE_CHECKING:
     from typer.testing import Result
@@ -122,7 +123,7 @@ class TestOneResult:
             raise ImageError("cannot write the map")
 
         make_photos(["night.png"])
-        monkeypatch.setattr("darklift.batch.run.draw_heatmap", refuse)
+        monkeypatch.setattr("darklift.batch.job.draw_doubt", refuse)
         assert darklift("enhance", "night.png", "--uncertainty", "map.png").exit_code == 1
         assert files_below(tmp_path) == ["night.png"]
 
@@ -279,11 +280,20 @@ class TestJson:
         assert (tmp_path / "a.jpg").read_bytes().endswith(data[-12:])
         assert b">by night<" in (tmp_path / "b.webp").read_bytes()  # of its XMP
 
-    def test_a_wrong_request_prints_no_document(self, darklift: Darklift, make_photos: MakePhotos) -> None:
+    def test_a_gain_map_that_is_left_out_is_named(self, darklift: Darklift, tmp_path: Path) -> None:
+        pytest.importorskip("pi_heif", reason="the extra heif is not installed")
+        (tmp_path / "night.heic").write_bytes(heif_file(tone_map=True))
+        result = darklift("enhance", "night.heic", "-o", "a.jpg", "--json")
+        assert result.exit_code == 0
+        (note,) = (note for note in json.loads(result.stdout)["files"][0]["notes"] if "gain map" in note)
+        assert f"not kept: {note}" in result.stderr
+
+    def test_a_wrong_request_prints_a_document_that_says_so(self, darklift: Darklift, make_photos: MakePhotos) -> None:
         make_photos(["a.png"])
         for options in (["--steps", "9"], ["--exposure", "bright"]):
             result = darklift("enhance", "a.png", "--json", *options)
-            assert (result.exit_code, result.stdout) == (2, "")
+            assert result.exit_code == 2
+            assert options[1] in json.loads(result.stdout)["error"]
 
     def test_where_all_have_failed_the_model_is_not_loaded(self, darklift: Darklift, loaded_models: list[str]) -> None:
         result = darklift("enhance", "missing.png", "--json")

@@ -92,10 +92,11 @@ def test_what_comes_through_a_pipe_has_neither(
 
     monkeypatch.setattr("sys.stdin", Stdin)
     from darklift.batch.paths import STREAM, Job
-    from darklift.batch.run import Saving, run_jobs
-    from darklift.pipeline.settings import Settings
+    from darklift.batch.request import Request
+    from darklift.batch.run import run_jobs
+    from darklift.batch.transfer import Saving
 
     job = Job(STREAM, tmp_path / "out.png")
-    (outcome,) = run_jobs(Enhancer(), [job], Settings(), Saving(keep_times=True))
+    (outcome,) = run_jobs(Enhancer(), [job], Request(saving=Saving(keep_times=True)))
     assert outcome.error is None
     assert (tmp_path / "out.png").is_file()

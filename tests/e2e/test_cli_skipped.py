@@ -72,3 +72,37 @@ def test_a_photo_that_lost_its_ending(darklift: Darklift, phone: Path) -> None:
     (phone / "deep" / "IMG_2.png").rename(phone / "IMG_2.png")
     account = json.loads(darklift("enhance", "phone", "-o", "out/", "--json").stdout)
     assert {"JPEG without its ending", "Photoshop"} <= {picture["kind"] for picture in account["skipped"]}
+
+
+def test_a_photo_with_another_ending(darklift: Darklift, phone: Path) -> None:
+    from PIL import Image
+
+    Image.new("RGB", (8, 8)).save(phone / "scan.j2k")
+    account = json.loads(darklift("enhance", "phone", "-o", "out/", "--json").stdout)
+    assert "JPEG 2000 not named .jp2" in {picture["kind"] for picture in account["skipped"]}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names")
+def test_no_name_breaks_a_line(darklift: Darklift, phone: Path) -> None:
+    (phone / "IMG_1.JPG").rename(phone / "a\n\x1b[31mb.jpg")
+    (phone / "noending").rename(phone / "c\nd")
+    (phone / "e\nf.png").write_bytes(b"none")
+    result = darklift("enhance", "phone", "-o", "out/", "--json")
+    lines = result.stderr.splitlines()
+    assert "\x1b" not in result.stderr
+    for name in (r"a\n\x1b[31mb.jpg ->", r"c\nd", r"e\nf.png: "):
+        assert sum(name in line for line in lines) == 1, name
+    assert {Path(file["input"]).name for file in json.loads(result.stdout)["files"]} == {"a\n\x1b[31mb.jpg", "e\nf.png"}
+
+
+def test_kinds_that_nobody_listed(darklift: Darklift, phone: Path) -> None:
+    from PIL import Image
+
+    for ending in ("pcx", "icns", "sgi"):
+        Image.new("RGB", (32, 32)).save(phone / f"a.{ending}")
+    (phone / "a.svg").write_text("<svg/>")
+    (phone / "a.jls").write_bytes(b"\xff\xd8\xff\xf7" + bytes(40))
+    result = darklift("enhance", "phone", "-o", "out/", "--json")
+    kinds = {picture["kind"] for picture in json.loads(result.stdout)["skipped"]}
+    assert kinds == {"PCX", "ICNS", "SGI", "SVG", "JPEG-LS", "Photoshop", "camera RAW"}
+    assert "7 of 8" in result.stderr

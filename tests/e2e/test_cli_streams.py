@@ -148,3 +148,26 @@ def test_a_service_that_is_stopped_ends_as_ctrl_c_does(name: str, tmp_path: Path
     assert said.count("\n") == 1
     assert "stopped" in said
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of a file's length")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("arguments", [("enhance", "-", "--format", "png"), ("datasets", "--json")])
+def test_what_does_not_fit_on_the_disk_is_told(tmp_path: Path, arguments: tuple[str, ...], unbuffered: str) -> None:
+    """An unbuffered stream writes a part, and counts on somebody to write the rest."""
+    import os
+    import resource
+
+    with open(tmp_path / "out", "wb") as output:
+        done = subprocess.run(
+            [sys.executable, "-m", "darklift", *arguments],
+            input=night(),
+            stdout=output,
+            stderr=subprocess.PIPE,
+            env=os.environ | {"PYTHONUNBUFFERED": unbuffered, "PYTHONDONTWRITEBYTECODE": "1"},
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500)),
+            check=False,
+            timeout=60,
+        )
+    assert done.returncode != 0
+    assert b"cannot write to" in done.stderr

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -122,8 +123,11 @@ class TestTrain:
     ) -> None:
         from darklift.cli._training_display import training_display
 
-        report: Any = SimpleNamespace(step=1, loss=0.5, lr=1e-3, seconds=60.0)
-        for rank, spoken in (("1", ""), ("0", "step 1/31  loss 0.5000  lr 1.0e-03  60.00 s/step  ETA 0:30:00\nhm\n")):
+        report: Any = SimpleNamespace(step=1, loss_mean=0.5, lr=1e-3, seconds=60.0)
+        for rank, spoken in (
+            ("1", ""),
+            ("0", "step 1/31  loss_mean 0.5000  lr 1.0e-03  60.00 s/step  ETA 0:30:00\nhm\n"),
+        ):
             monkeypatch.setenv("RANK", rank)
             with training_display(line_every=1) as display:
                 display.step(report, 31)
@@ -149,11 +153,11 @@ class TestOnATerminal:
     def test_training_draws_a_bar(self, terminal: io.StringIO) -> None:
         from darklift.cli._training_display import training_display
 
-        report: Any = SimpleNamespace(step=7, loss=0.25, lr=1e-3, seconds=2.0)
+        report: Any = SimpleNamespace(step=7, loss_mean=0.25, lr=1e-3, seconds=2.0)
         with training_display(line_every=50) as display:
             display.step(report, 10)
             display.note("step 7: score [1.5]")
-        assert "loss 0.2500  lr 1.0e-03  2.00 s/step  ETA 0:00:06" in terminal.getvalue()
+        assert "loss_mean 0.2500  lr 1.0e-03  2.00 s/step  ETA 0:00:06" in terminal.getvalue()
         assert "7/10" in terminal.getvalue()
         assert "step 7: score [1.5]" in terminal.getvalue()
 
@@ -185,6 +189,28 @@ class TestEvaluate:
         assert sorted(path.name for path in Path("out/pictures").iterdir()) == ["3.png", "5.png"]
         with Image.open("out/sheet.png") as sheet:
             assert sheet.width > 3 * 64
+
+    def test_a_pair_of_two_sizes_is_named_and_the_others_are_scored(
+        self, darklift: Darklift, paired_data: Path, loaded_models: list[str]
+    ) -> None:
+        shutil.copytree(paired_data, "data")
+        odd = next(Path("data/high").glob("5.*"))
+        with Image.open(odd) as image:
+            image.resize((40, 30)).save(odd)
+        Path("names.txt").write_text("3.png\n4\n5\n", encoding="utf-8")
+        pairs = ["--low", "data/low", "--high", "data/high", "--names", "names.txt"]
+        result = darklift("evaluate", *pairs, "--json", "scores.json", "--sheet", "sheet.png", "--save", "out")
+        assert result.exit_code == 1
+        assert "left out 5: pair 5 differs in size" in result.stderr
+        assert "Without 1 of 3 pairs: 5" in result.stdout
+        scores = json.loads(Path("scores.json").read_text(encoding="utf-8"))
+        assert ([image["name"] for image in scores["per_image"]], scores["left_out"][0]["name"]) == (["3", "4"], "5")
+        assert Path("sheet.png").is_file()
+        for path in Path("data/low").iterdir():
+            path.write_bytes(path.read_bytes()[:50])
+        loaded_models.clear()
+        assert darklift("evaluate", *pairs).exit_code == 1
+        assert loaded_models == [], "before a model is loaded"
 
     def test_the_ground_truths_mean_or_an_exposure_but_not_both(self, darklift: Darklift, paired_data: Path) -> None:
         pairs = ["--low", str(paired_data / "low"), "--high", str(paired_data / "high")]

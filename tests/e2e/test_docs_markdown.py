@@ -40,14 +40,33 @@ def test_every_command_and_option_is_told_of(site: ModuleType) -> None:
     assert "darklift enhance night.jpg\n" in page
 
 
+def test_commands_of_a_command_are_told_of(site: ModuleType) -> None:
+    made = "\n".join(site.command_reference())
+    assert made.index("## darklift datasets\n") < made.index("## darklift datasets check\n") < made.index("`--against`")
+
+
+def test_every_data_set_is_told_of(site: ModuleType) -> None:
+    from darklift.data import BENCHMARKS
+
+    page = "\n".join(site.data_sets())
+    for layout in BENCHMARKS:
+        assert f"## {layout.title}\n" in page
+        for fact in (f"`{layout.key}`", layout.source, layout.licence, layout.note):
+            assert fact in page
+    assert "| train | `our485/low + our485/high` | 485 |" in page
+    assert "generated: data sets" in (ROOT / "docs/reference/datasets.md").read_text(encoding="utf-8")
+
+
 def test_panels_come_in_the_terminals_order(site: ModuleType) -> None:
     from darklift.cli import app
 
+    commands = typer.main.get_command(app).commands
     made = "\n".join(site.command_reference())
     for name, page in re.findall(r"^## darklift (\w+)\n(.*?)(?=^## |\Z)", made, re.MULTILINE | re.DOTALL):
         shown = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "120"}).output
-        panels = re.findall(r"^╭─ ([\w ]+?) ─+╮$", shown, re.MULTILINE)
-        assert re.findall(r"^\*\*(.+)\*\*$", page, re.MULTILINE) == panels, name
+        panels = [panel for panel in re.findall(r"^╭─ ([\w ]+?) ─+╮$", shown, re.MULTILINE) if panel != "Commands"]
+        if commands[name].params:  # a group may have none but --help, which is not told of
+            assert re.findall(r"^\*\*(.+)\*\*$", page, re.MULTILINE) == panels, name
 
 
 KEYED = [

@@ -54,8 +54,9 @@ def test_30_megapixels_take_less_than_half_a_gigabyte(photo: Path, tmp_path: Pat
 
 
 def test_too_little_memory_is_refused_with_what_would_do(photo: Path, tmp_path: Path) -> None:
-    code, _, said = enhanced(photo, "-o", tmp_path / "bright.jpg", "--model", "nano", "--memory", "300MB")
+    code, peak, said = enhanced(photo, "-o", tmp_path / "bright.jpg", "--model", "nano", "--memory", "300MB")
     assert code == 1
+    assert peak < 300_000_000, "it was decoded, to be refused then"
     assert not list(tmp_path.iterdir())
     (line,) = said.strip().splitlines()
     assert f"{WIDTH}x{HEIGHT}" in line

@@ -109,6 +109,26 @@ def test_the_loss_falls_on_what_can_be_learnt_by_heart(tiny_recipe: MakeRecipe, 
         assert np.mean(values[-20:]) < 0.7 * np.mean(values[:10]), part
 
 
+def test_the_log_and_the_console_tell_the_same_mean_loss(
+    tiny_recipe: MakeRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from darklift.cli._training_display import training_display
+    from darklift.train import loop
+
+    monkeypatch.setattr(loop, "RECENT_STEPS", 4)
+    recipe = tiny_recipe("train.steps=9", "train.log_every=3", "data.validation.every=100")
+    watch = run(recipe, tmp_path / "watched")
+    with training_display(3) as display:
+        train(recipe, tmp_path / "shown", progress=display)
+    total = {step: sum(losses.values()) for step, losses in watch.losses.items()}
+    logged = {line["step"]: line["loss_mean"] for line in log(tmp_path / "shown") if "loss_mean" in line}
+    assert logged == pytest.approx(
+        {step: np.mean([total[before] for before in range(max(1, step - 3), step + 1)]) for step in (3, 6, 9)}, abs=1e-5
+    )
+    told = re.findall(r"^step (\d+)/9  loss_mean ([\d.]+)", capsys.readouterr().err, re.MULTILINE)
+    assert {int(step): float(loss) for step, loss in told} == pytest.approx(logged, abs=1e-4)
+
+
 def test_a_run_leaves_all_that_is_promised(tiny_recipe: MakeRecipe, tmp_path: Path) -> None:
     recipe = tiny_recipe("train.steps=10", "train.log_every=3", "data.validation.every=4")
     best = train(recipe, tmp_path / "run")
@@ -120,7 +140,7 @@ def test_a_run_leaves_all_that_is_promised(tiny_recipe: MakeRecipe, tmp_path: Pa
     assert [line["step"] for line in validations] == [4, 8, 10]
     parts = ["loss/l1", "loss/ssim", "loss/psnr", "loss/coarse", "loss/exposure"]
     assert sum(lines[0][part] for part in parts) == pytest.approx(lines[0]["loss"], abs=1e-5)
-    assert lines[0].keys() == {"step", "loss", *parts, "lr", "grad_norm", "seconds", "core_seconds"}
+    assert lines[0].keys() == {"step", "loss", "loss_mean", *parts, "lr", "grad_norm", "seconds", "core_seconds"}
     names = ("psnr", "ssim", "psnr_gt_mean", "ssim_gt_mean", "exposure_error", "choice")
     assert validations[0].keys() == {"step", *(f"validation/{name}" for name in names)}
 
@@ -206,7 +226,7 @@ def test_the_core_s_time_is_counted_on_after_a_resume(tiny_recipe: MakeRecipe, t
     assert stopped.reports[-1].core_seconds == before < resumed.reports[0].core_seconds
 
     old = saved(tmp_path)
-    del old["core_seconds"]  # as an earlier version saved it
+    del old["core_seconds"], old["recent"]  # as an earlier version saved it
     torch.save(old, tmp_path / "state.pt")
     longer = run(tiny_recipe("train.steps=7", NO_VALIDATION), tmp_path, resume=True)
     assert 0 < longer.reports[0].core_seconds < times[-1]

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from darklift import Enhancer
+from darklift import Enhancer, read_image
 from darklift.data import match_pairs, read_names, select
 from darklift.errors import ModelError
 from darklift.evaluation.evaluate import evaluate
@@ -20,6 +20,7 @@ from seen import view_of_planes
 from shared import SHARED, needs_pictures
 
 LOL = SHARED / "data" / "lolv1"
+OTHER_CAMERAS = SHARED / "data" / "exposures2"
 models = pytest.mark.parametrize("name", CATALOGUE)
 
 
@@ -46,6 +47,45 @@ def test_scenes_never_trained_on_come_out_as_the_card_says(name: str, psnr: floa
     mean = evaluate(Enhancer(name), pairs).mean
     assert mean["psnr_gt_mean"] > psnr
     assert mean["ssim_gt_mean"] > ssim
+
+
+@models
+def test_intervals_are_of_the_weights_that_are_bundled(name: str) -> None:
+    card = Enhancer(name).model.card
+    assert card.intervals is not None
+    assert card.intervals.made["for"] == card.fingerprint, "new weights: run tools/calibrate.py"
+
+
+@models
+def test_what_holds_nothing_is_less_sure_than_what_is_seen(name: str) -> None:
+    """A dark wall with noise, a black hole in it, and a light: as a share of what is shown."""
+    codes = np.rint(30 + 4 * np.random.default_rng(0).standard_normal((160, 240)))
+    codes[20:140, 120:220] = 1
+    codes[:, 230:] += 120
+    dark = Picture(np.repeat(codes[..., None] / 255, 3, axis=2).astype(np.float32))
+    result = Enhancer(name).run(dark, uncertainty=True)
+    assert result.uncertainty is not None
+    share = result.uncertainty / np.maximum(result.picture.pixels.mean(axis=2), 1 / 255)
+    assert np.median(share[:, 10:110]) < 0.5
+    assert np.median(share[30:130, 130:210]) > 2 * np.median(share[:, 10:110])
+
+
+@needs_pictures(OTHER_CAMERAS)
+@models
+def test_intervals_hold_on_cameras_never_calibrated_on(name: str) -> None:
+    """A dark frame of each of six scenes: 90% are stated, and so few may be some points off."""
+    enhancer, shares = Enhancer(name), []
+    for scene in ("003", "013", "023", "033", "043", "053"):
+        low = min((OTHER_CAMERAS / scene).glob("low*"))
+        result, truth = (
+            enhancer.run(read_image(low), uncertainty=True),
+            read_image(OTHER_CAMERAS / scene / "target.jpg"),
+        )
+        assert result.uncertainty is not None
+        made = result.picture.pixels
+        alike = np.minimum(truth.pixels * (made.mean() / truth.pixels.mean()), 1)
+        shares.append((np.abs(made - alike) <= result.uncertainty[..., None]).mean())
+    assert 0.82 < np.mean(shares) < 0.98
 
 
 @models

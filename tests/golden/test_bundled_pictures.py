@@ -1,5 +1,5 @@
 """The bundled models' pictures stay what they were: held to results from before plan and render were two steps, which
-lifted all that the model would, and of lights in the dark to today's.
+lifted all that the model would, and of lights in the dark and of tiles to today's.
 
 ``data/bundled.npz`` holds them as 8-bit pictures, of the large ones a piece where tiles meet. On one machine they are
 the same to the bit; processors differ in their last digits, so one level of 255 is let pass, rarely.
@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pytest
 
 from darklift import Enhancer
+from darklift.pipeline import memory
 
 Bytes = npt.NDArray[np.uint8]
 BEFORE = Path(__file__).parent / "data" / "bundled.npz"
@@ -85,3 +86,21 @@ def test_pictures_are_those_from_before(model: str, before: dict[str, Bytes]) ->
         assert apart.mean() < 0.01, name
         compared += 1
     assert compared == sum(name.startswith(model) for name in before) >= 7
+
+
+@pytest.mark.parametrize("model", ["compact", "nano"])
+def test_tiles_make_the_picture_that_one_piece_makes(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lit bars in the dark, which reach far, in the smallest tiles, which have the most seams: no value is two levels
+    off.
+    """
+    enhancer, scene = Enhancer(model), dark_scene(500, 720) // 3
+    scene[:, 60::120] = 255
+    scene[40::110] = 255
+    told: list[tuple[int, int]] = []
+    whole = enhancer(scene, **FULL)
+    monkeypatch.setattr(memory, "TILE_SIDES", memory.TILE_SIDES[-1:])
+    tiled = enhancer(scene, **FULL, on_step=lambda *step: told.append(step))
+    assert len(told) == 6
+    apart = np.abs(tiled.astype(int) - whole)
+    assert apart.max() <= 1
+    assert apart.mean() < 0.01

@@ -83,7 +83,7 @@ def test_how_far_places_are_trusted_is_one_scene_s() -> None:
     """The lamp makes what was dark throughout a photo with lights, which would hold its blacks down from there on."""
     made, frames = enhancer(), clip(lamp())
     shared = look_together(made.model, frames)
-    for apart, least, most in ((shared, 0.0, 0.0), (replace(shared, scene=None), 0.004, 1.0)):
+    for apart, least, most in ((shared, 0.0, 0.0), (replace(shared, scene=None), 0.002, 1.0)):
         plans = [plan_frame(made.model, picture, apart, Settings()) for picture in frames]
         results = [render(made.model, *pair).picture for pair in zip(frames, plans, strict=True)]
         assert least <= jumps(results) <= most

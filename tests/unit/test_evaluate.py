@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,13 +10,15 @@ import pytest
 from darklift import Enhancer
 from darklift.data import Pair
 from darklift.diffusion import SamplerPreset
-from darklift.errors import DataError, ImageError, UsageError
-from darklift.evaluation.evaluate import evaluate
+from darklift.errors import DataError, UsageError
+from darklift.evaluation.evaluate import evaluate, scorable
 from darklift.evaluation.metrics import METRICS, PSNR_CEILING, describe_metrics
 from darklift.evaluation.report import evaluation_table, per_image_table
-from darklift.image import from_array, write_image
+from darklift.image import Metadata, from_array, write_image
+from darklift.image.spaces import as_srgb
 from darklift.pipeline.settings import Exposure, Settings
 from darklift.runtime import Footprint, Model, ModelCard
+from profiles import P3, SRGB_CURVE, make_profile
 
 PRESET = SamplerPreset(2, "cosine", 100, spacing="trailing", predicts="x0", max_steps=8)
 
@@ -102,6 +105,18 @@ def test_where_one_of_a_pair_has_16_bits_the_other_keeps_its_8(make_pair):
         assert result.scores["psnr"] == pytest.approx(expected, abs=1e-3)
 
 
+def test_each_half_of_a_pair_is_seen_in_the_colours_that_its_file_says(tmp_path):
+    """The same photo in Display P3 and in sRGB; by their numbers the two are far apart."""
+    codes = (np.random.default_rng(0).uniform(0.3, 0.5, (16, 20, 3)) * 65535).astype(np.uint16)
+    wide = replace(from_array(codes), metadata=Metadata(icc_profile=make_profile(P3, SRGB_CURVE)))
+    plain = as_srgb(wide)
+    assert np.abs(wide.pixels - plain.pixels).max() > 0.02
+    paths = [write_image(each, tmp_path / f"{n}.tif", bits=16) for n, each in enumerate((wide, plain))]
+    for pair in (Pair("a", *paths), Pair("b", *paths[::-1])):
+        (result,) = evaluate(identity(), [pair]).results
+        assert result.scores["psnr"] > 85
+
+
 def test_the_mean_counts_every_pair_alike(make_pair):
     pairs = [make_pair(100, 110, "a"), make_pair(100, 120, "b", size=(64, 64))]
     mean = evaluate(identity(), pairs).mean
@@ -166,12 +181,32 @@ def test_what_cannot_be_scored_is_refused(make_pair, tmp_path):
     with pytest.raises(DataError):
         evaluate(identity(), [])
     tall, wide = np.zeros((20, 16, 3), np.uint8), np.zeros((16, 20, 3), np.uint8)
-    with pytest.raises(DataError, match=r"odd .*16x20 .*20x16"):
-        evaluate(identity(), [make_pair(tall, wide, "odd")])
-    with pytest.raises(ImageError, match=r"gone\.png"):
-        evaluate(identity(), [Pair("gone", tmp_path / "gone.png", tmp_path / "gone.png")])
-    with pytest.raises(UsageError, match="11"):
-        evaluate(identity(), [make_pair(20, 60, size=(10, 40))])
+    odd = make_pair(tall, wide, "odd")
+    gone = Pair("gone", tmp_path / "gone.png", tmp_path / "gone.png")
+    small = make_pair(20, 60, "small", size=(10, 40))
+    for pair, facts in ((odd, r"odd .*16x20 .*20x16"), (gone, r"gone\.png"), (small, r"small .*40x10.*11")):
+        with pytest.raises(DataError, match=facts):
+            evaluate(identity(), [pair])
+        with pytest.raises(DataError, match=facts):
+            scorable([pair])
+
+
+def test_one_pair_that_cannot_be_scored_does_not_lose_the_others(make_pair, tmp_path):
+    odd = make_pair(np.zeros((20, 16, 3), np.uint8), np.zeros((16, 20, 3), np.uint8), "odd")
+    gone = Pair("gone", tmp_path / "gone.png", tmp_path / "gone.png")
+    good = [make_pair(100, 110, "a"), make_pair(100, 120, "b")]
+    pairs, told = [good[0], odd, gone, good[1]], []
+    evaluation = evaluate(identity(), pairs, on_pair=lambda result, _: told.append(result.name))
+    assert [result.name for result in evaluation.results] == told == ["a", "b"]
+    assert evaluation.mean == evaluate(identity(), good).mean
+    assert [pair.name for pair in evaluation.left_out] == ["odd", "gone"]
+    assert "16x20" in evaluation.left_out[0].reason
+    left, left_out = scorable(pairs)
+    assert (left, left_out) == (tuple(good), evaluation.left_out)
+    assert scorable(good) == (tuple(good), ())
+    assert [each["name"] for each in evaluation.to_dict()["left_out"]] == ["odd", "gone"]
+    assert "Without 2 of 4 pairs: gone, odd" in evaluation_table(evaluation)
+    assert "Without" not in evaluation_table(evaluate(identity(), good))
 
 
 def test_the_median_of_the_seconds_is_reported(make_pair, monkeypatch):

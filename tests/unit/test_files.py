@@ -1,6 +1,10 @@
 """darklift.files: a file appears whole or not at all."""
 
 import os
+import signal
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -40,6 +44,16 @@ def test_a_replaced_file_keeps_its_permissions_and_a_link_its_target(tmp_path: P
     assert real.stat().st_mode & 0o777 == 0o640
 
 
+def has_unnamed() -> bool:
+    """Whether files without a name can be had where temporary ones lie."""
+    try:
+        os.close(os.open(tempfile.gettempdir(), os.O_TMPFILE | os.O_RDWR))
+    except (AttributeError, OSError):
+        return False
+    return True
+
+
+needs_unnamed = pytest.mark.skipif(not has_unnamed(), reason="this system, or its disk, has no files without names")
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
 
 
@@ -56,8 +70,7 @@ def test_a_new_file_takes_permissions_over_whatever_the_umask(tmp_path: Path, mo
     before = os.umask(0o077)
     try:
         with new_file(tmp_path / "a", permissions_of=model) as stream:
-            (temporary,) = tmp_path.glob(".*.tmp")
-            assert mode_of(temporary) == mode & 0o777, "from the beginning"
+            assert os.fstat(stream.fileno()).st_mode & 0o7777 == mode & 0o777, "from the beginning"
             stream.write(b"data")
         with new_file(tmp_path / "b"):
             pass
@@ -79,7 +92,7 @@ def test_a_file_that_is_replaced_passes_its_own_permissions_on(tmp_path: Path) -
 
 def test_a_disk_without_permissions_gets_the_file_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "model").touch()
-    monkeypatch.setattr(Path, "chmod", unsupported)
+    monkeypatch.setattr(os, "fchmod", unsupported)
     with new_file(tmp_path / "a", permissions_of=tmp_path / "model") as stream:
         stream.write(b"data")
     with new_file(tmp_path / "b", permissions_of=tmp_path / "gone meanwhile"):
@@ -102,8 +115,47 @@ def test_times_are_taken_over_where_that_is_asked_for(tmp_path: Path, overwrite:
     assert (tmp_path / "b").stat().st_mtime_ns > times[1]
 
 
-def test_while_it_is_written_only_a_temporary_is_there(tmp_path: Path) -> None:
+@needs_unnamed
+def test_while_it_is_written_nothing_is_there(tmp_path: Path) -> None:
+    with new_file(tmp_path / "a") as stream:
+        stream.write(b"half")
+        stream.flush()
+        assert os.listdir(tmp_path) == []
+    assert os.listdir(tmp_path) == ["a"]
+
+
+@needs_unnamed
+@pytest.mark.parametrize("mode", [0o600, 0o666])
+def test_what_has_no_name_is_copied_where_no_link_can_be_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int
+) -> None:
+    (tmp_path / "model").touch()
+    (tmp_path / "model").chmod(mode)
+    monkeypatch.setattr(os, "link", unsupported)
+    with new_file(tmp_path / "a", permissions_of=tmp_path / "model") as stream:
+        stream.write(b"x" * 100_000)
+    assert (tmp_path / "a").read_bytes() == b"x" * 100_000
+    assert mode_of(tmp_path / "a") == mode
+    assert sorted(os.listdir(tmp_path)) == ["a", "model"]
+
+
+@needs_unnamed
+def test_nothing_is_left_by_a_killed_process(tmp_path: Path) -> None:
+    code = (
+        "import os, pathlib, signal\n"
+        "from darklift.files import new_file\n"
+        "with new_file(pathlib.Path('a')) as stream:\n"
+        "    stream.write(bytes(100_000))\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=False, timeout=60)
+    assert done.returncode == -signal.SIGKILL
+    assert os.listdir(tmp_path) == []
+
+
+def test_where_files_need_names_only_a_temporary_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Training clears up ``.*.tmp`` after a kill: the name must stay of this kind."""
+    monkeypatch.delattr(os, "O_TMPFILE", raising=False)
     with new_file(tmp_path / ("x" * 250)) as stream:  # as long a name as there may be
         stream.write(b"half")
         assert [path.parent for path in tmp_path.glob(".*.tmp")] == [tmp_path]

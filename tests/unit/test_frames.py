@@ -1,6 +1,7 @@
 """Animations and files of several pages: read as they are seen, written with their times, one picture at a time."""
 
 import io
+import os
 import struct
 import tracemalloc
 from collections.abc import Iterator
@@ -221,6 +222,17 @@ class TestAnimatedPng:
             np.testing.assert_array_equal(codes(picture), np.rot90(frame, -1))
 
 
+def test_a_gif_whose_later_frame_lies_outside_is_refused() -> None:
+    """Pillow makes the picture larger from there on, and a clip has one size."""
+    data = animation("GIF")
+    second = data.index(b"\x2c", data.index(b"\x2c") + 200)  # an image descriptor: left, top, width, height
+    while (place := struct.unpack_from("<4H", data, second + 1))[2] > 50 or place[3] > 36 or data[second - 1]:
+        second = data.index(b"\x2c", second + 1)
+    outside = data[: second + 1] + struct.pack("<H", 49) + data[second + 3 :]
+    with pytest.raises(ImageError, match="lies outside"):
+        decode_frames(outside)
+
+
 class TestWriting:
     @pytest.mark.parametrize("source", ["PNG", "WEBP", "GIF"])
     @pytest.mark.parametrize("kind", MOVING)
@@ -275,8 +287,9 @@ class TestWriting:
         assert frames.picture(1).gray
         assert Image.open(io.BytesIO(encode_frames(frames, "png", frames))).mode == "L"
 
-    def test_pictures_are_taken_one_by_one(self, tmp_path: Path) -> None:
+    def test_pictures_are_taken_one_by_one(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """The first frames are in the file before the last one is made."""
+        monkeypatch.delattr(os, "O_TMPFILE", raising=False)  # a file without a name cannot be seen
         frames, lengths = decode_frames(animation("PNG")), []
 
         def made() -> Iterator[Picture]:

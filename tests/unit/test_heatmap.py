@@ -43,6 +43,23 @@ def test_a_few_odd_pixels_do_not_take_all_colours():
     assert np.abs(drawn(odd)[:100] - drawn(values)[:100])[10:].max() <= 2
 
 
+def test_maps_between_given_ends_can_be_compared():
+    maps = [np.full((70, 400), value, np.float32) for value in (0, 50, 100, 900)]
+    drawings = [
+        np.rint(draw_heatmap(each, "seen", "invented", ends=(0, 100), unit="%", note="as said").pixels * 255)
+        for each in maps
+    ]
+    assert all(drawing.shape == (70 + 64 + 22, 400, 3) for drawing in drawings)
+    places = [drawing[69, 399] for drawing in drawings]
+    np.testing.assert_array_equal(places[0], (68, 1, 84))
+    np.testing.assert_array_equal(places[2], (253, 231, 37))
+    np.testing.assert_array_equal(places[3], places[2])
+    assert not np.array_equal(places[1], places[0])
+    legends = [drawing[70:] for drawing in drawings]
+    assert all(np.array_equal(legend, legends[0]) for legend in legends)
+    assert (legends[0][64:, :200] > 200).all(axis=-1).sum() > 30, "the note, in ink"
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (7, 3)])
 def test_any_size_and_flat_maps(shape):
     picture = drawn(np.full(shape, 0.25))

@@ -11,6 +11,7 @@ import pytest
 from PIL import ExifTags, Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
+from darklift.errors import ImageError
 from darklift.image import Metadata, Picture, decode_image, encode_image, from_array
 from darklift.image.exif_add import has_thumbnail
 from darklift.image.left_out import left_out
@@ -332,6 +333,30 @@ def test_a_noisy_thumbnail_keeps_within_the_room() -> None:
     full = replace(picture, metadata=replace(picture.metadata, exif=exif.tobytes()))
     assert left_out(full, "jpg") == ()
     assert thumbnail_in(encode_image(full, "JPEG")) is not None
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_maker_note_that_is_too_long_is_left_out_alone(order: str) -> None:
+    exif = Image.Exif()
+    exif.endian = order
+    exif[0x010F] = "Maker"
+    exif[0x8769] = {0x829A: 0.5, 0x927C: bytes(70_000), 0x9003: "2026:11:29 01:02:03"}
+    exif[0x8825] = {1: "N", 2: (47.0, 30.0, 0.0)}
+    picture = with_metadata(exif=exif.tobytes())
+    (line,) = left_out(picture, "jpg")
+    assert "maker note" in line
+    back = opened(picture, "JPEG").getexif()
+    assert (back[0x010F], back.get_ifd(0x8825)[1]) == ("Maker", "N")
+    assert dict(back.get_ifd(0x8769)) == {0x829A: 0.5, 0x9003: "2026:11:29 01:02:03"}
+    assert left_out(picture, "webp") == ()
+    assert len(opened(picture, "WebP").getexif().get_ifd(0x8769)[0x927C]) == 70_000
+
+
+def test_exif_that_is_too_long_without_its_maker_note_is_refused() -> None:
+    exif = Image.Exif()
+    exif[0x8769] = {0x927C: bytes(100), 0x9286: bytes(70_000)}
+    with pytest.raises(ImageError, match="EXIF has 70"):
+        encode_image(with_metadata(exif=exif.tobytes()), "JPEG")
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 700), (500, 3), (161, 160)])

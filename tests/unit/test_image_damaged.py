@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from darklift.errors import ImageError
-from darklift.image import Metadata, Picture, decode_image, encode_image, from_array
+from darklift.image import Metadata, Picture, decode_frames, decode_image, encode_image, from_array
 from darklift.image.boxes import heif_facts
 from darklift.image.exif import clean_exif, read_directory, read_orientation, tiff_block
 from darklift.image.exif_turn import turned_exif
@@ -241,3 +241,136 @@ def test_xmp_of_very_many_namespaces_is_turned_at_once() -> None:
 def test_xmp_in_very_many_layers_is_refused() -> None:
     with pytest.raises(ValueError, match="nested"):
         Packet(b"<r>" * 100 + b"</r>" * 100)
+
+
+def test_a_tiff_of_which_strips_are_missing_is_refused() -> None:
+    """Pillow leaves the rest black, of 17 x 8388620 pixels, too."""
+    file = io.BytesIO()
+    Image.fromarray(noise(40, 17, 3)).save(file, "TIFF", tiffinfo={278: 10})
+    data = file.getvalue()
+    assert decode_image(data).size == (40, 17)
+    with pytest.raises(ImageError, match="4 strips or tiles, expected 80"):
+        decode_image(_with_tag(data, 257, 800))
+
+
+def test_a_tiff_of_one_strip_that_the_file_cannot_hold_is_refused_before_there_is_room_made_for_it() -> None:
+    file = io.BytesIO()
+    Image.fromarray(noise(40, 17, 3)).save(file, "TIFF")
+    data = _with_tag(_with_tag(file.getvalue(), 257, 8_000_000), 278, 8_000_000)
+    with pytest.raises(ImageError, match="17 x 8000000 pixels in"):
+        decode_image(data)
+
+
+def _with_tag(tiff: bytes, tag: int, value: int) -> bytes:
+    """A little-endian file with another number in a tag of its first directory."""
+    (start,) = struct.unpack_from("<I", tiff, 4)
+    (count,) = struct.unpack_from("<H", tiff, start)
+    at = next(at for at in range(start + 2, start + 2 + 12 * count, 12) if struct.unpack_from("<H", tiff, at)[0] == tag)
+    return tiff[: at + 2] + struct.pack("<HII", 4, 1, value) + tiff[at + 12 :]
+
+
+def test_a_png_chunk_behind_what_is_none_is_not_kept() -> None:
+    """Pillow reads nothing behind it; in the head of another file it made that one unreadable."""
+    file = io.BytesIO()
+    Image.fromarray(noise(5, 7, 3)).save(file, "PNG")
+    odd = struct.pack(">I4sI", 0, b"\xff\xff\xff\xff", 0) + struct.pack(">I4sI", 0, b"gAMA", 0)
+    data = file.getvalue()
+    picture = decode_image(data[:-12] + odd + data[-12:])
+    assert picture.metadata.png_chunks == ()
+    np.testing.assert_array_equal(decode_image(encode_image(picture, "PNG")).pixels, picture.pixels)
+
+
+def test_a_jpeg_whose_resolution_in_exif_is_no_number_is_read() -> None:
+    """Pillow, which asks EXIF where JFIF tells none, ends there with an IndexError."""
+    block = Image.Exif()
+    block[0x010F], block[0x0128], block[0x011A] = "Maker", 2, 300.0
+    block.endian = "<"
+    plain = block.tobytes()
+    exif = plain.replace(struct.pack("<HHI", 0x011A, 5, 1), struct.pack("<HHI", 0x011A, 7, 1))  # one byte instead
+    assert exif != plain
+    pixels = from_array(noise(16, 16, 3)).pixels
+    data = encode_image(Picture(pixels, metadata=Metadata(exif=exif)), "JPEG")
+    assert decode_image(data).metadata.exif == exif
+
+
+def test_a_little_clip_that_claims_a_huge_canvas_is_refused() -> None:
+    """294 bytes took 0.3 GB a frame."""
+    file = io.BytesIO()
+    first, second = (Image.fromarray(noise(12, 17, 3, seed=seed)) for seed in (1, 2))
+    first.save(file, "WebP", save_all=True, append_images=[second])
+    data = bytearray(file.getvalue())
+    place = data.index(b"VP8X") + 12
+    assert data[place : place + 3] == b"\x10\0\0"  # its width less one
+    data[place + 3 : place + 6] = b"\x0b\0\x41"
+    with pytest.raises(ImageError, match="its frames cover 408"):
+        decode_frames(bytes(data))
+
+
+def test_a_deep_tiff_whose_resolution_is_no_number_is_read() -> None:
+    picture = Picture(from_array(noise(6, 8, 3)).pixels, metadata=Metadata(dpi=(300.0, 300.0)))
+    data = encode_image(picture, "TIFF", bits=16)
+    odd = data.replace(struct.pack("<HHI", 0x011A, 5, 1), struct.pack("<HHI", 0x011A, 7, 1))  # one byte instead
+    assert odd != data
+    found = decode_image(odd)
+    assert found.metadata.dpi is None
+    np.testing.assert_array_equal(found.pixels, decode_image(data).pixels)
+
+
+def tiff_with(mode: str, **tags: int) -> bytes:
+    """A small gray TIFF file with these tags besides, by their numbers: ``t339=2``."""
+    stream = io.BytesIO()
+    Image.new(mode, (5, 4)).save(stream, "TIFF", tiffinfo={int(name[1:]): value for name, value in tags.items()})
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("mode", ["L", "I;16", "F"])
+def test_a_volume_is_called_one_and_not_damaged(mode: str) -> None:
+    assert decode_image(tiff_with(mode, t32997=1)).size == (4, 5)
+    with pytest.raises(ImageError, match="volume of 7 slices") as refused:
+        decode_image(tiff_with(mode, t32997=7))
+    assert "damaged" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("mode", "said"), [("L", "unsigned"), ("I", "signed integers of 32 bits")])
+def test_signed_samples_are_called_so_and_not_damaged(mode: str, said: str) -> None:
+    with pytest.raises(ImageError, match=said) as refused:
+        decode_image(tiff_with(mode, t339=2))
+    assert "damaged" not in str(refused.value)
+    assert "[" not in str(refused.value)
+
+
+def without_columns(kind: str) -> bytes:
+    """A file of 0 by 5 pixels."""
+    if kind == "PPM":
+        return b"P6\n0 5\n255\n"
+    stream = io.BytesIO()
+    Image.new("RGB", (7, 5)).save(stream, kind)
+    data = bytearray(stream.getvalue())
+    if kind == "PNG":
+        struct.pack_into(">I", data, 16, 0)
+        struct.pack_into(">I", data, 29, zlib.crc32(data[12:29]))
+    elif kind == "TIFF":
+        entry = data.index(struct.pack("<HHI", 256, 4, 1))
+        struct.pack_into("<I", data, entry + 8, 0)
+    else:
+        struct.pack_into(">H", data, data.index(b"\xff\xc0") + 7, 0)
+    return bytes(data)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "PPM", "JPEG"])
+def test_a_picture_without_columns_is_not_called_too_large(kind: str) -> None:
+    with pytest.raises(ImageError, match="pixels") as refused:
+        decode_image(without_columns(kind))
+    assert "megapixels" not in str(refused.value)
+    assert "driver" not in str(refused.value)
+
+
+def test_a_number_beyond_a_single_picture_is_no_matter_of_pages() -> None:
+    with pytest.raises(ImageError, match=r"frame 2.*single picture"):
+        decode_image(encode_image(from_array(noise(4, 4, 3)), "png"), frame=2)
+
+
+def test_what_is_no_picture_is_told_in_plain_words() -> None:
+    with pytest.raises(ImageError, match=r"no picture.*PNG") as refused:
+        decode_image(b"notes of an evening")
+    assert " a AVIF" not in str(refused.value)

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from darklift.errors import ImageError
+from darklift.errors import ImageError, printable
 from darklift.image import (
     Metadata,
     Picture,
@@ -158,7 +158,7 @@ def test_what_cannot_be_read_is_refused_on_one_line(tmp_path: Path) -> None:
     for path, said in refused_files(tmp_path):
         with pytest.raises(ImageError, match=said) as caught:
             read_image(path)
-        assert str(caught.value).startswith(f"cannot read {path}: ")
+        assert str(caught.value).startswith(f"cannot read {printable(str(path))}: ")
         assert "\n" not in str(caught.value)
 
 

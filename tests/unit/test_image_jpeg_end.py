@@ -40,6 +40,7 @@ def test_without_its_end_marker_it_is_read_with_a_note(kind: str, mode: str, beh
     np.testing.assert_array_equal(picture.pixels, decode_image(whole).pixels)
     (note,) = picture.metadata.notes
     assert "end marker" in note
+    assert "parts" not in note  # it is told behind "not kept", and all of its parts are
     assert picture.source == decode_image(whole).source
 
 

@@ -2,6 +2,7 @@
 
 import io
 import struct
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -9,8 +10,9 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from darklift.image import decode_image, encode_image, from_pil
+from darklift.image import Metadata, decode_frames, decode_image, encode_image, from_array, from_pil
 from darklift.image.boxes import heif_facts
+from darklift.image.formats import FORMATS
 from heif_files import box, heif_file
 from pictures import noise
 
@@ -127,3 +129,65 @@ def test_photoshop_s_copyright_mark_and_address_stay(container: str, deep: bool)
     packet = ElementTree.fromstring(Image.open(io.BytesIO(encode_image(picture, "WebP"))).info["xmp"])
     assert [node.text for node in packet.iter(f"{RIGHTS}Marked")] == ["True"]
     assert [node.text for node in packet.iter(f"{RIGHTS}WebStatement")] == ["https://me.example/"]
+
+
+CLAIMS = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    b'<rdf:Description rdf:about="" xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmlns:hdrgm="http://ns.adobe.com/'
+    b'hdr-gain-map/1.0/" xmlns:apple="http://ns.apple.com/HDRGainMap/1.0/" xmp:Rating="4"%s/></rdf:RDF></x:xmpmeta>'
+)
+GAIN_MAP = CLAIMS % b' hdrgm:Version="1.0" hdrgm:GainMapMax="2.3" apple:HDRGainMapVersion="131072"'
+
+
+@pytest.mark.parametrize("by", ["tmap", "an auxiliary picture"])
+def test_the_gain_map_of_a_heic_is_named_once_and_not_claimed(by: str) -> None:
+    pytest.importorskip("pi_heif", reason="the extra heif is not installed")
+    apples = {"auxiliary": "urn:com:apple:photo:2020:aux:hdrgainmap"}
+    data = heif_file(xmp=GAIN_MAP, **({"tone_map": True} if by == "tmap" else apples))
+    picture = decode_image(data)
+    gain_map, _ = picture.metadata.notes
+    assert "gain map" in gain_map
+    assert picture.metadata.xmp == CLAIMS % b""
+    for kind in ("JPEG", "AVIF", "PNG"):
+        written = encode_image(picture, kind)
+        assert b"tmap" not in written
+        assert b"GainMap" not in written.replace(b"ns.apple.com/HDRGainMap", b"")
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "JPEGXL"])
+def test_a_gain_map_that_is_gone_is_not_claimed_by_xmp(kind: str) -> None:
+    known = next(each for each in FORMATS if each.name == kind)
+    if not known.is_installed:
+        pytest.skip(f"the library for {kind} is not installed")
+    claiming = replace(from_array(noise(16, 16, 3)), metadata=Metadata(xmp=GAIN_MAP))
+    data = encode_image(claiming, kind)
+    assert b"hdrgm:Version" in data
+    if kind == "JPEGXL":
+        data += box(b"jhgm", bytes(4))
+    metadata = decode_image(data).metadata
+    assert metadata.xmp == CLAIMS % b""
+    assert any("gain map" in note for note in metadata.notes) == (kind == "JPEGXL")
+
+
+@pytest.mark.parametrize("container", ["JPEG", "PNG", "WebP", "AVIF", "JPEG2000"])
+def test_bytes_behind_the_end(container: str) -> None:
+    data = saved(container)
+    assert "13 bytes behind the picture" in notes_on(data + b"appended here")
+    if container not in ("AVIF", "JPEG2000"):  # where eight zeros are a box
+        assert notes_on(data + bytes(20)) == ""
+
+
+def test_bytes_behind_an_animation() -> None:
+    frames = [Image.fromarray(noise(6, 8, 3, seed=seed)) for seed in (1, 2)]
+    for container in ("PNG", "WebP"):
+        stream = io.BytesIO()
+        frames[0].save(stream, container, save_all=True, append_images=frames[1:], lossless=True)
+        found = decode_frames(stream.getvalue() + b"appended here")
+        assert len(found) == 2
+        for number in (1, 2):
+            assert "13 bytes behind the picture" in "; ".join(found.picture(number).metadata.notes), container
+
+
+def test_bytes_behind_the_last_box_of_a_heic() -> None:
+    (note,) = heif_facts(heif_file() + b"appended here").notes
+    assert "13 bytes" in note

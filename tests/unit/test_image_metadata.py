@@ -17,6 +17,7 @@ from darklift.image import (
     Picture,
     from_array,
     from_pil,
+    read_frames,
     read_image,
     to_pil,
     write_image,
@@ -230,8 +231,9 @@ def test_pictures_behind_a_jpeg(tmp_path: Path) -> None:
     entries = data.index(struct.pack(order + "I", 0x030000), data.index(b"0100"))  # the table follows the version
     struct.pack_into(order + "I", data, entries + 16, 0x020002)  # disparity: one half of a stereo pair
     (tmp_path / "b.jpg").write_bytes(data)
-    with pytest.raises(ImageError, match="2 pictures"):
+    with pytest.raises(ImageError, match="2 pages"):
         read_image(tmp_path / "b.jpg")
+    assert [view.size for view in read_frames(tmp_path / "b.jpg")] == [(16, 16), (8, 8)]
     with Image.open(tmp_path / "a.jpg") as image:
         assert from_pil(image).metadata == picture.metadata
     with Image.open(tmp_path / "b.jpg") as image, pytest.raises(ImageError, match="2 pictures"):

@@ -9,7 +9,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from darklift.image import Picture, decode_image, encode_image, from_pil, read_image, to_pil, write_image
+from darklift.errors import ImageError
+from darklift.image import (
+    Picture,
+    check_frames_writable,
+    decode_frames,
+    decode_image,
+    encode_frames,
+    encode_image,
+    from_pil,
+    read_image,
+    to_pil,
+    write_image,
+)
 from darklift.image.jpeg_layout import layout_of
 from darklift.image.xmp_claims import without_claims
 from pictures import noise
@@ -226,6 +238,42 @@ def test_previews_and_what_is_not_known_are_named() -> None:
     assert "C2PA" in credentials
     assert "APP4" in blocks
     assert "APP11" not in blocks
+
+
+STEREO, PANORAMA, UNTOLD = 0x020002, 0x020001, 0
+
+
+@pytest.mark.parametrize("kind", [STEREO, PANORAMA, UNTOLD])
+def test_views_are_pages_and_none_is_left_out(kind: int) -> None:
+    left, right = jpeg(16, 24), jpeg(16, 24, quality=60)
+    data = two_pictures(left, right, kind=kind)
+    views = decode_frames(data)
+    assert (len(views), views.container, views.reel.moving) == (2, "JPEG", False)
+    for view, alone in zip(views, (left, right), strict=True):
+        np.testing.assert_array_equal(view.pixels, decode_image(alone).pixels)
+        assert view.metadata.notes == ()
+    np.testing.assert_array_equal(decode_image(data, frame=2).pixels, decode_image(right).pixels)
+    with pytest.raises(ImageError, match="2 pages"):
+        decode_image(data)
+    pages = decode_frames(encode_frames(views, "tiff", views))
+    assert [page.size for page in pages] == [view.size for view in views]
+    with pytest.raises(ImageError, match="TIFF"):
+        check_frames_writable(views.picture(1), views, "jpg")
+    with Image.open(io.BytesIO(data)) as opened, pytest.raises(ImageError, match="read_frames"):
+        from_pil(opened)
+
+
+def test_what_belongs_to_the_first_is_no_view() -> None:
+    for data in (
+        two_pictures(jpeg(), jpeg(), kind=0x010002),  # a preview says so, whatever its size
+        two_pictures(jpeg(), jpeg(8, 8), kind=UNTOLD),
+        two_pictures(jpeg(24, 24), gain_map(24), kind=UNTOLD),
+        two_pictures(jpeg(), b"", kind=STEREO),
+        two_pictures(jpeg(), b"no picture", kind=STEREO),
+        two_pictures(jpeg(), jpeg(), kind=STEREO)[:-100],  # cut off; it is the first that counts
+    ):
+        assert len(decode_frames(data)) == 1
+        assert decode_image(data).size[0] == 24
 
 
 def test_extended_xmp_is_named_and_not_claimed() -> None:

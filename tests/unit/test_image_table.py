@@ -586,8 +586,10 @@ def frames_cell(container: str) -> str:
         data = bytes(imagecodecs.jpegxl_encode(np.zeros((2, 8, 8, 3), np.uint8)))
     elif container == "EXR":
         data = by_openimageio(".exr", plain().pixels, times=2)
-    elif container in ("AVIF", "GIF", "PNG", "TIFF", "WebP"):
-        data = saved(container, save_all=True, append_images=[Image.new("RGB", SIZE[::-1])])
+    elif container in ("AVIF", "GIF", "JPEG", "PNG", "TIFF", "WebP"):
+        data = saved(
+            "MPO" if container == "JPEG" else container, save_all=True, append_images=[Image.new("RGB", SIZE[::-1])]
+        )
     else:
         return NOTHING
     if container in ("EXR", "HEIF", "JPEGXL"):

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from darklift.errors import ImageError, UsageError
+from darklift.errors import ImageError, UsageError, printable
 from darklift.image import (
     WRITABLE_EXTENSIONS,
     Metadata,
@@ -61,7 +61,7 @@ def test_write_refusals_say_what_to_do_and_leave_nothing(tmp_path: Path, picture
     ):
         with pytest.raises(ImageError, match=said) as caught:
             write_image(refused, tmp_path / name)
-        assert str(caught.value).startswith(f"cannot write {tmp_path / name}")
+        assert str(caught.value).startswith(f"cannot write {printable(str(tmp_path / name))}")
     assert os.listdir(tmp_path) == ["folder.png"]
 
 
@@ -142,7 +142,7 @@ def test_file_systems_without_links(tmp_path: Path, picture: Picture, monkeypatc
     assert os.listdir(tmp_path) == ["a.png"]
 
 
-def unsupported(*_: object) -> None:
+def unsupported(*_: object, **__: object) -> None:
     raise OSError(95, "Operation not supported")
 
 

@@ -2,6 +2,8 @@
 
 import io
 import re
+import struct
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from darklift import ImageError, Picture, UsageError
-from darklift.image import Samples, decode_image, from_array, read_stream
+from darklift.image import Samples, decode_image, encode_image, from_array, read_stream
 from darklift.image.jpeg_strips import save_in_strips
 from darklift.image.overview import area_average, describe, describe_strips
 from darklift.pipeline import memory
@@ -66,7 +68,7 @@ def test_a_pipe_is_held_once(monkeypatch: pytest.MonkeyPatch) -> None:
     file = io.BytesIO()
     Image.fromarray(np.zeros((3, 3, 3), np.uint8)).save(file, "PNG")
     assert read_stream(io.BytesIO(file.getvalue())) == file.getvalue()
-    with pytest.raises(ImageError, match="is not a"):
+    with pytest.raises(ImageError, match="no picture"):
         read_stream(io.BytesIO(b"no picture"))
     monkeypatch.setattr("darklift.image.stream.MAX_STREAM_BYTES", 10)
     with pytest.raises(ImageError, match="longer"):
@@ -134,11 +136,11 @@ def test_files_that_the_system_can_read_again_do_not_count_as_taken(tmp_path: Pa
     assert free_memory(tmp_path) == 400_000
 
 
-def side(megapixels: float, allowed: int | None, bytes_per_pixel: int = 3) -> int:
+def side(megapixels: float, allowed: int | None, bytes_per_pixel: int = 3, map_bytes: int = 0) -> int:
     rows = int((megapixels * 1e6) ** 0.5)
     look = SimpleNamespace(size=(rows, rows), extent=(rows, rows), held_bytes=bytes_per_pixel * rows**2)
     model = SimpleNamespace(memory=allowed, card=SimpleNamespace(footprint=Footprint(16)))
-    return memory.tile_side(model, look)  # type: ignore[arg-type]
+    return memory.tile_side(model, look, map_bytes)  # type: ignore[arg-type]
 
 
 def test_tiles_are_as_large_as_memory_allows(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,6 +148,7 @@ def test_tiles_are_as_large_as_memory_allows(monkeypatch: pytest.MonkeyPatch) ->
     assert (side(12, None), side(50, None), side(100, None)) == (1024, 1024, 640)  # 100 within 1 GB
     assert side(400, None) == 1024  # it takes more in any case
     assert [side(50, 10**6 * megabytes) for megabytes in (2000, 700, 550)] == [1024, 640, 384]
+    assert side(50, 700_000_000, map_bytes=150_000_000) == 384
     with pytest.raises(ImageError, match=r"0\.40 GB may be taken: allow ") as refused:
         side(50, 400_000_000)
     least = re.search(r"allow ([0-9.]+GB)", str(refused.value))
@@ -154,6 +157,72 @@ def test_tiles_are_as_large_as_memory_allows(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(memory, "free_memory", lambda: 10**7)
     with pytest.raises(ImageError, match="free some"):
         side(50, None)
+
+
+def webp(kind: bytes, head: bytes) -> bytes:
+    """The header of a file, with no pixels behind it."""
+    return b"RIFF" + struct.pack("<I", 12 + len(head)) + b"WEBP" + kind + struct.pack("<I", len(head)) + head
+
+
+def claiming(name: str) -> bytes:
+    """A file of few bytes, by whose header it is of 16000x15000 pixels."""
+    width, height = 16_000, 15_000
+    small = from_array(np.zeros((16, 16, 3), np.uint16 if name.endswith("16") else np.uint8))
+    if name == "WebP":
+        return webp(b"VP8X", bytes(4) + (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little"))
+    if name == "WebP, lossless":
+        return webp(b"VP8L", b"\x2f" + (width - 1 | height - 1 << 14).to_bytes(4, "little") + bytes(5))
+    if name == "WebP, lossy":
+        return webp(b"VP8 ", b"\x10\0\0\x9d\x01\x2a" + struct.pack("<2H", width, height))
+    if name == "JPEG XL":  # not small, the height in 30 bits, no ratio, the width in 30 bits, all else as usual
+        bits = 0b110 | height - 1 << 3 | 0b11 << 36 | width - 1 << 38 | 1 << 68
+        return b"\xff\x0a" + bits.to_bytes(10, "little")
+    if name == "AVIF":
+        file = bytearray(encode_image(small, "avif"))
+        struct.pack_into(">2I", file, file.index(b"ispe") + 8, width, height)
+    else:
+        file = bytearray(encode_image(small, "jp2", bits=16 if name.endswith("16") else 8))
+        if "boxes lie" not in name:
+            struct.pack_into(">2I", file, file.index(b"ihdr") + 4, height, width)
+        struct.pack_into(">2I", file, file.index(b"\xff\x4f\xff\x51") + 8, width, height)
+    return bytes(file)
+
+
+@pytest.mark.parametrize("allowed", [10**9, None])
+@pytest.mark.parametrize(
+    "name",
+    ["WebP", "WebP, lossless", "WebP, lossy", "AVIF", "JPEG 2000", "JPEG 2000, boxes lie", "JPEG XL"],
+)
+def test_what_cannot_fit_is_refused_by_its_header(
+    monkeypatch: pytest.MonkeyPatch, name: str, allowed: int | None
+) -> None:
+    """Behind most there are no pixels: whoever decoded them would find a damaged file. AVIF is made larger."""
+    monkeypatch.setattr(memory, "free_memory", lambda: 10**9)
+    file = claiming(name)
+    assert len(file) < 2000
+    with pytest.raises(ImageError, match=r"^16000x15000 pixels take [0-9.]+ GB .* (allow|free)"), guard(allowed):
+        decode_image(file)
+
+
+def guard(allowed: int | None, *, sees_whole: bool = False) -> AbstractContextManager[None]:
+    footprint = Footprint(16, sees_whole=sees_whole)
+    model = SimpleNamespace(memory=allowed, card=SimpleNamespace(footprint=footprint))
+    return memory.within_memory(model)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("sees_whole", [False, True])
+@pytest.mark.parametrize("ending", ["jpg", "png", "tif", "bmp", "ppm", "webp", "jp2", "avif"])
+def test_what_a_header_lets_pass_fits(ending: str, sees_whole: bool) -> None:
+    """A header asks for no more than what its picture and the work on it take."""
+    picture = from_array(RNG.integers(0, 255, (300, 400, 3), dtype=np.uint8))
+    file = encode_image(picture, ending)
+    tile = 0 if sees_whole else 300 * 400 * 320
+    fits = 120_000_000 + 50_000_000 + 2 * 300 * 400 * 3 + tile
+    with guard(fits, sees_whole=sees_whole):
+        assert decode_image(file).size == (300, 400)
+    with pytest.raises(ImageError, match="400x300"), guard(fits - 1, sees_whole=sees_whole):
+        decode_image(file)
+    assert decode_image(file).size == (300, 400), "nobody guards any more"
 
 
 def test_a_tile_of_a_view_is_that_of_the_whole() -> None:

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darklift.data import Pair, exclude, match_pairs, read_names, select, strip_role_prefix
-from darklift.data.pairs import natural_key
+from darklift.data.pairs import look_at_pairs, natural_key
+from darklift.data.splits import SPLITS
 from darklift.errors import DataError
 
 
@@ -146,9 +147,42 @@ def test_select_and_exclude_part_the_pairs(chosen):
 
 @pytest.mark.parametrize("choose", [select, exclude])
 def test_unknown_names_are_refused(choose):
-    with pytest.raises(DataError, match=r"2 of 3 names.* 3 pairs.*1\.png, 3") as error:
-        choose(PAIRS, ["3", "1.png", "2"])
+    with pytest.raises(DataError, match=r"2 of 3 names.* 3 pairs.*1\.txt, 3") as error:
+        choose(PAIRS, ["3", "1.txt", "2"])
     message(error)
+
+
+def test_a_file_s_name_stands_for_its_pair():
+    assert names(select(PAIRS, ["10.png", "1.JPG"])) == ["1", "10"]
+    assert names(exclude(PAIRS, ["10.png"])) == ["1", "2"]
+    pairs = (
+        Pair("00690", Path("low00690.png"), Path("normal00690.png")),
+        Pair("1.b", Path("1.b.tif"), Path("1.b.bmp")),
+    )
+    assert names(select(pairs, ["low00690.png"])) == names(select(pairs, ["normal00690.png"])) == ["00690"]
+    assert names(select(pairs, ["1.b.png"])) == names(select(pairs, ["1.b"])) == ["1.b"]
+
+
+def test_the_validation_split_comes_with_the_package(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "lolv1-val" in SPLITS
+    split = read_names("lolv1-val")
+    assert (len(split), len(set(split)), split[0]) == (51, 51, "5")
+    assert read_names(tmp_path / "lolv1-val") == split
+    (tmp_path / "lolv1-val").write_text("7")
+    assert read_names("lolv1-val") == ("7",), "a file that is there goes before it"
+    with pytest.raises(DataError, match="lolv1-val"):
+        read_names("lolv1-test")
+
+
+def test_what_does_not_pair_up_can_be_told_instead_of_refused(tmp_path):
+    low = fill(tmp_path / "low", "1.png", "2.png", "2.jpg", "3.png", "notes.txt")
+    high = fill(tmp_path / "high", "1.jpg", "2.png", "4.png")
+    found = look_at_pairs(low, high)
+    assert names(found.pairs) == ["1", "2"]
+    assert (found.without_high, found.without_low) == (("3",), ("4",))
+    assert found.twice == ("2.jpg and 2.png",)
+    assert found.others == ("notes.txt",)
 
 
 def test_read_names_takes_what_editors_write(tmp_path):

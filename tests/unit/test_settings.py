@@ -39,6 +39,7 @@ wishes = st.one_of(
         seed=st.integers(),
         window=st.none() | st.integers(1, 2000).map(Window),
         uncertainty=st.booleans(),
+        coverage=st.floats(0.01, 0.99),
     )
 )
 def test_settings_travel_as_plain_values(settings):
@@ -78,6 +79,11 @@ def test_plain_wishes_become_values():
         ("strength", "0.5"),
         ("preset", ["a"]),
         ("uncertainty", "no"),
+        ("coverage", 1),
+        ("coverage", 0),
+        ("coverage", math.nan),
+        ("coverage", "0.9"),
+        ("coverage", None),
     ],
 )
 def test_an_impossible_value_is_refused_when_it_is_made(name, value):
@@ -97,9 +103,9 @@ def test_every_choice_is_explained(value):
     assert all(text.endswith(".") and "\n" not in text for text in docs.values())
 
 
-@pytest.mark.parametrize(("value", "elsewhere"), [("settings", {"uncertainty"}), ("opening", set())])
+@pytest.mark.parametrize(("value", "elsewhere"), [("settings", {"uncertainty", "coverage"}), ("opening", set())])
 def test_every_choice_has_an_option(value, elsewhere):
-    """--uncertainty is the file that the map goes to."""
+    """--uncertainty is the file that the map goes to, and --coverage stands beside it."""
     group = _choices._GROUPS[value]
     assert {*group.choices, *elsewhere} == {field.name for field in dataclasses.fields(group.cls)}
 

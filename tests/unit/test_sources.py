@@ -1,5 +1,6 @@
 """Training examples: a pure function of their number, the same geometry for both halves, shares as stated."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from darklift.data import sources
-from darklift.data.crop import cut
+from darklift.data.crop import cut, unit_of
 from darklift.data.sources import Mixture, Source
 from darklift.diffusion import random_generator
 from darklift.errors import DataError, ImageError
-from darklift.image import from_array, write_image
+from darklift.image import Metadata, Picture, from_array, write_image
 from darklift.image.overview import describe
+from profiles import P3, SRGB_CURVE, make_profile
 
 
 def coordinates(height, width, picture):
@@ -60,6 +62,24 @@ def test_the_same_number_is_the_same_example_whatever_came_before(make_source):
     for index in reversed(range(30)):
         assert_same(draw(fresh, index), forwards[index])
     assert len({crop.low.tobytes() for crop in forwards}) > 25
+
+
+def test_photos_beyond_what_may_be_held_are_decoded_when_they_are_drawn(make_source, monkeypatch):
+    mine = (make_source("a"), make_source("b", photos=True, sizes=((40, 50), (60, 80), (70, 30))))
+    held, streamed = Mixture(mine), Mixture(mine)
+    held.load()
+    monkeypatch.setattr(sources, "HELD_PHOTOS", 3 * 40 * 50)
+    decoded = []
+    decode = sources._decode
+    monkeypatch.setattr(sources, "_decode", lambda path: decoded.append(path) or decode(path))
+    streamed.load()
+    assert len(decoded) == 7, "each file once, so that a damaged one is found"
+    assert set(streamed._pictures) == {*mine[0].highs, *mine[0].lows, mine[1].highs[0]}
+    decoded.clear()
+    for index in range(20):
+        assert_same(draw(streamed, index), draw(held, index))
+    assert set(decoded) == set(mine[1].highs[1:])
+    assert len(streamed._pictures) == 5
 
 
 def test_another_seed_is_another_example(make_source):
@@ -418,3 +438,38 @@ def test_what_went_through_a_file_of_8_bits_has_8(make_deep, change, bits):
         crop = draw(mixture, index)
         assert crop.low.dtype == crop.photo_low.dtype == np.dtype(f"uint{bits}")
         assert crop.high.dtype == crop.photo_high.dtype == np.uint16, "targets keep theirs"
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_other_colours_than_srgb_are_converted_to_it(dtype, tmp_path):
+    """A gray stays what it is; a green of Display P3 is more of a green in sRGB."""
+    top = np.iinfo(dtype).max
+    pixels = np.full((40, 40, 3), top // 4, dtype)
+    pixels[20:] = (top * 3 // 10, top // 2, top * 3 // 10)
+    plain, wide = tmp_path / "plain.png", tmp_path / "wide.tif"
+    picture = from_array(pixels)
+    write_image(picture, plain)
+    profile = make_profile(P3, SRGB_CURVE)
+    write_image(replace(picture, metadata=Metadata(icc_profile=profile)), wide)
+    mixture = Mixture((Source("pairs", (plain,), (wide,), part_share=0),))
+    mixture.load()
+    crop = draw(mixture, 0)
+    assert (crop.high.dtype, crop.low.dtype) == (dtype, np.uint16)
+    high, low = (unit_of(planes) for planes in (crop.photo_high, crop.photo_low))
+    gray = high[0] == high[1]
+    assert {True, False} == set(gray.ravel().tolist())
+    np.testing.assert_allclose(low[:, gray], high[:, gray], atol=2e-5)
+    light = ((high[:, ~gray][:, 0] + 0.055) / 1.055) ** 2.4  # IEC 61966-2-1
+    # from Display P3's primaries to those of sRGB, both with D65, as CSS Color 4 has them
+    light = np.array([[1.2249, -0.2247, 0], [-0.0420, 1.0419, 0], [-0.0197, -0.0786, 1.0979]]) @ light
+    green = 1.055 * light ** (1 / 2.4) - 0.055
+    np.testing.assert_allclose(low[:, ~gray][:, 0], green, atol=0.002)
+
+
+def test_colours_that_cannot_be_converted_are_refused_by_name(tmp_path):
+    profile = make_profile(P3, SRGB_CURVE, more={b"cicp": b"cicp" + bytes(4) + b"\x09\x10\0\1"})
+    file = write_image(
+        Picture(np.full((8, 8, 3), 0.5, np.float32), metadata=Metadata(icc_profile=profile)), tmp_path / "hdr.png"
+    )
+    with pytest.raises(ImageError, match=r"hdr\.png.*high dynamic range"):
+        Mixture((Source("photos", (file,), None),)).load()

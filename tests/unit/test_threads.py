@@ -6,7 +6,7 @@ import onnxruntime
 import pytest
 
 from darklift import Enhancer, UsageError
-from darklift.runtime.threads import thread_count
+from darklift.runtime.threads import _container_cores, thread_count
 from darklift.store.load import Opening
 
 
@@ -35,6 +35,13 @@ def test_every_graph_gets_the_threads_asked_for(sessions, threads, monkeypatch):
 def test_no_more_threads_than_cores(monkeypatch):
     monkeypatch.setattr("os.cpu_count", lambda: 4)
     assert thread_count(10**6) == 4
+
+
+@pytest.mark.parametrize(("limit", "cores"), [("150000 100000", 2), ("50000 100000", 1), ("max 100000", 0), ("", 0)])
+def test_a_container_s_share_of_the_cores(tmp_path, limit, cores):
+    (tmp_path / "cpu.max").write_text(limit)
+    assert _container_cores(tmp_path) == cores
+    assert _container_cores(tmp_path / "none") == 0
 
 
 def test_without_a_wish_the_environment_tells(sessions, monkeypatch):

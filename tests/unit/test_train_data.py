@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from darklift.data import read_names
 from darklift.errors import DataError
 from darklift.train.config import DataConfig, SourceConfig
 from darklift.train.data import build_mixture, validation_pairs
@@ -129,3 +130,26 @@ def test_validation_pairs_are_those_named_and_no_more_than_the_limit(root):
     assert pairs(names="val.txt", limit=2) == ["2", "7"]
     assert len(pairs()) == 10
     assert validation_pairs(DataConfig(root=str(root), sources=(source,))) == ()
+
+
+def test_a_data_set_is_found_from_any_root_and_by_its_name(tmp_path):
+    """A download of LOL-v1 as it is, with something else beside it, under whatever name."""
+    numbers = [*read_names("lolv1-val"), "1000", "1001"]
+    for half in ("low", "high"):
+        for folder, names in (("our485", numbers), ("eval15", ["2000"])):
+            where = tmp_path / "data" / "LOLdataset" / folder / half
+            where.mkdir(parents=True)
+            for name in names:
+                (where / f"{name}.png").touch()
+        (tmp_path / "data" / "mine" / half).mkdir(parents=True)
+        (tmp_path / "data" / "mine" / half / "x.png").touch()
+    for root in ("data", "data/LOLdataset", "data/LOLdataset/our485", "."):
+        config = DataConfig(
+            root=str(tmp_path / root),
+            sources=({"name": "it", "kind": "pairs", "path": ".", "layout": "lol-v1", "leave_out": "lolv1-val"},),
+            validation={"path": ".", "layout": "lol-v1", "names": "lolv1-val"},
+        )
+        assert [path.stem for path in build_mixture(config).sources[0].highs] == ["1000", "1001"]
+        assert len(validation_pairs(config)) == 51
+    with pytest.raises(DataError, match="several data sets"):
+        build(tmp_path, "pairs", "data")

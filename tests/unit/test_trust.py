@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from darklift import Picture, Tile
 from darklift.pipeline.hidden import plan_fill
-from darklift.pipeline.trust import Restraint, Signal, look_for_signal, restrain
+from darklift.pipeline.restraint import Restraint, restrain
+from darklift.pipeline.trust import Signal, look_for_signal
 from darklift.pipeline.view import View
 from seen import view_of_planes
 

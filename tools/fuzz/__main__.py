@@ -84,8 +84,9 @@ def replay(file: Path, name: str) -> None:
 
 def leaks(folder: Path, name: str, runs: int) -> list[int]:
     """The resident memory in MB after each tenth of so many inputs, made from those that fuzzing has kept."""
+    from checks import Find
     from mutate import mutated
-    from targets import TARGETS, Find
+    from targets import TARGETS
 
     rng = random.Random(0)
     kept = [path.read_bytes() for path in sorted((folder / "corpus" / name).iterdir())]

@@ -17,7 +17,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 
-from darklift.image import Metadata, Picture, Source, encode_image
+from darklift.image import Metadata, Picture, Source, decode_frames, encode_frames, encode_image, from_array
 from darklift.image.extras import Extra
 from darklift.image.formats import FORMATS
 from darklift.image.oiio import written_with
@@ -207,6 +207,43 @@ def _by_pillow() -> Iterator[tuple[str, str, bytes]]:
     yield "JPEG", "cut", jpeg[:-2]
 
 
+def _clips() -> Iterator[tuple[str, str, bytes]]:
+    """Animations whose frames are parts, clear, of several times and removed again in every way; pages that differ."""
+    size = _SIZE[::-1]
+    frames = [Image.new("RGBA", size, colour) for colour in ("red", "#00ff0080", "#0000")]
+    for number, frame in enumerate(frames):
+        frame.paste((10, 20, 200, 255), (3 * number, 2, 3 * number + 5, 7))
+    first, *others = frames
+    more = {"save_all": True, "append_images": [*others, first], "duration": [40, 100, 250, 10], "loop": 3}
+    described = {"exif": _exif(6), "icc_profile": PROFILES["gamma"]}
+
+    def made(kind: str, image: Image.Image = first, **options: object) -> bytes:
+        stream = io.BytesIO()
+        image.save(stream, kind, **(more | options))  # type: ignore[arg-type]  # whatever Pillow takes
+        return stream.getvalue()
+
+    for disposal in (0, 1, 2):
+        yield "PNG", f"clip removed by {disposal}", made("PNG", disposal=disposal, blend=disposal % 2, **described)
+        yield "GIF", f"clip removed by {disposal}", made("GIF", disposal=disposal + 1)
+    yield "PNG", "clip with a still", made("PNG", default_image=True)
+    yield "WebP", "clear clip", made("WEBP", xmp=XMP["regions"], **described)
+    yield "WebP", "lossless clip", made("WEBP", lossless=True, minimize_size=True)
+    yield "WebP", "mixed clip", made("WEBP", allow_mixed=True, kmin=1, kmax=2)
+    yield "AVIF", "clear clip", made("AVIF", xmp=XMP["regions"], exif=_exif(), icc_profile=PROFILES["gamma"])
+    pictures = [picture for name, picture in _pictures() if name.startswith("colour")]
+    like = decode_frames(made("PNG"))
+    for bits in (8, 16):
+        clip = [pictures[-1]] * 4
+        yield "PNG", f"clip of {bits} bits", encode_frames(clip, "PNG", like, bits=bits)
+    pages = decode_frames(_pillow("TIFF", "RGB", save_all=True, append_images=[Image.new("L", (5, 9)), first]))
+    three = (pictures[0], replace(pictures[1], metadata=_metadata(gray=False)), next(_pictures())[1])
+    yield "TIFF", "pages that differ", encode_frames(three, "TIFF", pages)
+    tall = Picture(_RNG.random((70, 9, 3), dtype=np.float32))
+    for kind in ("JPEG", "PNG", "TIFF", "WebP"):
+        yield kind, "tall", encode_image(tall, kind)
+        yield kind, "sliver", encode_image(replace(tall, held=from_array(np.full((1, 90, 3), 9, np.uint8)).held), kind)
+
+
 def _by_tifffile() -> Iterator[tuple[str, str, bytes]]:
     def made(dtype: str, channels: int = 3, **options: object) -> bytes:
         shape = (40, 33, channels) if channels > 1 else (40, 33)
@@ -257,7 +294,7 @@ def _by_others() -> Iterator[tuple[str, str, bytes]]:
 def seed_files() -> dict[str, dict[str, bytes]]:
     """Format by format, in each the files by what is special in them."""
     found: dict[str, dict[str, bytes]] = {}
-    for makers in (_written(), _by_pillow(), _by_tifffile(), _by_others()):
+    for makers in (_written(), _by_pillow(), _clips(), _by_tifffile(), _by_others()):
         for kind, name, data in makers:
             found.setdefault(kind, {})[name] = data
     return found

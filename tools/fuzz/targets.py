@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import contextlib
 import struct
-import traceback
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
+from checks import Find, check_words, use_colours
 from seeds import EXIF, PROFILES, RECORDS, XMP, seed_files
+from whole import run_file
 
 from darklift.errors import DarkliftError, ImageError
-from darklift.image import Metadata, Picture, decode_image, encode_image, not_written, to_pil
+from darklift.image import Metadata, Picture, not_written
 from darklift.image import exif as exif_module
 from darklift.image.boxes import brands, heif_facts
 from darklift.image.exif_add import has_thumbnail, resolution_of, with_resolution, with_thumbnail
@@ -32,20 +32,13 @@ from darklift.image.metadata import metadata_of, profile_name
 from darklift.image.photoshop import kept_resources, rights_in
 from darklift.image.png_texts import texts_as_xmp
 from darklift.image.raw_exif import described_by_raw
-from darklift.image.spaces import colour_space_of
 from darklift.image.xmp_add import DC, with_properties
 from darklift.image.xmp_claims import without_claims, without_development, without_thumbnails
 from darklift.image.xmp_turn import turned_xmp
 
-__all__ = ["TARGETS", "Find", "Target"]
+__all__ = ["TARGETS", "Target"]
 
-_LONGEST_MESSAGE = 1000
 _SIDES = (17, 12)
-_MOST_PIXELS = 1 << 16  # of what is encoded again: the rest would only take time
-
-
-class Find(Exception):
-    """Something that must not happen; its words tell it from others."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +72,7 @@ def _run_exif(data: bytes) -> None:
         try:
             use(data)
         except ImageError as error:
-            _check_words(error)
+            check_words(error)
     try:
         clean = exif_module.clean_exif(data)
     except ImageError:
@@ -98,22 +91,7 @@ def _run_profile(data: bytes) -> None:
     for gray in (False, True):
         pixels = np.linspace(0, 1, 12, dtype=np.float32).reshape(2, 2, 3)
         pixels = np.repeat(pixels[:, :, :1], 3, axis=2) if gray else pixels
-        _use_colours(Picture(pixels, gray=gray, metadata=Metadata(icc_profile=data)))
-
-
-def _use_colours(picture: Picture) -> None:
-    try:
-        space = colour_space_of(picture).space
-    except ImageError as error:
-        _check_words(error)
-        return
-    if space is not None:
-        pixels = picture.pixels[:16, :16]
-        seen = space.seen(pixels)
-        back = space.given_back(seen, pixels, gray=picture.gray)
-        for name, values in (("seen", seen), ("given back", back)):
-            if not (values.min() >= 0 and values.max() <= 1):
-                raise Find(f"colours that are {name} leave [0, 1]")
+        use_colours(Picture(pixels, gray=gray, metadata=Metadata(icc_profile=data)))
 
 
 def _run_xmp(data: bytes) -> None:
@@ -132,7 +110,7 @@ def _run_boxes(data: bytes) -> None:
     try:
         heif_facts(data)
     except ImageError as error:
-        _check_words(error)
+        check_words(error)
 
 
 def _run_jxl_facts(data: bytes) -> None:
@@ -140,7 +118,7 @@ def _run_jxl_facts(data: bytes) -> None:
         try:
             jxl_facts(each)
         except ImageError as error:
-            _check_words(error)
+            check_words(error)
 
 
 def _run_layout(data: bytes) -> None:
@@ -163,7 +141,7 @@ def _run_texts(data: bytes) -> None:
     ]
     texts_as_xmp(tuple(chunks))
     for kept in (chunks[:3], chunks[3:4], chunks[4:5], chunks[5:]):
-        _use_colours(Picture(np.full((2, 2, 3), 0.3, np.float32), metadata=Metadata(png_chunks=tuple(kept))))
+        use_colours(Picture(np.full((2, 2, 3), 0.3, np.float32), metadata=Metadata(png_chunks=tuple(kept))))
 
 
 def _run_metadata(data: bytes) -> None:
@@ -178,88 +156,14 @@ def _run_metadata(data: bytes) -> None:
         try:
             not_written(picture, kind)
         except DarkliftError as error:
-            _check_words(error)
+            check_words(error)
 
 
 def _run_raw_exif(data: bytes) -> None:
     try:
         described_by_raw(data, data[1:], _SIDES, 6)
     except ImageError as error:
-        _check_words(error)
-
-
-# ---------------------------------------------------------------------------------------------------------- whole files
-
-
-def _run_file(data: bytes) -> bool:
-    """Decode; write that in a format that the bytes choose; read it back and compare. Returns whether it decoded."""
-    try:
-        picture = decode_image(data)
-    except DarkliftError as error:
-        _check_words(error)
-        _check_cause(error)
-        return False
-    _check_picture(picture, "decoding")
-    if picture.pixels.size > _MOST_PIXELS:
-        return True
-    _use_colours(picture)
-    to_pil(picture)
-    choice = zlib.crc32(data)
-    kinds = [kind for kind in FORMATS if kind.encode]
-    kind = kinds[choice % len(kinds)]
-    bits = kind.bits[(choice >> 8) % len(kind.bits)]
-    lossless = kind.takes_quality and kind.can_be_lossless and choice >> 16 & 1 == 1
-    try:
-        not_written(picture, kind.name, bits=bits)
-        written = encode_image(picture, kind.name, bits=bits, lossless=lossless)
-    except DarkliftError as error:
-        _check_words(error)
-        return True
-    try:
-        again = decode_image(written)
-    except DarkliftError as error:
-        raise Find(f"what was written as {kind.name} of {bits} bits cannot be read: {_shape_of(error)}") from error
-    _check_picture(again, f"reading back {kind.name}")
-    if again.size != picture.size:
-        raise Find(f"a picture of another size comes back from {kind.name}")
-    if kind.name in ("PNG", "TIFF"):
-        step = 0.51 / (2**bits - 1)
-        if np.abs(again.pixels - picture.pixels).max() > step:
-            raise Find(f"other pixels come back from {kind.name} of {bits} bits")
-        alpha = (np.ones(picture.size) if each.alpha is None else each.alpha for each in (picture, again))
-        if np.abs(np.subtract(*alpha)).max() > step:
-            raise Find(f"another alpha comes back from {kind.name} of {bits} bits")
-    return True
-
-
-def _check_picture(picture: Picture, when: str) -> None:
-    for name, values in (("pixels", picture.pixels), ("alpha", picture.alpha)):
-        if values is not None and not (values.min() >= 0 and values.max() <= 1):
-            raise Find(f"{name} leave [0, 1] after {when}")
-    if picture.gray and (picture.pixels != picture.pixels[:, :, :1]).any():
-        raise Find(f"a gray picture with colours after {when}")
-
-
-def _check_words(error: Exception) -> None:
-    words = str(error)
-    if not words or "\n" in words or "\r" in words or len(words) > _LONGEST_MESSAGE:
-        raise Find(f"not one line: {_shape_of(error)}") from error
-
-
-def _check_cause(error: DarkliftError) -> None:
-    """A decoder may raise anything for a damaged file, but for what looks like a slip in our own code."""
-    cause = error.__cause__
-    if isinstance(cause, AttributeError | NameError | AssertionError | RecursionError):
-        last = traceback.extract_tb(cause.__traceback__)[-1]
-        if "/darklift/" in last.filename:
-            raise Find(
-                f"taken for damage: {type(cause).__name__} in {Path(last.filename).name}:{last.lineno}"
-            ) from cause
-
-
-def _shape_of(error: Exception) -> str:
-    """The message with no numbers, so that alike ones are one."""
-    return "".join("#" if letter.isdigit() else letter for letter in str(error))[:160]
+        check_words(error)
 
 
 # ------------------------------------------------------------------------------------------------------------- the list
@@ -295,6 +199,6 @@ TARGETS: dict[str, Target] = {
         _run_metadata, lambda: iter((*EXIF.values(), *PROFILES.values(), *XMP.values(), *RECORDS.values()))
     ),
     "raw exif": Target(_run_raw_exif, _seeds_of("RAW")),
-    **{kind.name: Target(_run_file, _seeds_of(kind.name), whole=True) for kind in FORMATS},
+    **{kind.name: Target(run_file, _seeds_of(kind.name), whole=True) for kind in FORMATS},
 }
 """By name: readers of parts, and for each format the files of it."""

@@ -16,8 +16,9 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["darklift"], enable_loader_override=False):
-    from targets import TARGETS, Find
+    from targets import TARGETS
 
+from checks import Find
 from mutate import mutated
 from seeds import EXIF, PROFILES, RECORDS, XMP
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from darklift.errors import ImageError
+from darklift.errors import IN_THE_WAY, ImageError
 
 __all__ = ["make_folder", "obstacle"]
 
@@ -21,7 +21,7 @@ def obstacle(path: Path, overwrite: bool) -> str | None:
     if os.path.isdir(path):
         return "there is a folder of that name, choose another name"
     if os.path.lexists(path) and not overwrite:
-        return "it exists already, choose another name or add --overwrite"
+        return IN_THE_WAY
     around = next((folder for folder in path.parents if os.path.lexists(folder)), Path())
     if not os.path.isdir(around):
         return f"{around} is not a folder"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from darklift.data.pairs import listed, natural_key
-from darklift.errors import UsageError
+from darklift.errors import UsageError, printable
 from darklift.image import USUAL_EXTENSIONS, WRITABLE_EXTENSIONS, format_called, is_image_path, result_extension
 from darklift.pipeline.enhancer import RESULT_ENDING
 
@@ -49,18 +49,26 @@ class Found:
 class Job:
     """A picture, where its result goes, and its map of uncertainty, if one is wanted.
 
-    format: of a result on the standard output, a name or an extension; None is the picture's own.
+    format: of a result on the standard output, a name or an extension; None is the picture's own. may_replace: what is
+    there under the names of its files is an earlier result of the same picture, which this one may replace.
     """
 
     source: Path
     target: Path
     map: Path | None = None
     format: str | None = None
+    may_replace: bool = False
 
     @property
     def outputs(self) -> tuple[Path, ...]:
         """All files that it makes."""
         return (self.target,) if self.map is None else (self.target, self.map)
+
+    @property
+    def in_words(self) -> tuple[str, str]:
+        """Picture and result, as people are told of them."""
+        source = "standard input" if self.source == STREAM else printable(str(self.source))
+        return source, "standard output" if self.target == STREAM else printable(str(self.target))
 
 
 # --------------------------------------------------------------------------------------------------------- inputs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -71,11 +72,15 @@ class Saving:
         """Of the pixels."""
         return {"quality": self.quality, "lossless": self.lossless, "bits": self.bits}
 
+    def may_replace(self, job: Job) -> bool:
+        """Whether the job's files may take the place of others."""
+        return self.overwrite or job.may_replace
+
     def file(self, job: Job) -> dict[str, Any]:
         """Of the file that is written."""
         photo = None if job.source == STREAM else job.source
         return {
-            "overwrite": self.overwrite,
+            "overwrite": self.may_replace(job),
             "permissions_of": photo,
             "times_of": photo if self.keep_times else None,
         }
@@ -133,7 +138,7 @@ def copy(data: bytes | None, job: Job, saving: Saving) -> None:
         return
     make_folder(job.target.parent)
     source = job.source if data is None else data
-    copy_file(source, job.target, overwrite=saving.overwrite, keep_times=saving.keep_times)
+    copy_file(source, job.target, overwrite=saving.may_replace(job), keep_times=saving.keep_times)
 
 
 def save(picture: Picture, job: Job, saving: Saving) -> None:
@@ -163,8 +168,13 @@ def save_frames(pictures: Iterable[Picture], frames: Frames, job: Job, saving: S
 
 
 def _put_out(data: bytes) -> None:
+    stream, rest = sys.stdout.buffer, memoryview(data)
     try:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        while rest:  # with PYTHONUNBUFFERED it is a raw stream, which may write a part at a time
+            written: int | None = stream.write(rest)
+            if written is None:
+                raise BlockingIOError(errno.EAGAIN, "its reader does not wait (it is in non-blocking mode)")
+            rest = rest[written:]
+        stream.flush()
     except OSError as error:
         raise ImageError(f"cannot write to standard output (-): {one_line(error)}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 from typing import Annotated, Any, NoReturn
@@ -9,14 +10,17 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from darklift.cli._console import warn
+from darklift.cli._batch import batch
+from darklift.cli._console import put_out, warn
 from darklift.cli._convert import convert
 from darklift.cli._darken import darken, synth
+from darklift.cli._datasets import datasets
 from darklift.cli._enhance import enhance
 from darklift.cli._evaluate import evaluate
 from darklift.cli._export import export
 from darklift.cli._info import info
 from darklift.cli._train import train
+from darklift.cli._watch import watch
 from darklift.errors import DarkliftError, MissingExtraError
 
 __all__ = ["app", "main"]
@@ -45,7 +49,7 @@ class _Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except DarkliftError as error:
-            warn(str(error))
+            _tell(ctx, error)
             raise typer.Exit(error.exit_code) from error
         except ModuleNotFoundError as error:
             missing = (error.name or "").partition(".")[0]
@@ -53,11 +57,21 @@ class _Commands(TyperGroup):
             if extra is None:
                 raise
             known = MissingExtraError(missing, extra, f"darklift {ctx.invoked_subcommand}")
-            warn(str(known))
+            _tell(ctx, known)
             raise typer.Exit(known.exit_code) from error
         except KeyboardInterrupt as error:
             warn(str(error) or "stopped")
             raise typer.Exit(_STOPPED) from error
+
+
+def _tell(ctx: Any, error: DarkliftError) -> None:
+    warn(str(error))
+    if ctx.obj is None:  # refused_as was given nothing
+        return
+    try:
+        put_out(ctx.obj(str(error)))
+    except DarkliftError as unwritten:
+        warn(str(unwritten))
 
 
 app = typer.Typer(
@@ -68,8 +82,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # a defect's traceback is for a report: plain and whole
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (enhance, info, train, evaluate, export, convert, synth, darken):
+for command in (enhance, info, train, evaluate, export, convert, synth, darken, watch):
     app.command()(command)
+app.add_typer(batch, name="batch")
+app.add_typer(datasets, name="datasets")
 
 
 def _print_version(wanted: bool) -> None:
@@ -98,6 +114,13 @@ def _stop(number: int, _: object) -> NoReturn:
     raise KeyboardInterrupt(f"stopped by {signal.Signals(number).name}")
 
 
+def _buffer_stdout() -> None:
+    """With PYTHONUNBUFFERED, stdout is raw: it may write a part of a text, and nobody would hear of it."""
+    raw = sys.stdout
+    if isinstance(getattr(raw, "buffer", None), io.RawIOBase):  # what is put out is flushed all the same
+        sys.stdout = open(raw.fileno(), "w", encoding=raw.encoding, errors=raw.errors, closefd=False)  # noqa: SIM115
+
+
 def main() -> NoReturn:
     """Run ``darklift`` with the process's arguments and exit with its code.
 
@@ -107,5 +130,6 @@ def main() -> NoReturn:
         number = getattr(signal, name, None)  # Windows has no SIGHUP
         if number is not None and signal.getsignal(number) == signal.SIG_DFL:  # nohup ignores it on purpose
             signal.signal(number, _stop)
+    _buffer_stdout()
     app(prog_name="darklift")
     sys.exit(0)

@@ -56,6 +56,7 @@ def synth(
     from darklift.batch.paths import find_pictures
     from darklift.data.shots import shoot_dark
     from darklift.image import read_image
+    from darklift.image.spaces import as_srgb
 
     found = [picture.path for picture in find_pictures(photos, recursive=recursive, output=str(output))]
     versions = [f"_{version + 1}" for version in range(count)] if count > 1 else [""]
@@ -68,7 +69,7 @@ def synth(
             for number, path in enumerate(found):
                 bar.update(number, len(found), path.name)
                 try:
-                    photo = read_image(path)
+                    photo = as_srgb(read_image(path))
                     for place in range(number * count, (number + 1) * count):
                         name = names[place]
                         shot = shoot_dark(photo, seed, place, stops=(min_stops, max_stops))
@@ -80,7 +81,8 @@ def synth(
                     raise
                 except DarkliftError as error:
                     failed += 1
-                    warn(str(error))
+                    words = str(error)
+                    warn(words if str(path) in words else f"{path}: {words}")
     finally:  # also of a run that was stopped: its pairs are told of, and can be replaced
         if cameras:
             write_json(output / _MANIFEST, {"seed": seed, "stops": (min_stops, max_stops), "pairs": cameras})

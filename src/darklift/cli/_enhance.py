@@ -2,38 +2,44 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from contextlib import nullcontext
+from typing import Annotated
 
 import typer
 
 from darklift.cli._account import Account
 from darklift.cli._choices import spelled_out
-from darklift.cli._console import put_out, say, warn
-from darklift.cli._options import RecursiveOption, check_new_picture
-from darklift.errors import UsageError
+from darklift.cli._console import put_out, warn
+from darklift.cli._jobs import check_saving, check_streams, keep_manifest, plan
+from darklift.cli._options import QuietOption, RecursiveOption, refused_as
+from darklift.cli._saving import (
+    BitsOption,
+    FormatOption,
+    KeepTimesOption,
+    LikeCameraOption,
+    LosslessOption,
+    QualityOption,
+)
+from darklift.errors import BatchError
 from darklift.pipeline.settings import Settings
 from darklift.store.load import Opening
-
-if TYPE_CHECKING:
-    from darklift.batch.foreign import Skipped
-    from darklift.batch.paths import Job
 
 __all__ = ["enhance"]
 
 _FILES = "Files"
+_MANY = "Many photos"
 
 
-def _format_names() -> list[str]:
-    from darklift.image import WRITABLE_EXTENSIONS
-
-    return sorted(extension[1:] for extension in WRITABLE_EXTENSIONS)
+def _note_json(context: typer.Context, wanted: bool) -> bool:
+    """Settings are checked before the command runs, and a request that is refused then is told as JSON, too."""
+    if wanted:
+        refused_as(context, Account([], [], None, quiet=True, overwrite=False).to_json)
+    return wanted
 
 
 @spelled_out()
 def enhance(
+    context: typer.Context,
     inputs: Annotated[
         list[str],
         typer.Argument(
@@ -56,55 +62,15 @@ def enhance(
             rich_help_panel=_FILES,
         ),
     ] = None,
-    image_format: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            metavar="NAME",
-            help="Write all results in this format, such as jpg, png or webp; a wrong name lists all.",
-            show_default="each photo's own; jpg for HEIC and RAW, png for GIF (APNG)",
-            autocompletion=_format_names,
-            rich_help_panel=_FILES,
-        ),
-    ] = None,
-    quality: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            max=100,
-            metavar="Q",
-            help="Quality of JPEG, WebP, AVIF and JPEG XL files, 1 to 100.",
-            show_default="95; for a JPEG from a JPEG its own, not below 92",
-            rich_help_panel=_FILES,
-        ),
-    ] = None,
-    lossless: Annotated[
-        bool, typer.Option("--lossless", help="Write WebP and JPEG XL without loss.", rich_help_panel=_FILES)
-    ] = False,
-    bits: Annotated[
-        int | None,
-        typer.Option(
-            metavar="8|16",
-            help="A channel, in formats that have more than 8; AVIF and JPEG 2000 also have 10 and 12.",
-            show_default="each photo's own, as far as the format can",
-            rich_help_panel=_FILES,
-        ),
-    ] = None,
-    like_camera: Annotated[
-        bool,
-        typer.Option(
-            "--like-camera/--no-like-camera",
-            help="Start from a raw file as bright as the camera's own preview of it, or from its light as it is.",
-            rich_help_panel=_FILES,
-        ),
-    ] = True,
+    image_format: FormatOption = None,
+    quality: QualityOption = None,
+    lossless: LosslessOption = False,
+    bits: BitsOption = None,
+    like_camera: LikeCameraOption = True,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace files that are already there.", rich_help_panel=_FILES)
     ] = False,
-    keep_times: Annotated[
-        bool,
-        typer.Option("--keep-times", help="Give results the times of their photos' files.", rich_help_panel=_FILES),
-    ] = False,
+    keep_times: KeepTimesOption = False,
     recursive: RecursiveOption = False,
     frame: Annotated[
         int | None,
@@ -128,13 +94,57 @@ def enhance(
         str | None,
         typer.Option(
             metavar="FILE",
-            help="Also write a map of where the model is unsure; for several photos a pattern such as maps/{stem}.png. "
-            "GSAD's models can tell, compact cannot.",
+            help="Also write a map of how far each place may be off, seen or invented; for several photos a pattern "
+            "such as maps/{stem}.png. The bundled models can tell, and GSAD's in a way of their own.",
             rich_help_panel=_FILES,
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what became of each photo, as JSON.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
+    coverage: Annotated[
+        float,
+        typer.Option(
+            metavar="X",
+            help="Of --uncertainty: how often the true values shall lie within what it tells, 0.9 or 0.95.",
+            rich_help_panel=_FILES,
+        ),
+    ] = Settings.coverage,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Keep a manifest beside the results, and go on from it: leave out what is done, unless the photo or "
+            "what you ask for has changed. Runs at the same time share the work.",
+            rich_help_panel=_MANY,
+        ),
+    ] = False,
+    retry_failed: Annotated[
+        bool,
+        typer.Option("--retry-failed", help="Like --resume, and try again what failed.", rich_help_panel=_MANY),
+    ] = False,
+    skip_existing: Annotated[
+        bool,
+        typer.Option(
+            "--skip-existing",
+            help="Leave out photos whose result is there, however it came about.",
+            rich_help_panel=_MANY,
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only tell what would be done.", rich_help_panel=_MANY)
+    ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Processes that share the photos, and the cores.",
+            show_default="one for each core, as memory allows",
+            rich_help_panel=_MANY,
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", callback=_note_json, help="Print what became of each photo, as JSON.")
+    ] = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Light up dark photos.
 
@@ -150,28 +160,40 @@ def enhance(
     Examples:
       darklift enhance night.jpg
       darklift enhance night.jpg -o bright.png --exposure +0.5
-      darklift enhance photos/ -o bright/ --recursive
+      darklift enhance photos/ -o bright/ --recursive --resume
       darklift enhance 'photos/*.jpg' -o 'bright/{n}_{stem}.webp' --quality 90
       darklift enhance night.jpg -o out/ --sheet before_after.png
       darklift enhance - < night.jpg > bright.jpg
     """
     from darklift.batch.foreign import find_skipped
     from darklift.batch.paths import with_maps
+    from darklift.batch.request import Request
     from darklift.batch.transfer import Reading, Saving
 
+    settings = settings.changed(coverage=coverage)
     skipped = find_skipped(inputs, recursive=recursive, output=output)
-    jobs = _plan(inputs, output, image_format, overwrite, recursive, quiet, skipped)
+    none_begun = Account([], skipped, None, quiet=quiet, overwrite=overwrite)
+    refused_as(context, none_begun.to_json if as_json else None)
+    jobs = plan(inputs, output, image_format, overwrite, recursive, quiet, skipped)
     if uncertainty is not None:
         jobs = with_maps(jobs, uncertainty)
-    _check_streams(jobs, as_json)
-    _check_saving(jobs, lossless, bits, sheet, overwrite)
+    check_streams(context, jobs, as_json)
+    check_saving(jobs, lossless, bits, sheet, overwrite)
+    saving = Saving(quality, lossless, bits, overwrite, keep_times)
+    request = Request(settings, opening, saving, Reading(like_camera, frame))
+    ledger = None
+    if resume or retry_failed:
+        ledger = keep_manifest(inputs, output, jobs, request, retry_failed=retry_failed)
     account = Account(jobs, skipped, sheet, quiet=quiet, overwrite=overwrite)
+    refused_as(context, account.to_json if as_json else None)
     try:
-        account.run(
-            opening, settings, Saving(quality, lossless, bits, overwrite, keep_times), Reading(like_camera, frame)
-        )
-    except KeyboardInterrupt:
-        if as_json:
+        if dry_run:
+            account.foretell(request, ledger, skip_existing=skip_existing)
+        else:
+            with nullcontext() if ledger is None else ledger:
+                account.run(request, ledger, skip_existing=skip_existing, workers=workers)
+    except (KeyboardInterrupt, BatchError) as stopped:  # what was done until then counts
+        if as_json and isinstance(stopped, KeyboardInterrupt):  # an error is told as JSON where it is caught
             put_out(account.to_json())
         account.finish_sheet()
         raise
@@ -183,76 +205,3 @@ def enhance(
         if len(jobs) > 1:
             warn(f"{account.failed} of {len(jobs)} photos failed")
         raise typer.Exit(1)
-
-
-def _plan(
-    inputs: Sequence[str],
-    output: str | None,
-    image_format: str | None,
-    overwrite: bool,
-    recursive: bool,
-    quiet: bool,
-    skipped: Sequence[Skipped],
-) -> list[Job]:
-    from darklift.batch.foreign import kinds_in_words
-    from darklift.batch.paths import find_pictures, plan_jobs, without_earlier_results
-    from darklift.pipeline.enhancer import RESULT_ENDING
-
-    extension = None
-    if image_format is not None:
-        extension = "." + image_format.lower().removeprefix(".")
-        if extension[1:] not in _format_names():
-            raise UsageError(f"--format {image_format} is not known: choose from {', '.join(_format_names())}")
-    try:
-        found = find_pictures(inputs, recursive=recursive, output=output)
-    except UsageError as error:
-        if not skipped:
-            raise
-        raise UsageError(f"{error}; there are others that cannot be read ({kinds_in_words(skipped)})") from error
-    if output is None:
-        found, earlier = without_earlier_results(found)
-        if earlier and not quiet:
-            names = ", ".join(str(path) for path in earlier[:5]) + (", ..." if len(earlier) > 5 else "")
-            say(f"left out {len(earlier)} results of an earlier run (*{RESULT_ENDING}.*): {names}")
-    if not found:
-        raise UsageError("there are only results of an earlier run: name one, or choose an output with -o")
-    return plan_jobs(found, output, extension=extension, overwrite=overwrite)
-
-
-def _check_streams(jobs: Sequence[Job], as_json: bool) -> None:
-    from darklift.batch.paths import STREAM
-
-    (first, *_) = jobs
-    if first.source == STREAM and (sys.stdin is None or sys.stdin.isatty()):
-        raise UsageError("- reads a photo from standard input, and there is none: darklift enhance - < night.jpg")
-    if first.target == STREAM:
-        if as_json:
-            raise UsageError("--json and the photo would both go to standard output: name a file with -o")
-        if sys.stdout is None or sys.stdout.isatty():
-            raise UsageError("the photo would go to standard output, which is no file or pipe: add  > bright.jpg")
-
-
-def _check_saving(jobs: Sequence[Job], lossless: bool, bits: int | None, sheet: str | None, overwrite: bool) -> None:
-    from darklift.image import WRITABLE_BITS, format_called
-    from darklift.image.formats import FORMATS
-
-    if bits is not None and bits not in WRITABLE_BITS:
-        raise UsageError(f"--bits {bits}: expected one of {', '.join(map(str, WRITABLE_BITS))}")
-    for job in jobs:
-        kind = format_called(job.format or job.target.suffix)
-        if kind is not None and lossless and not kind.can_be_lossless:
-            raise UsageError(f"--lossless: {job.target} would be {kind.name}, which is always lossy; add --format png")
-        if kind is not None and bits is not None and bits not in kind.bits:
-            has = " or ".join(map(str, kind.bits))
-            able = [known.extensions[0][1:] for known in FORMATS if known.encode and bits in known.bits]
-            other = "png" if "png" in able else able[0]
-            raise UsageError(f"--bits {bits}: {job.target} would be {kind.name}, which has {has}; add --format {other}")
-    if sheet is None:
-        return
-    from darklift.figures.sheet import sheet_paths
-
-    taken = {os.path.realpath(path) for job in jobs for path in (job.source, *job.outputs)}
-    for page in sheet_paths(sheet, len(jobs)):
-        check_new_picture("--sheet", str(page), overwrite)
-        if os.path.realpath(page) in taken:
-            raise UsageError(f"--sheet {page} is one of the photos, too: choose another name")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +12,7 @@ import typer
 
 from darklift.batch.outputs import make_folder
 from darklift.cli._choices import spelled_out
-from darklift.cli._console import progress_bar, put_out, say
+from darklift.cli._console import progress_bar, put_out, say, warn
 from darklift.cli._options import OverwriteOption, check_new_file, check_new_picture, write_json
 from darklift.errors import UsageError
 from darklift.pipeline.settings import Settings
@@ -35,7 +36,8 @@ def evaluate(
     settings: Settings,
     opening: Opening,
     names: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Score only the pairs named in this file, one name a line.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Score only the pairs named in this file, one a line, or in lolv1-val."),
     ] = None,
     ground_truth_mean: Annotated[
         bool,
@@ -64,14 +66,18 @@ def evaluate(
 
     Prints a Markdown table. Never compare a plain number with a GT-mean one: they answer different questions.
 
+    A pair that cannot be scored, since its two pictures differ in size say, is named and left out; then it ends with 1.
+
     \b
     Examples:
       darklift evaluate --low eval15/low --high eval15/high
       darklift evaluate --low low --high high --steps 8 --json scores.json
+      darklift evaluate --low our485/low --high our485/high --names lolv1-val
       darklift evaluate --low low --high high --model runs/b/best.safetensors
     """
     from darklift.data import match_pairs, read_names, select, strip_role_prefix
     from darklift.evaluation.evaluate import evaluate as score
+    from darklift.evaluation.evaluate import scorable
     from darklift.evaluation.report import evaluation_table, per_image_table
     from darklift.pipeline.enhancer import Enhancer
 
@@ -81,6 +87,9 @@ def evaluate(
     if names is not None:
         pairs = select(pairs, read_names(names))
     _check_outputs(pairs, sheet, json_file, save, overwrite)
+    pairs, left_out = scorable(pairs)
+    for pair in left_out:
+        warn(f"left out {pair.name}: {pair.reason}")
     keep = _Keep(pairs, save, sheet, overwrite)
     enhancer = Enhancer(opening.load())
     with progress_bar() as bar:
@@ -92,6 +101,7 @@ def evaluate(
             give_mean=ground_truth_mean,
             on_pair=lambda result, picture: keep(result, picture, bar.update),
         )
+    evaluation = replace(evaluation, left_out=(*left_out, *evaluation.left_out))
     if per_image:
         put_out(f"{per_image_table(evaluation)}\n")
     put_out(evaluation_table(evaluation))
@@ -99,6 +109,8 @@ def evaluate(
         write_json(json_file, evaluation.to_dict())
         say(f"numbers: {json_file}")
     keep.finish_sheet()
+    if evaluation.left_out:
+        raise typer.Exit(1)
 
 
 def _check_outputs(

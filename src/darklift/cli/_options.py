@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -13,10 +14,12 @@ from darklift.errors import DataError, UsageError
 
 __all__ = [
     "OverwriteOption",
+    "QuietOption",
     "RecursiveOption",
     "SeedOption",
     "check_new_file",
     "check_new_picture",
+    "refused_as",
     "write_json",
 ]
 
@@ -25,9 +28,18 @@ OverwriteOption: TypeAlias = Annotated[bool, typer.Option("--overwrite", help="R
 RecursiveOption: TypeAlias = Annotated[
     bool, typer.Option("--recursive", "-r", help="Look into the folders inside folders, too.")
 ]
+QuietOption: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
 SeedOption: TypeAlias = Annotated[
     int, typer.Option(metavar="N", help="Starts the random numbers: the same seed gives the same files.")
 ]
+
+
+def refused_as(context: typer.Context, tell: Callable[[str], str] | None) -> None:
+    """Print what ``tell`` makes of the message, should the request be refused from now on; None prints nothing.
+
+    The command line's own group does it, which is where errors become messages: see ``cli/__init__.py``.
+    """
+    context.find_root().obj = tell
 
 
 def check_new_picture(option: str, path: str, overwrite: bool) -> None:

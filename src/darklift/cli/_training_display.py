@@ -13,11 +13,10 @@ from rich.progress import Progress as RichProgress
 
 from darklift.cli._console import say, stderr, watched
 from darklift.train import StepReport
+from darklift.train.loop import RECENT_STEPS
 from darklift.train.run import Progress
 
 __all__ = ["speaks", "training_display"]
-
-_WINDOW = 100  # steps that loss and speed are averaged over
 
 
 def speaks() -> bool:
@@ -42,17 +41,16 @@ def training_display(line_every: int) -> Iterator[Progress]:
 
 
 class _Averages:
-    """The last steps in a few words."""
+    """The last steps in a few words; ``loss_mean`` is what the log and TensorBoard call so."""
 
     def __init__(self) -> None:
-        self._reports: deque[StepReport] = deque(maxlen=_WINDOW)
+        self._seconds: deque[float] = deque(maxlen=RECENT_STEPS)
 
     def describe(self, report: StepReport, steps: int) -> str:
-        self._reports.append(report)
-        loss = sum(r.loss for r in self._reports) / len(self._reports)
-        seconds = sum(r.seconds for r in self._reports) / len(self._reports)
+        self._seconds.append(report.seconds)
+        seconds = sum(self._seconds) / len(self._seconds)
         remaining = timedelta(seconds=round(seconds * (steps - report.step)))
-        return f"loss {loss:.4f}  lr {report.lr:.1e}  {seconds:.2f} s/step  ETA {remaining}"
+        return f"loss_mean {report.loss_mean:.4f}  lr {report.lr:.1e}  {seconds:.2f} s/step  ETA {remaining}"
 
 
 class _Lines(Progress):

@@ -1,14 +1,20 @@
 """Pairs of low-light pictures and ground truths on disk: matched by name, found in the layouts of known data sets."""
 
-from darklift.data.layouts import Split, exposure_pairs, find_pairs, strip_role_prefix
-from darklift.data.pairs import Pair, exclude, match_pairs, read_names, select
+from darklift.data.benchmarks import BENCHMARKS, Layout, Split, strip_role_prefix
+from darklift.data.layouts import exposure_pairs, find_layout, find_pairs, layout_called
+from darklift.data.pairs import Pair, exclude, match_pairs, select
+from darklift.data.splits import read_names
 
 __all__ = [
+    "BENCHMARKS",
+    "Layout",
     "Pair",
     "Split",
     "exclude",
     "exposure_pairs",
+    "find_layout",
     "find_pairs",
+    "layout_called",
     "match_pairs",
     "read_names",
     "select",

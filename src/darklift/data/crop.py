@@ -11,6 +11,7 @@ import numpy.typing as npt
 from darklift.image import FloatArray, Picture
 from darklift.image.arrays import assemble
 from darklift.image.samples import white_of
+from darklift.image.spaces import as_srgb
 
 __all__ = ["Crop", "CropGeometry", "Planes", "cut", "planes_of", "unit_of"]
 
@@ -19,10 +20,14 @@ Planes: TypeAlias = npt.NDArray[np.uint8 | np.uint16]
 
 
 def planes_of(picture: Picture) -> Planes:
-    """A picture's colours, as finely as its source told them apart, and no finer than 16 bits. Raises ImageError for
-    NaN and infinity.
+    """A picture's colours as sRGB, as finely as its source told them apart, and no finer than 16 bits.
+
+    What had to be converted has 16, as nothing is to be rounded twice. Raises ImageError for NaN and infinity, and for
+    colours that cannot be converted.
     """
-    values = assemble(picture, np.uint16 if picture.source.bits > 8 else np.uint8, gray=False, alpha=False)
+    shown = as_srgb(picture)
+    deep = picture.source.bits > 8 or shown is not picture
+    values = assemble(shown, np.uint16 if deep else np.uint8, gray=False, alpha=False)
     planes: Planes = np.ascontiguousarray(values.transpose(2, 0, 1))
     return planes
 

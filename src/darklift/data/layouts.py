@@ -1,113 +1,126 @@
-"""Where known data sets keep their pairs.
+"""Where data sets lie: a layout by its name, or by the folders that are there, from any root.
 
-=================  =============================================================  ==============================
-layout             folders under the root                                         file names
-=================  =============================================================  ==============================
-LOL-v1             ``our485/low|high`` (train), ``eval15/low|high`` (test)        the same on both sides
-LOL-v2 real        ``Real_captured/Train|Test/Low|Normal``                        ``low00001``, ``normal00001``
-LOL-v2 synthetic   ``Synthetic/Train|Test/Low|Normal``                            the same on both sides
-LOL-v2 part        ``Train|Test/Low|Normal`` (the root is one of the two above)   either
-plain              ``low`` and ``high``, no splits                                the same on both sides
-=================  =============================================================  ==============================
+:data:`~darklift.data.benchmarks.BENCHMARKS` has them all. The root may be the data set's own folder, one above it, or,
+where the layout is named, one inside it.
 
 Multi-exposure scenes (:func:`exposure_pairs`) are a layout of their own: several low-light pictures share a ground
 truth.
-LOL-v1: Wei et al. 2018. LOL-v2: Yang et al. 2021.
 """
 
 import os
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from darklift.data.pairs import Pair, images_by_name, listed, match_pairs, visible_entries
-from darklift.errors import DataError, UsageError
+from darklift.data.arrangement import Arrangement, whole
+from darklift.data.benchmarks import BENCHMARKS, Layout, Split
+from darklift.data.pairs import Pair, images_by_name, listed, visible_entries
+from darklift.errors import DataError, UsageError, hint_for
 
-__all__ = ["Split", "exposure_pairs", "find_pairs", "strip_role_prefix"]
+__all__ = ["Place", "exposure_pairs", "find_layout", "find_pairs", "layout_called"]
 
-Split = Literal["train", "test"]
-
-
-def strip_role_prefix(stem: str) -> str:
-    """LOL-v2's real part names the two sides differently: ``low00001`` and ``normal00001`` are both pair ``00001``.
-
-    Only a prefix before nothing but digits counts, so that ``lowlands`` and ``low_3`` stay as they are.
-    """
-    return re.sub(r"^(?:low|normal)(?=\d+$)", "", stem)
+_DEPTH = 2  # folders below the root that are looked into: data/LOLdataset/our485, data/lol/LOLdataset/our485
 
 
 @dataclass(frozen=True, slots=True)
-class _Layout:
-    name: str
-    folders: Mapping[Split, tuple[str, str]]
-    """Split → low and high folder, relative to the root."""
-    pair_name: Callable[[str], str] | None = None
+class Place:
+    """A data set on disk."""
 
-    def holds(self, root: Path, split: Split) -> bool:
-        return all((root / folder).is_dir() for folder in self.folders[split])
+    layout: Layout
+    root: Path
 
+    def arrangement(self, split: Split) -> Arrangement | None:
+        """How this split lies here; None where it does not."""
+        return next((way for way in self.layout.splits.get(split, ()) if way.holds(self.root)), None)
 
-def _lol_v2_folders(prefix: str) -> Mapping[Split, tuple[str, str]]:
-    return {
-        "train": (f"{prefix}Train/Low", f"{prefix}Train/Normal"),
-        "test": (f"{prefix}Test/Low", f"{prefix}Test/Normal"),
-    }
-
-
-_LAYOUTS = (
-    _Layout("LOL-v1", {"train": ("our485/low", "our485/high"), "test": ("eval15/low", "eval15/high")}),
-    _Layout("LOL-v2 real", _lol_v2_folders("Real_captured/"), strip_role_prefix),
-    _Layout("LOL-v2 synthetic", _lol_v2_folders("Synthetic/")),
-    _Layout("LOL-v2 part", _lol_v2_folders(""), strip_role_prefix),
-    _Layout("plain", {"train": ("low", "high"), "test": ("low", "high")}),
-)
+    @property
+    def splits(self) -> tuple[Split, ...]:
+        """Those that are here; a set without splits is its training data."""
+        there = tuple(split for split in self.layout.splits if self.arrangement(split) is not None)
+        return there[:1] if len({self.arrangement(split) for split in there}) == 1 else there
 
 
-def find_pairs(root: str | os.PathLike[str], split: Split = "train") -> tuple[Pair, ...]:
-    """Find the layout of a data set under its root folder, and its pairs.
+def layout_called(key: str) -> Layout:
+    """By its key, such as ``lol-v1``. Raises UsageError."""
+    known = {layout.key: layout for layout in BENCHMARKS}
+    if key not in known:
+        hint = hint_for(key, known, f"expected one of {', '.join(known)}")
+        raise UsageError(f"there is no layout {key!r}: {hint}")
+    return known[key]
+
+
+def find_pairs(root: str | os.PathLike[str], split: Split = "train", layout: str | None = None) -> tuple[Pair, ...]:
+    """Find a data set from its root folder, and its pairs.
 
     Args:
-        root: the folder that holds the folders of the table above.
-        split: ``"train"`` or ``"test"``. A plain ``low`` + ``high`` folder has no splits: it is the same whole set for
-            both, so keep two such folders apart for training and testing.
+        root: the data set's folder, or one above it; where ``layout`` is given, also one inside it.
+        split: ``"train"`` or ``"test"``. Two folders beside one another have no splits: they are the same whole set for
+            both, so keep two such sets apart for training and testing.
+        layout: which one, as ``darklift datasets`` lists them. Without it, folders must tell.
 
     Returns:
         The pairs in natural order of their names; never empty.
 
     Raises:
-        UsageError: an unknown split.
-        DataError: no known layout under the root (the message lists what was looked for), more than one, a layout
-            without the split asked for, or pictures that do not pair up (:func:`darklift.data.match_pairs`).
+        UsageError: an unknown split or layout, or one without ground truths.
+        DataError: no such data set (the message lists what was looked for), more than one, one without the split asked
+            for, or pictures that do not pair up (:func:`darklift.data.match_pairs`).
     """
     if split not in ("train", "test"):
         raise UsageError(f"got split {split!r}; expected 'train' or 'test'")
+    place = find_layout(root, layout)
+    if not place.layout.is_paired:
+        raise UsageError(f"{place.layout.title} has no ground truths: choose a data set of pairs")
+    way = place.arrangement(split)
+    if way is None:
+        expected = " or ".join(way.expects for way in place.layout.splits[split])
+        raise DataError(f"{place.root} holds {place.layout.title} without its {split} split; expected {expected} in it")
+    return whole(way, place.root)
+
+
+def find_layout(root: str | os.PathLike[str], key: str | None = None) -> Place:
+    """The one data set here of which at least one split is there, nearest to the root. Raises DataError, UsageError."""
     folder = Path(root)
     if not folder.is_dir():
         raise DataError(f"no folder {folder}; expected the root of a data set: check the path")
-    layout = _detect(folder)
-    low, high = layout.folders[split]
-    if not layout.holds(folder, split):
-        raise DataError(f"{folder} holds {layout.name} without its {split} split; expected {low} and {high} in it")
-    return match_pairs(folder / low, folder / high, pair_name=layout.pair_name)
+    layouts = [each for each in BENCHMARKS if each.found_unnamed] if key is None else [layout_called(key)]
+    level = [folder]
+    for _ in range(_DEPTH + 1):
+        present = [place for here in level for each in layouts if (place := Place(each, here)).splits]
+        if len(present) > 1:
+            names = ", ".join(_named(place, folder) for place in present)
+            raise DataError(
+                f"several data sets in {folder}: {names}; expected one: give the folder of one of them, or its layout"
+            )
+        if present:
+            return present[0]
+        level = [path for here in level for path in visible_entries(here) if path.is_dir()]
+    above = None if key is None else _around(folder, layouts[0])
+    if above is not None:
+        return above
+    looked_for = "; ".join(f"{_expected(each)} ({each.title})" for each in layouts)
+    raise DataError(f"no known data set in {folder}; looked for {looked_for}: give the folder that holds one of these")
 
 
-def _detect(root: Path) -> _Layout:
-    """The one layout of which at least one split is there."""
-    present = [layout for layout in _LAYOUTS if any(layout.holds(root, split) for split in layout.folders)]
-    if not present:
-        looked_for = "; ".join(
-            f"{' or '.join(dict.fromkeys(f'{low} + {high}' for low, high in layout.folders.values()))} ({layout.name})"
-            for layout in _LAYOUTS
-        )
-        raise DataError(
-            f"no known data set in {root}; looked for {looked_for}: give the folder that holds one of these"
-        )
-    if len(present) > 1:
-        names = ", ".join(layout.name for layout in present)
-        raise DataError(f"several data sets in {root}: {names}; expected one: give the folder of one of them")
-    return present[0]
+def _named(place: Place, folder: Path) -> str:
+    inside = place.root.relative_to(folder)
+    return place.layout.title if inside == Path() else f"{place.layout.title} ({inside})"
+
+
+def _expected(layout: Layout) -> str:
+    ways = dict.fromkeys(way.expects for ways in layout.splits.values() for way in ways[:1])
+    return " or ".join(ways)
+
+
+def _around(folder: Path, layout: Layout) -> Place | None:
+    """The data set that the folder lies in: LOL-v1 from ``our485`` or ``our485/low``."""
+    here = folder.resolve()
+    for above in here.parents[: _DEPTH + 1]:
+        inside = here.relative_to(above).parts[0].lower()
+        for way in (way for ways in layout.splits.values() for way in ways):
+            if inside == way.first_folder.lower().partition("/")[0] and way.holds(above):
+                return Place(layout, above)
+    return None
 
 
 def exposure_pairs(root: str | os.PathLike[str]) -> tuple[Pair, ...]:

@@ -6,7 +6,7 @@ is quietly shifted by one trains and scores without any other sign.
 
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,13 +14,14 @@ from darklift.errors import DataError
 from darklift.image import USUAL_EXTENSIONS, is_image_path
 
 __all__ = [
+    "Matching",
     "Pair",
     "exclude",
     "images_by_name",
     "listed",
+    "look_at_pairs",
     "match_pairs",
     "natural_key",
-    "read_names",
     "select",
     "visible_entries",
 ]
@@ -37,6 +38,19 @@ class Pair:
     """Unique in its data set: the file name without extension, less any prefix for the role (low, normal)."""
     low: Path
     high: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """What two folders hold, whether or not it pairs up: pairs, and names of the rest, in natural order."""
+
+    pairs: tuple[Pair, ...]
+    without_high: tuple[str, ...] = ()
+    without_low: tuple[str, ...] = ()
+    twice: tuple[str, ...] = ()
+    """Files of one name in one folder, "1.jpg and 1.png"; the last of them is in ``pairs``."""
+    others: tuple[str, ...] = ()
+    """Visible files that are no pictures."""
 
 
 def match_pairs(
@@ -80,31 +94,59 @@ def match_pairs(
     return tuple(Pair(name, low[name], high[name]) for name in low)
 
 
+def look_at_pairs(
+    low_dir: str | os.PathLike[str],
+    high_dir: str | os.PathLike[str],
+    *,
+    pair_name: Callable[[str], str] | None = None,
+) -> Matching:
+    """As :func:`match_pairs`, but what does not pair up is told instead of refused. Raises DataError for a folder that
+    is missing or cannot be read.
+    """
+    (low, low_twice, low_others), (high, high_twice, high_others) = (
+        _by_name(Path(folder), pair_name) for folder in (low_dir, high_dir)
+    )
+    return Matching(
+        pairs=tuple(Pair(name, low[name], high[name]) for name in low if name in high),
+        without_high=tuple(name for name in low if name not in high),
+        without_low=tuple(name for name in high if name not in low),
+        twice=(*low_twice, *high_twice),
+        others=(*low_others, *high_others),
+    )
+
+
 def images_by_name(folder: str | os.PathLike[str], pair_name: Callable[[str], str] | None = None) -> dict[str, Path]:
     """The pictures directly in a folder, by pair name, in natural order of the names.
 
     Raises:
         DataError: the folder is missing, cannot be read or holds no picture; two pictures have the same name.
     """
-    found: dict[str, Path] = {}
-    duplicates: list[str] = []
-    for path in _image_files(Path(folder)):
-        name = path.stem if pair_name is None else pair_name(path.stem)
-        if name in found:
-            duplicates.append(f"{found[name].name} and {path.name}")
-        found[name] = path
-    if duplicates:
+    found, twice, _ = _by_name(Path(folder), pair_name)
+    if twice:
         raise DataError(
-            f"several pictures of one name in {folder}: {listed(duplicates)}; expected one each: move the others away"
+            f"several pictures of one name in {folder}: {listed(twice)}; expected one each: move the others away"
         )
     if not found:
         raise DataError(f"no picture in {folder}; expected files ending in {' '.join(sorted(USUAL_EXTENSIONS))}")
-    return dict(sorted(found.items(), key=lambda item: natural_key(item[0])))
+    return found
 
 
-def _image_files(folder: Path) -> list[Path]:
-    """Visible picture files directly in a folder."""
-    return [path for path in visible_entries(folder) if is_image_path(path) and path.is_file()]
+def _by_name(folder: Path, pair_name: Callable[[str], str] | None) -> tuple[dict[str, Path], list[str], list[str]]:
+    """The pictures by pair name, "1.jpg and 1.png" for those of one name, and the names of the other visible files."""
+    found: dict[str, Path] = {}
+    twice: list[str] = []
+    others: list[str] = []
+    for path in visible_entries(folder):
+        if not path.is_file():
+            continue
+        if not is_image_path(path):
+            others.append(path.name)
+            continue
+        name = path.stem if pair_name is None else pair_name(path.stem)
+        if name in found:
+            twice.append(f"{found[name].name} and {path.name}")
+        found[name] = path
+    return dict(sorted(found.items(), key=lambda item: natural_key(item[0]))), twice, others
 
 
 def visible_entries(folder: Path) -> list[Path]:
@@ -125,6 +167,8 @@ def visible_entries(folder: Path) -> list[Path]:
 def select(pairs: Sequence[Pair], names: Iterable[str]) -> tuple[Pair, ...]:
     """The pairs with these names, in the order of ``pairs``; a name given twice counts once.
 
+    A file's name (``1.png``, ``low00690.png``) stands for its pair.
+
     Raises:
         DataError: a name that no pair has.
     """
@@ -133,7 +177,7 @@ def select(pairs: Sequence[Pair], names: Iterable[str]) -> tuple[Pair, ...]:
 
 
 def exclude(pairs: Sequence[Pair], names: Iterable[str]) -> tuple[Pair, ...]:
-    """The pairs without these names, in the order of ``pairs``.
+    """The pairs without these names, in the order of ``pairs``; names as in :func:`select`.
 
     Raises:
         DataError: a name that no pair has; a validation list that silently excludes nothing would leak into training.
@@ -144,35 +188,24 @@ def exclude(pairs: Sequence[Pair], names: Iterable[str]) -> tuple[Pair, ...]:
 
 def _known_names(pairs: Sequence[Pair], names: Iterable[str]) -> frozenset[str]:
     asked = frozenset(names)
-    unknown = asked - {pair.name for pair in pairs}
+    known = {pair.name for pair in pairs}
+    by_file = {path.name: pair.name for pair in pairs for path in (pair.low, pair.high)}
+    meant = {name: name if name in known else _of_file(name, known, by_file) for name in asked}
+    unknown = [name for name, pair in meant.items() if pair is None]
     if unknown:
         raise DataError(
             f"{len(unknown)} of {len(asked)} names match none of the {len(pairs)} pairs: {listed(unknown)}; "
-            "expected names without extension"
+            f"expected names such as {pairs[0].name if pairs else '1'}, with or without extension"
         )
-    return asked
+    return frozenset(name for name in meant.values() if name is not None)
 
 
-def read_names(path: str | os.PathLike[str]) -> tuple[str, ...]:
-    """Read a list of pair names: UTF-8 text, one name a line; blank lines and blanks around a name are ignored.
-
-    Returns:
-        The names in the file's order; never empty.
-
-    Raises:
-        DataError: the file cannot be read, is not UTF-8 text or holds no name.
-    """
-    try:
-        # utf-8-sig: lists saved on Windows may start with a byte order mark, which would become part of the first name.
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}; expected a text file with one name a line") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not UTF-8 text; expected one name a line: save it as UTF-8") from error
-    names = tuple(line.strip() for line in text.splitlines() if line.strip())
-    if not names:
-        raise DataError(f"no name in {path}; expected one name a line")
-    return names
+def _of_file(name: str, known: Collection[str], by_file: Mapping[str, str]) -> str | None:
+    """The pair that a file's name means: one of its two files, or its name with another picture's ending."""
+    if name in by_file:
+        return by_file[name]
+    stem = name.removesuffix(Path(name).suffix)
+    return stem if is_image_path(name) and stem in known else None
 
 
 def natural_key(name: str) -> tuple[list[str | int], str]:

@@ -33,8 +33,8 @@ class DarkShot:
 
 
 def shoot_dark(photo: Picture, seed: int, number: int = 0, *, stops: tuple[float, float] = (1.0, 7.0)) -> DarkShot:
-    """The photo as a random camera would have taken it in little light: without alpha and metadata, of 8 bits, or of
-    16 where the photo has more than 8 and the shot has not gone through a JPEG file.
+    """The photo as a random camera would have taken it in little light: as sRGB without alpha and metadata, of 8 bits,
+    or of 16 where the photo has more than 8, or other colours, and the shot has not gone through a JPEG file.
 
     :mod:`darklift.data.synthesis` describes the camera. number: which of the seed's cameras, exposures and noises; the
     same (seed, number) does the same to the same photo. stops: the least and the most light to lose. Raises UsageError

@@ -22,10 +22,16 @@ from darklift.data.synthesis import (
     shoot_uneven,
     underexpose,
 )
-from darklift.errors import DataError
+from darklift.errors import DataError, ImageError
 from darklift.image import read_image
 
-__all__ = ["Mixture", "Source"]
+__all__ = ["HELD_PHOTOS", "Mixture", "Source"]
+
+HELD_PHOTOS = 2**30
+"""Bytes of decoded photos (those without dark partners) that are held; the others are decoded anew each time they are
+drawn.
+"""
+_AT_ONCE = 16  # photos that are decoded ahead, so that a slow reader does not pile them up
 
 
 @dataclass(frozen=True)
@@ -87,8 +93,9 @@ class Source:
 
 @dataclass(frozen=True)
 class Mixture:
-    """All sources together, every picture decoded once and held in memory: in 8 bits, or in 16 where its file has more
-    than 8 (LOL-v1 takes 0.7 GB). So do the two halves of a pair, each by itself.
+    """All sources together, as sRGB. Pairs are decoded once and held in memory: in 8 bits, or in 16 where a file has
+    more than 8, or colours of another space (LOL-v1 takes 0.7 GB), each half by itself. So are photos without dark
+    partners, as far as :data:`HELD_PHOTOS` goes.
 
     Example number ``index`` of a run is a pure function of (seed, index): the same on any rank and after any resume.
     """
@@ -97,7 +104,9 @@ class Mixture:
     _pictures: dict[Path, Planes] = field(default_factory=dict, repr=False)
 
     def load(self) -> None:
-        """Decode everything (before data-loader workers start, so that they share the memory)."""
+        """Decode everything once (before data-loader workers start, so that they share the memory), also what is not
+        held: a file that cannot be read is found now, and not after hours.
+        """
         empty = [source.name for source in self.sources if not source.highs]
         if empty or not self.sources:
             raise DataError(
@@ -105,9 +114,18 @@ class Mixture:
                 "add some, or leave out fewer"
             )
         # Pairs of a multi-exposure scene share their target.
-        paths = list(dict.fromkeys(path for source in self.sources for path in (*source.highs, *(source.lows or ()))))
+        paired = dict.fromkeys(p for each in self.sources if each.lows for p in (*each.highs, *each.lows))
+        alone = dict.fromkeys(p for each in self.sources if each.lows is None for p in each.highs if p not in paired)
+        photos = list(alone)
+        room = HELD_PHOTOS
         with ThreadPoolExecutor(4) as pool:
-            self._pictures.update(zip(paths, pool.map(_decode, paths), strict=True))
+            self._pictures.update(zip(paired, pool.map(_decode, paired), strict=True))
+            for first in range(0, len(photos), _AT_ONCE):
+                some = photos[first : first + _AT_ONCE]
+                for path, planes in zip(some, pool.map(_decode, some), strict=True):
+                    room -= planes.nbytes
+                    if room >= 0:
+                        self._pictures[path] = planes
         for source in self.sources:
             for high, low in zip(source.highs, source.lows or (), strict=False):
                 if self._pictures[high].shape != self._pictures[low].shape:
@@ -152,9 +170,8 @@ class Mixture:
         )
 
     def _picture(self, path: Path) -> Planes:
-        if path not in self._pictures:
-            self._pictures[path] = _decode(path)
-        return self._pictures[path]
+        held = self._pictures.get(path)
+        return _decode(path) if held is None else held
 
 
 def _shoot(photo: Planes, source: Source, rng: np.random.Generator) -> tuple[Planes, Planes]:
@@ -191,7 +208,11 @@ def _in_random_blocks(low: Planes, rng: np.random.Generator) -> Planes:
 
 
 def _decode(path: Path) -> Planes:
-    return planes_of(read_image(path))
+    picture = read_image(path)
+    try:
+        return planes_of(picture)
+    except ImageError as error:
+        raise ImageError(f"cannot train on {path}: {error}") from error
 
 
 def _at_least(planes: Planes, size: int) -> Planes:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 from math import isfinite
 from statistics import median
 from typing import Any
 
 from darklift.data import Pair
-from darklift.errors import DataError
-from darklift.evaluation.metrics import Scores, describe_metrics, mean_scores, score_pair
+from darklift.errors import DataError, ImageError
+from darklift.evaluation.metrics import MIN_SSIM_SIDE, Scores, describe_metrics, mean_scores, score_pair
 from darklift.image import Picture, read_image
+from darklift.image.spaces import as_srgb
 from darklift.pipeline.enhancer import Enhancer
 from darklift.pipeline.render import Enhanced
 from darklift.pipeline.settings import DEFAULTS, Exposure, Settings
 
-__all__ = ["Evaluation", "PairResult", "evaluate"]
+__all__ = ["Evaluation", "LeftOut", "PairResult", "evaluate", "scorable"]
 
 
 @dataclass(frozen=True)
@@ -29,13 +32,21 @@ class PairResult:
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """A pair that cannot be scored, and why, in one line."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """A model's scores, with everything that they depend on.
 
     preset, steps: how pictures were sampled. exposure: "predicted by the model", "none" (the model takes none), the
     one that was asked for, or "ground truth's mean given", which shows how good pictures are when their brightness is
     not a guess. window: "whole picture", or the overlapping windows that pictures were worked on in. settings: as they
-    were passed.
+    were passed. left_out: pairs that could not be scored; no mean knows of them.
     """
 
     model: str
@@ -47,6 +58,7 @@ class Evaluation:
     window: str
     settings: Settings
     results: tuple[PairResult, ...]
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def mean(self) -> Scores:
@@ -71,6 +83,7 @@ class Evaluation:
             "mean": _finite(self.mean),
             "seconds": self.seconds,
             "per_image": per_image,
+            "left_out": [asdict(pair) for pair in self.left_out],
         }
 
 
@@ -85,24 +98,32 @@ def evaluate(
     """Enhance every pair's dark picture and score the result against its ground truth.
 
     give_mean: tell the model each ground truth's mean brightness, instead of the settings' exposure. A result is
-    scored in as many bits as its dark picture has, a ground truth in its own. on_pair: called with each result and its
-    enhanced picture as soon as there is one. Raises DataError (no pairs, sizes that differ), ImageError, UsageError.
+    scored as sRGB, in as many bits as its dark picture has, a ground truth in its own. on_pair: called with each result
+    and its enhanced picture as soon as there is one. A pair that cannot be scored (:func:`scorable`) is left out, and
+    the others go on. Raises DataError (no pairs, or none that can be scored) and UsageError.
     """
     if not pairs:
         raise DataError("there are no pairs to evaluate on: pass folders with at least one picture each")
     results: list[PairResult] = []
+    left_out: list[LeftOut] = []
     windows = set()
     for pair in pairs:
-        low, high = _read(pair)
+        try:
+            low, high = _read(pair)
+        except (DataError, ImageError) as error:
+            left_out.append(LeftOut(pair.name, str(error)))
+            continue
         asked = settings.changed(exposure=Exposure(mean=float(high.pixels.mean()))) if give_mean else settings
         enhanced = enhancer.run(low, asked)
-        made = enhanced.picture
+        made = as_srgb(enhanced.picture)
         scores = score_pair(made.pixels, high.pixels, (made.source.bits, high.source.bits))
         result = PairResult(pair.name, scores, enhanced.seconds)
         results.append(result)
         windows.add("whole picture" if enhanced.window is None else str(enhanced.window))
         if on_pair is not None:
             on_pair(result, made)
+    if not results:
+        raise _nothing_left(left_out)
     card = enhancer.model.card
     return Evaluation(
         model=card.name,
@@ -114,14 +135,44 @@ def evaluate(
         preset=settings.preset or next(iter(card.presets)),
         settings=settings,
         results=tuple(results),
+        left_out=tuple(left_out),
     )
 
 
+def scorable(pairs: Sequence[Pair]) -> tuple[tuple[Pair, ...], tuple[LeftOut, ...]]:
+    """The pairs that can be scored, and the others: files that cannot be read, sizes that differ or are too small.
+
+    Reads every file, so that nobody waits for a model to learn of it. Raises DataError where no pair is left.
+    """
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        reasons = list(pool.map(_obstacle, pairs))
+    left_out = tuple(LeftOut(pair.name, why) for pair, why in zip(pairs, reasons, strict=True) if why is not None)
+    if pairs and len(left_out) == len(pairs):
+        raise _nothing_left(left_out)
+    return tuple(pair for pair, why in zip(pairs, reasons, strict=True) if why is None), left_out
+
+
+def _obstacle(pair: Pair) -> str | None:
+    try:
+        _read(pair)
+    except (DataError, ImageError) as error:
+        return str(error)
+    return None
+
+
+def _nothing_left(left_out: Sequence[LeftOut]) -> DataError:
+    return DataError(f"none of {len(left_out)} pairs can be scored; the first of them: {left_out[0].reason}")
+
+
 def _read(pair: Pair) -> tuple[Picture, Picture]:
-    low, high = read_image(pair.low), read_image(pair.high)
+    low, high = read_image(pair.low), as_srgb(read_image(pair.high))
     if low.size != high.size:
         raise DataError(
             f"pair {pair.name} differs in size: {_size(low)} and {_size(high)}: a pair shows the same pixels twice"
+        )
+    if min(low.size) < MIN_SSIM_SIDE:
+        raise DataError(
+            f"pair {pair.name} is {_size(low)}, expected {MIN_SSIM_SIDE} pixels a side or more: leave it out"
         )
     return low, high
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
+from darklift.data.pairs import listed
+from darklift.errors import printable
 from darklift.evaluation.evaluate import Evaluation
 from darklift.evaluation.metrics import METRICS, Scores, describe_metrics
 from darklift.pipeline.settings import CONTROLS, DEFAULTS
@@ -25,13 +27,22 @@ def evaluation_table(evaluations: Evaluation | Sequence[Evaluation]) -> str:
         head = (model, row.weights, row.backend, row.preset, row.steps, row.settings.seed, row.exposure)
         lines.append(_row((*map(str, head), str(len(row.results)), *_numbers(row.mean, row.seconds))))
     below = f"Means over the images, {describe_metrics()} s/image: median, without reading and writing files."
-    return "\n".join([*lines, "", *textwrap.wrap(below, _WIDTH, break_on_hyphens=False)])
+    lines += ["", *textwrap.wrap(below, _WIDTH, break_on_hyphens=False)]
+    for row in rows:
+        if row.left_out:
+            names = listed(pair.name for pair in row.left_out)
+            lines += textwrap.wrap(f"**Without {len(row.left_out)} of {_all(row)} pairs: {names}.**", _WIDTH)
+    return "\n".join(lines)
+
+
+def _all(row: Evaluation) -> int:
+    return len(row.results) + len(row.left_out)
 
 
 def per_image_table(evaluation: Evaluation) -> str:
     """A Markdown table with a row for each image."""
     lines = [_row(("image", *_COLUMNS)), "|---|" + "--:|" * len(_COLUMNS)]
-    lines += [_row((result.name, *_numbers(result.scores, result.seconds))) for result in evaluation.results]
+    lines += [_row((printable(result.name), *_numbers(result.scores, result.seconds))) for result in evaluation.results]
     return "\n".join(lines)
 
 

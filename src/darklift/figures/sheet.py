@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from PIL import Image, ImageCms
 
-from darklift.errors import ImageError, UsageError
+from darklift.errors import IN_THE_WAY, ImageError, UsageError
 from darklift.figures._page import BACKGROUND, Photo, draw_page, fit_on_page, width_for
 from darklift.image import Picture, from_pil, read_image, to_pil, write_image
 
@@ -58,9 +58,10 @@ class Sheet:
         """The pages that there will be, if all photos come."""
         existing = next((page for page in self.paths if not overwrite and os.path.lexists(page)), None)
         if existing is not None:
-            raise ImageError(f"cannot write {existing}: it exists already, choose another name or allow overwriting")
+            raise ImageError(f"cannot write {existing}: {IN_THE_WAY}")
         self._labels, self._overwrite = tuple(labels), overwrite
-        self._box, pages = _division(count, len(labels))
+        self.box, pages = _division(count, len(labels))
+        """Width and height in pixels that a picture may take: a smaller copy of one will do for :meth:`add`."""
         self._sizes = [count // pages + (number < count % pages) for number in range(pages)]
         self._photos: list[Photo] = []
         self._page = 0
@@ -78,7 +79,7 @@ class Sheet:
             )
         if self._page == len(self._sizes):
             raise UsageError(f"got more than the {sum(self._sizes)} photos that the sheet was made for: raise count")
-        self._photos.append(Photo([_small(cell, self._box) for cell in cells], caption))
+        self._photos.append(Photo([_small(cell, self.box) for cell in cells], caption))
         if len(self._photos) == self._sizes[self._page]:
             self._write_page()
 

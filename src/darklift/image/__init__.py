@@ -62,7 +62,7 @@ from darklift.image.several import (
     read_frames,
     write_frames,
 )
-from darklift.image.stream import read_stream
+from darklift.image.stream import check_recognised, read_stream
 from darklift.image.unchanged import bytes_will_do, copy_file
 
 __all__ = [
@@ -79,6 +79,7 @@ __all__ = [
     "Source",
     "bytes_will_do",
     "check_frames_writable",
+    "check_recognised",
     "check_writable",
     "copy_file",
     "decode_frames",

@@ -20,6 +20,7 @@ from darklift.errors import ImageError
 from darklift.image.arrays import assemble, turned
 from darklift.image.exif import read_orientation
 from darklift.image.formats.base import EncodeOptions, OptionsOf
+from darklift.image.left_behind import notes_on_rest
 from darklift.image.picture import Picture
 from darklift.image.pixels import check_clip, with_notes
 from darklift.image.reel import Reel, changed_part, cut_out
@@ -57,12 +58,15 @@ class _Control(NamedTuple):
 
 @dataclass
 class _Animation:
-    """What a file holds: chunks around the frames, and for each frame its control and where its data are."""
+    """What a file holds: chunks around the frames, for each frame its control and where its data are, and what lies
+    behind the end.
+    """
 
     plays: int | None = None
     around: list[tuple[bytes, bytes]] = field(default_factory=list)
     frames: list[tuple[_Control, list[tuple[int, int]]]] = field(default_factory=list)
     still_apart: bool = False
+    rest: bytes = b""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -132,7 +136,11 @@ def _scan(stream: BinaryIO) -> _Animation:
             elif not seen_pixels:
                 found.still_apart = True
             seen_pixels = True
-        elif name != b"IEND":
+        elif name == b"IEND":
+            stream.seek(at + length + 4)
+            found.rest = stream.read()
+            break
+        else:
             found.around.append((name, stream.read(length)))
         stream.seek(at + length + 4)
     return found
@@ -146,6 +154,7 @@ def decode_frames(
     exif = next((contents for name, contents in animation.around if name == b"eXIf"), None)
     orientation = 1 if exif is None else read_orientation(exif)
     described = decode(_still(stream, animation, 0, animation.around))
+    described = with_notes(described, notes_on_rest(animation.rest))
     if animation.still_apart:
         described = with_notes(described, ["a still picture for programs that show no animations"])
     canvas = np.zeros((*animation.size, 4), np.float32)

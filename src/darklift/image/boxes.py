@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from darklift.errors import ImageError
-from darklift.image.left_behind import CREDENTIALS
+from darklift.image.left_behind import CREDENTIALS, notes_on_rest
 from darklift.image.turning import one_after_another
 
 __all__ = ["HeifFacts", "brands", "children", "heif_facts"]
@@ -37,6 +37,7 @@ class HeifFacts:
     Attributes:
         bits: of a channel, the most that any has.
         nclx: colour primaries, transfer and matrix by number (ITU-T H.273), None where there are none.
+        size: width and height of the pixels as they are stored; None where it is not said.
         crop: left, top, width and height that are meant to be seen of the pixels as they are stored; None for all.
         turned: the orientation, 1 to 8, that ``irot`` and ``imir`` turn the pixels by.
         gray: there is one channel of colour.
@@ -47,6 +48,7 @@ class HeifFacts:
 
     bits: int = 8
     nclx: tuple[int, int, int] | None = None
+    size: tuple[int, int] | None = None
     crop: tuple[int, int, int, int] | None = None
     turned: int = 1
     gray: bool = False
@@ -88,8 +90,9 @@ def children(data: bytes, start: int = 0, end: int | None = None) -> Iterator[tu
 
 def heif_facts(data: bytes) -> HeifFacts:
     """What the boxes of a whole file tell. Damaged boxes are an ``ImageError``."""
-    facts = HeifFacts()
+    facts, last = HeifFacts(), 0
     for kind, start, end in children(data):
+        last = end
         if kind == b"mpvd":
             facts.notes.append("its motion video")
         elif kind == b"uuid" and data.startswith(_C2PA, start):
@@ -101,6 +104,7 @@ def heif_facts(data: bytes) -> HeifFacts:
                 _read_meta(data, start + 4, end, facts)
             except (struct.error, IndexError, ZeroDivisionError) as error:
                 raise ImageError("damaged file: its boxes point outside: copy or download it again") from error
+    facts.notes += notes_on_rest(data[last:])
     return facts
 
 
@@ -125,15 +129,14 @@ def _read_meta(data: bytes, start: int, end: int, facts: HeifFacts) -> None:
 
 
 def _describe_primary(properties: list[_Property], facts: HeifFacts) -> None:
-    size = None
     for found in properties:
         _describe_coding(found, facts)
         if found.kind == b"ispe":
-            size = struct.unpack_from(">2I", found.data, 4)
+            facts.size = struct.unpack_from(">2I", found.data, 4)
         elif found.kind == b"colr" and found.data[:4] == b"nclx":
             facts.nclx = struct.unpack_from(">3H", found.data, 4)
-        elif found.kind == b"clap" and size is not None:
-            facts.crop = _crop(found.data, size)
+        elif found.kind == b"clap" and facts.size is not None:
+            facts.crop = _crop(found.data, facts.size)
         elif found.kind == b"irot":
             facts.turned = one_after_another(facts.turned, (1, 8, 3, 6)[found.data[0] & 3])
         elif found.kind == b"imir":
@@ -164,9 +167,8 @@ def _crop(data: bytes, size: tuple[int, int]) -> tuple[int, int, int, int]:
     numbers = struct.unpack_from(">4IiIiI", data)
     width, height, right, down = (Fraction(numbers[at], numbers[at + 1]) for at in range(0, 8, 2))
     left, top = (size[0] - width) / 2 + right, (size[1] - height) / 2 + down
-    values = [left, top, width, height]
     inside = left >= 0 and top >= 0 and width > 0 and height > 0 and left + width <= size[0] and top + height <= size[1]
-    if not inside or any(value.denominator != 1 for value in values):
+    if not inside or any(side.denominator != 1 for side in (left, top, width, height)):
         raise ImageError("it is cropped to a part that is no whole number of its pixels: save the crop as a new file")
     return (int(left), int(top), int(width), int(height))
 
@@ -216,9 +218,8 @@ def _properties(data: bytes, start: int, end: int) -> dict[int, list[_Property]]
         for _ in range(min(count, _LARGEST_ITEMS)):
             item = _uint(uses, at, 2 if version < 1 else 4)
             at += 2 if version < 1 else 4
-            numbers = uses[at]
             at += 1
-            for _ in range(numbers):
+            for _ in range(uses[at - 1]):
                 number = _uint(uses, at, 1 + wide) & (0x7FFF if wide else 0x7F)
                 at += 1 + wide
                 if 1 <= number <= len(table):
@@ -238,8 +239,7 @@ def _references(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int,
 
 def _item_kinds(data: bytes, start: int, end: int) -> dict[int, bytes]:
     found = {}
-    entries = start + (6 if data[start] == 0 else 8)
-    for kind, at, stop in children(data, entries, end):
+    for kind, at, stop in children(data, start + (6 if data[start] == 0 else 8), end):
         if kind == b"infe" and data[at] >= 2:
             size = 2 if data[at] == 2 else 4
             _check_text(data[at + 6 + size : stop])

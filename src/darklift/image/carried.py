@@ -16,6 +16,7 @@ from darklift.image.picture import Metadata, Picture
 from darklift.image.png_texts import texts_as_xmp
 from darklift.image.spaces import colour_space_of
 from darklift.image.thumbnail import THUMBNAIL_ROOM, renewed_thumbnail
+from darklift.image.tiff_described import without_maker_note
 from darklift.image.xmp_add import EXIF, Properties, with_properties
 from darklift.image.xmp_claims import without_claims
 
@@ -31,6 +32,7 @@ def carried(picture: Picture, container: str, keeps: Mapping[str, int]) -> tuple
     container: its name. keeps: as of a :class:`~darklift.image.formats.base.Format`.
     """
     load = _Load(picture, container, keeps, picture.metadata, [])
+    load.maker_note()
     load.colours()
     load.texts()
     load.rights()
@@ -59,6 +61,16 @@ class _Load:
 
     def _keeps(self, field: str, size: int = 0) -> bool:
         return self.keeps.get(field, -1) >= size
+
+    def maker_note(self) -> None:
+        """Not kept where EXIF is too long for the container, and fits without it."""
+        exif = self.metadata.exif
+        if exif is None or "exif" not in self.keeps or self._keeps("exif", len(exif)):
+            return
+        shorter = without_maker_note(exif)
+        if shorter is not None and self._keeps("exif", len(shorter)):
+            self.metadata = replace(self.metadata, exif=shorter)
+            self.lost.append("maker note, which is too long")
 
     def colours(self) -> None:
         """A profile of the colour space that is told in a way which the file will not tell it in."""

@@ -1,5 +1,6 @@
 """Pictures out of samples with more than 8 bits, at their full depth."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,13 @@ def unit_of(samples: npt.NDArray[Any], white: int) -> FloatArray:
             unit[rows] = np.divide(samples[rows], dtype(white), dtype=dtype)
         return unit
     low, high = float(samples.min()), float(samples.max())
-    if not (low >= 0 and high <= 1):  # said this way round, NaN is refused, too
+    if not math.isfinite(low) or not math.isfinite(high):
+        count = int(samples.size) - int(np.isfinite(samples).sum())
+        raise ImageError(
+            f"{count} of its {samples.size} samples are no numbers (NaN or infinite), as where nothing was measured: "
+            "fill these in first"
+        )
+    if low < 0 or high > 1:
         raise ImageError(
             f"float samples from {low:.4g} to {high:.4g}, expected [0, 1]: it is HDR or linear light; develop it to 16 "
             "bits with a tone curve first"

@@ -6,14 +6,17 @@ from darklift.errors import ImageError
 from darklift.image.exif import EXIF_HEADER, Directory, Entry, integer_of, read_directory, tiff_block, without_entries
 from darklift.image.turning import turned_point
 
-__all__ = ["stated_size", "turned_exif"]
+__all__ = ["DETAILS", "SIDES", "SUBJECTS", "below", "stated_size", "turned_exif"]
 
-_EXIF_POINTER, _INTEROP_POINTER = 0x8769, 0xA005
-_WIDTH, _HEIGHT = 0xA002, 0xA003
-_SUBJECT_AREA, _SUBJECT_LOCATION = 0x9214, 0xA214
+DETAILS, _INTEROP_POINTER = 0x8769, 0xA005
+"""The first is the tag of the first directory that points to the one with a photo's details."""
+SIDES = (0xA002, 0xA003)
+"""The tags of width and height in the details."""
+SUBJECTS = (0x9214, 0xA214)
+"""The tags there that say where the subject is, the area and the point."""
 # (of this directory, pairs that a quarter turn changes for one another)
 _FIRST_PAIRS = ((0x0100, 0x0101), (0x011A, 0x011B))  # sides, resolution
-_DETAIL_PAIRS = ((_WIDTH, _HEIGHT), (0xA20E, 0xA20F))  # sides, resolution at the sensor
+_DETAIL_PAIRS = (SIDES, (0xA20E, 0xA20F))  # sides, resolution at the sensor
 _INTEROP_PAIRS = ((0x1001, 0x1002),)  # sides of the related picture
 _SHORT = 3
 _HEADER = 8  # bytes
@@ -23,12 +26,12 @@ def stated_size(exif: bytes) -> tuple[int, int] | None:
     """Width and height of the picture that the block was written for, as its pixels were stored."""
     block = tiff_block(exif)
     try:
-        details = _below(block, read_directory(block), _EXIF_POINTER)
+        details = below(block, read_directory(block), DETAILS)
     except ImageError:
         return None
     if details is None:
         return None
-    width, height = integer_of(block, details, _WIDTH), integer_of(block, details, _HEIGHT)
+    width, height = (integer_of(block, details, tag) for tag in SIDES)
     return (width, height) if width and height else None
 
 
@@ -40,24 +43,25 @@ def turned_exif(exif: bytes, orientation: int, size: tuple[int, int] | None) -> 
     """
     block = bytearray(tiff_block(exif))
     first = read_directory(bytes(block))
-    details = _below(bytes(block), first, _EXIF_POINTER)
+    details = below(bytes(block), first, DETAILS)
     size = stated_size(exif) or size
     if orientation >= 5:
         _exchange(block, first, _FIRST_PAIRS)
         if details is not None:
             _exchange(block, details, _DETAIL_PAIRS)
-            if (interop := _below(bytes(block), details, _INTEROP_POINTER)) is not None:
+            if (interop := below(bytes(block), details, _INTEROP_POINTER)) is not None:
                 _exchange(block, interop, _INTEROP_PAIRS)
     if details is None:
         return EXIF_HEADER + bytes(block), []
-    subjects = [entry for entry in details.entries if entry.tag in (_SUBJECT_AREA, _SUBJECT_LOCATION)]
+    subjects = [entry for entry in details.entries if entry.tag in SUBJECTS]
     taken = [_extent(first), _extent(details)]
     wrong = [each.tag for each in subjects if not _turn_subject(block, details.order, each, orientation, size, taken)]
     turned = without_entries(bytes(block), details, wrong)
     return EXIF_HEADER + turned, ["the place of its subject in EXIF"] if wrong else []
 
 
-def _below(block: bytes, directory: Directory, pointer: int) -> Directory | None:
+def below(block: bytes, directory: Directory, pointer: int) -> Directory | None:
+    """The directory that an entry points to; None where there is no such entry."""
     place = integer_of(block, directory, pointer)
     return None if place is None else read_directory(block, place)
 

@@ -38,4 +38,4 @@ class Extra:
 
 
 DEEP = Extra("imagecodecs", "imagecodecs", "deep")
-"""Pixels of AVIF and JPEG 2000 files with more than 8 bits."""
+"""Pixels of AVIF and JPEG 2000 files with more than 8 bits; inks with as many, through their profile."""

@@ -22,13 +22,13 @@ def check_fit(picture: Picture, kind: Format) -> None:
         raise ImageError(
             f"{width} x {height} pixels, and {kind.name} takes {kind.max_side} a side: write {_fitting(picture)}"
         )
+    metadata, _ = carried(picture, kind.name, kind.keeps)
     for field, name in _BLOCK_NAMES.items():
-        size, limit = len(getattr(picture.metadata, field) or b""), kind.keeps.get(field)
+        size, limit = len(getattr(metadata, field) or b""), kind.keeps.get(field)
         if limit is not None and size > limit:
             others = _fitting(picture, field, size)
             raise ImageError(f"its {name} has {size} bytes, and {kind.name} takes {limit}: write {others}")
     if kind.check is not None:
-        metadata, _ = carried(picture, kind.name, kind.keeps)
         kind.check(replace(picture, metadata=metadata))
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from darklift.errors import ImageError, one_line
+from darklift.errors import IN_THE_WAY, ImageError, one_line
 from darklift.files import new_file
 from darklift.image.carried import fitted
 from darklift.image.fit import check_fit
@@ -251,9 +251,7 @@ def new_picture(
     except ImageError as error:
         raise ImageError(f"cannot write {path}: {error}") from error
     except FileExistsError as error:
-        raise ImageError(
-            f"cannot write {path}: the file exists already, choose another name or allow overwriting"
-        ) from error
+        raise ImageError(f"cannot write {path}: {IN_THE_WAY}") from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise ImageError(f"cannot write {path}: {one_line(error)}") from error
 

@@ -33,8 +33,8 @@ def with_an_end(data: bytes, layout: Layout, size: tuple[int, int]) -> tuple[Ima
     if missing > height * _SHARE_MADE_UP:
         raise ImageError(f"it ends before the last {missing} of its {height} rows: copy or download it again")
     if missing:
-        return image, f"damaged parts (the last {missing} of {height} rows, before which the file ends, are made up)"
-    return image, "damaged parts (its end marker is missing, and all of its picture is there)"
+        return image, f"the last {missing} of {height} rows, before which its file ends (these are made up)"
+    return image, "the damage of its file (the end marker was missing, all of the picture is there)"
 
 
 def _without_padding(data: bytes) -> bytes:

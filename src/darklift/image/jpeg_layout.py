@@ -9,7 +9,7 @@ import re
 import struct
 from dataclasses import dataclass, field
 
-__all__ = ["Layout", "layout_of"]
+__all__ = ["JPEG_LS", "Layout", "first_frame", "is_gain_map", "layout_of"]
 
 _START = b"\xff\xd8\xff"
 _END_OF_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
@@ -26,6 +26,9 @@ _READ_ELSEWHERE = (
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # which of these begin a picture (T.81, table B.1)
 _LARGEST_PADDING = 1 << 16
 
+JPEG_LS = 0xF7
+"""The marker that begins a picture of JPEG-LS (T.87), which is another format behind the same first bytes."""
+
 
 @dataclass(slots=True)
 class Layout:
@@ -40,6 +43,7 @@ class Layout:
         credentials: there are content credentials (C2PA), which vouch for the file as it was.
         ends_within_scan: no marker follows the first picture's last scan, so it lacks its end, if not more.
         bits: of one value of a channel.
+        size: height and width, as they are stored.
         components: the identifiers of its channels.
         scans: the headers of its scans, each of which tells some channels in part (T.81, B.2.3).
     """
@@ -52,6 +56,7 @@ class Layout:
     credentials: bool = False
     ends_within_scan: bool = False
     bits: int = 8
+    size: tuple[int, int] = (0, 0)
     components: bytes = b""
     scans: list[bytes] = field(default_factory=list)
 
@@ -77,11 +82,22 @@ def layout_of(data: bytes) -> Layout:
         if start is None:
             break
         after = _walk(data, start)
-        layout.pictures.append(_is_gain_map(data[start : after or len(data)]))
+        layout.pictures.append(is_gain_map(data[start : after or len(data)]))
         end = after
     if end is not None:
         _describe_rest(data[end:], layout)
     return layout
+
+
+def first_frame(head: bytes) -> int | None:
+    """The marker that begins the first picture, as far as the file's beginning tells; None where it does not."""
+    at = 2 if head.startswith(_START) else len(head)
+    while at + 4 <= len(head) and head[at] == 0xFF:
+        marker = head[at + 1]
+        if marker in _FRAMES or marker == JPEG_LS:
+            return marker
+        at += 1 if marker == 0xFF else 2 + int.from_bytes(head[at + 2 : at + 4], "big")
+    return None
 
 
 def _walk(data: bytes, start: int, layout: Layout | None = None) -> int | None:
@@ -118,6 +134,7 @@ def _note_segment(marker: int, beginning: bytes, layout: Layout) -> None:
         layout.scans.append(beginning)
     elif marker in _FRAMES:
         layout.bits, layout.components = beginning[0] if beginning else 8, beginning[6::3]
+        layout.size = int.from_bytes(beginning[1:3], "big"), int.from_bytes(beginning[3:5], "big")
     elif marker & 0xF0 != 0xE0:
         return
     elif marker == 0xEB and b"jumb" in beginning:
@@ -135,7 +152,8 @@ def _next_picture(data: bytes, end: int) -> int | None:
     return end + padding if data.startswith(_START, end + padding) else None
 
 
-def _is_gain_map(picture: bytes) -> bool:
+def is_gain_map(picture: bytes) -> bool:
+    """Whether a JPEG file says of itself that it is one."""
     head = picture[:_LARGEST_PADDING]
     return any(sign in head for sign in _GAIN_MAP_SIGNS)
 

@@ -42,6 +42,7 @@ class JxlFacts:
         srgb: colours are those of sRGB. transfer: the number of their curve (ITU-T H.273), None where a profile or a
             gamma tells.
         blocks: the other boxes: their kind and contents, still compressed where it is ``brob``.
+        rest: what is behind the last box.
     """
 
     width: int = 0
@@ -58,12 +59,13 @@ class JxlFacts:
     srgb: bool = True
     transfer: int | None = 13
     blocks: tuple[tuple[bytes, bytes], ...] = ()
+    rest: bytes = b""
 
 
 def jxl_facts(data: bytes) -> JxlFacts:
     """What a whole file tells. Damaged ones are an ``ImageError``."""
-    codestream, blocks = _opened(data)
-    facts = JxlFacts(blocks=tuple(blocks))
+    codestream, blocks, rest = _opened(data)
+    facts = JxlFacts(blocks=tuple(blocks), rest=rest)
     try:
         _read_headers(_Bits(codestream[len(CODESTREAM) : _HEAD]), facts)
     except IndexError as error:
@@ -73,13 +75,14 @@ def jxl_facts(data: bytes) -> JxlFacts:
     return facts
 
 
-def _opened(data: bytes) -> tuple[bytes, list[tuple[bytes, bytes]]]:
-    """The codestream, or its beginning where it is in parts, and the other boxes."""
+def _opened(data: bytes) -> tuple[bytes, list[tuple[bytes, bytes]], bytes]:
+    """The codestream, or its beginning where it is in parts, the other boxes, and what is behind the last one."""
     if data.startswith(CODESTREAM):
-        return data, []
-    codestream = b""
+        return data, [], b""
+    codestream, last = b"", 0
     blocks: list[tuple[bytes, bytes]] = []
     for kind, start, end in children(data):
+        last = end
         if kind == b"jxlc":
             codestream = data[start:end]
         elif kind == b"jxlp" and len(codestream) < _HEAD:
@@ -88,7 +91,7 @@ def _opened(data: bytes) -> tuple[bytes, list[tuple[bytes, bytes]]]:
             blocks.append((kind, data[start:end]))
     if not codestream.startswith(CODESTREAM):
         raise ImageError("damaged or incomplete JPEG XL file: it holds no picture: copy or download it again")
-    return codestream, blocks
+    return codestream, blocks, data[last:]
 
 
 class _Bits:

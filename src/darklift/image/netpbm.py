@@ -68,7 +68,7 @@ def pam_header(stream: BinaryIO) -> Header:
 
 def _checked(width: bytes, height: bytes, channels: int, white: bytes, start: int, *, plain: bool = False) -> Header:
     """Sizes and white as numbers; ``ValueError`` where they are none, ``ImageError`` where they are too large."""
-    check_size(int(width), int(height))
+    check_size(int(width), int(height), held=4 * channels)
     return Header(int(width), int(height), channels, float(white), start, plain)
 
 

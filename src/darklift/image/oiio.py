@@ -41,7 +41,7 @@ def read_with(extra: Extra, purpose: str, ending: str, stream: BinaryIO) -> Read
             raise ImageError(_damaged(library.geterror(), path))
         try:
             spec = file.spec()
-            check_size(spec.width, spec.height)
+            check_size(spec.width, spec.height, held=4 * min(spec.nchannels, 3))
             if spec.deep or (spec.x, spec.y, spec.width, spec.height) != (0, 0, spec.full_width, spec.full_height):
                 raise ImageError("it holds a part of a picture, or samples in depth: save it as a plain picture first")
             samples = file.read_image(0, 0, 0, spec.nchannels, spec.format)

@@ -120,16 +120,30 @@ class AreaAverage:
     def _averaged(
         self, plane: npt.NDArray[Any], starts: npt.NDArray[np.intp], heights: npt.NDArray[np.intp]
     ) -> FloatArray:
+        if plane.dtype == np.float32 and plane.shape == (len(starts), len(self._columns) - 1):
+            return plane  # every cell is a pixel
         # One channel at a time, in rows of its own: summing over a channel-last picture takes ten times as long.
         sums = np.ascontiguousarray(plane, dtype=_SUMS.get(plane.dtype, plane.dtype))
-        sums = np.add.reduceat(np.add.reduceat(sums, starts, axis=0), self._columns[:-1], axis=1)
         widths = np.maximum(np.diff(self._columns), 1)
+        sums = _summed(_summed(sums, starts, heights, axis=0), self._columns[:-1], widths, axis=1)
         result: FloatArray = (sums / (np.outer(heights, widths) * float(white_of(plane)))).astype(np.float32)
         return result
 
     def result(self) -> FloatArray:
         """float32 (C, height, width), once all rows have come."""
         return np.concatenate(self._done, axis=1)
+
+
+def _summed(
+    values: npt.NDArray[Any], starts: npt.NDArray[np.intp], lengths: npt.NDArray[np.intp], axis: int
+) -> npt.NDArray[Any]:
+    """Sums along an axis, of so many values from each start on; of one or two each in a sixth of the time."""
+    if lengths.max() > 2:
+        return np.add.reduceat(values, starts, axis=axis)
+    along, two = values.swapaxes(0, axis), np.flatnonzero(lengths == 2)
+    sums = along[starts]
+    sums[two] += along[starts[two] + 1]
+    return sums.swapaxes(0, axis)
 
 
 def describe(

@@ -6,16 +6,17 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import numpy as np
 from PIL import Image, ImageCms
 
-from darklift.errors import ImageError, one_line
+from darklift.errors import ImageError, MissingExtraError, one_line
 from darklift.image.arrays import assemble, held_of, turned
 from darklift.image.metadata import metadata_of, profile_name
 from darklift.image.picture import Metadata, Picture, Source
 from darklift.image.reel import Reel
+from darklift.image.room import Room, ask_for_room
 from darklift.image.samples import Samples, row_strips
 
 __all__ = [
@@ -30,8 +31,10 @@ __all__ = [
     "gray_as_srgb",
     "image_of",
     "noted_warnings",
+    "of_inks",
     "picture_of",
     "pictures_in",
+    "srgb_profile",
     "to_srgb",
     "with_notes",
 ]
@@ -47,6 +50,7 @@ TOO_DEEP = (
     "uint16 or float array, or convert it to 8 bits"
 )
 
+_T = TypeVar("_T")
 _LYING = frozenset({5, 6, 7, 8})  # orientations with rows for columns
 _GRAY_MODES = frozenset({"1", "L", "LA", "La"})
 _COLOUR_MODES = frozenset({"P", "PA", "RGB", "RGBA", "RGBX", "RGBa", "CMYK", "YCbCr"})
@@ -100,30 +104,44 @@ def with_notes(picture: Picture, notes: Iterable[str]) -> Picture:
     return replace(picture, metadata=replace(picture.metadata, notes=(*picture.metadata.notes, *notes)))
 
 
-def check_extent(image: Image.Image, *, only_the_first: bool = False) -> None:
+def check_extent(image: Image.Image, *, only_the_first: bool = False, besides: int = 0) -> None:
     """Refuse a picture that is too large, or several in one, with an ``ImageError``.
 
-    only_the_first: further frames are no reason to refuse, as only the first is the picture.
+    only_the_first: further frames are no reason to refuse, as only the first is the picture. besides: bytes a pixel
+    that the decoder takes beside Pillow's image.
     """
-    check_size(*image.size)
-    frames = getattr(image, "n_frames", 1)
-    if frames > 1 and not only_the_first:
+    held = len(image.getbands()) if image.mode in _GRAY_MODES else 3 + image.has_transparency_data
+    in_pillow = 1 if image.mode in ("1", "L") else 4
+    check_size(*image.size, held=held, decoding=held + in_pillow + besides)
+    frames = 1 if only_the_first else getattr(image, "n_frames", 1)
+    if frames > 1:
         raise ImageError(
             f"{frames} frames or pages, expected 1: pass a copy() of one, or read the file with read_frames"
         )
 
 
-def check_size(width: int, height: int) -> None:
-    """Refuse a picture that is too large, or that has no pixels, with an ``ImageError``."""
-    if min(width, height) < 1 or width * height > _MAX_PIXELS:
+def check_size(width: int, height: int, *, held: int = 1, decoding: int = 0) -> None:
+    """Refuse a picture that is too large, or that has no pixels, with an ``ImageError``: before there is room made for
+    it, which it asks for.
+
+    held, decoding: bytes a pixel at the least, as of :class:`Room`.
+    """
+    _check_limits(width, height)
+    ask_for_room(Room((height, width), held * width * height, max(held, decoding) * width * height))
+
+
+def _check_limits(width: int, height: int) -> None:
+    if min(width, height) < 1:
+        raise ImageError(f"{width} x {height} pixels, which is no picture: copy or download it again")
+    if width * height > _MAX_PIXELS:
         raise ImageError(
-            f"{width} x {height} pixels, expected between 1 and {_MAX_PIXELS // 10**6} megapixels: cut it into parts"
+            f"{width} x {height} pixels, expected at most {_MAX_PIXELS // 10**6} megapixels: cut it into parts"
         )
 
 
 def check_clip(width: int, height: int, count: int) -> None:
     """Refuse an animation of so many frames of a size that is too large, one or all, with an ``ImageError``."""
-    check_size(width, height)
+    check_size(width, height, held=3, decoding=7)
     if width * height * count > _MAX_CLIP_PIXELS:
         raise ImageError(
             f"{count} frames of {width} x {height} pixels, expected at most {_MAX_CLIP_PIXELS // 10**6} megapixels in "
@@ -131,18 +149,21 @@ def check_clip(width: int, height: int, count: int) -> None:
         )
 
 
-def check_filled(name: str, size: tuple[int, int], length: int, most: int) -> None:
+def check_filled(
+    name: str, size: tuple[int, int], length: int, most: float, *, held: int = 1, decoding: int = 0
+) -> None:
     """As :func:`check_size`, and refuse what a file of this length cannot fill, before there is room made for it.
 
     name: of the format. size: width and height. most: pixels that a byte of such a file can stand for.
     """
     width, height = size
-    check_size(width, height)
+    _check_limits(width, height)
     if width * height > max(_ALWAYS_FILLED, length * most):
         raise ImageError(
             f"damaged or incomplete {name} file ({width} x {height} pixels in {length} bytes): copy or download it"
             " again"
         )
+    check_size(width, height, held=held, decoding=decoding)
 
 
 def check_mode(image: Image.Image) -> None:
@@ -196,34 +217,46 @@ def _held(image: Image.Image, orientation: int) -> Samples:
 
 
 def _cmyk_to_rgb(image: Image.Image, metadata: Metadata) -> tuple[Image.Image, Metadata]:
-    """Through the image's own profile to sRGB where it has one; plainly, as Pillow does, where it has none."""
+    return of_inks(metadata, lambda: image.convert("RGB"), lambda profile: to_srgb(image, profile))
+
+
+def of_inks(metadata: Metadata, plainly: Callable[[], _T], through: Callable[[bytes], _T]) -> tuple[_T, Metadata]:
+    """CMYK as sRGB: ``through`` the file's own profile where it has one; ``plainly``, as Pillow does, where it has none
+    or one that cannot be used, by which ``through`` raises. And the metadata to go with that.
+    """
     without_profile = replace(metadata, icc_profile=None)
     if metadata.icc_profile is None:
-        return image.convert("RGB"), without_profile
+        return plainly(), without_profile
     try:
-        converted, srgb = to_srgb(image, metadata.icc_profile)
-    except (ImageCms.PyCMSError, OSError, ValueError) as error:
+        converted = through(metadata.icc_profile)
+    except MissingExtraError:
+        raise
+    except (ImageCms.PyCMSError, OSError, ValueError, RuntimeError) as error:
         note = f"a CMYK profile that cannot be used ({one_line(error)}): colours were converted without it"
-        return image.convert("RGB"), replace(without_profile, notes=(*metadata.notes, note))
+        return plainly(), replace(without_profile, notes=(*metadata.notes, note))
     note = "CMYK inks and their profile: colours were converted to sRGB"
-    return converted, replace(metadata, icc_profile=srgb, notes=(*metadata.notes, note))
+    return converted, replace(metadata, icc_profile=srgb_profile(), notes=(*metadata.notes, note))
 
 
-def to_srgb(image: Image.Image, icc_profile: bytes) -> tuple[Image.Image, bytes]:
-    """An L or CMYK image as sRGB, and the profile to go with it; a bad profile is a ``PyCMSError`` or ``OSError``."""
-    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+def to_srgb(image: Image.Image, icc_profile: bytes) -> Image.Image:
+    """An L or CMYK image as sRGB, of :func:`srgb_profile`; a bad profile is a ``PyCMSError`` or ``OSError``."""
     converted = ImageCms.profileToProfile(
         image,
         ImageCms.ImageCmsProfile(io.BytesIO(icc_profile)),
-        srgb,
+        ImageCms.createProfile("sRGB"),
         renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
         outputMode="RGB",
         flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
     )
     assert converted is not None  # only a conversion in place returns nothing
-    profile = bytearray(srgb.tobytes())
+    return converted
+
+
+def srgb_profile() -> bytes:
+    """The profile of sRGB, to go with what was converted to it."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     profile[24:36] = bytes.fromhex("07d000010001000000000000")  # 2000-01-01, so that equal pictures are equal files
-    return converted, bytes(profile)
+    return bytes(profile)
 
 
 def gray_as_srgb(image: Image.Image, icc_profile: bytes) -> tuple[Image.Image, bytes | None]:
@@ -234,12 +267,12 @@ def gray_as_srgb(image: Image.Image, icc_profile: bytes) -> tuple[Image.Image, b
     if image.mode not in ("L", "LA"):
         return image, None
     try:
-        converted, srgb = to_srgb(image.getchannel("L"), icc_profile)
+        converted = to_srgb(image.getchannel("L"), icc_profile)
     except (ImageCms.PyCMSError, OSError) as error:
         raise ImageError(f"its gray profile cannot be used ({one_line(error)}): write PNG or TIFF") from error
     if image.mode == "LA":
         converted.putalpha(image.getchannel("A"))
-    return converted, srgb
+    return converted, srgb_profile()
 
 
 # --------------------------------------------------------------------------------------------------- out of a picture

@@ -14,6 +14,9 @@ from darklift.image.spaces import with_colour_name
 
 __all__ = ["decoding", "finished", "scanned"]
 
+_NO_PIXELS = "not identified by this driver"
+"""What Pillow says of a header with a side of 0."""
+
 
 def scanned(kind: Format, stream: BinaryIO) -> tuple[Format, Reel | None]:
     """The format that the file further in turns out to be of, and what is known of several pictures; None for one.
@@ -45,6 +48,5 @@ def decoding(kind: Format) -> Iterator[None]:
     except MemoryError as error:
         raise ImageError("not enough memory to decode it: cut it into parts") from error
     except Exception as error:  # damaged files make Pillow raise nearly anything
-        raise ImageError(
-            f"damaged or incomplete {kind.name} file ({one_line(error)}): copy or download it again"
-        ) from error
+        said = "its header tells of no pixels" if str(error) == _NO_PIXELS else one_line(error)
+        raise ImageError(f"damaged or incomplete {kind.name} file ({said}): copy or download it again") from error

@@ -46,7 +46,12 @@ class Reel:
         if isinstance(number, bool) or not isinstance(number, int) or number < 1:
             raise UsageError(f"frame is {number!r}, expected a whole number from 1 on")
         if number > self.count:
-            raise ImageError(f"frame {number} was asked for, and it has {self.count} {self.noun}: choose another")
+            has = (
+                "is a single picture: leave the frame out"
+                if self.count == 1
+                else f"has {self.count} {self.noun}: choose another"
+            )
+            raise ImageError(f"frame {number} was asked for, and it {has}")
 
 
 def whole_milliseconds(durations: Iterable[float]) -> list[int]:

@@ -93,9 +93,11 @@ def white_of(values: npt.NDArray[Any]) -> int:
     return int(np.iinfo(values.dtype).max) if values.dtype.kind == "u" else 1
 
 
-def row_strips(size: tuple[int, int]) -> Iterator[slice]:
-    """The rows of a picture of (H, W) from top to bottom, so many at once that what is made of them takes little."""
+def row_strips(size: tuple[int, int], multiple: int = 1) -> Iterator[slice]:
+    """The rows of a picture of (H, W) from top to bottom, so many at once that what is made of them takes little: a
+    multiple of some number, but for the last.
+    """
     rows, columns = size
-    step = max(1, _STRIP_PIXELS // columns)
+    step = max(1, _STRIP_PIXELS // (columns * multiple)) * multiple
     for top in range(0, rows, step):
         yield slice(top, min(top + step, rows))

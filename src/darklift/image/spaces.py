@@ -18,9 +18,10 @@ from darklift.image.curves import LINEAR, SRGB, Curve, Formula
 from darklift.image.exif import says_adobe_rgb
 from darklift.image.icc import read_profile
 from darklift.image.metadata import profile_name
-from darklift.image.picture import Picture
+from darklift.image.picture import Metadata, Picture
+from darklift.image.samples import Samples, row_strips
 
-__all__ = ["Reading", "colour_space_of", "with_colour_name"]
+__all__ = ["Reading", "as_srgb", "colour_space_of", "with_colour_name"]
 
 _ADOBE_RGB = ((0.64, 0.33), (0.21, 0.71), (0.15, 0.06), SRGB_PRIMARIES[3])
 # ITU-T H.273, table 3; 2 is "not stated". 1, 6, 14 and 15 are a camera's curve, whose pictures screens show by sRGB's.
@@ -84,6 +85,22 @@ def with_colour_name(picture: Picture) -> Picture:
     if space is None:
         return picture
     return replace(picture, source=replace(picture.source, colour_space=space.name))
+
+
+def as_srgb(picture: Picture) -> Picture:
+    """The picture in sRGB, as models see it, without metadata; one whose numbers are sRGB's comes back as it is.
+
+    Colours outside sRGB are brought in. Raises ImageError as :func:`colour_space_of`.
+    """
+    space = colour_space_of(picture).space
+    if space is None:
+        return picture
+    pixels = np.empty((*picture.size, 3), np.float32)
+    for rows in row_strips(picture.size):
+        pixels[rows] = space.seen(picture.part(rows)).transpose(1, 2, 0)
+    held = Samples(pixels, picture.alpha)
+    source = replace(picture.source, colour_space="sRGB")
+    return replace(picture, held=held, metadata=Metadata(), source=source)
 
 
 def _unless_srgb(space: ColourSpace) -> ColourSpace | None:

@@ -11,7 +11,7 @@ from darklift.errors import ImageError, UsageError, one_line
 from darklift.image.formats import FORMATS, HEAD_BYTES, Format, format_of
 from darklift.image.words import one_of
 
-__all__ = ["opened", "read_stream", "recognised"]
+__all__ = ["check_recognised", "opened", "read_stream", "recognised"]
 
 MAX_STREAM_BYTES = 2**31
 """That a stream is read into memory for. A file on disk may be longer."""
@@ -52,10 +52,16 @@ def recognised(source: object) -> tuple[Format, BinaryIO]:
     kind = format_of(head)
     if kind is None:
         names = one_of(known.name for known in FORMATS)
-        raise ImageError(f"it is not a {names} file: convert it to one of these first")
+        raise ImageError(f"it is no picture, or of another kind than {names}: convert it to one of these first")
     if _starts_at_its_beginning(stream, len(head)):
         return kind, stream
     return kind, io.BytesIO(_to_its_end(stream, head))
+
+
+def check_recognised(path: str | Path) -> None:
+    """Raise ``ImageError``, with the path, for a file that does not begin like a picture that can be read."""
+    with opened(path) as stream:
+        recognised(stream)
 
 
 def read_stream(stream: BinaryIO) -> bytes:

@@ -1,5 +1,6 @@
 """What describes the picture in a TIFF file's directories, apart from how its pixels are stored."""
 
+import io
 import struct
 from collections.abc import Container
 from typing import Any, BinaryIO
@@ -7,7 +8,8 @@ from typing import Any, BinaryIO
 from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from darklift.image.metadata import bytes_or_none
+from darklift.image.exif import tiff_block
+from darklift.image.metadata import bytes_or_none, understood_exif
 
 __all__ = [
     "RESOLUTION_TAGS",
@@ -19,6 +21,7 @@ __all__ = [
     "left_behind",
     "orientation_of",
     "photoshop_of",
+    "without_maker_note",
 ]
 
 _ORIENTATION = 274
@@ -85,13 +88,29 @@ def exif_of(source: Image.Exif, without: Container[int] = STRUCTURE_TAGS, *, mak
     return copy.tobytes() if len(copy) else None
 
 
+def without_maker_note(exif: bytes) -> bytes | None:
+    """An EXIF block written anew, but for the camera's maker note; None where it cannot be read."""
+    block = tiff_block(exif)
+    order = "<" if block.startswith(b"II") else ">"
+
+    def written() -> bytes | None:
+        (start,) = struct.unpack_from(order + "I", block, 4)
+        return exif_at(io.BytesIO(block), start, order, without=(), maker_note=False)
+
+    made, _ = understood_exif(written, [])
+    return made
+
+
 def dpi_of(tags: ImageFileDirectory_v2) -> tuple[float, float] | None:
-    """Pixels per inch, (horizontal, vertical)."""
+    """Pixels per inch, (horizontal, vertical); None where they are no numbers."""
     unit, across, down = tags.get(_UNIT, _INCH), tags.get(_ACROSS), tags.get(_DOWN)
     if not across or not down or unit not in (_INCH, _CENTIMETRE):
         return None
     scale = 2.54 if unit == _CENTIMETRE else 1
-    return float(across) * scale, float(down) * scale
+    try:
+        return float(across) * scale, float(down) * scale
+    except (TypeError, ValueError):
+        return None
 
 
 def orientation_of(tags: ImageFileDirectory_v2) -> int:

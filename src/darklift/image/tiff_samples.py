@@ -16,14 +16,16 @@ import numpy.typing as npt
 from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
 from darklift.errors import ImageError
+from darklift.image.pixels import check_filled
 
-__all__ = ["FLOAT", "UNSIGNED", "Layout", "layout_of", "read_directory_of", "read_samples"]
+__all__ = ["FLOAT", "UNSIGNED", "Layout", "check_pieces", "layout_of", "read_directory_of", "read_samples"]
 
 UNSIGNED, FLOAT = 1, 3
 """Of the tag SampleFormat."""
 
 _NONE, _LZW, _DEFLATE, _PACKBITS, _OLD_DEFLATE, _LZMA, _ZSTD = 1, 5, 8, 32773, 32946, 34925, 50000
 _COMPRESSIONS = frozenset({_NONE, _LZW, _DEFLATE, _PACKBITS, _OLD_DEFLATE, _LZMA, _ZSTD})
+_OLD_JPEG, _YCBCR = 6, 6
 _LARGEST_PIECE = 500_000_000  # pixels, as of a whole picture
 _DEPTHS = {UNSIGNED: frozenset({8, *range(9, 17), 32}), FLOAT: frozenset({16, 32, 64})}
 
@@ -79,8 +81,9 @@ def layout_of(tags: ImageFileDirectory_v2) -> Layout:
     depth = max(bits)
     if len(bits) > 1 or len(forms) > 1 or depth not in _DEPTHS.get(form, ()):
         kind = {UNSIGNED: "unsigned integers", 2: "signed integers", FLOAT: "floats"}.get(form, "complex numbers")
+        sizes = " and ".join(map(str, sorted(bits)[:4]))
         raise ImageError(
-            f"TIFF samples that are {kind} of {sorted(bits)[:4]} bits, expected unsigned integers of up to 16 or of 32 "
+            f"TIFF samples that are {kind} of {sizes} bits, expected unsigned integers of up to 16 or of 32 "
             "bits, or floats of 16, 32 or 64: convert it to 16 bits first"
         )
     compression, predictor = tags.get(259, _NONE), tags.get(317, 1)
@@ -112,6 +115,28 @@ def layout_of(tags: ImageFileDirectory_v2) -> Layout:
     )
 
 
+def check_pieces(tags: ImageFileDirectory_v2, length: int) -> None:
+    """Refuse with an ``ImageError`` a picture of which strips or tiles are missing: Pillow leaves them black.
+
+    length: of the file, in bytes.
+    """
+    compression, tiled = tags.get(259, _NONE), 322 in tags
+    offsets = tags.get(324 if tiled else 273)
+    if offsets is None or compression == _OLD_JPEG:  # which may be told of by other tags
+        return
+    height, width, channels = int(tags[257]), int(tags[256]), int(tags.get(277, 1))
+    rows, columns = (int(tags[323]), int(tags[322])) if tiled else (min(int(tags.get(278, height)), height), width)
+    wanted = -(-height // max(rows, 1)) * -(-width // max(columns, 1)) * (channels if tags.get(284, 1) == 2 else 1)
+    if len(offsets) < wanted:
+        raise _missing(len(offsets), wanted)
+    if compression == _NONE and tags.get(262) != _YCBCR:  # whose colour has fewer samples
+        check_filled("TIFF", (width, height), length, 8 / (channels * max(tags.get(258, (1,)))))
+
+
+def _missing(count: int, wanted: int) -> ImageError:
+    return ImageError(f"damaged TIFF file: {count} strips or tiles, expected {wanted}: copy or download it again")
+
+
 def read_samples(stream: BinaryIO, layout: Layout) -> npt.NDArray[Any]:
     """(H, W, C) in the machine's byte order: uint8, uint16 or uint32 (values as stored), or floats.
 
@@ -122,9 +147,7 @@ def read_samples(stream: BinaryIO, layout: Layout) -> npt.NDArray[Any]:
     if not 0 < layout.piece[0] * layout.piece[1] <= _LARGEST_PIECE or not wanted == len(layout.offsets) == len(
         layout.lengths
     ):
-        raise ImageError(
-            f"damaged TIFF file: {len(layout.offsets)} strips or tiles, expected {wanted}: copy or download it again"
-        )
+        raise _missing(len(layout.offsets), wanted)
     size = stream.seek(0, io.SEEK_END)
     samples = np.empty((layout.height, layout.width, layout.channels), _stored(layout).newbyteorder("="))
     for (top, left, channels), offset, length in zip(_places(layout), layout.offsets, layout.lengths, strict=True):

@@ -5,7 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
-from darklift.errors import ImageError, one_line
+from darklift.errors import IN_THE_WAY, ImageError, one_line
 from darklift.files import new_file
 from darklift.image.formats import format_called
 from darklift.image.picture import Picture
@@ -45,9 +45,7 @@ def copy_file(source: Path | bytes, target: Path, *, overwrite: bool = False, ke
         ):
             shutil.copyfileobj(stream, copy)
     except FileExistsError as error:
-        raise ImageError(
-            f"cannot write {target}: the file exists already, choose another name or allow overwriting"
-        ) from error
+        raise ImageError(f"cannot write {target}: {IN_THE_WAY}") from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise ImageError(
             f"cannot copy the photo to {target}: {getattr(error, 'strerror', None) or one_line(error)}"

@@ -17,13 +17,14 @@ from darklift.image.formats.base import EncodeOptions, OptionsOf
 from darklift.image.picture import Picture
 from darklift.image.reel import Box, Reel, changed_part, cut_out, whole_milliseconds
 
-__all__ = ["encode_frames", "kinds_of", "scan_frames"]
+__all__ = ["canvas_of", "encode_frames", "kinds_of", "rest_of", "scan_frames"]
 
 _PROFILE, _ALPHA, _EXIF, _XMP, _ANIMATION = 0x20, 0x10, 0x08, 0x04, 0x02
 """What there is in a file, in its header."""
 _PIXELS = (b"ALPH", b"VP8 ", b"VP8L")
 _IN_PLACE = 0x02  # of a frame: in the place of what was there, and left there
 _LONGEST = 2**24 - 1  # milliseconds
+_ALWAYS_FILLED = 1 << 24  # pixels: there is room for so many, however little of them the frames cover
 _MOST_LOOPS = 2**16 - 1
 
 
@@ -40,23 +41,65 @@ def scan_frames(stream: BinaryIO) -> Reel | None:
     """None for a still picture, also where an animation has one frame."""
     stream.seek(12)
     alpha, loops, durations = False, 0, []
+    canvas = covered = 0
     for name, length in _chunks(stream):
-        if name == b"VP8X":
-            alpha = bool(stream.read(1)[0] & _ALPHA)
+        if name == b"VP8X" and length >= 10:
+            header = stream.read(10)
+            alpha = bool(header[0] & _ALPHA)
+            canvas = _area(header[4:])
         elif name == b"ANIM":
             loops = struct.unpack("<4xH", stream.read(6))[0]
         elif name == b"ANMF" and length >= 16:
-            durations.append(int.from_bytes(stream.read(16)[12:15], "little"))
+            header = stream.read(16)
+            durations.append(int.from_bytes(header[12:15], "little"))
+            covered += _area(header[6:])
+    if durations and canvas > max(_ALWAYS_FILLED, covered):
+        raise ImageError(f"damaged WebP file: {canvas} pixels, of which its frames cover {covered}: copy it again")
     if len(durations) < 2:
         return None
     return Reel(len(durations), moving=True, durations=tuple(durations), loops=loops, alpha=alpha)
 
 
+def _area(sides: bytes) -> int:
+    """Of width and height, which are stored less one in three bytes each."""
+    return (int.from_bytes(sides[:3], "little") + 1) * (int.from_bytes(sides[3:6], "little") + 1)
+
+
+def canvas_of(stream: BinaryIO) -> tuple[int, int] | None:
+    """Width and height, as the first chunk of the file says; None where it does not."""
+    stream.seek(12)
+    name, _ = next(_chunks(stream), (b"", 0))
+    head = stream.read(10)
+    if len(head) < 10:
+        return None
+    if name == b"VP8X":
+        return 1 + int.from_bytes(head[4:7], "little"), 1 + int.from_bytes(head[7:10], "little")
+    if name == b"VP8L":  # behind a byte, 14 bits each
+        bits = int.from_bytes(head[1:5], "little")
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    if name == b"VP8 ":  # behind the head of a key frame, 14 bits each, and 2 for how it is to be scaled
+        return int.from_bytes(head[6:8], "little") & 0x3FFF, int.from_bytes(head[8:10], "little") & 0x3FFF
+    return None
+
+
+def rest_of(stream: BinaryIO) -> bytes:
+    """What lies behind the end that the file's header tells."""
+    stream.seek(_end(stream))
+    return stream.read()
+
+
+def _end(stream: BinaryIO) -> int:
+    stream.seek(4)
+    length = int.from_bytes(stream.read(4), "little")
+    return 8 + length + length % 2
+
+
 def kinds_of(stream: BinaryIO) -> set[bytes]:
     """The names of all chunks, also of those that frames consist of."""
+    file_end = _end(stream)
     stream.seek(12)
     kinds = set()
-    for name, length in _chunks(stream):
+    for name, length in _chunks(stream, file_end):
         if name == b"ANMF":
             end = stream.tell() + length
             stream.seek(16, io.SEEK_CUR)

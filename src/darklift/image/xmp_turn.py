@@ -14,12 +14,13 @@ from darklift.image.exif import upright_xmp
 from darklift.image.turning import turned_point
 from darklift.image.xmp_packet import Name, Node, Packet
 
-__all__ = ["turned_xmp"]
+__all__ = ["AREAS", "PLACES", "POSITIONS", "REGIONS", "WIDTHS_AND_HEIGHTS", "number_of", "text_of", "turned_xmp"]
 
 _TIFF, _EXIF = "http://ns.adobe.com/tiff/1.0/", "http://ns.adobe.com/exif/1.0/"
 _MWG = "http://www.metadataworkinggroup.com/schemas/regions/"
 _ACDSEE = "http://ns.acdsee.com/regions/"
-_AREA = ("http://ns.adobe.com/xmp/sType/Area#", "http://ns.acdsee.com/sType/Area#")
+AREAS = ("http://ns.adobe.com/xmp/sType/Area#", "http://ns.acdsee.com/sType/Area#")
+"""The namespaces of a region's place."""
 _MICROSOFT = "http://ns.microsoft.com/photo/1.2/"
 _RECTANGLE = ("http://ns.microsoft.com/photo/1.2/t/Region#", "Rectangle")
 _IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
@@ -53,7 +54,23 @@ _NOT_TURNED = {
     ),
 }
 """Of places, angles and shapes, too, but said in ways that nobody has written down."""
-_POSITIONS = (_MWG, _ACDSEE, *_AREA, _MICROSOFT, _IPTC, _RAW, _FOCUS)
+REGIONS = ((_MWG, "Regions"), (_ACDSEE, "Regions"))
+"""Face regions that say of which size the picture was."""
+_SUBJECTS = ((_EXIF, "SubjectArea"), (_EXIF, "SubjectLocation"))
+_CROP_IN_ALL = (*_CROP, (_RAW, "CropAngle"), (_RAW, "HasCrop"), *_PAIRS[4])
+_WORDS = {
+    **dict.fromkeys((*REGIONS, (_MICROSOFT, "RegionInfo")), "its face regions in XMP"),
+    (_IPTC, "RegionBoundary"): "an image region in XMP",
+    **dict.fromkeys(_SUBJECTS, "the place of its subject in XMP"),
+    **dict.fromkeys(_CROP_IN_ALL, "its crop in XMP"),
+    **dict.fromkeys(_FOCAL_POINT, "the point in focus in XMP"),
+}
+PLACES = _WORDS | {name: words for name, words in _NOT_TURNED.items() if name[0] == _RAW}
+"""Whatever counts from the picture's corner or by its sides, and what is said where it is left out."""
+WIDTHS_AND_HEIGHTS = (_PAIRS[2], _PAIRS[0])
+"""Of the picture itself: by EXIF's schema, by TIFF's."""
+POSITIONS = (_MWG, _ACDSEE, *AREAS, _MICROSOFT, _IPTC, _RAW, _FOCUS)
+"""The namespaces of places."""
 _NUMBER = re.compile(r"[+-]?(?:\d{1,9}\.?\d{0,20}|\.\d{1,20})")
 _ONE = Decimal(1)
 
@@ -68,7 +85,7 @@ def turned_xmp(xmp: bytes, orientation: int, size: tuple[int, int] | None = None
     try:
         packet = Packet(xmp)
     except ValueError:
-        if any(space.encode() in xmp for space in _POSITIONS):
+        if any(space.encode() in xmp for space in POSITIONS):
             return None, ["its XMP, which is damaged and mentions places in the picture"]
         return upright_xmp(xmp), []
     turner = _Turner(packet, orientation, size)
@@ -88,7 +105,7 @@ class _Turner:
         self.left_out: list[str] = []
 
     def _stated_size(self) -> tuple[int, int] | None:
-        for names in (_PAIRS[2], _PAIRS[0]):
+        for names in WIDTHS_AND_HEIGHTS:
             found = [self._nodes[name][0].text for name in names if name in self._nodes]
             if len(found) == 2 and all(text.isdecimal() and 0 < int(text) < 2**31 for text in found):
                 return int(found[0]), int(found[1])
@@ -97,12 +114,12 @@ class _Turner:
     def turn(self) -> None:
         for node in self._nodes.get((_TIFF, "Orientation"), []):
             self._packet.replace(node, "1")
-        for name in ((_MWG, "Regions"), (_ACDSEE, "Regions")):
-            self._each(name, self._turn_regions, "its face regions in XMP")
-        self._each((_MICROSOFT, "RegionInfo"), self._turn_rectangles, "its face regions in XMP")
-        self._each((_IPTC, "RegionBoundary"), self._turn_boundary, "an image region in XMP")
-        self._each((_EXIF, "SubjectArea"), self._turn_subject, "the place of its subject in XMP")
-        self._each((_EXIF, "SubjectLocation"), self._turn_subject, "the place of its subject in XMP")
+        for name in REGIONS:
+            self._each(name, self._turn_regions)
+        self._each((_MICROSOFT, "RegionInfo"), self._turn_rectangles)
+        self._each((_IPTC, "RegionBoundary"), self._turn_boundary)
+        for name in _SUBJECTS:
+            self._each(name, self._turn_subject)
         self._turn_crop()
         self._turn_focal_point()
         if self._on_its_side:
@@ -112,12 +129,12 @@ class _Turner:
             for node in self._nodes.get(name, []):
                 self._leave_out(node, words)
 
-    def _each(self, name: Name, turn: Callable[[Node], None], words: str) -> None:
+    def _each(self, name: Name, turn: Callable[[Node], None]) -> None:
         for node in self._nodes.get(name, []):
             try:
                 turn(node)
             except (ValueError, KeyError):
-                self._leave_out(node, words)
+                self._leave_out(node, _WORDS[name])
 
     def _leave_out(self, node: Node, words: str) -> None:
         self._packet.remove(node)
@@ -129,14 +146,14 @@ class _Turner:
         """Of the Metadata Working Group, and ACDSee's, which are alike: areas around their middle."""
         stated = next((node for node in regions.parts() if node.name[1] == "AppliedToDimensions"), None)
         sides = {} if stated is None else {name[1]: node for name, node in stated.fields().items()}
-        size = (_number(sides["w"]), _number(sides["h"])) if "w" in sides and "h" in sides else None
+        size = (number_of(sides["w"]), number_of(sides["h"])) if "w" in sides and "h" in sides else None
         if self._on_its_side and size is not None:
             if self._is_upright(size):
                 return  # the regions count from the upright picture's corner
             self._exchange(sides["w"], sides["h"])
         for area in regions.walk():
-            fields = {name[1]: node for name, node in area.fields().items() if name[0] in _AREA}
-            if fields and area.name[0] not in _AREA and area.name[1] in ("Area", "DLYArea", "ALGArea"):
+            fields = {name[1]: node for name, node in area.fields().items() if name[0] in AREAS}
+            if fields and area.name[0] not in AREAS and area.name[1] in ("Area", "DLYArea", "ALGArea"):
                 unit = fields["unit"].text if "unit" in fields else "normalized"
                 if unit not in ("normalized", "pixel") or (unit == "pixel" and size is None):
                     raise ValueError(unit)
@@ -158,7 +175,7 @@ class _Turner:
             if node.name == _RECTANGLE:
                 left, top, width, height = (_parsed(part) for part in node.text.split(","))
                 self._packet.replace(
-                    node, ", ".join(map(_text, self._turned_box(left, top, width, height, _ONE, _ONE)))
+                    node, ", ".join(map(text_of, self._turned_box(left, top, width, height, _ONE, _ONE)))
                 )
 
     def _turn_boundary(self, boundary: Node) -> None:
@@ -170,14 +187,14 @@ class _Turner:
             raise ValueError(unit)
         if shape == "rectangle":
             names = ("rbX", "rbY", "rbW", "rbH")
-            left, top, width, height = (_number(fields[name]) for name in names)
+            left, top, width, height = (number_of(fields[name]) for name in names)
             for name, value in zip(names, self._turned_box(left, top, width, height, right, bottom), strict=True):
-                self._packet.replace(fields[name], _text(value))
+                self._packet.replace(fields[name], text_of(value))
         elif shape == "circle":
             self._turn_point(fields["rbX"], fields["rbY"], (right, bottom))
             if unit == "relative" and self._on_its_side:  # a share of the width
                 across, down = self._sides()
-                self._packet.replace(fields["rbRx"], _text(round(_number(fields["rbRx"]) * across / down, 8)))
+                self._packet.replace(fields["rbRx"], text_of(round(number_of(fields["rbRx"]) * across / down, 8)))
         elif shape == "polygon":
             for vertex in fields["rbVertices"].items():
                 corner = {name[1]: node for name, node in vertex.fields().items()}
@@ -204,17 +221,17 @@ class _Turner:
         try:
             if not crop:
                 return
-            left, top, right, bottom = map(_number, crop)
-            if any(len(self._nodes[name]) > 1 for name in _CROP) or any(_number(node) != 0 for node in angle):
+            left, top, right, bottom = map(number_of, crop)
+            if any(len(self._nodes[name]) > 1 for name in _CROP) or any(number_of(node) != 0 for node in angle):
                 raise ValueError(angle)
             turned = self._turned_box(left, top, right - left, bottom - top, _ONE, _ONE)
             corners = (turned[0], turned[1], turned[0] + turned[2], turned[1] + turned[3])
             for node, value in zip(crop, corners, strict=True):
-                self._packet.replace(node, _text(value))
+                self._packet.replace(node, text_of(value))
         except ValueError:
-            for name in (*_CROP, (_RAW, "CropAngle"), (_RAW, "HasCrop"), *_PAIRS[4]):
+            for name in _CROP_IN_ALL:
                 for node in self._nodes.get(name, []):
-                    self._leave_out(node, "its crop in XMP")
+                    self._leave_out(node, _WORDS[name])
 
     def _turn_focal_point(self) -> None:
         """Google's: where the camera was focussed, as shares of the sides."""
@@ -225,7 +242,7 @@ class _Turner:
                 self._turn_point(x, y, (_ONE, _ONE))
         except ValueError:
             for node in point:
-                self._leave_out(node, "the point in focus in XMP")
+                self._leave_out(node, _WORDS[node.name])
 
     def _swap(self, pair: tuple[Name, Name]) -> None:
         found = [self._nodes.get(name, []) for name in pair]
@@ -243,9 +260,9 @@ class _Turner:
         return Decimal(self._size[0]), Decimal(self._size[1])
 
     def _turn_point(self, x: Node, y: Node, size: tuple[Decimal, Decimal]) -> None:
-        turned = turned_point(self._orientation, _number(x), _number(y), *size)
+        turned = turned_point(self._orientation, number_of(x), number_of(y), *size)
         for node, value in zip((x, y), turned, strict=True):
-            self._packet.replace(node, _text(value))
+            self._packet.replace(node, text_of(value))
 
     def _turned_box(
         self, left: Decimal, top: Decimal, width: Decimal, height: Decimal, right: Decimal, bottom: Decimal
@@ -260,7 +277,8 @@ class _Turner:
         self._packet.replace(other, one.text)
 
 
-def _number(node: Node) -> Decimal:
+def number_of(node: Node) -> Decimal:
+    """A node's text as a number; ValueError where it is none."""
     return _parsed(node.text)
 
 
@@ -270,5 +288,6 @@ def _parsed(text: str) -> Decimal:
     return Decimal(text.strip())
 
 
-def _text(value: Decimal) -> str:
+def text_of(value: Decimal) -> str:
+    """A number as XMP has it."""
     return f"{value:f}"

@@ -5,6 +5,7 @@ A part of a photo has from a map what it has in the whole, to the bit.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -13,7 +14,20 @@ import numpy.typing as npt
 from darklift.image import FloatArray
 from darklift.pipeline.tiling import Tile
 
-__all__ = ["blocks_of", "box_means", "box_sums", "brightest", "cells_of", "enlarged", "grid_of", "luma_of", "ramp"]
+__all__ = [
+    "Guide",
+    "block_sums",
+    "blocks_of",
+    "box_means",
+    "box_sums",
+    "brightest",
+    "cells_of",
+    "enlarged",
+    "grid_of",
+    "luma_of",
+    "ramp",
+    "smooth_ramp",
+]
 
 _BLOCK = (64, 512)
 """Rows and columns that are worked on at once: they stay in the processor's cache."""
@@ -44,17 +58,42 @@ def ramp(values: FloatArray | np.float32, between: tuple[float, float]) -> Float
     return shares
 
 
+def smooth_ramp(values: FloatArray | np.float32 | float, between: tuple[float, float]) -> FloatArray:
+    """Like ``ramp``, without corners."""
+    share = ramp(np.asarray(values, dtype=np.float32), between)
+    smooth: FloatArray = share * share * (3 - 2 * share)
+    return smooth
+
+
+def block_sums(plane: FloatArray, side: int) -> FloatArray:
+    """Sums over cells of side² pixels, the last of each row and column as far as the plane (h, w) goes."""
+    sums = plane
+    for _ in range(2):  # rows, whole ones at a time, and then the few columns that are left
+        every, sums = sums, sums[::side].copy(order="K")
+        for first in range(1, side):
+            rows = every[first::side]
+            sums[: len(rows)] += rows
+        sums = sums.T
+    return sums
+
+
 def box_sums(maps: FloatArray, radius: int) -> FloatArray:
     """Sums over windows of (2·radius + 1)² cells, as much of each as lies in the maps (…, h, w)."""
     window = 2 * radius + 1
     for axis in (-2, -1):
         length, shape = maps.shape[axis], list(maps.shape)
-        shape[axis] += window
-        before = np.zeros(shape, dtype=np.float64)
-        along = before.swapaxes(axis, -1)
-        along[..., radius + 1 : radius + 1 + length] = maps.swapaxes(axis, -1)
-        np.cumsum(before, axis=axis, out=before)
-        sums: FloatArray = (along[..., window:] - along[..., :length]).astype(np.float32)
+        shape[axis] += 2 * radius
+        padded = np.zeros(shape, dtype=np.float32)
+        along = padded.swapaxes(axis, -1)
+        along[..., radius : radius + length] = maps.swapaxes(axis, -1)
+        # Of 1, 2, 4, 8 … neighbours each, and of these those that make up a window: few additions.
+        sums, first, count = along[..., :length].copy(order="K"), 1, 1
+        while first < window:
+            along = along[..., :-count] + along[..., count:]
+            count *= 2
+            if window & count:
+                sums += along[..., first : first + length]
+                first += count
         maps = sums.swapaxes(axis, -1)
     return maps
 
@@ -65,9 +104,37 @@ def box_means(maps: FloatArray, radius: int) -> FloatArray:
         np.minimum(np.arange(length) + radius + 1, length) - np.maximum(np.arange(length) - radius, 0)
         for length in maps.shape[-2:]
     )
-    cells: FloatArray = (rows[:, None] * columns).astype(np.float32)
-    means: FloatArray = box_sums(maps, radius) / cells
+    means = box_sums(maps, radius)
+    means /= rows.astype(np.float32)[:, None]
+    means /= columns.astype(np.float32)
     return means
+
+
+class Guide:
+    """Cells by whose edges others are smoothed (guided filter; He et al. 2013, IEEE TPAMI 35(6)).
+
+    mean: of the guide over windows of (2·radius + 1)² cells, (h, w). edge: the variance in one that counts as an edge.
+    """
+
+    def __init__(self, cells: FloatArray, radius: int, edge: float) -> None:
+        self._cells, self._radius, self._edge = cells, radius, edge
+        self.mean = box_means(cells, radius)
+        self._variance = box_means(cells * cells, radius) - self.mean * self.mean
+
+    def smooth(self, cells: FloatArray) -> FloatArray:
+        """Smoothed but for the guide's edges."""
+        mean = box_means(cells, self._radius)
+        return self._lines(mean, box_means(self._cells * cells, self._radius) - self.mean * mean)
+
+    def smooth_itself(self) -> FloatArray:
+        """The guide, smoothed but for its own edges."""
+        return self._lines(self.mean, self._variance)
+
+    def _lines(self, mean: FloatArray, covariance: FloatArray) -> FloatArray:
+        slopes: FloatArray = np.divide(covariance, self._variance + self._edge, dtype=np.float32)
+        offsets = box_means(mean - slopes * self.mean, self._radius)
+        smooth: FloatArray = box_means(slopes, self._radius) * self._cells + offsets
+        return smooth
 
 
 def blocks_of(part: Tile) -> Iterator[Tile]:
@@ -81,30 +148,39 @@ def blocks_of(part: Tile) -> Iterator[Tile]:
 
 def cells_of(block: Tile, grid: tuple[int, ...], size: tuple[int, int]) -> tuple[slice, slice]:
     """The cells of a grid over the photo that have a say in a block's pixels."""
-    (above, below), _ = _neighbours(grid[0], size[0], block.top, block.height)
-    (before, after), _ = _neighbours(grid[1], size[1], block.left, block.width)
-    return slice(above[0], below[-1] + 1), slice(before[0], after[-1] + 1)
+    rows, columns = (
+        slice(max(_before(start, cells, length), 0), min(_before(start + count - 1, cells, length) + 2, cells))
+        for start, count, cells, length in zip(
+            (block.top, block.left), (block.height, block.width), grid, size, strict=True
+        )
+    )
+    return rows, columns
+
+
+def _before(place: int, cells: int, length: int) -> int:
+    """The last cell whose centre is not behind that of a place, of as many as cells are spread over; -1 for none."""
+    return math.floor((place + 0.5) * (cells / length) - 0.5)
 
 
 def enlarged(cells: FloatArray, size: tuple[int, int], part: Tile) -> FloatArray:
     """A part of what (…, h, w) becomes when it is enlarged to ``size`` bilinearly: (…, rows, columns).
 
-    By the rule of Pillow's ``resize``, which works on whole pictures only: columns first, sums in double precision.
+    By the rule of Pillow's ``resize``, which works on whole pictures only: columns first.
     """
     (above, below), rows_say = _neighbours(cells.shape[-2], size[0], part.top, part.height)
     (before, after), columns_say = _neighbours(cells.shape[-1], size[1], part.left, part.width)
     cells = cells[..., above[0] : below[-1] + 1, :]  # all that the part's rows need
     wide = cells[..., before] * columns_say[0] + cells[..., after] * columns_say[1]
-    wide = wide.astype(np.float32)
     above, below = above - above[0], below - above[0]
-    made = wide[..., above, :] * rows_say[0][:, None] + wide[..., below, :] * rows_say[1][:, None]
-    result: FloatArray = made.astype(np.float32)
-    return result
+    made: FloatArray = wide[..., above, :]
+    lower = wide[..., below, :]
+    made *= rows_say[0][:, None]
+    lower *= rows_say[1][:, None]
+    made += lower
+    return made
 
 
-def _neighbours(
-    cells: int, length: int, start: int, count: int
-) -> tuple[tuple[npt.NDArray[np.intp], ...], npt.NDArray[np.float64]]:
+def _neighbours(cells: int, length: int, start: int, count: int) -> tuple[tuple[npt.NDArray[np.intp], ...], FloatArray]:
     """For places ``start`` … of ``length`` that so many cells are spread over: the cells on either side, and how much
     each of the two says: (2, count).
     """
@@ -114,4 +190,4 @@ def _neighbours(
     weights = np.where((places >= 0) & (places < cells), 1 - np.abs(centres - places), 0)
     weights /= weights.sum(axis=0)
     places = places.clip(0, cells - 1)
-    return (places[0], places[1]), weights
+    return (places[0], places[1]), weights.astype(np.float32)

@@ -10,10 +10,11 @@ import numpy.typing as npt
 
 from darklift.image import FloatArray, Picture, Samples, luma
 from darklift.image.arrays import coded
+from darklift.pipeline.doubt import known_of_places
 from darklift.pipeline.hidden import visibility
 from darklift.pipeline.plan import Plan
+from darklift.pipeline.restraint import Restraint
 from darklift.pipeline.tiling import Tile
-from darklift.pipeline.trust import Restraint
 from darklift.pipeline.view import View
 
 __all__ = ["Canvas", "view_of"]
@@ -47,22 +48,38 @@ class Canvas:
 
     def put(self, tile: Tile, made: FloatArray) -> None:
         """Bring in what a model made of a tile of the view, (3 or 4, h, w) sRGB, which is overwritten; a fourth channel
-        is the uncertainty.
+        is what the network told of its uncertainty.
         """
         place, plan = tile.placed_in(self._view.inside).seen_from(self._area), self._plan
         if self.uncertainty is not None:
-            self.uncertainty[place.window] = made[3]
+            self.uncertainty[place.window] = made[3] if plan.asks_network else self._half_widths(tile, made)
         if not plan.unchanged:
             rgb = _mixed(self._view, plan, tile, made[:3], self._restraint)
             self._write(*place.window, _own_numbers(self._view, plan, tile, rgb))
 
     def put_own(self) -> None:
-        """Do what there is to do where a model made nothing: tones and colours, if they were to change."""
-        inside = self._view.inside
-        if self._plan.unchanged or self._plan.tone is None or not self._area.overlaps(inside):
+        """Do what there is to do where a model made nothing: tones and colours, if they were to change, and how far it
+        may be off, if that was asked."""
+        inside, plan = self._view.inside, self._plan
+        changes = not plan.unchanged and plan.tone is not None
+        if not (changes or plan.intervals is not None) or not self._area.overlaps(inside):
             return
         for strip in self._area.shared(inside).seen_from(inside).strips():
             self.put(strip, self._view.own(strip).copy())
+
+    def _half_widths(self, tile: Tile, made: FloatArray) -> FloatArray:
+        """Of the intervals around the result there, (h, w) unit: as much of them as there is of the change in it."""
+        view, plan = self._view, self._plan
+        intervals, signal = plan.intervals, plan.look.signal
+        assert intervals is not None
+        assert signal is not None
+        own, shown = view.own(tile), made.copy()
+        if self._restraint is not None:
+            self._restraint.apply(shown, own, tile)
+        known = known_of_places(view, signal, tile, _towards(shown, own, plan.share))
+        alpha = None if view.fill is None else view.alpha(tile)
+        seen = np.float32(1) if alpha is None else visibility(alpha)
+        return intervals.half_widths(known, plan.settings.coverage) * np.float32(plan.settings.strength) * seen
 
     def _write(self, rows: slice, columns: slice, pixels: FloatArray) -> None:
         if self._values.shape[2] == 1:

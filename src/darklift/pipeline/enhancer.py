@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -33,6 +34,7 @@ from darklift.image import (
     write_image,
 )
 from darklift.pipeline.clip import FramesPlan, plan_frames
+from darklift.pipeline.memory import within_memory
 from darklift.pipeline.plan import Plan, check_made_for, check_settings, plan, replan
 from darklift.pipeline.render import Enhanced, OnStep, render, render_together
 from darklift.pipeline.settings import DEFAULTS, Settings
@@ -112,12 +114,15 @@ class Enhancer:
         if isinstance(image, Picture):
             result = run(image)
         elif isinstance(image, Image.Image):
-            result = to_pil(run(from_pil(image), 8))
+            with self.within_memory():
+                picture = from_pil(image)
+            result = to_pil(run(picture, 8))
         elif isinstance(image, np.ndarray):
             bits = 8 * image.dtype.itemsize if image.dtype in (np.uint8, np.uint16) else None
             result = to_array(run(from_array(image), bits), image)
         elif isinstance(image, str | Path):
-            result = type(image)(self._enhance_file(Path(image), settings, on_step, changes))
+            with self.within_memory():
+                result = type(image)(self._enhance_file(Path(image), settings, on_step, changes))
         else:
             raise UsageError(
                 f"cannot enhance a {type(image).__name__}: pass a path, a PIL image, an array or a Picture"
@@ -142,10 +147,16 @@ class Enhancer:
         (enhanced,) = self.run_batch((picture,), settings, on_step=on_step, bits=bits, **changes)
         return enhanced
 
+    def within_memory(self) -> AbstractContextManager[None]:
+        """For ``with``: a photo that is read there is refused from its header where it would take more memory than the
+        Enhancer was opened with, or than is free. Raises ImageError then.
+        """
+        return within_memory(self.model)
+
     def _enhance_file(self, path: Path, settings: Settings, on_step: OnStep | None, changes: dict[str, Any]) -> Path:
         target = path.with_name(path.stem + RESULT_ENDING + result_extension(path.suffix))
         if os.path.lexists(target):
-            raise ImageError(f"cannot write {target}: the file exists already, move it away first")
+            raise ImageError(f"cannot write {target}: it exists already, move it away first")
         frames = read_frames(path)
         picture = frames.picture(1)
         if len(frames) > 1:

@@ -16,10 +16,10 @@ _MEAN_RANGE = (0.02, 0.95)
 _LEFT_ALONE = (0.2, 0.6)
 """Stops of coded value by which the model would change a photo: up to the first it is left alone, from the second on
 it is enhanced in full."""
-_NIGHT = 0.28
+_NIGHT = 0.34
 """Of the way from a night's own brightness (in stops) to the one that the model would choose, the share that is not
 gone."""
-_SMEARED, _SMEARED_FROM = 0.35, 1.5
+_SMEARED, _SMEARED_FROM = 0.45, 1.5
 """A photo whose fine parts are smeared goes this share less far beyond so many stops of coded value: mush does not get
 better by light."""
 _BACKLIGHT = 0.4

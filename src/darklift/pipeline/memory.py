@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from darklift.errors import ImageError
+from darklift.image.room import Room, guarded
 from darklift.runtime import Footprint, Model
 from darklift.runtime.memory import free_memory
 
 if TYPE_CHECKING:
     from darklift.pipeline.look import Look
 
-__all__ = ["TILE_SIDES", "tile_side"]
+__all__ = ["TILE_SIDES", "tile_side", "within_memory"]
 
 TILE_SIDES = (1024, 640, 384)
 """Pixels. A picture of up to the first squared is worked on in one piece."""
@@ -24,33 +27,55 @@ _PER_TILE_PIXEL = 320
 """Bytes that a step takes for each pixel of a tile, where a model's card does not say: those of compact."""
 _STRIPS = 50_000_000
 """Bytes of what is on its way between photo, network and result."""
-_DECODING = 7 / 3
-"""Of what a photo takes, while it is decoded: Pillow holds 8-bit RGB in four bytes."""
 
 
-def tile_side(model: Model, look: Look) -> int:
-    """The side of tiles, in pixels: as large as pays, or as memory allows.
+def within_memory(model: Model) -> AbstractContextManager[None]:
+    """Meanwhile, a photo that is read is refused from its header, with an ImageError, where it would take more memory
+    than it may: before any of it is decoded.
+    """
+    return guarded(partial(_check_room, model))
+
+
+def _check_room(model: Model, room: Room) -> None:
+    working = _working(model.card.footprint, room.held, room.size, TILE_SIDES[-1])
+    needed = _PROGRAM + max(room.decoding, working)
+    allowed = _allowed(model, 0)
+    if needed > allowed:
+        raise _too_little(model, room.size, needed, allowed)
+
+
+def tile_side(model: Model, look: Look, map_bytes: int = 0) -> int:
+    """The side of tiles, in pixels: as large as pays, or as memory allows. map_bytes: of a map beside the result.
 
     Raises ImageError, which says the least that would do, where none is small enough.
     """
-    needs = [_needed(model.card.footprint, look, side) for side in TILE_SIDES]
-    allowed = model.memory
-    if allowed is None:
-        allowed = free_memory() + _PROGRAM + look.held_bytes  # these are taken already
+    footprint, held = model.card.footprint, look.held_bytes
+    needs = [_PROGRAM + _working(footprint, held, look.extent, side) + map_bytes for side in TILE_SIDES]
+    allowed = _allowed(model, held)
     for limit, count in ((min(allowed, _MODEST), 2), (allowed, len(TILE_SIDES))):
         for side, needed in zip(TILE_SIDES[:count], needs, strict=False):
             if needed <= limit:
                 return side
-    (rows, columns), least = look.size, math.ceil(min(needs) / 1e7) / 100
+    raise _too_little(model, look.size, min(needs), allowed)
+
+
+def _allowed(model: Model, held: int) -> int:
+    """Bytes in all, of which the program and what is held are taken already."""
+    return free_memory() + _PROGRAM + held if model.memory is None else model.memory
+
+
+def _working(footprint: Footprint, held: int, extent: tuple[int, int], side: int) -> float:
+    """Bytes at the peak of the work on a photo, beside the program, with a result that is held as the photo is. Without
+    what a network takes that sees all of it, as that lies on its own device.
+    """
+    tile = 0 if footprint.sees_whole else min(side**2, extent[0] * extent[1])
+    return 2 * held + tile * (footprint.bytes_per_pixel or _PER_TILE_PIXEL) + _STRIPS
+
+
+def _too_little(model: Model, size: tuple[int, int], needed: float, allowed: int) -> ImageError:
+    (rows, columns), least = size, math.ceil(needed / 1e7) / 100
     remedy = "free some" if model.memory is None else f"allow {least:g}GB"
-    raise ImageError(
+    return ImageError(
         f"{columns}x{rows} pixels take {least:g} GB of memory at the least, and {allowed / 1e9:.2f} GB may be taken: "
         f"{remedy}, or make the photo smaller"
     )
-
-
-def _needed(footprint: Footprint, look: Look, side: int) -> float:
-    """Bytes at the peak, with a result that is held as the photo is."""
-    tile = min(side**2, look.extent[0] * look.extent[1])
-    working = 2 * look.held_bytes + tile * (footprint.bytes_per_pixel or _PER_TILE_PIXEL) + _STRIPS
-    return _PROGRAM + max(_DECODING * look.held_bytes, working)

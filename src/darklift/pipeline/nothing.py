@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from darklift.image import FloatArray
 from darklift.image.overview import AreaAverage
+from darklift.pipeline.cells import brightest
 from darklift.pipeline.tiling import Tile
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def _spots(view: View) -> npt.NDArray[np.bool_] | None:
     """What is brighter than dark, (H, W); None where that is more than a stamp. Most photos are done with at once."""
     spots, most, found = np.zeros(view.size, np.bool_), _STAMP * view.size[0] * view.size[1], 0
     for strip in view.strips():
-        bright = view.of(strip).max(axis=0) > _DARK
+        bright = brightest(view.of(strip)) > _DARK
         spots[strip.window] = bright
         found += int(np.count_nonzero(bright))
         if found > most:

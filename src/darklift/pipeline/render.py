@@ -45,8 +45,12 @@ class Enhanced:
     window: Window | None = None
     """The windows that the network saw, None where it saw all (or tiles of its own)."""
     uncertainty: FloatArray | None = None
-    """float32 (H, W), where it was asked for: where the model is unsure, in units of its own (larger is less sure); the
-    mean over steps and channels."""
+    """float32 (H, W), where it was asked for. With a ``coverage``: half-widths of intervals, unit, around each coded
+    value (R, G and B alike, sRGB) of the result before tones were changed. Without: where a network is unsure, in units
+    of its own (larger is less sure), the mean over steps and channels."""
+    coverage: float | None = None
+    """Share of the true values that lie within the intervals of ``uncertainty``, as calibrated: values of the scene in
+    a good light, with the mean brightness of the result. None where no such thing is known."""
     unchanged: bool = False
     """The picture is the photo itself: nothing of what the model made is in it, and no tone was asked to change."""
     holds_nothing: bool = False
@@ -123,7 +127,7 @@ def _render_group(
     started = time.perf_counter()
     views = [view_of(picture, plan) for picture, plan in zip(pictures, plans, strict=True)]
     changes = any(plan.share * plan.settings.strength for plan in plans)
-    works = (changes or plans[0].settings.uncertainty) and all(area.overlaps(view.inside) for view in views)
+    works = (changes or plans[0].asks_network) and all(area.overlaps(view.inside) for view in views)
     kept = not works or any(plan.unchanged for plan in plans)
     canvases = [
         Canvas(view, plan, area, bits, kept=kept or area.shared(view.inside) != area)
@@ -150,6 +154,7 @@ def _render_group(
             plan.share,
             plan.window,
             canvas.uncertainty,
+            None if plan.intervals is None else plan.settings.coverage,
             unchanged=plan.unchanged,
             holds_nothing=plan.look.empty,
         )
@@ -159,7 +164,7 @@ def _sample_area(
     model: Model, views: Sequence[View], plans: Sequence[Plan], area: Tile, on_step: OnStep | None
 ) -> Iterator[tuple[Tile, FloatArray]]:
     """What the model makes of the area, piece by piece: where, and (B, 3, h, w) unit, with the uncertainty as a fourth
-    channel where asked for.
+    channel where the network is asked for it.
     """
     plan = plans[0]
     _check_memory(model, len(views), plan)
@@ -190,7 +195,7 @@ def _sample_tile(
 
     def denoise(x: FloatArray, abar: float) -> FloatArray:
         outputs = predict(x, abar)
-        if settings.uncertainty:
+        if plan.asks_network:
             uncertainty[:] += outputs["uncertainty"].mean(axis=1, keepdims=True) / plan.steps
         return outputs[predicts]
 
@@ -208,7 +213,7 @@ def _sample_tile(
         on_step=on_step,
     )
     made: FloatArray = to_unit(x0).clip(0, 1)
-    if settings.uncertainty:
+    if plan.asks_network:
         made = np.concatenate([made, uncertainty], axis=1)
     return made[:, :, top : top + tile.height, left : left + tile.width]
 

@@ -139,7 +139,11 @@ class Settings:
     """Flat dark blocks that a phone's file or a strong JPEG holds: auto smooths them before they are lifted, off leaves
     them."""
     uncertainty: bool = False
-    """Also ask the model where it is unsure. GSAD's models can tell, compact cannot."""
+    """Also tell how far the result may be off at each place. The bundled models can tell, and GSAD's in a way of
+    their own."""
+    coverage: float = 0.9
+    """How often the true values shall lie within what a map of uncertainty tells: 0.9 or 0.95 with the bundled
+    models."""
 
     def __post_init__(self) -> None:
         if self.exposure is not None:
@@ -151,6 +155,8 @@ class Settings:
             raise UsageError(f"preset is {self.preset!r}, expected a name, or None for the model's first")
         if self.uncertainty not in (False, True):
             raise UsageError(f"uncertainty is {self.uncertainty!r}, expected True or False")
+        if isinstance(self.coverage, str) or not 0 < _number(self.coverage) < 1:
+            raise UsageError(f"coverage is {self.coverage!r}, expected a share of the true values, such as 0.9")
         for name, known in (("lift", get_args(Lift)), ("deblock", get_args(Deblock))):
             if getattr(self, name) not in known:
                 raise UsageError(f"{name} is {getattr(self, name)!r}, expected {' or '.join(known)}")
@@ -161,6 +167,7 @@ class Settings:
             object.__setattr__(self, name, float(value))
         object.__setattr__(self, "strength", float(self.strength))
         object.__setattr__(self, "uncertainty", bool(self.uncertainty))
+        object.__setattr__(self, "coverage", float(self.coverage))
         for name, least in (("seed", None), ("steps", 1)):
             object.__setattr__(self, name, _whole(name, getattr(self, name), least))
 

@@ -64,9 +64,11 @@ class Tile:
         """The inverse of :meth:`seen_from`: what is counted from the other's corner, counted as the other is."""
         return Tile(self.top + other.top, self.left + other.left, self.height, self.width)
 
-    def strips(self) -> Iterator[Tile]:
-        """All of it from top to bottom, in pieces of full width."""
-        for rows in row_strips((self.height, self.width)):
+    def strips(self, multiple: int = 1) -> Iterator[Tile]:
+        """All of it from top to bottom, in pieces of full width, their rows a multiple of some number but for the
+        last's.
+        """
+        for rows in row_strips((self.height, self.width), multiple):
             yield Tile(self.top + rows.start, self.left, rows.stop - rows.start, self.width)
 
     def check_inside(self, size: tuple[int, int]) -> None:
@@ -179,9 +181,11 @@ def _continued(faded: FloatArray, above: FloatArray, place: Tile, part: Tile, be
 
 
 def _fade(start: int, length: int, whole: int, overlap: int) -> FloatArray:
-    """Weights along one side: rising over the first ``overlap`` pixels and falling over the last, except at the border.
+    """Weights along one side: rising within the first ``overlap`` pixels and falling within the last, except at the
+    border.
 
-    The outer quarter of an overlap gets no say: there a network sees the tile's cut edge.
+    Only the middle eighth of an overlap is faded over. The outer 7/16 get no say: there a network sees the tile's cut
+    edge.
     """
     places = np.arange(length, dtype=np.float32) + 0.5
     ramp = np.full(length, np.inf, dtype=np.float32)
@@ -189,5 +193,5 @@ def _fade(start: int, length: int, whole: int, overlap: int) -> FloatArray:
         ramp = np.minimum(ramp, places)
     if start + length < whole:
         ramp = np.minimum(ramp, length - places)
-    rising: FloatArray = np.clip((ramp - overlap / 4) / max(overlap / 2, 1), _NO_SAY, 1).astype(np.float32)
+    rising: FloatArray = np.clip((ramp - overlap * 7 / 16) / max(overlap / 8, 1), _NO_SAY, 1).astype(np.float32)
     return rising

@@ -1,4 +1,4 @@
-"""Lift what is there: how much each place of a photo holds, and how far it may therefore be lifted.
+"""Lift what is there: how much each place of a photo holds. (What follows from it: ``restraint.py``.)
 
 Where a photo holds nothing (crushed blacks, a night sky that a coder made flat), a network that lifts it paints fog. A
 longer exposure brightens all places alike; a network lifts dark ones further. It may do so where there is something to
@@ -17,17 +17,24 @@ import numpy as np
 import numpy.typing as npt
 
 from darklift.image import FloatArray
-from darklift.image.overview import AreaAverage
-from darklift.pipeline.cells import blocks_of, box_means, brightest, cells_of, enlarged, grid_of, luma_of, ramp
+from darklift.pipeline.cells import (
+    Guide,
+    block_sums,
+    box_means,
+    brightest,
+    luma_of,
+    ramp,
+    smooth_ramp,
+)
 from darklift.pipeline.tiling import Tile
 
 if TYPE_CHECKING:
     from darklift.pipeline.view import View
 
-__all__ = ["Restraint", "Scene", "Signal", "look_for_signal", "restrain", "same_scene"]
+__all__ = ["TONES", "Scene", "Signal", "look_for_signal", "same_scene"]
 
 _CELLS = 320
-"""Along the longer side, of the grid that the maps have."""
+"""About as many along the longer side, of whole pixels, has the grid that the maps have."""
 _RADIUS, _EDGE, _LIT_EDGE = 4, 0.15, 0.01
 """Of the guided filter: its windows in cells, and the variance of an edge, in stops of codes and in unit values."""
 _CODE = np.float32(1 / 255)
@@ -41,8 +48,12 @@ _MOST = 60
 _SPAN = (35, 75)
 """Codes of the brightest parts: up to the first a photo is dark throughout, and its blacks are as underexposed as all
 of it; from the second on it has lights, and its blacks are black."""
-_BLACK, _BLACK_SHARE, _LIGHTS = (0.8, 3.0), (0.12, 0.45), (40, 80)
-"""A night: codes held by what is black, the share of it in the photo, codes of its lights."""
+_NIGHTS = (
+    ((0.8, 3.0), (0.12, 0.45), (40, 80)),
+    ((8.0, 16.0), (0.4, 0.7), (70, 140)),
+)
+"""A night, by much that is black beside what is lit, or by more that is dark beside lamps: codes held there, the share
+of such cells in the photo, codes of its brightest parts."""
 _SMEARED, _QUIET, _DIM = (0.70, 0.78), 0.3, (2, 60)
 """Neighbours differ by this share of what the next but one do, where noise was smeared: up to the first it was, from
 the second on it is a sensor's own (above .76 in LOL's photos, below .70 in phones' night shots). Judged in the quieter
@@ -56,18 +67,8 @@ _SHADE, _SHADED = (0.25, 0.38), (0.02, 0.22)
 """Back light: the share that is lit, and the unit value from which a place is; the share in its shade, and between
 which values a place is."""
 
-_HELD, _BEYOND, _MARGIN = 2.5, 2.5, 1.1
-"""A place that holds nothing is lifted by at most ``_BEYOND`` times what the lights are; one that holds h codes by
-(h / _HELD)² more."""
-_STEPS = (np.arange(256, dtype=np.float64) + 0.5) / 256
+TONES = (np.arange(256, dtype=np.float64) + 0.5) / 256
 """The middles of the steps of :attr:`Scene.tones`, unit."""
-_NO_CEILING = 4.0
-"""Unit: so high that nothing reaches it."""
-_COLOURLESS, _LEAST_COLOUR = (0.3, 4.0), 0.35
-"""Codes held: up to the first, this share of the colour is left; from the second on all."""
-_LIFTED = (1.5, 2.5)
-"""Times that the lights are lifted: up to the first, what is well lit stays as it is; from the second on it only never
-gets darker, as a tone curve that left it where it was would be none."""
 
 
 HalfArray = npt.NDArray[np.float16]
@@ -104,142 +105,68 @@ def same_scene(scenes: Sequence[Scene]) -> Scene:
 
 @dataclass(frozen=True, eq=False)
 class Signal:
-    """What each place of one photo holds: maps over a grid of at most 320 cells along its longer side, each float16
-    (h, w), so that a plan stays small.
+    """What each place of one photo holds: maps over a grid of about 320 cells (240 to 480 of a photo with as many
+    pixels) along its longer side, each float16 (h, w), so that a plan stays small.
 
     held: codes of 8 bits, in [0, 60]. level: luma around, unit. lit: in [0, 1], how well lit it is.
     """
 
     size: tuple[int, int]
-    """(rows, columns) of the photo."""
+    """(rows, columns) of pixels that the cells cover: of the photo, and as far as the last ones reach beyond it."""
     held: HalfArray
     level: HalfArray
     lit: HalfArray
     scene: Scene
 
 
-@dataclass(frozen=True, eq=False)
-class Restraint:
-    """How far what a model made may go, place by place: maps over the grid of a :class:`Signal`, each (h, w).
-
-    ceiling: luma that is hardly exceeded, unit. colour: the share of it that stays. lit: how much of the photo itself
-    stays. keep: of that, the share that stays in any case; the rest only where it would get darker.
-    """
-
-    size: tuple[int, int]
-    ceiling: FloatArray
-    colour: FloatArray
-    lit: FloatArray
-    keep: float
-
-    def apply(self, made: FloatArray, own: FloatArray, part: Tile) -> FloatArray:
-        """Restrain, in place, what a model made of a part of the photo: (3, h, w) unit; own: the photo there."""
-        for block in blocks_of(part):
-            cells = cells_of(block, self.ceiling.shape, self.size)
-            there = block.seen_from(part).window
-            if (self.ceiling[cells] < _NO_CEILING).any() or (self.colour[cells] < 1).any():
-                self._hold_down(made[:, *there], block)
-            if self.lit[cells].any():
-                self._hold_on(made[:, *there], own[:, *there], block)
-        return made
-
-    def _hold_down(self, made: FloatArray, block: Tile) -> None:
-        ceiling, colour = enlarged(np.stack([self.ceiling, self.colour]), self.size, block)
-        luma = luma_of(made)
-        excess = np.square(np.square(luma / ceiling))
-        excess[ceiling >= _NO_CEILING] = 0
-        gain = 1 / np.sqrt(np.sqrt(1 + excess))
-        luma *= gain * (1 - colour)
-        gain *= colour
-        made *= gain
-        made += luma
-
-    def _hold_on(self, made: FloatArray, own: FloatArray, block: Tile) -> None:
-        lit = enlarged(self.lit, self.size, block)
-        away = own - made
-        made += lit * (np.float32(self.keep) * away + np.float32(1 - self.keep) * np.maximum(away, 0))
-
-
 def look_for_signal(view: View, bits: int) -> Signal:
     """What a photo holds. bits: how finely its source tells values apart."""
-    top, level, restless, beside, further, *seen = _averages(view)
+    side = max(1, round(max(view.size) / _CELLS))
+    top, level, restless, beside, further, *seen = _averages(view, side)
     lively = ramp(box_means(restless, _LIVELY_RADIUS) / _CODE, _LIVELY)
     lively = _LEAST_LIVELY + (1 - _LEAST_LIVELY) * lively
     finer = min(2 ** (min(bits, 16) - 8), _FINER) if bits > 8 else 1
-    guide = _stops(box_means(top, 1))
     held = np.minimum(top / _CODE * lively * np.float32(finer), _MOST)
-    held = _codes(_guided(np.log2(held + 1), guide, _EDGE), _MOST)
+    around = Guide(_stops(box_means(top, 1)), _RADIUS, _EDGE)
+    held = _codes(around.smooth(np.log2(held + 1)), _MOST)
     shown = seen[0] > 0.5 if seen else np.ones(top.shape, dtype=np.bool_)
     shown = shown if shown.any() else ~shown
-    brightest_parts, lights = (float(np.quantile(top[shown], share)) for share in (0.995, 0.95))
-    black = float((1 - _smooth(held[shown], _BLACK)).mean())
-    around, glow = box_means(level, _RADIUS), box_means(top, _RADIUS)
-    shade = (around > _SHADED[0]) & (around < _SHADED[1]) & shown
-    lit_share, shade_share = (float(part.sum() / shown.sum()) for part in ((glow > _GLOW) & shown, shade))
+    brightest_parts, lights = (float(quantile) for quantile in np.quantile(top[shown], (0.995, 0.95)))
+    around_top, shade = Guide(top, _RADIUS, _LIT_EDGE), box_means(level, _RADIUS)
+    shaded = (shade > _SHADED[0]) & (shade < _SHADED[1]) & shown
+    glowing = (around_top.mean > _GLOW) & shown
+    lit_share, shade_share = (float(part.sum() / shown.sum()) for part in (glowing, shaded))
     smeared = _smeared(level / _CODE, beside / _CODE, further / _CODE, shown)
-    level = _codes(_guided(_stops(level), guide, _EDGE), 255) * _CODE
+    level = _codes(around.smooth(_stops(level)), 255) * _CODE
     return Signal(
-        size=view.size,
+        size=(side * top.shape[0], side * top.shape[1]),
         held=held.astype(np.float16),
         level=level.astype(np.float16),
-        lit=_smooth(_guided(top, top, _LIT_EDGE), _LIT).astype(np.float16),
+        lit=smooth_ramp(around_top.smooth_itself(), _LIT).astype(np.float16),
         scene=Scene(
             tones=_tones(level.astype(np.float16).astype(np.float32)),
             lights=lights,
-            span=float(_smooth(brightest_parts / _CODE, _SPAN)),
-            night=float(_smooth(brightest_parts / _CODE, _LIGHTS) * _smooth(black, _BLACK_SHARE)),
-            backlight=float(_smooth(lit_share, _BACKLIT) * _smooth(shade_share, _SHADE)),
+            span=float(smooth_ramp(brightest_parts / _CODE, _SPAN)),
+            night=_night(float(brightest_parts / _CODE), held[shown]),
+            backlight=float(smooth_ramp(lit_share, _BACKLIT) * smooth_ramp(shade_share, _SHADE)),
             smeared=smeared,
         ),
     )
 
 
-def restrain(signal: Signal, wanted: float, *, kept: float) -> Restraint:
-    """How far a model may go with a photo that is to have this mean brightness, in (0, 1).
-
-    kept: how far well-lit places stay as they are, in [0, 1]; 0 where a person asked for another brightness: then they
-    follow, and only never get darker while the photo gets brighter.
-    """
-    held, level, lit = (each.astype(np.float32) for each in (signal.held, signal.level, signal.lit))
-    scene = signal.scene
-    gain = _gain_of_lights(scene, wanted)
-    ceiling = gain * (_BEYOND + (held / _HELD) ** 2) * (level + np.float32(0.5) * _CODE)
-    if scene.span < 1:  # the darker the whole, the higher
-        ceiling = ceiling / max(scene.span, 1e-6) ** 2
-    colour = 1 - scene.span * (1 - _LEAST_COLOUR) * (1 - _smooth(held, _COLOURLESS))
-    return Restraint(
-        size=signal.size,
-        ceiling=np.minimum(ceiling, _NO_CEILING).astype(np.float32),
-        colour=colour.astype(np.float32),
-        lit=np.zeros_like(lit) if kept < 1 and wanted < scene.tones @ _STEPS else lit,
-        keep=kept * float(1 - _smooth(gain, _LIFTED)),
-    )
-
-
 def _tones(level: FloatArray) -> npt.NDArray[np.float64]:
-    counts, _ = np.histogram(level, len(_STEPS), (0, 1))
+    counts, _ = np.histogram(level, len(TONES), (0, 1))
     shares: npt.NDArray[np.float64] = counts / counts.sum()
     return shares
 
 
-def _gain_of_lights(scene: Scene, wanted: float) -> float:
-    """How many times brighter its lights become, by the gamma that gives the photo the mean that is wanted; at least
-    as bright as they are.
+def _averages(view: View, side: int) -> list[FloatArray]:
+    """In each cell of side² pixels, 5 or 6 of (h, w): max(R, G, B), luma, by how much a pixel's luma differs from those
+    above and before it (two codes at most), from the one before it, and from the one before that; how much is seen,
+    where some is not.
     """
-    low, high = 0.05, 4.0
-    for _ in range(30):
-        gamma = (low + high) / 2
-        low, high = (gamma, high) if scene.tones @ _STEPS**gamma > wanted else (low, gamma)
-    gain: float = max(scene.lights, float(_CODE)) ** ((low + high) / 2 - 1)
-    return _MARGIN * max(1.0, gain)
-
-
-def _averages(view: View) -> FloatArray:
-    """In each cell, (5 or 6, h, w): max(R, G, B), luma, by how much a pixel's luma differs from those above and before
-    it (two codes at most), from the one before it, and from the one before that; how much is seen, where some is not.
-    """
-    averages = AreaAverage(view.size, grid_of(view.size, _CELLS))
-    for strip in view.strips():
+    sums: list[list[FloatArray]] = []
+    for strip in view.strips(side):
         above = min(strip.top, 1)
         low = view.of(Tile(strip.top - above, 0, strip.height + above, strip.width))
         luma = luma_of(low)
@@ -248,11 +175,22 @@ def _averages(view: View) -> FloatArray:
         further[:, 2:] = np.abs(luma[above:, 2:] - luma[above:, :-2])
         restless = beside.copy()
         restless[1 - above :] += np.abs(luma[1:] - luma[:-1])
-        restless = np.minimum(restless / 2, 2 * _CODE)
+        np.minimum(restless / 2, 2 * _CODE, out=restless)
         alpha = None if view.fill is None else view.alpha(strip)
         seen = [] if alpha is None else [alpha]
-        averages.add(np.stack([brightest(low[:, above:]), luma[above:], restless, beside, further, *seen]))
-    return averages.result()
+        maps = (brightest(low[:, above:]), luma[above:], restless, beside, further, *seen)
+        sums.append([block_sums(plane, side) for plane in maps])
+    rows, columns = (np.diff(np.arange(0, length + side, side).clip(max=length)) for length in view.size)
+    pixels = (rows[:, None] * columns).astype(np.float32)
+    return [np.divide(np.concatenate(parts), pixels, dtype=np.float32) for parts in zip(*sums, strict=True)]
+
+
+def _night(brightest_parts: float, held: FloatArray) -> float:
+    """:attr:`Scene.night`, by codes."""
+    return max(
+        float(smooth_ramp(brightest_parts, lights) * smooth_ramp((1 - smooth_ramp(held, codes)).mean(), share))
+        for codes, share, lights in _NIGHTS
+    )
 
 
 def _smeared(level: FloatArray, beside: FloatArray, further: FloatArray, shown: npt.NDArray[np.bool_]) -> float:
@@ -262,17 +200,7 @@ def _smeared(level: FloatArray, beside: FloatArray, further: FloatArray, shown: 
     if judged.sum() < _FEWEST:
         return 0.0
     judged &= further <= np.median(further[judged])
-    return 1 - float(_smooth(beside[judged].sum() / further[judged].sum(), _SMEARED))
-
-
-def _guided(cells: FloatArray, guide: FloatArray, edge: float) -> FloatArray:
-    """Smoothed, but for the guide's edges (He et al. 2013, IEEE TPAMI 35(6))."""
-    mean, guide_mean, product, square = (
-        box_means(maps, _RADIUS) for maps in (cells, guide, guide * cells, guide * guide)
-    )
-    slopes = (product - guide_mean * mean) / (square - guide_mean**2 + np.float32(edge))
-    smooth: FloatArray = box_means(slopes, _RADIUS) * guide + box_means(mean - slopes * guide_mean, _RADIUS)
-    return smooth
+    return 1 - float(smooth_ramp(beside[judged].sum() / further[judged].sum(), _SMEARED))
 
 
 def _stops(values: FloatArray) -> FloatArray:
@@ -284,10 +212,3 @@ def _stops(values: FloatArray) -> FloatArray:
 def _codes(stops: FloatArray, most: float) -> FloatArray:
     codes: FloatArray = (np.exp2(stops) - 1).clip(0, most).astype(np.float32)
     return codes
-
-
-def _smooth(values: FloatArray | np.float32 | float, between: tuple[float, float]) -> FloatArray:
-    """Like ``ramp``, without corners."""
-    share = ramp(np.asarray(values, dtype=np.float32), between)
-    smooth: FloatArray = share * share * (3 - 2 * share)
-    return smooth

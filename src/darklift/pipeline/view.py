@@ -40,9 +40,9 @@ class View:
         """(rows, columns) of the part that counts."""
         return self.inside.height, self.inside.width
 
-    def strips(self) -> Iterator[Tile]:
-        """All of it from top to bottom, in pieces of full width."""
-        return Tile(0, 0, *self.size).strips()
+    def strips(self, multiple: int = 1) -> Iterator[Tile]:
+        """All of it from top to bottom, in pieces of full width; see :meth:`Tile.strips`."""
+        return Tile(0, 0, *self.size).strips(multiple)
 
     def of(self, tile: Tile) -> FloatArray:
         """What the network sees there, (3, h, w) unit."""

@@ -4,6 +4,7 @@ are used.
 
 from darklift.runtime.card import ModelCard
 from darklift.runtime.footprint import Footprint
+from darklift.runtime.intervals import Intervals
 from darklift.runtime.model import GraphRunner, Guess, Model, Piece
 
-__all__ = ["Footprint", "GraphRunner", "Guess", "Model", "ModelCard", "Piece"]
+__all__ = ["Footprint", "GraphRunner", "Guess", "Intervals", "Model", "ModelCard", "Piece"]

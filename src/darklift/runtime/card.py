@@ -10,6 +10,7 @@ from typing import Any, Self
 from darklift.diffusion import SamplerPreset
 from darklift.errors import ModelError, UsageError
 from darklift.runtime.footprint import Footprint
+from darklift.runtime.intervals import Intervals
 
 __all__ = ["CARD_FORMAT", "ModelCard"]
 
@@ -36,6 +37,8 @@ class ModelCard:
     """SHA-256 of each file that it was opened from."""
     config: Mapping[str, Any] = field(default_factory=dict)
     """The method's configuration, for training on from exported weights."""
+    intervals: Intervals | None = None
+    """How far a result may be off; None where nobody has calibrated it."""
 
     @property
     def fingerprint(self) -> str:
@@ -52,7 +55,9 @@ class ModelCard:
 
     def to_json(self) -> str:
         """The card as a file's text."""
-        values = {**asdict(replace(self, presets={})), "presets": {k: p.to_dict() for k, p in self.presets.items()}}
+        values = asdict(replace(self, presets={}, intervals=None))
+        values["presets"] = {name: preset.to_dict() for name, preset in self.presets.items()}
+        values["intervals"] = None if self.intervals is None else self.intervals.to_dict()
         return json.dumps({"format": CARD_FORMAT, **values}, indent=2) + "\n"
 
     @classmethod
@@ -71,6 +76,9 @@ class ModelCard:
             presets = {name: SamplerPreset.from_dict(preset) for name, preset in values.pop("presets").items()}
             if not presets:
                 raise ValueError("it has no presets")
-            return cls(footprint=Footprint.from_dict(values.pop("footprint")), presets=presets, **values)
+            told = values.pop("intervals", None)
+            intervals = None if told is None else Intervals.from_dict(told)
+            footprint = Footprint.from_dict(values.pop("footprint"))
+            return cls(footprint=footprint, presets=presets, intervals=intervals, **values)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ModelError(f"{source} is not a model card that this version of darklift reads ({error!r})") from error

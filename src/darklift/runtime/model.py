@@ -17,6 +17,7 @@ from darklift.errors import ModelError
 from darklift.image import FloatArray
 from darklift.image.overview import Overview
 from darklift.runtime.card import ModelCard
+from darklift.runtime.intervals import Intervals
 from darklift.runtime.memory import free_memory
 
 __all__ = ["GraphRunner", "Guess", "Model", "Piece"]
@@ -93,6 +94,13 @@ class Model:
     def tells_uncertainty(self) -> bool:
         """Whether the network also says where it is unsure."""
         return "uncertainty" in self._graphs["step"].outputs
+
+    @property
+    def intervals(self) -> Intervals | None:
+        """How far results may be off; None for a model that nobody has calibrated, or whose photos nobody looks at for
+        what they hold, as it does not say how bright they should be.
+        """
+        return self.card.intervals if "exposure" in self._graphs else None
 
     def guess_exposure(self, overview: Overview) -> Guess | None:
         """How bright a good version of this photo would be; None where the model does not say."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
-from darklift.errors import MissingExtraError, UsageError
+from darklift.errors import MissingExtraError, ModelError, UsageError
 from darklift.weights import find_model
 
 if TYPE_CHECKING:
@@ -39,6 +40,39 @@ class Opening:
     memory: int | str | None = None
     """The most memory that a photo may take, darklift itself included, such as 2GB or 800MB. Where it is scarce, large
     photos are done in smaller pieces, and what cannot be done with it is refused."""
+
+    def identity(self) -> dict[str, str]:
+        """Which model it is and what it runs on, in plain values: the same for the same files, wherever they lie.
+
+        Raises ModelError, UsageError.
+        """
+        path = find_model(str(self.model))
+        file = path / "model.json" if path.is_dir() else path  # which has the SHA-256 of the files beside it
+        try:
+            with file.open("rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError as error:
+            raise ModelError(f"cannot read {file}: {error.strerror}") from error
+        return {
+            "name": path.name,
+            "sha256": digest,
+            "backend": str(self.backend),
+            "device": self.device,
+            "precision": str(self.precision),
+        }
+
+    def runs_on_cpu(self) -> bool:
+        """Whether it is an exported model that several processes may run at once, each on some of the cores.
+
+        Raises ModelError, UsageError.
+        """
+        if not find_model(str(self.model)).is_dir():
+            return False
+        if self.device != "auto" or self.backend == "openvino":
+            return self.device.lower() in ("auto", "cpu")
+        from darklift.runtime.onnx import providers
+
+        return "CUDAExecutionProvider" not in providers()
 
     def load(self) -> Model:
         """Open it. Raises ModelError, UsageError, MissingExtraError."""

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from darklift.data.synthesis import MAX_EXPOSE
 from darklift.errors import ConfigError, hint_for, one_line
+from darklift.train.changes import apply_change
 
 __all__ = ["DataConfig", "Recipe", "SourceConfig", "TrainConfig", "ValidationConfig", "dump_recipe", "load_recipe"]
 
@@ -21,7 +22,7 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-_FOLDERS, _DARK_PICTURES = ("low", "high"), ("dimmed", "jitter", "grainy", "recompressed")
+_FOLDERS, _DARK_PICTURES = ("low", "high", "layout"), ("dimmed", "jitter", "grainy", "recompressed")
 _CAMERA = ("uneven", "phone", "min_stops", "max_stops")
 _WITHOUT_EFFECT = {
     "pairs": _CAMERA,
@@ -41,13 +42,17 @@ class SourceConfig(_Section):
     """
     path: str
     """Folder, relative to ``data.root``."""
+    layout: str | None = None
+    """pairs: the data set's name, as ``darklift datasets`` lists it. It is looked for in ``path``, in the folders there
+    and around it; its training split is taken. Without it, the folders must tell.
+    """
     low: str | None = None
     """Folder of the dark pictures, relative to ``path``. Only where darklift does not know the layout."""
     high: str | None = None
     """Folder of the good pictures, relative to ``path``; ``low`` and ``high`` are given together."""
     leave_out: str | None = None
-    """A text file (relative to ``data.root``) with the names of what is not trained on, one a line: names of scenes for
-    exposures, file names without extension for pairs and photos.
+    """What is not trained on: a text file (relative to ``data.root``) with names, one a line, or ``lolv1-val``. The
+    names of scenes for exposures, of files for pairs (``1`` or ``1.png``), of files without extension for photos.
     """
     leave_out_every: int = Field(default=0, ge=0)
     """Do not train on every n-th scene or picture either, to have some to look at later. 0 leaves out none."""
@@ -111,6 +116,8 @@ class SourceConfig(_Section):
             raise ValueError(f"dimmed is {self.dimmed}, expected the least and the most stops, 0 or more")
         if self.leave_out_first > self.leave_out_every:
             raise ValueError("leave_out_first is one of the first leave_out_every: make it no larger")
+        if self.low is not None and self.layout is not None:
+            raise ValueError("low and high, or layout, say where pairs lie: give one of them")
         if self.min_stops > self.max_stops:
             raise ValueError(f"min_stops {self.min_stops:g} is above max_stops {self.max_stops:g}")
         return self
@@ -120,10 +127,11 @@ class ValidationConfig(_Section):
     """The pairs by which the best checkpoint is chosen."""
 
     path: str
-    """Folder of pairs, relative to ``data.root``: two folders ``low`` and ``high``, or the layout of LOL-v1 or LOL-v2.
-    """
+    """Folder of pairs, relative to ``data.root``: ``low`` and ``high``, or a data set that darklift knows."""
+    layout: str | None = None
+    """The data set's name, as for a source."""
     names: str | None = None
-    """A text file with the names of some pairs, one a line. None takes all pairs of ``path``."""
+    """Only these pairs: a text file with names, one a line, or ``lolv1-val``. None takes all pairs of ``path``."""
     every: int = Field(default=2000, gt=0)
     """Steps between validations."""
     limit: int | None = Field(default=None, gt=0)
@@ -237,7 +245,7 @@ def load_recipe(path: Path, changes: Iterable[str] = ()) -> Recipe:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}") from error
     for change in changes:
-        _apply(tree, change)
+        apply_change(tree, change)
     try:
         return Recipe(**tree)
     except ValidationError as error:
@@ -251,33 +259,6 @@ def load_recipe(path: Path, changes: Iterable[str] = ()) -> Recipe:
 def dump_recipe(recipe: Recipe) -> bytes:
     """The recipe as TOML, every default written out."""
     return tomli_w.dumps(recipe.model_dump(mode="json", exclude_none=True)).encode()
-
-
-def _apply(tree: dict[str, Any], change: str) -> None:
-    key, equals, text = change.partition("=")
-    if not equals or not key.strip():
-        raise ConfigError(f"--set takes key=value, for example train.lr=2e-4; got {change!r}")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text
-    *parents, last = key.strip().split(".")
-    node: Any = tree
-    for part in parents:
-        place = _place(node, part, key)
-        node = node[place] if isinstance(node, list) else node.setdefault(place, {})
-    node[_place(node, last, key)] = value
-
-
-def _place(node: Any, part: str, key: str) -> Any:
-    """What ``part`` of the key is called in ``node``: a key of a table, or a place in a list."""
-    if isinstance(node, dict):
-        return part
-    if not isinstance(node, list):
-        raise ConfigError(f"--set {key}: there is nothing below a plain value, got {part!r}: leave it out")
-    if not (part.isdecimal() and int(part) < len(node)):
-        raise ConfigError(f"--set {key}: {part!r} is no place in a list of {len(node)}: count from 0")
-    return int(part)
 
 
 def _bad_value(location: tuple[int | str, ...], message: str, value: Any) -> str:

@@ -33,7 +33,7 @@ def validation_pairs(config: DataConfig) -> tuple[Pair, ...]:
     if validation is None:
         return ()
     root = Path(config.root)
-    pairs = find_pairs(root / validation.path)
+    pairs = find_pairs(root / validation.path, layout=validation.layout)
     if validation.names:
         pairs = select(pairs, read_names(root / validation.names))
     return tuple(pairs[: validation.limit])
@@ -56,7 +56,7 @@ def _source(config: SourceConfig, root: Path) -> Source:
         pairs = [pair for pair in pairs if pair.high.parent in kept]
     else:
         halves = (folder / config.low, folder / config.high) if config.low and config.high else None
-        pairs = match_pairs(*halves) if halves else find_pairs(folder)
+        pairs = match_pairs(*halves) if halves else find_pairs(folder, layout=config.layout)
         pairs = exclude(pairs, left_out) if left_out else pairs
         pairs = _thinned(pairs, config)
     return Source(config.name, tuple(p.high for p in pairs), tuple(p.low for p in pairs), **settings)

@@ -32,8 +32,11 @@ class Journal:
         self._board.close()
 
     def report(self, report: StepReport) -> None:
-        """The losses of a step, its learning rate, the gradient's norm, how long it took, and a core's time so far."""
-        values = {"loss": report.loss, **{f"loss/{k}": v for k, v in report.losses.items()}}
+        """The losses of this one step, their mean over the last steps (``loss_mean``), its learning rate, the
+        gradient's norm, how long it took, and a core's time so far.
+        """
+        values = {"loss": report.loss, "loss_mean": report.loss_mean}
+        values |= {f"loss/{part}": value for part, value in report.losses.items()}
         values |= {"lr": report.lr, "grad_norm": report.grad_norm, "seconds": report.seconds}
         values["core_seconds"] = report.core_seconds
         self.record(report.step, values)

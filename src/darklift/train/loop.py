@@ -9,8 +9,9 @@ import signal
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -27,6 +28,7 @@ from darklift.methods.base import Batch
 from darklift.train.config import TrainConfig
 
 __all__ = [
+    "RECENT_STEPS",
     "Examples",
     "StepReport",
     "TrainState",
@@ -37,18 +39,24 @@ __all__ = [
     "train_steps",
 ]
 
+RECENT_STEPS = 100
+"""That the mean loss is over: one step's loss jumps from batch to batch."""
+
 
 @dataclass(frozen=True)
 class StepReport:
     """What one step did: ``step`` steps are done now; losses are means over all processes.
 
-    seconds: how long it took, with the waiting for its batch, but without what the receiver of the last report did.
+    loss_mean: of the sum of the losses, over this step and those before it, :data:`RECENT_STEPS` in all, also across a
+    resume. seconds: how long it took, with the waiting for its batch, but without what the receiver of the last report
+    did.
     core_seconds: time of a core, not of a clock, that the run's steps up to this one took in this process, over all
     resumes.
     """
 
     step: int
     losses: Mapping[str, float]
+    loss_mean: float
     grad_norm: float
     lr: float
     seconds: float
@@ -73,6 +81,8 @@ class TrainState:
     step: int = 0
     teacher: nn.Module | None = None
     core_seconds: float = 0.0
+    recent: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT_STEPS))
+    """The losses of the last steps."""
 
 
 def new_state(method: Method, stage: Stage, config: TrainConfig, accelerator: Accelerator) -> TrainState:
@@ -224,10 +234,17 @@ def train_steps(
         state.ema.update_parameters(method.net)
         state.step += 1
         means = accelerator.reduce(losses.detach(), "mean").tolist()
+        state.recent.append(sum(means))
         seconds = time.perf_counter() - started
         state.core_seconds += time.process_time() - core_started
         yield StepReport(
-            state.step, dict(zip(parts, means, strict=True)), float(grad_norm), rate, seconds, state.core_seconds
+            step=state.step,
+            losses=dict(zip(parts, means, strict=True)),
+            loss_mean=math.fsum(state.recent) / len(state.recent),
+            grad_norm=float(grad_norm),
+            lr=rate,
+            seconds=seconds,
+            core_seconds=state.core_seconds,
         )
         # Validating and saving, between two steps, are not part of one.
         started, core_started = time.perf_counter(), time.process_time()

@@ -36,6 +36,7 @@ def save_state(
         {
             "step": state.step,
             "core_seconds": state.core_seconds,
+            "recent": list(state.recent),
             "net": method.net.state_dict(),
             "ema": state.ema.state_dict(),
             "optimizer": state.optimizer.state_dict(),
@@ -111,6 +112,7 @@ def restore_state(saved: dict[str, Any], state: TrainState, method: Method, conf
         scaler.load_state_dict(saved["scaler"])
     state.step = saved["step"]
     state.core_seconds = saved.get("core_seconds", 0.0)  # an earlier version did not count
+    state.recent.extend(saved.get("recent", ()))  # nor did it remember these
 
 
 def _model_settings(config: dict[str, Any]) -> dict[str, Any]:

@@ -9,8 +9,10 @@ import numpy as np
 import torch
 
 from darklift.data import Pair
-from darklift.evaluation.evaluate import evaluate
+from darklift.errors import DataError
+from darklift.evaluation.evaluate import evaluate, scorable
 from darklift.image import FloatArray, Picture, from_planes, pad_to_multiple, read_image, to_planes, write_image
+from darklift.image.spaces import as_srgb
 from darklift.methods import Method
 from darklift.pipeline.enhancer import Enhancer
 from darklift.store.torch_model import torch_model
@@ -25,6 +27,9 @@ class Validator:
 
     def __init__(self, config: DataConfig, folder: Path) -> None:
         self.pairs: tuple[Pair, ...] = validation_pairs(config)
+        _, left_out = scorable(self.pairs)
+        if left_out:  # now, not after hours: checkpoints would be chosen on fewer pairs than the recipe names
+            raise DataError(f"{len(left_out)} of {len(self.pairs)} validation pairs: {left_out[0].reason}")
         self.folder = folder / "samples"
         self.samples = config.validation.samples if config.validation else 0
 
@@ -42,7 +47,7 @@ class Validator:
         """Low, enhanced and ground truth side by side, and what the method adds."""
         self.folder.mkdir(exist_ok=True)
         for pair in self.pairs[: self.samples]:
-            low, high = read_image(pair.low), read_image(pair.high)
+            low, high = as_srgb(read_image(pair.low)), as_srgb(read_image(pair.high))
             row = [low.pixels, enhancer(low).pixels, high.pixels, *_further(method, low, high)]
             target = self.folder / f"{step:07d}_{pair.name}.png"
             write_image(Picture(np.concatenate(row, axis=1)), target, bits=8, overwrite=True)

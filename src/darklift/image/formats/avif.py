@@ -16,17 +16,17 @@ from darklift.errors import ImageError
 from darklift.image.arrays import assemble_codes
 from darklift.image.avif_blocks import with_blocks
 from darklift.image.avif_frames import save_frames, scan_frames
+from darklift.image.boxed import described_by_boxes
 from darklift.image.boxes import HeifFacts, brands, heif_facts
 from darklift.image.colour_numbers import profile_of_numbers
 from darklift.image.deep import picture_of_samples, unit_of
 from darklift.image.exif import tiff_block, upright_xmp, without_orientation
-from darklift.image.exif_add import has_thumbnail
 from darklift.image.extras import DEEP
 from darklift.image.formats.base import ANY_SIZE, ONLY_8_BITS, EncodeOptions, Format, OptionsOf, Several
-from darklift.image.metadata import describe, metadata_of, understood_exif
+from darklift.image.metadata import metadata_of
 from darklift.image.opened import file_behind
 from darklift.image.picture import Metadata, Picture
-from darklift.image.pixels import check_clip, check_extent, check_mode, decode_with, image_of, picture_of
+from darklift.image.pixels import check_clip, check_extent, check_mode, check_size, decode_with, image_of, picture_of
 from darklift.image.reel import Reel
 from darklift.image.xmp_claims import without_claims
 
@@ -35,6 +35,7 @@ __all__ = ["FORMAT"]
 _NAME = "AVIF"
 _MAX_SIDE = 32_768
 _SPEED = 6  # of 0 to 10: what Pillow takes
+_BESIDES = 4  # bytes a pixel that libavif takes while it decodes
 _MAX_PIXELS = 16_384**2  # libavif reads no more, unless it is told to
 
 
@@ -55,11 +56,13 @@ def _check_library() -> None:
 def _adopt(image: Image.Image) -> Picture:
     data = file_behind(image)
     facts = HeifFacts() if data is None else heif_facts(data)
-    check_extent(image)
+    check_extent(image, besides=_BESIDES)
     if data is None or facts.bits <= 8:
         return _picture_in(image, facts, read=data is not None)
     check_mode(image)
     metadata, orientation = _described(image, facts, read=True)
+    channels = len(image.getbands())
+    check_size(*image.size, held=4 * channels, decoding=6 * channels)
     left, top, width, height = facts.crop or (0, 0, *image.size)
     samples = DEEP.load(f"reading an AVIF photo with {facts.bits} bits").avif_decode(data)
     part = samples[top : top + height, left : left + width].reshape(height, width, -1)
@@ -104,11 +107,7 @@ def _described(image: Image.Image, facts: HeifFacts, *, read: bool) -> tuple[Met
     """The metadata, and what the pixels have to be turned by. read: the facts are the file's; else none are known."""
     metadata, orientation = metadata_of(image.info, image.size)
     if read:  # else there is only the EXIF that Pillow has written anew
-        notes = list(facts.notes)
-        exif, stated = understood_exif(lambda: facts.exif, notes)
-        # where it agrees with the boxes, it counts from the corner of the picture as it is stored
-        metadata = describe(image.info, exif, stated if stated == orientation else 1, notes, image.size)
-        metadata = replace(metadata, thumbnail=exif is not None and has_thumbnail(facts.exif or b""))
+        metadata = described_by_boxes(image.info, facts, orientation)
     profile = metadata.icc_profile
     if profile is None and facts.nclx is not None:
         profile = profile_of_numbers(*facts.nclx[:2], gray=facts.gray)

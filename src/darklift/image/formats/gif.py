@@ -6,6 +6,7 @@ from typing import BinaryIO
 
 from PIL.GifImagePlugin import GifImageFile
 
+from darklift.errors import ImageError
 from darklift.image.formats.base import Format, Several, matched
 from darklift.image.picture import Picture
 from darklift.image.pixels import adopt, check_clip, check_filled, decode_with, pictures_in
@@ -33,12 +34,14 @@ def _open(stream: BinaryIO) -> GifImageFile:
 
 def _scan(stream: BinaryIO) -> Reel | None:
     image = _open(stream)
-    check_clip(*image.size, image.n_frames)
     if not image.is_animated:
         return None
-    durations, clear = [], False
+    check_clip(*image.size, image.n_frames)
+    durations, clear, size = [], False, image.size
     for number in range(image.n_frames):  # each as it is seen, as some may be hidden behind a clear one
         image.seek(number)
+        if image.size != size:  # Pillow makes room for what lies outside from there on
+            raise ImageError("damaged GIF file: a frame lies outside of the picture: copy or download it again")
         durations.append(float(image.info.get("duration", 0)))
         clear = clear or image.has_transparency_data
     return Reel(len(durations), True, tuple(durations), image.info.get("loop", 1), clear)  # silent: once

@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from darklift.errors import ImageError
+from darklift.image.boxed import described_by_boxes
 from darklift.image.boxes import HeifFacts, brands, heif_facts
 from darklift.image.colour_numbers import profile_of_numbers
 from darklift.image.exif import upright_xmp
-from darklift.image.exif_add import has_thumbnail
 from darklift.image.extras import Extra
 from darklift.image.formats.base import Format
-from darklift.image.metadata import describe, profile_name, understood_exif
+from darklift.image.metadata import profile_name
 from darklift.image.picture import Metadata, Picture, Source
 from darklift.image.pixels import check_size
 from darklift.image.samples import FloatArray
@@ -43,7 +43,8 @@ def _decode(stream: BinaryIO) -> Picture:
     facts = heif_facts(data)
     heif = _open(data)
     metadata = _metadata(heif.info, facts)  # first: it may be reason enough to refuse the file
-    check_size(*heif.size)
+    mode, _, deep = heif.mode.partition(";")
+    check_size(*heif.size, held=12, decoding=12 + _CHANNELS[mode] * (2 if deep else 1))
     if len(heif) > 1:
         raise ImageError(f"{len(heif)} pictures in one file, expected 1: save each as a file of its own")
     unit, premultiplied = _samples(heif, facts.bits)
@@ -61,18 +62,13 @@ def _open(data: bytes) -> Any:
 
 
 def _metadata(info: dict[str, Any], facts: HeifFacts) -> Metadata:
-    notes = list(facts.notes)
-    exif, stated = understood_exif(lambda: facts.exif, notes)
-    # where EXIF agrees with the boxes, it counts from the corner of the picture as it is stored
-    metadata = describe(info, exif, stated if stated == facts.turned else 1, notes)
+    metadata = described_by_boxes(info, facts, facts.turned)
     profile = metadata.icc_profile
     numbers = facts.nclx
     if numbers is not None and (profile is None or numbers[1] in (16, 18)):  # HDR, whatever the profile says
         profile = profile_of_numbers(*numbers[:2], gray=facts.gray)
     xmp = metadata.xmp and without_claims(upright_xmp(metadata.xmp.rstrip(b"\0")))
-    return replace(
-        metadata, icc_profile=profile, xmp=xmp or None, thumbnail=exif is not None and has_thumbnail(facts.exif or b"")
-    )
+    return replace(metadata, icc_profile=profile, xmp=xmp or None)
 
 
 def _samples(heif: Any, bits: int) -> tuple[FloatArray, bool]:

@@ -22,11 +22,11 @@ from darklift.image.deep import divide_by_alpha, picture_of_samples, unit_of
 from darklift.image.exif import tiff_block
 from darklift.image.extras import DEEP
 from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format, matched
-from darklift.image.left_behind import notes_on_blocks
+from darklift.image.left_behind import notes_on_blocks, notes_on_rest
 from darklift.image.metadata import metadata_of
 from darklift.image.opened import file_behind
 from darklift.image.picture import Metadata, Picture
-from darklift.image.pixels import check_extent, check_mode, decode_with, image_of, picture_of
+from darklift.image.pixels import check_extent, check_mode, check_size, decode_with, image_of, picture_of
 
 __all__ = ["FORMAT"]
 
@@ -53,7 +53,7 @@ _STRAIGHT, _MULTIPLIED = 1, 2  # kinds of alpha
 class _Facts:
     """What Pillow does not tell. info: by the names that it has for other formats. codestream: the coded pixels, whose
     channels have these bits. colours, alpha: their kinds, None where none is stated. unknown: the names of boxes that
-    nothing here can read.
+    nothing here can read. rest: what is behind the last box.
     """
 
     info: dict[str, Any] = field(default_factory=dict)
@@ -62,17 +62,21 @@ class _Facts:
     colours: int | None = None
     alpha: int | None = None
     unknown: list[bytes] = field(default_factory=list)
+    rest: bytes = b""
 
 
 def _adopt(image: Image.Image) -> Picture:
     check_extent(image)
     data = file_behind(image)
     facts = _Facts() if data is None else _read(data)
+    if facts.codestream:
+        _check_room(facts)
     info: dict[Any, Any] = {**image.info, **facts.info}
     if (info.get("comment") or b"").startswith(_PROGRAM):
         del info["comment"]
     metadata, orientation = metadata_of(info, image.size)
-    metadata = replace(metadata, notes=(*metadata.notes, *notes_on_blocks(facts.unknown, _CREDENTIALS)))
+    notes = (*metadata.notes, *notes_on_blocks(facts.unknown, _CREDENTIALS), *notes_on_rest(facts.rest))
+    metadata = replace(metadata, notes=notes)
     if facts.bits > 8:
         return _deep(facts, metadata, orientation)
     check_mode(image)
@@ -102,6 +106,7 @@ def _read(data: bytes) -> _Facts:
         facts.codestream, facts.bits = data, _bits_of(data)
         facts.info["comment"] = _comment(data)
         return facts
+    last = 0
     for kind, start, end in children(data):
         if kind == b"jp2c" and not facts.codestream:
             facts.codestream = data[start:end]
@@ -114,6 +119,8 @@ def _read(data: bytes) -> _Facts:
             _read_header(data, start, end, facts)
         elif kind not in _KNOWN_BOXES:
             facts.unknown.append(kind)
+        last = end
+    facts.rest = data[last:]
     facts.info["comment"] = _comment(facts.codestream)
     return facts
 
@@ -145,6 +152,14 @@ def _bits_of(codestream: bytes) -> int:
     if bits > 8 and codestream[43 : 43 + 3 * count : 3].strip(b"\1") + codestream[44 : 44 + 3 * count : 3].strip(b"\1"):
         raise ImageError("JPEG 2000 channels of several sizes: convert it to plain RGB first")
     return bits
+
+
+def _check_room(facts: _Facts) -> None:
+    """By the header of the codestream (annex A.5.1), whose size decoders make room for, whatever the boxes say."""
+    right, bottom, left, top = struct.unpack_from(">4I", facts.codestream, 8)
+    (channels,) = struct.unpack_from(">H", facts.codestream, 40)
+    held, decoding = (1, 6) if facts.bits <= 8 else (4, 6)  # OpenJPEG takes 4 for each, whatever their bits
+    check_size(right - left, bottom - top, held=held * channels, decoding=decoding * channels)
 
 
 def _comment(codestream: bytes) -> bytes | None:

@@ -1,8 +1,10 @@
 """JPEG: always lossy, without alpha, metadata in blocks of at most 64 KiB.
 
-The video of a motion photo goes from JPEG to JPEG. Previews and gain maps are left out: they show the dark photo.
+The video of a motion photo goes from JPEG to JPEG. Previews and gain maps are left out: they show the dark photo. The
+views of a stereo pair are pages, and read only: nothing that is kept well writes such files.
 """
 
+import io
 import struct
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,12 +15,12 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
 from darklift.errors import ImageError
-from darklift.image.exif import read_directory
-from darklift.image.formats.base import ANY_SIZE, ONLY_8_BITS, EncodeOptions, Format, matched
+from darklift.image.formats.base import ANY_SIZE, ONLY_8_BITS, EncodeOptions, Format, Several, matched
 from darklift.image.jpeg_coding import quality_of, subsampling_of
 from darklift.image.jpeg_end import with_an_end
-from darklift.image.jpeg_layout import Layout, layout_of
+from darklift.image.jpeg_layout import JPEG_LS, Layout, first_frame, layout_of
 from darklift.image.jpeg_strips import save_in_strips
+from darklift.image.jpeg_views import decode_views, scan_views
 from darklift.image.left_behind import CREDENTIALS
 from darklift.image.metadata import metadata_of
 from darklift.image.opened import file_behind
@@ -33,12 +35,18 @@ _NAME = "JPEG"
 _SEGMENT = 65_533  # bytes that one segment takes
 _XMP_OVERHEAD = 29
 _IPTC_OVERHEAD = 32
-_MPF_ENTRIES_TAG = 0xB002
+
+
+class _Photo(JpegImageFile):
+    """As Pillow reads it, but for the resolution in EXIF: one that is no number would end its reading (Pillow 13)."""
+
+    def _read_dpi_from_exif(self) -> None:
+        pass  # it is read with the rest of the metadata
 
 
 def _open(stream: BinaryIO) -> JpegImageFile:
     try:
-        return JpegImageFile(stream)
+        return _Photo(stream)
     except SyntaxError:
         stream.seek(0)
         if layout_of(stream.read()).bits > 8:
@@ -46,8 +54,17 @@ def _open(stream: BinaryIO) -> JpegImageFile:
         raise
 
 
+def _adopt_opened(image: Image.Image) -> Picture:
+    """What somebody else has opened, and may want all of."""
+    data = file_behind(image)
+    reel = None if data is None else scan_views(io.BytesIO(data))
+    if reel is not None:
+        raise ImageError(f"{reel.count} pictures in one file, expected 1: read the file with read_image or read_frames")
+    return _adopt(image)
+
+
 def _adopt(image: Image.Image) -> Picture:
-    assert isinstance(image, JpegImageFile)  # also what Pillow calls MPO: one with previews or a gain map behind it
+    assert isinstance(image, JpegImageFile)  # also what Pillow calls MPO: one with further pictures behind it
     check_extent(image, only_the_first=True)
     check_mode(image)
     data = file_behind(image)
@@ -62,11 +79,9 @@ def _adopt(image: Image.Image) -> Picture:
         loaded, damage = with_an_end(data, layout, image.size)
         notes.append(damage)
     loaded.load()
-    if "mp" in image.info:
-        _refuse_pictures_in_their_own_right(image.info["mp"])
     notes.extend(_notes_on(layout))
     if "mp" in image.info and data is None:
-        notes.append("further pictures behind the first (previews, or a gain map)")
+        notes.append("further pictures behind the first (such as previews, another view, or a gain map)")
     if metadata.xmp is not None and b"HasExtendedXMP" in metadata.xmp:
         notes.append("the extended part of its XMP (often a depth map)")
     xmp = metadata.xmp and without_claims(metadata.xmp, video=layout.has_video)
@@ -90,35 +105,14 @@ def _notes_on(layout: Layout) -> Iterator[str]:
         yield "its gain map, which belongs to the dark photo: the result is for standard screens (SDR)"
     previews = len(layout.pictures) - sum(layout.pictures)
     if previews:
-        yield f"{previews} further picture{'s' if previews > 1 else ''} behind the first (previews of the dark photo)"
+        pictures = "1 further picture" if previews == 1 else f"{previews} further pictures"
+        yield f"{pictures} behind the first (such as previews of the dark photo)"
     if layout.credentials:
         yield CREDENTIALS
     if layout.segments:
         yield f"blocks that are not known here ({', '.join(layout.segments)})"
     if layout.unknown:
         yield f"{layout.unknown} bytes behind the picture that are not known here"
-
-
-def _refuse_pictures_in_their_own_right(mpf: bytes) -> None:
-    """Look at the list of pictures behind a JPEG's first (CIPA DC-007, multi-picture format).
-
-    Previews and gain maps belong to the dark picture and are left out like its thumbnail. Raises ``ImageError`` where
-    the others are more than that: the second view of a stereo pair, the parts of a panorama.
-    """
-    try:
-        directory = read_directory(mpf)
-    except ImageError:
-        return  # damaged; the pictures are found by looking for them
-    for entry in directory.entries:
-        if entry.tag == _MPF_ENTRIES_TAG and entry.count <= len(mpf):
-            (start,) = struct.unpack_from(directory.order + "I", mpf, entry.position + 8)
-            table = mpf[start : start + entry.count]
-            kinds = [
-                kind & 0xFFFFFF
-                for kind, *_ in struct.iter_unpack(directory.order + "I12x", table[: len(table) // 16 * 16])
-            ]
-            if any(kind >> 16 == 2 for kind in kinds[1:]):
-                raise ImageError(f"{len(kinds)} pictures in one file, expected 1: save each as a file of its own")
 
 
 def _encode(picture: Picture, stream: BinaryIO, options: EncodeOptions) -> None:
@@ -152,11 +146,14 @@ def _photoshop_segments(metadata: Metadata) -> Iterator[bytes]:
         yield b"\xff\xed" + struct.pack(">H", len(part) + 2) + part
 
 
+_decode = partial(decode_with, _open, _adopt)
+
+
 FORMAT = Format(
     name=_NAME,
-    extensions=(".jpg", ".jpeg", ".jfif"),
-    sniff=lambda head: matched(head, b"\xff\xd8\xff"),
-    decode=partial(decode_with, _open, _adopt),
+    extensions=(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
+    sniff=lambda head: 0 if first_frame(head) == JPEG_LS else matched(head, b"\xff\xd8\xff"),
+    decode=_decode,
     encode=_encode,
     keeps={
         "exif": _SEGMENT,
@@ -173,5 +170,6 @@ FORMAT = Format(
     alpha=False,
     takes_quality=True,
     can_be_lossless=False,
-    pil={"JPEG": _adopt, "MPO": _adopt},
+    several=Several(moving=False, scan=scan_views, decode=partial(decode_views, decode=_decode)),
+    pil={"JPEG": _adopt_opened, "MPO": _adopt_opened},
 )

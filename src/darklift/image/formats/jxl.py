@@ -24,7 +24,7 @@ from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format, matched
 from darklift.image.icc import read_profile
 from darklift.image.icc_writing import rgb_profile_of_gray
 from darklift.image.jxl_facts import CODESTREAM, SIGNATURE, JxlFacts, jxl_facts
-from darklift.image.left_behind import notes_on_blocks
+from darklift.image.left_behind import notes_on_blocks, notes_on_rest
 from darklift.image.metadata import describe, understood_exif
 from darklift.image.oiio import read_with, written_with
 from darklift.image.picture import Metadata, Picture
@@ -55,7 +55,8 @@ def _decode(stream: BinaryIO) -> Picture:
     stream.seek(0)
     data = stream.read()
     facts = jxl_facts(data)
-    check_size(facts.width, facts.height)
+    channels = (1 if facts.gray else 3) + facts.alpha
+    check_size(facts.width, facts.height, held=4 * channels, decoding=6 * channels)
     if facts.animated:
         raise ImageError("an animation of several frames, expected 1: save each as a file of its own")
     if facts.others:
@@ -76,6 +77,7 @@ def _metadata(facts: JxlFacts, profile: bytes | None) -> Metadata:
     blocks = dict(_unpacked(facts))
     notes = [note for kind, note in _NOTES.items() if kind in blocks]
     notes += notes_on_blocks((kind for kind in blocks if kind not in _READ and kind not in _NOTES), _CREDENTIALS)
+    notes += notes_on_rest(facts.rest)
     # before the TIFF header stands where it begins
     found = blocks.get(b"Exif", b"")
     block = found[4 + int.from_bytes(found[:4], "big") :] or None

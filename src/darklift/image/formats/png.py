@@ -5,6 +5,7 @@ ones. It cannot write 16-bit colour at all: there the pixels are written here, a
 """
 
 import io
+import re
 import struct
 import zlib
 from dataclasses import replace
@@ -21,7 +22,7 @@ from darklift.image.apng import SIGNATURE, chunks_of, decode_frames, encode_fram
 from darklift.image.arrays import assemble
 from darklift.image.deep import picture_of_samples
 from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format, Several, matched
-from darklift.image.left_behind import notes_on_blocks
+from darklift.image.left_behind import notes_on_blocks, notes_on_rest
 from darklift.image.metadata import metadata_of
 from darklift.image.opened import file_behind
 from darklift.image.picture import Metadata, Picture
@@ -56,19 +57,20 @@ _RAW_MODES = {_GRAY: ("I;16B",), _RGB: ("RGB;16B", "RGB;16L"), _GRAY_ALPHA: ("RG
 _WHITE = 65535
 _ROWS_AT_ONCE = 128
 # texts that Metadata holds by another name, and that would show another orientation than the upright picture's
+_NAME_OF_CHUNK = re.compile(rb"\w{4}")  # by Pillow, which reads nothing behind another
 _TEXTS_HELD_ELSEWHERE = (b"XML:com.adobe.xmp\0", b"Raw profile type exif\0", b"Raw profile type APP1\0")
 
 
 class _Facts(NamedTuple):
     """What Pillow does not tell about a PNG file. ``gray_bits``: bits per sample if it is gray, else 8; ``deep_type``:
-    the colour type of a file with 16 bits a sample, else None; ``chunks``: those that are kept; ``unknown``: the names
-    of those that are not.
+    the colour type of a file with 16 bits a sample, else None; ``chunks``: those that are kept; ``notes``: on what is
+    not, in words.
     """
 
     gray_bits: int = 8
     deep_type: int | None = None
     chunks: tuple[tuple[bytes, bytes], ...] = ()
-    unknown: tuple[bytes, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def _decode(stream: BinaryIO) -> Picture:
@@ -82,7 +84,7 @@ def _decode(stream: BinaryIO) -> Picture:
 
 def _with_facts(picture: Picture, facts: _Facts) -> Picture:
     picture = replace(picture, metadata=replace(picture.metadata, png_chunks=facts.chunks))
-    return with_notes(picture, notes_on_blocks(facts.unknown, _CREDENTIALS))
+    return with_notes(picture, facts.notes)
 
 
 def _decode_deep(stream: BinaryIO, colour_type: int) -> Picture:
@@ -124,15 +126,20 @@ def _scan(stream: BinaryIO) -> _Facts:
     gray_bits, deep_type = 8, None
     chunks: list[tuple[bytes, bytes]] = []
     unknown: list[bytes] = []
+    rest = b""
     while len(start := stream.read(8)) == 8:
         length, name = struct.unpack(">I4s", start)
+        if not _NAME_OF_CHUNK.fullmatch(name):
+            break
         if name == b"IHDR":
             header = stream.read(length + 4)
             if len(header) < 13:
                 break
             width, height, bits, colour_type = struct.unpack_from(">2I2B", header)
             most = _PLAIN_BITS_PER_BYTE // (bits * _CHANNELS.get(colour_type, 1) or 1)
-            check_filled(_NAME, (width, height), end, most)
+            channels = _CHANNELS.get(colour_type, 1)
+            held, decoding = (2, 6) if bits == 16 else (1, 2)
+            check_filled(_NAME, (width, height), end, most, held=held * channels, decoding=decoding * channels)
             deep_type = colour_type if bits == 16 and colour_type in _RAW_MODES else None
             gray_bits = bits if colour_type == 0 and bits in (1, 2, 4) else 8
         elif name in _KEPT_CHUNKS:
@@ -145,8 +152,10 @@ def _scan(stream: BinaryIO) -> _Facts:
                 unknown.append(name)
             stream.seek(length + 4, io.SEEK_CUR)
             if name == b"IEND":
+                rest = stream.read()
                 break
-    return _Facts(gray_bits, deep_type, tuple(chunks), tuple(unknown))
+    notes = (*notes_on_blocks(unknown, _CREDENTIALS), *notes_on_rest(rest))
+    return _Facts(gray_bits, deep_type, tuple(chunks), notes)
 
 
 def _adopt_opened(image: Image.Image) -> Picture:

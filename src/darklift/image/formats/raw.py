@@ -130,7 +130,7 @@ def _in_words(rawpy: Any) -> Iterator[None]:
 def _check(sizes: Any, length: int) -> None:
     """Before LibRaw makes room for the pixels."""
     for width, height in ((sizes.raw_width, sizes.raw_height), (sizes.width, sizes.height)):
-        check_filled(_NAME, (width, height), length, _PIXELS_PER_BYTE)
+        check_filled(_NAME, (width, height), length, _PIXELS_PER_BYTE, held=12, decoding=18)
 
 
 def _light(rawpy: Any, raw: Any, notes: list[str]) -> _Light:

@@ -6,6 +6,7 @@ of the file as it is; pixels follow (deflate with horizontal differencing), and 
 entries of the old. Nothing in the block moves, so even the offsets inside of maker notes stay right.
 """
 
+import io
 import zlib
 from dataclasses import replace
 from functools import partial
@@ -17,7 +18,6 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
 from darklift.errors import ImageError
 from darklift.image.arrays import assemble
-from darklift.image.deep import divide_by_alpha, picture_of_samples, unit_of
 from darklift.image.exif import Directory, read_directory, tiff_block, upright_xmp, value_is_inside
 from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format, OptionsOf, ReadAs, Several, matched
 from darklift.image.metadata import describe, understood_exif
@@ -33,11 +33,10 @@ from darklift.image.pixels import (
 )
 from darklift.image.raw_kinds import is_raw_directory
 from darklift.image.reel import Reel
+from darklift.image.tiff_deep import decode_deep
 from darklift.image.tiff_described import (
     RESOLUTION_TAGS,
     STRUCTURE_TAGS,
-    dpi_of,
-    exif_at,
     exif_of,
     iptc_of,
     left_behind,
@@ -46,7 +45,7 @@ from darklift.image.tiff_described import (
 )
 from darklift.image.tiff_directory import BYTE, LONG, SHORT, UNDEFINED, DirectoryWriter, even_position
 from darklift.image.tiff_pages import decode_pages, encode_pages, notes_on_others, scan_pages
-from darklift.image.tiff_samples import layout_of, read_directory_of, read_samples
+from darklift.image.tiff_samples import check_pieces, read_directory_of
 
 __all__ = ["FORMAT"]
 
@@ -54,13 +53,14 @@ _NAME = "TIFF"
 _SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 _SUBFILE_TYPE = 254
+_WIDTH, _HEIGHT = 256, 257
 _BITS = 258
 _PHOTOMETRIC = 262
-_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
 _ORIENTATION, _UPRIGHT = 274, 1
 _X_RESOLUTION = 282
 _EXTRA_SAMPLES = 338
 _SAMPLE_FORMAT = 339
+_DEPTH = 32997  # ImageDepth, of SGI: how many slices a volume has
 _XMP = 700
 _IPTC = 33723
 _PHOTOSHOP = 34377
@@ -85,48 +85,14 @@ def _scan(stream: BinaryIO) -> Reel | None:
 def _decode(stream: BinaryIO) -> Picture:
     with noted_warnings() as notes:  # tags are read until the end, and may be damaged
         tags, offset, big = read_directory_of(stream)
+        _check_tags(tags)  # some of what is refused, Pillow takes for damage
         if max(tags.get(_BITS, (1,))) > 8 or (big and tags.prefix == b"MM"):
-            picture = _decode_deep(stream, tags, offset, big)
+            picture = decode_deep(stream, tags, offset, big)
         else:
+            check_pieces(tags, stream.seek(0, io.SEEK_END))
             stream.seek(0)
             picture = _adopt_page(TiffImageFile(stream))
     return with_notes(picture, [*notes, *left_behind(tags), *notes_on_others(stream)])
-
-
-def _decode_deep(stream: BinaryIO, tags: ImageFileDirectory_v2, offset: int, big: bool) -> Picture:
-    """What Pillow would read as 8 bits, or not at all."""
-    _check_tags(tags)
-    layout = layout_of(tags)
-    check_size(layout.width, layout.height)
-    photometric, extra = tags.get(_PHOTOMETRIC, 1), tags.get(_EXTRA_SAMPLES, ())
-    if photometric not in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB):
-        raise ImageError(
-            f"TIFF colours of kind {photometric} with {layout.bits} bits, expected gray or RGB: convert it first"
-        )
-    if layout.channels != (3 if photometric == _RGB else 1) + len(extra):
-        raise ImageError(
-            f"{layout.channels} TIFF channels without a meaning: save it as gray or RGB, with or without alpha"
-        )
-    notes: list[str] = []
-    if big and tags.prefix == b"MM":  # Pillow reads no directories behind its first
-        notes.append("EXIF of a big-endian BigTIFF file")
-        exif = None
-    else:
-        exif, _ = understood_exif(lambda: exif_at(stream, offset, "<" if tags.prefix == b"II" else ">", big=big), notes)
-    orientation = orientation_of(tags)
-    info = {"icc_profile": tags.get(_ICC_PROFILE), "xmp": tags.get(_XMP), "dpi": dpi_of(tags)} | photoshop_of(tags)
-    metadata = describe(info, exif, orientation, notes, (layout.width, layout.height))
-    metadata = replace(metadata, iptc=iptc_of(tags) or metadata.iptc)
-    samples, white = read_samples(stream, layout), 2**layout.bits - 1
-    plain = photometric != _WHITE_IS_ZERO and 1 not in extra
-    if plain and samples.dtype in (np.uint8, np.uint16):
-        return picture_of_samples(samples, metadata, orientation, _NAME, layout.bits, white=white)
-    unit = unit_of(samples, white)
-    if photometric == _WHITE_IS_ZERO:
-        np.subtract(1, unit[:, :, :1], out=unit[:, :, :1])
-    if 1 in extra:
-        divide_by_alpha(unit)
-    return picture_of_samples(unit, metadata, orientation, _NAME, layout.bits)
 
 
 def _adopt(image: Image.Image) -> Picture:
@@ -137,7 +103,7 @@ def _adopt(image: Image.Image) -> Picture:
 def _adopt_page(image: Image.Image) -> Picture:
     """The page that Pillow stands at."""
     assert isinstance(image, TiffImageFile)  # only these say that they are TIFF
-    check_size(*image.size)
+    check_extent(image, only_the_first=True)
     _check_tags(image.tag_v2)
     if max(image.tag_v2.get(_BITS, (1,))) > 8:
         raise ImageError(TOO_DEEP)
@@ -159,8 +125,14 @@ def _check_tags(tags: ImageFileDirectory_v2) -> None:
         raise ImageError(
             "a small copy of another picture, as in raw files: read the file with read_image, or develop it"
         )
+    if _WIDTH in tags and _HEIGHT in tags:
+        check_size(tags[_WIDTH], tags[_HEIGHT])
+    if (slices := tags.get(_DEPTH, 1)) != 1:
+        raise ImageError(f"a volume of {slices} slices (ImageDepth), expected a picture: save the slices as pages")
     if max(tags.get(_BITS, (1,))) <= 8 and set(tags.get(_SAMPLE_FORMAT, (1,))) - {1, 4}:  # 1: unsigned, 4: not stated
-        raise ImageError("TIFF samples that are not unsigned integers: convert it to 8 bits first")
+        raise ImageError(
+            "TIFF samples of up to 8 bits that are not unsigned integers: save it with unsigned ones first"
+        )
     extra = tags.get(_EXTRA_SAMPLES, ())
     if len(extra) > 1 or 0 in extra:
         raise ImageError("TIFF channels besides colour and alpha, which would be lost: save it without them")

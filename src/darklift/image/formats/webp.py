@@ -8,17 +8,27 @@ from typing import BinaryIO
 from PIL.WebPImagePlugin import WebPImageFile
 
 from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format, Several
-from darklift.image.left_behind import notes_on_blocks
+from darklift.image.left_behind import notes_on_blocks, notes_on_rest
 from darklift.image.picture import Picture
-from darklift.image.pixels import adopt, decode_with, gray_as_srgb, image_of, pictures_in, with_notes
+from darklift.image.pixels import (
+    adopt,
+    check_clip,
+    check_size,
+    decode_with,
+    gray_as_srgb,
+    image_of,
+    pictures_in,
+    with_notes,
+)
 from darklift.image.reel import Reel
-from darklift.image.webp_frames import encode_frames, kinds_of, scan_frames
+from darklift.image.webp_frames import canvas_of, encode_frames, kinds_of, rest_of, scan_frames
 
 __all__ = ["FORMAT"]
 
 _NAME = "WebP"
 _KNOWN_CHUNKS = frozenset({b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ICCP", b"EXIF", b"XMP ", b"ANIM", b"ANMF"})
 _CREDENTIALS = b"C2PA"
+_BESIDES = 8  # bytes a pixel: two canvases on which libwebp puts frames together
 _LOSSLESS_EFFORT = 75  # what WebP calls quality when lossless: time spent against size, never the pixels
 
 _adopt = partial(adopt, container=_NAME)
@@ -29,21 +39,28 @@ def _sniff(head: bytes) -> int:
 
 
 def _decode(stream: BinaryIO) -> Picture:
+    size = canvas_of(stream)
+    if size is not None:  # Pillow makes room as it opens the file
+        check_size(*size, held=3, decoding=7 + _BESIDES)
     picture = decode_with(WebPImageFile, _adopt, stream)
-    return _with_facts(picture, kinds_of(stream))
+    return _with_facts(picture, kinds_of(stream), rest_of(stream))
 
 
-def _with_facts(picture: Picture, kinds: set[bytes]) -> Picture:
-    """What the chunks of its file tell, which is sound."""
+def _with_facts(picture: Picture, kinds: set[bytes], rest: bytes) -> Picture:
+    """What the chunks of its file tell, which is sound, and what is behind them."""
     lossless = b"VP8L" in kinds and b"VP8 " not in kinds
     picture = replace(picture, source=replace(picture.source, lossless=lossless))
-    return with_notes(picture, notes_on_blocks(sorted(kinds - _KNOWN_CHUNKS), _CREDENTIALS))
+    unknown = sorted(kinds - _KNOWN_CHUNKS)
+    return with_notes(picture, [*notes_on_blocks(unknown, _CREDENTIALS), *notes_on_rest(rest)])
 
 
 def _decode_frames(stream: BinaryIO, reel: Reel, numbers: Sequence[int]) -> Iterator[Picture]:
-    kinds = kinds_of(stream)
+    size = canvas_of(stream)
+    if size is not None:
+        check_clip(*size, reel.count)
+    kinds, rest = kinds_of(stream), rest_of(stream)
     for picture in pictures_in(WebPImageFile, _NAME, stream, reel, numbers):
-        yield _with_facts(picture, kinds)
+        yield _with_facts(picture, kinds, rest)
 
 
 def _encode(picture: Picture, stream: BinaryIO, options: EncodeOptions) -> None:

@@ -1,0 +1,104 @@
+"""How far a model may go, place by place, by what a photo holds there (``trust.py``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from darklift.image import FloatArray
+from darklift.pipeline.cells import blocks_of, cells_of, enlarged, luma_of, smooth_ramp
+from darklift.pipeline.tiling import Tile
+from darklift.pipeline.trust import TONES, Scene, Signal
+
+__all__ = ["Restraint", "restrain"]
+
+_CODE = np.float32(1 / 255)
+_HELD, _BEYOND, _MARGIN = 2.5, 2.5, 1.1
+"""A place that holds nothing is lifted by at most ``_BEYOND`` times what the lights are; one that holds h codes by
+(h / _HELD)² more."""
+_NIGHT = 0.6
+"""By which a night has to hold more for the same lift."""
+_NO_CEILING = 4.0
+"""Unit: so high that nothing reaches it."""
+_COLOURLESS, _LEAST_COLOUR = (0.3, 4.0), 0.35
+"""Codes held: up to the first, this share of the colour is left; from the second on all."""
+_LIFTED = (1.5, 2.5)
+"""Times that the lights are lifted: up to the first, what is well lit stays as it is; from the second on it only never
+gets darker, as a tone curve that left it where it was would be none."""
+
+
+@dataclass(frozen=True, eq=False)
+class Restraint:
+    """How far what a model made may go, place by place: maps over the grid of a :class:`Signal`, each (h, w).
+
+    ceiling: luma that is hardly exceeded, unit. colour: the share of it that stays. lit: how much of the photo itself
+    stays. keep: of that, the share that stays in any case; the rest only where it would get darker.
+    """
+
+    size: tuple[int, int]
+    ceiling: FloatArray
+    colour: FloatArray
+    lit: FloatArray
+    keep: float
+
+    def apply(self, made: FloatArray, own: FloatArray, part: Tile) -> FloatArray:
+        """Restrain, in place, what a model made of a part of the photo: (3, h, w) unit; own: the photo there."""
+        for block in blocks_of(part):
+            cells = cells_of(block, self.ceiling.shape, self.size)
+            there = block.seen_from(part).window
+            if (self.ceiling[cells] < _NO_CEILING).any() or (self.colour[cells] < 1).any():
+                self._hold_down(made[:, *there], block)
+            if self.lit[cells].any():
+                self._hold_on(made[:, *there], own[:, *there], block)
+        return made
+
+    def _hold_down(self, made: FloatArray, block: Tile) -> None:
+        ceiling, colour = enlarged(np.stack([self.ceiling, self.colour]), self.size, block)
+        luma = luma_of(made)
+        excess = np.square(np.square(luma / ceiling))
+        excess[ceiling >= _NO_CEILING] = 0
+        gain = 1 / np.sqrt(np.sqrt(1 + excess))
+        luma *= gain * (1 - colour)
+        gain *= colour
+        made *= gain
+        made += luma
+
+    def _hold_on(self, made: FloatArray, own: FloatArray, block: Tile) -> None:
+        lit = enlarged(self.lit, self.size, block)
+        away = own - made
+        made += lit * (np.float32(self.keep) * away + np.float32(1 - self.keep) * np.maximum(away, 0))
+
+
+def restrain(signal: Signal, wanted: float, *, kept: float) -> Restraint:
+    """How far a model may go with a photo that is to have this mean brightness, in (0, 1).
+
+    kept: how far well-lit places stay as they are, in [0, 1]; 0 where a person asked for another brightness: then they
+    follow, and only never get darker while the photo gets brighter.
+    """
+    held, level, lit = (each.astype(np.float32) for each in (signal.held, signal.level, signal.lit))
+    scene = signal.scene
+    gain = _gain_of_lights(scene, wanted)
+    ceiling = gain * (_BEYOND + (held / (_HELD * (1 + _NIGHT * scene.night))) ** 2) * (level + np.float32(0.5) * _CODE)
+    if scene.span < 1:  # the darker the whole, the higher
+        ceiling = ceiling / max(scene.span, 1e-6) ** 2
+    colour = 1 - scene.span * (1 - _LEAST_COLOUR) * (1 - smooth_ramp(held, _COLOURLESS))
+    return Restraint(
+        size=signal.size,
+        ceiling=np.minimum(ceiling, _NO_CEILING).astype(np.float32),
+        colour=colour.astype(np.float32),
+        lit=np.zeros_like(lit) if kept < 1 and wanted < scene.tones @ TONES else lit,
+        keep=kept * float(1 - smooth_ramp(gain, _LIFTED)),
+    )
+
+
+def _gain_of_lights(scene: Scene, wanted: float) -> float:
+    """How many times brighter its lights become, by the gamma that gives the photo the mean that is wanted; at least
+    as bright as they are.
+    """
+    low, high = 0.05, 4.0
+    for _ in range(30):
+        gamma = (low + high) / 2
+        low, high = (gamma, high) if scene.tones @ TONES**gamma > wanted else (low, gamma)
+    gain: float = max(scene.lights, float(_CODE)) ** ((low + high) / 2 - 1)
+    return _MARGIN * max(1.0, gain)
