@@ -1,5 +1,6 @@
 """A model that needs no weights, and the command line inside the test's process."""
 
+import signal
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 FloatArray: TypeAlias = npt.NDArray[np.float32]
 Darklift: TypeAlias = "Callable[..., Result]"
 BRIGHTNESS = 0.4
+
+if hasattr(signal, "SIGHUP"):  # which tests under nohup ignore, and so would what they start
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 class _Exposure:

@@ -121,7 +121,7 @@ def test_a_share_of_nothing_is_refused(pairs, tmp_path):
 @pytest.mark.parametrize(
     ("names", "code", "expected"),
     [
-        pytest.param("b.png\n", 1, "b.png", id="other pairs: would teach the validation"),
+        pytest.param("c.png\n", 1, "c.png", id="other pairs: would teach the validation"),
         pytest.param("a\nb\n", 2, "all of the 2 pairs", id="all pairs"),
     ],
 )

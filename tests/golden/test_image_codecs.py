@@ -93,7 +93,11 @@ def boxes(data: bytes) -> dict[bytes, bytes]:
 def test_a_deep_jpeg_2000_loses_nothing(imagecodecs: Any, bits: int, channels: int, tmp_path: Path) -> None:
     samples = codes(bits, channels)
     metadata = Metadata(
-        exif=exif_block(), icc_profile=P3 if channels > 2 else None, xmp=XMP, dpi=(300.0, 72.0), comment=b"by night"
+        exif=exif_block(),
+        icc_profile=P3 if channels > 2 else None,
+        xmp=XMP,
+        dpi=(300.0, 72.0),
+        comments=(b"by night",),
     )
     data = encode_image(picture_of(samples, bits, metadata=metadata), "jp2")
     back = decode_image(data)

@@ -237,7 +237,7 @@ def chunk(gamma_code: int | None = None, primaries: tuple[tuple[float, float], .
         (((b"cICP", bytes([1, 8, 0, 1])),), "linear sRGB"),
         (chunk(100000), "linear sRGB"),
         (chunk(100000, SRGB), "linear sRGB"),
-        (chunk(45455, P3), "Display P3, v4"),
+        (chunk(45455, ADOBE), "Adobe RGB, v2"),
         (((b"cICP", bytes([1, 13, 0, 1])),), None),
         (((b"cICP", bytes([1, 1, 0, 1])),), None),
         (chunk(45455), None),

@@ -121,7 +121,7 @@ def test_picture_checks_its_arrays() -> None:
 
 def test_with_pixels_changes_nothing_else() -> None:
     picture = Picture(
-        np.zeros((2, 3, 3), np.float32), np.ones((2, 3), np.float32), gray=True, metadata=Metadata(comment=b"a")
+        np.zeros((2, 3, 3), np.float32), np.ones((2, 3), np.float32), gray=True, metadata=Metadata(comments=(b"a",))
     )
     bright = picture.with_pixels(np.ones((2, 3, 3), np.float32))
     assert bright.pixels.min() == 1.0

@@ -148,7 +148,7 @@ def test_texts_of_a_png_go_into_xmp(container: str) -> None:
 
 
 def test_a_comment_goes_into_xmp() -> None:
-    picture = with_metadata(comment="größer".encode())
+    picture = with_metadata(comments=("größer".encode(),))
     for container in ("WebP", "AVIF", "TIFF"):
         assert said(opened(picture, container), f"{EXIF}UserComment") == ["größer"]
         assert left_out(picture, container) == ()

@@ -76,7 +76,7 @@ def test_a_leftover_orientation_in_xmp_turns_no_tiff_that_is_written() -> None:
         assert seen.size == (6, 4)
         seen.load()
         assert seen.size == (6, 4)
-    assert decode_image(data).metadata.xmp == LEFTOVER
+    assert decode_image(data).metadata.xmp == LEFTOVER.replace(b"6", b"1")
 
 
 def test_primaries_whose_white_takes_two_of_them_count_as_srgb_with_a_note() -> None:

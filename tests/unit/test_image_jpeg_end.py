@@ -66,6 +66,26 @@ def test_how_many_rows_are_missing_is_told(kind: str, lacks: int) -> None:
     assert 1600 - int(different.argmax()) <= missing <= 32
 
 
+@pytest.mark.parametrize("kind", ["baseline", "full colour"])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize("lacks", [3, 6, 12])
+def test_of_a_small_picture_the_last_row_of_units_may_be_missing(lacks: int, mode: str, kind: str) -> None:
+    """Two rows of a hundred are less than any unit has, so bytes would decide that make up some of its blocks."""
+    whole = jpeg(mode, height=214, width=320, **KINDS[kind])
+    picture, right = decode_image(whole[:-lacks]), decode_image(whole)
+    (note,) = picture.metadata.notes
+    missing = int(note.split("the last ")[1].split()[0]) if "made up" in note else 0
+    assert missing <= 17
+    np.testing.assert_array_equal(picture.pixels[: 214 - missing], right.pixels[: 214 - missing])
+
+
+def test_of_a_tiny_one_it_may_not() -> None:
+    """There, a row of units is a good part of the picture."""
+    whole = jpeg(height=64, width=320)
+    with pytest.raises(ImageError, match="of its 64 rows"):
+        decode_image(whole[:-8])
+
+
 @pytest.mark.parametrize("kind", ["baseline", "restarts within a row", "restarts after each row"])
 def test_no_cut_passes_for_the_whole(kind: str) -> None:
     """Wherever the file ends: what is not there is noted, or the file is refused."""

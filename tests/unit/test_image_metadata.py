@@ -15,6 +15,8 @@ from darklift.errors import ImageError
 from darklift.image import (
     Metadata,
     Picture,
+    decode_image,
+    encode_image,
     from_array,
     from_pil,
     read_frames,
@@ -79,10 +81,10 @@ def linear_gray_profile() -> bytes:
 
 @pytest.fixture
 def rich() -> Picture:
-    exif = exif_with_everything().replace(THUMBNAIL, b"")
+    exif, xmp = exif_with_everything().replace(THUMBNAIL, b""), XMP.replace(b'"6"', b'"1"')
     return Picture(
         from_array(noise(6, 8, 3)).pixels,
-        metadata=Metadata(exif=exif, icc_profile=srgb_profile(), dpi=(300.0, 150.0), xmp=XMP, iptc=b"\x1c\2\x78\0\1a"),
+        metadata=Metadata(exif=exif, icc_profile=srgb_profile(), dpi=(300.0, 150.0), xmp=xmp, iptc=b"\x1c\2\x78\0\1a"),
     )
 
 
@@ -152,8 +154,9 @@ def test_exif_loses_its_thumbnail_and_nothing_else(tmp_path: Path, after: bytes)
 
 
 def test_xmp_is_left_alone_when_the_picture_was_not_turned(tmp_path: Path) -> None:
-    source = saved(tmp_path, "a.jpg", Image.fromarray(noise(4, 6, 3)), xmp=XMP)
-    assert read_image(source).metadata.xmp == XMP
+    packet = XMP.replace(b'"6"', b'"1"')
+    source = saved(tmp_path, "a.jpg", Image.fromarray(noise(4, 6, 3)), xmp=packet)
+    assert read_image(source).metadata.xmp == packet
 
 
 def test_damaged_exif_is_noted(tmp_path: Path) -> None:
@@ -191,6 +194,38 @@ def test_comment_goes_from_jpeg_to_jpeg_and_png(tmp_path: Path) -> None:
     assert read_image(write_image(picture, tmp_path / "b.jpg")).metadata.comment == b"by night"
     with Image.open(write_image(picture, tmp_path / "b.png")) as image:
         assert image.text == {"Comment": "by night"}
+
+
+@pytest.mark.parametrize("comments", [(b"by night", b"by hand"), (b"twice", b"twice"), (b"x" * 65_533, b"y" * 65_533)])
+def test_several_comments_stay_several_and_are_joined_elsewhere(comments: tuple[bytes, ...], tmp_path: Path) -> None:
+    segments = b"".join(b"\xff\xfe" + struct.pack(">H", len(each) + 2) + each for each in comments)
+    source = saved(tmp_path, "a.jpg", Image.fromarray(noise(4, 6, 3)), extra=segments)
+    picture = read_image(source)
+    assert picture.metadata.comments == comments
+    with Image.open(write_image(picture, tmp_path / "b.jpg")) as image:
+        assert tuple(contents for name, contents in image.applist if name == "COM") == comments
+    with Image.open(write_image(picture, tmp_path / "b.png")) as image:
+        assert image.text["Comment"].encode() == b"\n".join(comments)
+    with Image.open(source) as image:
+        assert to_pil(from_pil(image)).info["comment"] == b"\n".join(comments)
+
+
+def test_a_comment_too_long_for_a_segment_goes_on_in_the_next(tmp_path: Path) -> None:
+    comment = bytes(range(32, 96)) * 2000
+    picture = Picture(from_array(noise(4, 6, 3)).pixels, metadata=Metadata(comments=(comment,)))
+    assert b"".join(read_image(write_image(picture, tmp_path / "a.jpg")).metadata.comments) == comment
+
+
+def test_several_comments_of_a_jpeg_2000_are_read(tmp_path: Path) -> None:
+    picture = Picture(from_array(noise(4, 6, 3)).pixels, metadata=Metadata(comments=(b"by night",)))
+    data = encode_image(picture, "jp2")
+    marker = b"\xff\x64\0\x0c\0\1by night"
+    assert marker in data
+    at = data.index(b"jp2c") - 4
+    twice = data[at:].replace(marker, marker + b"\xff\x64\0\x0b\0\1by hand", 1)
+    size = len(twice) if int.from_bytes(twice[:4], "big") else 0
+    twice = size.to_bytes(4, "big") + twice[4:]
+    assert decode_image(data[:at] + twice).metadata.comments == (b"by night", b"by hand")
 
 
 def test_tiff_structure_does_not_leak_into_other_formats(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def test_an_image_gives_all_of_it_back() -> None:
         dpi=(300.0, 150.0),
         xmp=b"<x/>",
         iptc=b"\x1c\2\x78\0\1a",
-        comment=b"by night",
+        comments=(b"by night",),
     )
     picture = Picture(from_array(noise(6, 8, 3)).pixels, metadata=metadata)
     assert from_pil(to_pil(picture)).metadata == metadata

@@ -227,7 +227,7 @@ METADATA: list[tuple[str, Metadata, dict[str, Check]]] = [
     ),
     (
         "comment",
-        Metadata(comment=b"by night"),
+        Metadata(comments=(b"by night",)),
         {
             KEPT: lambda _, image: image.info.get("comment", image.info.get("Comment")) in (b"by night", "by night"),
             IN_XMP: lambda _, image: in_xmp(image, "UserComment", "by night"),

@@ -205,6 +205,15 @@ def test_a_result_of_a_run_that_died_before_it_could_say_so_is_made_again(jobs: 
     assert jobs[0].target.read_text() == "PHOTO A.PNG"
 
 
+def test_a_claim_of_a_run_that_died_once_it_had_said_so_is_cleared_up(jobs: list[Job]) -> None:
+    with ledger(jobs) as died:
+        assert died.take(jobs[0])
+        died.manifest.append(died._entry(work(jobs[0])))
+        die(died)
+        assert done(run(jobs, resume=True)) == "bc"
+        assert not list(died.manifest.folder.glob("claims/*"))
+
+
 def die(died: Ledger) -> None:
     """Make its claims those of a process that is gone."""
     for claim in died.manifest.folder.glob("claims/*"):

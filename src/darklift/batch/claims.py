@@ -144,6 +144,10 @@ class Claims:
         """Leave a claim to whoever comes after this process: its result may be there, and could not be put down."""
         self._held.pop(output, None)
 
+    def clear(self, output: str, target: Path) -> None:
+        """Take away the claim of a holder who has died, and what it has left half written."""
+        self._take_away_if_left(self._path(output), target)
+
     def look(self) -> Iterator[tuple[Claim, bool]]:
         """All claims, and whether their holders may be alive."""
         with suppress(OSError):

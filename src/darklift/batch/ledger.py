@@ -72,7 +72,16 @@ class Ledger:
         """Raises BatchError."""
         self.manifest.create()
         self._claims.__enter__()
-        return self.read()
+        self.read()
+        self._clear_up()
+        return self
+
+    def _clear_up(self) -> None:
+        """Take away the claims of those who died between putting down what they did and giving its claim back."""
+        for claim, alive in list(self._claims.look()):
+            entry, target = self.manifest.entries.get(claim.output), self.manifest.results / claim.output
+            if not alive and entry is not None and entry.result is not None and FileState.of(target) == entry.result:
+                self._claims.clear(claim.output, target)
 
     def read(self) -> Self:
         """Only look at what there is, for who makes nothing: no ``with`` block is needed then. Raises BatchError."""

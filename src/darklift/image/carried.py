@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from darklift.errors import ImageError
+from darklift.image.exif import upright_xmp
 from darklift.image.exif_add import resolution_of, with_resolution
 from darklift.image.icc_writing import profile_of
 from darklift.image.iptc import iptc_as_xmp
@@ -31,7 +32,10 @@ def carried(picture: Picture, container: str, keeps: Mapping[str, int]) -> tuple
 
     container: its name. keeps: as of a :class:`~darklift.image.formats.base.Format`.
     """
-    load = _Load(picture, container, keeps, picture.metadata, [])
+    metadata = picture.metadata
+    if metadata.xmp:  # of a picture made in memory: one that was read has an upright one
+        metadata = replace(metadata, xmp=upright_xmp(metadata.xmp))
+    load = _Load(picture, container, keeps, metadata, [])
     load.maker_note()
     load.colours()
     load.texts()
@@ -104,14 +108,14 @@ class _Load:
         if self.metadata.png_chunks and not self._keeps("png_chunks"):
             properties, others = texts_as_xmp(self.metadata.png_chunks)
             comment = properties.get(_USER_COMMENT)
-            if comment and not self.metadata.comment and self._keeps("comment", len(comment[0].encode())):
-                self.metadata = replace(self.metadata, comment=comment[0].encode())
+            if comment and not self.metadata.comments and self._keeps("comment", len(comment[0].encode())):
+                self.metadata = replace(self.metadata, comments=(comment[0].encode(),))
                 del properties[_USER_COMMENT]
             self._add(properties, "texts", [f"texts ({', '.join(others)})"] if others else [])
             self.metadata = replace(self.metadata, png_chunks=())
         if self.metadata.comment and not self._keeps("comment"):
             self._add({_USER_COMMENT: [self.metadata.comment.decode("utf-8", "replace")]}, "comment", [])
-            self.metadata = replace(self.metadata, comment=None)
+            self.metadata = replace(self.metadata, comments=())
 
     def rights(self) -> None:
         """Photoshop's copyright mark and address, in XMP."""

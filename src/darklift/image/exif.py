@@ -221,4 +221,4 @@ def _small_integer(block: bytes, order: str, entry: Entry) -> int | None:
 
 def upright_xmp(xmp: bytes) -> bytes:
     """The XMP packet with its own copy of the orientation, if it has one, set to 1. Its length stays the same."""
-    return re.sub(rb"(tiff:Orientation(?:=[\"']|>))[2-8](?=[\"'<])", rb"\g<1>1", xmp)
+    return re.sub(rb"(tiff:Orientation(?:\s*=\s*[\"']|>)\s*)[2-8](?=\s*[\"'<])", rb"\g<1>1", xmp)

@@ -17,20 +17,23 @@ _RESTARTS = tuple(bytes([0xFF, marker]) for marker in range(0xD0, 0xD8))
 _ANY_BITS = hashlib.sha512(b"").digest().replace(b"\xff", b"\0")
 _STRIP = 256  # rows that are compared at once, which takes little memory
 _SHARE_MADE_UP = 0.02  # of the rows, that may be
+_LAST_UNITS = 17  # rows: the largest row of coding units, and the row above that its colour reaches into
+_SHARE_IN_UNITS = 0.1  # of the rows, that these may be at most
 
 
 def with_an_end(data: bytes, layout: Layout, size: tuple[int, int]) -> tuple[Image.Image, str]:
     """The loaded image of a file that ends within its picture, and what is to be noted of it.
 
-    Rows that are not there are made up by the decoder. Raises ``ImageError`` where these are more than 2 %, or where
-    scans that refine all of the picture are to come. size: width and height.
+    Rows that are not there are made up by the decoder. Raises ``ImageError`` where these are more than 2 %, and more
+    than the last row of coding units of a small picture, or where scans that refine all of the picture are to come.
+    size: width and height.
     """
     body, (width, height) = _without_padding(data), size
     if not layout.is_told() or 8 * len(body) < width * height // 64:  # a block of 64 pixels takes a bit or more
         raise ImageError("it ends before its picture is complete: copy or download it again")
     image = _loaded(body + _END)
     missing = height - _first_difference(image, _loaded(body + _other_bits(body) + _END))
-    if missing > height * _SHARE_MADE_UP:
+    if missing > max(height * _SHARE_MADE_UP, min(_LAST_UNITS, height * _SHARE_IN_UNITS)):
         raise ImageError(f"it ends before the last {missing} of its {height} rows: copy or download it again")
     if missing:
         return image, f"the last {missing} of {height} rows, before which its file ends (these are made up)"

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from darklift.errors import ImageError, one_line
-from darklift.image.exif import clean_exif, read_orientation
+from darklift.image.exif import clean_exif, read_orientation, upright_xmp
 from darklift.image.exif_add import has_thumbnail, resolution_of
 from darklift.image.exif_turn import stated_size, turned_exif
 from darklift.image.photoshop import kept_resources, resource
@@ -63,6 +63,8 @@ def describe(
         notes.append("the little picture of the dark photo in its XMP")
     if orientation != 1:
         exif, xmp = _turned(exif, xmp, orientation, notes, size)
+    elif xmp is not None:
+        xmp = upright_xmp(xmp)  # a leftover, by which other programs would turn what is upright
     if orientation >= 5 and dpi is not None:
         dpi = (dpi[1], dpi[0])
     icc_profile = bytes_or_none(info.get("icc_profile"))
@@ -76,10 +78,16 @@ def describe(
         dpi=dpi,
         xmp=xmp,
         iptc=iptc,
-        comment=bytes_or_none(info.get("comment")),
+        comments=_comments(info.get("comment")),
         photoshop=photoshop,
         notes=tuple(notes),
     )
+
+
+def _comments(found: object) -> tuple[bytes, ...]:
+    """One, as Pillow has it, or a list of them; empty ones say nothing."""
+    several = found if isinstance(found, list) else [found]
+    return tuple(comment for comment in map(bytes_or_none, several) if comment is not None)
 
 
 def _photoshop_block(info: Mapping[Any, Any]) -> bytes:

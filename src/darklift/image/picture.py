@@ -50,7 +50,7 @@ class Metadata:
         dpi: resolution in pixels per inch, (horizontal, vertical).
         xmp: the XMP packet.
         iptc: the IPTC-NAA record (captions, credits) of a JPEG or TIFF file.
-        comment: the comment of a JPEG file.
+        comments: those of a JPEG file, which may have several.
         photoshop: other records of Photoshop's (copyright flag, address, guides, …) of a JPEG or TIFF file.
         trailer: what lay behind a JPEG file's picture and still belongs to it: the video of a motion photo, a phone's
             own records. Only JPEG can keep it.
@@ -64,12 +64,17 @@ class Metadata:
     dpi: tuple[float, float] | None = None
     xmp: bytes | None = None
     iptc: bytes | None = None
-    comment: bytes | None = None
+    comments: tuple[bytes, ...] = ()
     photoshop: bytes | None = None
     trailer: bytes | None = field(default=None, repr=False)
     png_chunks: tuple[tuple[bytes, bytes], ...] = ()
     thumbnail: bool = False
     notes: tuple[str, ...] = ()
+
+    @property
+    def comment(self) -> bytes | None:
+        """All comments, one below the other, for what has room for one; None where there is none."""
+        return b"\n".join(self.comments) or None
 
 
 class _Same:

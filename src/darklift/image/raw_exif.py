@@ -9,7 +9,7 @@ import struct
 from dataclasses import replace
 
 from darklift.errors import ImageError
-from darklift.image.exif import Directory, Entry, read_directory, tiff_block, upright_xmp
+from darklift.image.exif import Directory, Entry, read_directory, tiff_block
 from darklift.image.metadata import bytes_or_none, describe, understood_exif
 from darklift.image.picture import Metadata
 from darklift.image.tiff_described import STRUCTURE_TAGS, exif_at
@@ -41,7 +41,7 @@ def described_by_raw(data: bytes, preview: bytes | None, size: tuple[int, int], 
     if exif is None and not notes:
         notes.append("EXIF, which is not read from raw files of this kind")
     packet = _contents(data, _XMP)
-    info = {"xmp": packet and without_development(without_claims(upright_xmp(packet)))}
+    info = {"xmp": packet and without_development(without_claims(packet))}
     metadata = describe(info, exif, turned if exif is None or stated == turned else 1, notes, stored)
     return replace(metadata, iptc=_contents(data, _IPTC))
 

@@ -37,7 +37,7 @@ _TRANSFERS: dict[int, Curve] = {
     15: SRGB,
 }
 _HDR = {16: "PQ", 18: "HLG"}
-_SRGB_GAMMA = 45455  # what the PNG specification tells writers of sRGB to state
+_SRGB_GAMMA, _SAME_GAMMA = 45455, 100  # what the PNG specification tells writers of sRGB to state, and how nearly
 _LUT_LEVELS = 3  # of 255 that a profile with a table of colours may differ from sRGB
 
 
@@ -165,18 +165,20 @@ def _refused_hdr(transfer: int) -> ImageError:
 
 def _space_of_chunks(gamma: bytes | None, chromaticities: bytes | None) -> ColourSpace:
     """The space of a PNG file's ``gAMA`` and ``cHRM``, each sRGB's where it is missing."""
-    curve: Curve = SRGB
-    if gamma is not None:
-        (stated,) = struct.unpack(">I", gamma)
-        if not 5_000 <= stated <= 500_000:
-            raise ValueError(f"gAMA of {stated}")
-        curve = SRGB if abs(stated - _SRGB_GAMMA) < 100 else Formula(100_000 / stated)
     primaries: tuple[tuple[float, float], ...] = SRGB_PRIMARIES
     if chromaticities is not None:
         numbers = [number / 100_000 for number in struct.unpack(">8I", chromaticities)]
         white, red, green, blue = zip(numbers[::2], numbers[1::2], strict=True)
         primaries = (red, green, blue, white)
-    return ColourSpace("PNG gAMA and cHRM", (curve,) * 3, matrix_to_xyz(primaries), white_of(primaries))
+    space = ColourSpace("PNG gAMA and cHRM", (SRGB,) * 3, matrix_to_xyz(primaries), white_of(primaries))
+    if gamma is None:
+        return space
+    (stated,) = struct.unpack(">I", gamma)
+    if not 5_000 <= stated <= 500_000:
+        raise ValueError(f"gAMA of {stated}")
+    if abs(stated - _SRGB_GAMMA) < _SAME_GAMMA and same_as_srgb(space):  # with other primaries the number is meant
+        return space
+    return replace(space, curves=(Formula(100_000 / stated),) * 3)
 
 
 def _of_exif(exif: bytes) -> ColourSpace | None:

@@ -1,4 +1,4 @@
-"""TIFF pictures of more than 8 bits, which Pillow would read as 8 bits, or not at all: gray, RGB and inks."""
+"""TIFF pictures that Pillow would read as 8 bits, or not at all: gray, RGB and inks, and YCbCr of 8 bits."""
 
 from dataclasses import replace
 from typing import Any, BinaryIO
@@ -15,14 +15,28 @@ from darklift.image.picture import Metadata, Picture
 from darklift.image.pixels import check_size
 from darklift.image.tiff_described import dpi_of, exif_at, iptc_of, orientation_of, photoshop_of
 from darklift.image.tiff_samples import layout_of, read_samples
+from darklift.image.tiff_ycbcr import YCBCR, as_rgb
 
 __all__ = ["decode_deep"]
 
 _NAME = "TIFF"
 _PHOTOMETRIC, _INK_SET, _EXTRA_SAMPLES, _XMP, _ICC_PROFILE = 262, 332, 338, 700, 34675
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _SEPARATED = 0, 1, 2, 5
-_DEEP_COLOURS = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _SEPARATED: 4}  # and how many channels they take
-_OTHER_COLOURS = {_SEPARATED: "of other inks", 6: "in YCbCr", 8: "in CIE Lab", 9: "in ICC Lab", 10: "in ITU Lab"}
+_DEEP_COLOURS = {
+    _WHITE_IS_ZERO: 1,
+    _BLACK_IS_ZERO: 1,
+    _RGB: 3,
+    _SEPARATED: 4,
+    YCBCR: 3,
+}  # and how many channels they take
+_OTHER_COLOURS = {
+    _SEPARATED: "of other inks",
+    3: "of a palette",
+    YCBCR: "in YCbCr",
+    8: "in CIE Lab",
+    9: "in ICC Lab",
+    10: "in ITU Lab",
+}
 _MOST = 65535
 _CMYK = 1  # of the ink sets
 _ASSOCIATED = 1  # alpha that colours are multiplied with
@@ -34,12 +48,13 @@ def decode_deep(stream: BinaryIO, tags: ImageFileDirectory_v2, offset: int, big:
     check_size(layout.width, layout.height, held=layout.channels * (1 if layout.bits <= 8 else 2))
     photometric, extra = tags.get(_PHOTOMETRIC, 1), tags.get(_EXTRA_SAMPLES, ())
     colours = _DEEP_COLOURS.get(photometric)
-    if colours is None or (photometric == _SEPARATED and tags.get(_INK_SET, _CMYK) != _CMYK):
+    other_inks = photometric == _SEPARATED and tags.get(_INK_SET, _CMYK) != _CMYK
+    if colours is None or other_inks or (photometric == YCBCR and layout.bits != 8):
         kind = _OTHER_COLOURS.get(photometric, f"of kind {photometric}")
         raise ImageError(
             f"TIFF colours {kind} with {layout.bits} bits, expected gray, RGB or CMYK: convert it to 16-bit RGB first"
         )
-    if layout.channels != colours + len(extra):
+    if layout.channels != colours + len(extra) or (photometric == YCBCR and extra):
         raise ImageError(
             f"{layout.channels} TIFF channels without a meaning: save it as gray or RGB, with or without alpha"
         )
@@ -59,13 +74,15 @@ def decode_deep(stream: BinaryIO, tags: ImageFileDirectory_v2, offset: int, big:
     if photometric == _SEPARATED:
         samples, metadata = _inks_as_srgb(samples, white, metadata)
         white = _MOST
+    elif photometric == YCBCR:
+        samples = as_rgb(samples, tags)
     elif photometric == _WHITE_IS_ZERO or _ASSOCIATED in extra or samples.dtype not in (np.uint8, np.uint16):
         samples, white = unit_of(samples, white), 0
         if photometric == _WHITE_IS_ZERO:
             np.subtract(1, samples[:, :, :1], out=samples[:, :, :1])
         if _ASSOCIATED in extra:
             divide_by_alpha(samples)
-    picture = picture_of_samples(samples, metadata, orientation, _NAME, layout.bits, white=white)
+    picture = picture_of_samples(samples, metadata, orientation, _NAME, max(layout.bits, 8), white=white)
     if photometric == _SEPARATED:
         picture = replace(picture, source=replace(picture.source, colour_space="CMYK"))
     return picture

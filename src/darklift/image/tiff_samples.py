@@ -1,33 +1,41 @@
 """The samples of a TIFF file as they are stored, at any depth (TIFF 6.0, its supplements 1 to 3, BigTIFF).
 
 Pillow reads more than 8 bits of one channel only, and turns colours into 8 bits. So its reader of directories and its
-decompressors are used, and the strips and tiles are put together here.
+decompressors are used, and the strips and tiles are put together here. What is too rare for Pillow with 8 bits or
+fewer, such as CMYK with alpha, is read here, too.
 """
 
 import io
-import struct
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from darklift.errors import ImageError
 from darklift.image.pixels import check_filled
+from darklift.image.tiff_compression import NONE, OLD_JPEG, READ_HERE, WEBP, in_words, unpacked, webp_piece
+from darklift.image.tiff_ycbcr import YCBCR, chroma_steps, unit_bytes, whole_pixels
 
-__all__ = ["FLOAT", "UNSIGNED", "Layout", "check_pieces", "layout_of", "read_directory_of", "read_samples"]
+__all__ = [
+    "FLOAT",
+    "UNSIGNED",
+    "Layout",
+    "check_pieces",
+    "is_beyond_pillow",
+    "layout_of",
+    "read_directory_of",
+    "read_samples",
+]
 
 UNSIGNED, FLOAT = 1, 3
 """Of the tag SampleFormat."""
 
-_NONE, _LZW, _DEFLATE, _PACKBITS, _OLD_DEFLATE, _LZMA, _ZSTD = 1, 5, 8, 32773, 32946, 34925, 50000
-_COMPRESSIONS = frozenset({_NONE, _LZW, _DEFLATE, _PACKBITS, _OLD_DEFLATE, _LZMA, _ZSTD})
-_OLD_JPEG, _YCBCR = 6, 6
+_MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 _LARGEST_PIECE = 500_000_000  # pixels, as of a whole picture
-_DEPTHS = {UNSIGNED: frozenset({8, *range(9, 17), 32}), FLOAT: frozenset({16, 32, 64})}
+_DEPTHS = {UNSIGNED: frozenset({*range(1, 17), 32}), FLOAT: frozenset({16, 32, 64})}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +48,8 @@ class Layout:
         order: of bytes, "<" or ">".
         apart: each channel is stored for itself.
         compression, predictor: the tags' values.
+        mirrored: the bits of each byte go from the lowest to the highest.
+        steps: (rows, columns) of pixels that share a sample of colour, (1, 1) in all but YCbCr.
         tiled: in tiles, else in strips. piece: (rows, columns) of one.
         offsets, lengths: where the pieces are, row by row; first all of the first channel where they are apart.
     """
@@ -53,6 +63,8 @@ class Layout:
     apart: bool
     compression: int
     predictor: int
+    mirrored: bool
+    steps: tuple[int, int]
     tiled: bool
     piece: tuple[int, int]
     offsets: tuple[int, ...]
@@ -83,14 +95,20 @@ def layout_of(tags: ImageFileDirectory_v2) -> Layout:
         kind = {UNSIGNED: "unsigned integers", 2: "signed integers", FLOAT: "floats"}.get(form, "complex numbers")
         sizes = " and ".join(map(str, sorted(bits)[:4]))
         raise ImageError(
-            f"TIFF samples that are {kind} of {sizes} bits, expected unsigned integers of up to 16 or of 32 "
-            "bits, or floats of 16, 32 or 64: convert it to 16 bits first"
+            f"TIFF samples that are {kind} of {sizes} bits, expected one kind in all channels, unsigned integers of up "
+            "to 16 or of 32 bits, or floats of 16, 32 or 64: convert it to 16 bits first"
         )
-    compression, predictor = tags.get(259, _NONE), tags.get(317, 1)
-    if compression not in _COMPRESSIONS or tags.get(266, 1) != 1:
+    compression, predictor = tags.get(259, NONE), tags.get(317, 1)
+    if compression not in READ_HERE:
         raise ImageError(
-            f"TIFF samples of {depth} bits with compression {compression}, expected none, LZW, Deflate, PackBits, LZMA "
-            "or Zstandard: save it with one of these"
+            f"TIFF samples of {depth} bits with {in_words(compression)}, expected none, LZW, Deflate, PackBits, LZMA, "
+            "Zstandard or WebP: save it with one of these"
+        )
+    apart, steps = tags.get(284, 1) == 2, chroma_steps(tags)
+    if steps != (1, 1) and (apart or predictor != 1 or depth != 8):
+        raise ImageError(
+            f"TIFF colours in YCbCr of {depth} bits, fewer of them than pixels, with planes apart or predictor "
+            f"{predictor}, which is not read: convert it to RGB first"
         )
     if predictor not in (1, 2, 3) or (predictor == 3) > (form == FLOAT) or (predictor == 2 and depth % 8):
         raise ImageError(f"TIFF predictor {predictor} with samples of {depth} bits: save it without")
@@ -105,9 +123,11 @@ def layout_of(tags: ImageFileDirectory_v2) -> Layout:
         bits=depth,
         form=form,
         order="<" if tags.prefix == b"II" else ">",
-        apart=tags.get(284, 1) == 2,
+        apart=apart,
         compression=compression,
         predictor=predictor,
+        mirrored=tags.get(266, 1) == 2,
+        steps=steps,
         tiled=tiled,
         piece=piece,
         offsets=tuple(tags[where[0]]),
@@ -115,21 +135,33 @@ def layout_of(tags: ImageFileDirectory_v2) -> Layout:
     )
 
 
+def is_beyond_pillow(tags: ImageFileDirectory_v2) -> bool:
+    """Whether Pillow would take a picture of up to 8 bits for a damaged one: with WebP inside, which its libtiff has
+    not, or with fewer samples of colour than pixels and no compression.
+    """
+    compression = tags.get(259, NONE)
+    return compression == WEBP or (compression == NONE and chroma_steps(tags) != (1, 1))
+
+
 def check_pieces(tags: ImageFileDirectory_v2, length: int) -> None:
-    """Refuse with an ``ImageError`` a picture of which strips or tiles are missing: Pillow leaves them black.
+    """Refuse with an ``ImageError`` a picture of which strips or tiles are missing, in part or all: Pillow leaves them
+    black, or libtiff writes of them to the terminal.
 
     length: of the file, in bytes.
     """
-    compression, tiled = tags.get(259, _NONE), 322 in tags
+    compression, tiled = tags.get(259, NONE), 322 in tags
     offsets = tags.get(324 if tiled else 273)
-    if offsets is None or compression == _OLD_JPEG:  # which may be told of by other tags
+    if offsets is None or compression == OLD_JPEG:  # which may be told of by other tags
         return
     height, width, channels = int(tags[257]), int(tags[256]), int(tags.get(277, 1))
     rows, columns = (int(tags[323]), int(tags[322])) if tiled else (min(int(tags.get(278, height)), height), width)
     wanted = -(-height // max(rows, 1)) * -(-width // max(columns, 1)) * (channels if tags.get(284, 1) == 2 else 1)
     if len(offsets) < wanted:
         raise _missing(len(offsets), wanted)
-    if compression == _NONE and tags.get(262) != _YCBCR:  # whose colour has fewer samples
+    lengths = tags.get(325 if tiled else 279, ())
+    if compression != NONE and any(sum(place) > length for place in zip(offsets, lengths, strict=False)):
+        raise ImageError("incomplete TIFF file: it ends within a strip or tile: copy or download it again")
+    if compression == NONE and tags.get(262) != YCBCR:  # whose colour has fewer samples
         check_filled("TIFF", (width, height), length, 8 / (channels * max(tags.get(258, (1,)))))
 
 
@@ -172,20 +204,22 @@ def _places(layout: Layout) -> Iterator[tuple[int, int, slice]]:
 
 def _stored(layout: Layout) -> np.dtype[Any]:
     """The type of a sample in the file; that of packed ones once they are unpacked."""
-    size = 16 if 8 < layout.bits < 16 else layout.bits
+    size = 16 if layout.bits % 8 else layout.bits
     return np.dtype(f"{layout.order}{'f' if layout.form == FLOAT else 'u'}{size // 8}")
 
 
 def _piece(data: bytes, layout: Layout, shape: tuple[int, int, int]) -> npt.NDArray[Any]:
     """The samples of one strip or tile of this shape."""
     rows, columns, channels = shape
+    if layout.mirrored:
+        data = data.translate(_MIRRORED)
+    if layout.compression == WEBP:
+        return webp_piece(data, shape)
+    if layout.steps != (1, 1):
+        rows, row_bytes = unit_bytes(rows, columns, layout.steps)
+        return whole_pixels(unpacked(data, layout.compression, rows, row_bytes), shape, layout.steps)
     row_bytes = -(-columns * channels * layout.bits // 8)
-    plain = _decompressed(data, layout.compression, rows, row_bytes)
-    if len(plain) < rows * row_bytes:
-        raise ImageError(
-            f"incomplete TIFF file: a strip or tile of {len(plain)} bytes, expected {rows * row_bytes}: copy or "
-            "download it again"
-        )
+    plain = unpacked(data, layout.compression, rows, row_bytes)
     stored = _stored(layout)
     if layout.bits % 8:
         ones = np.frombuffer(plain, np.uint8, rows * row_bytes).reshape(rows, row_bytes)
@@ -209,20 +243,3 @@ def _from_byte_planes(plain: bytes, shape: tuple[int, int, int], stored: np.dtyp
     parts = np.cumsum(parts, axis=1, dtype=np.uint8).reshape(rows, size, columns * channels)
     values: npt.NDArray[Any] = np.ascontiguousarray(parts.swapaxes(1, 2)).view(f">f{size}").astype(f"f{size}")
     return values.reshape(shape)
-
-
-def _decompressed(data: bytes, compression: int, rows: int, row_bytes: int) -> bytes:
-    """So many bytes, or fewer where the data end before."""
-    if compression == _NONE:
-        return data
-    if compression in (_DEFLATE, _OLD_DEFLATE):
-        return zlib.decompressobj().decompress(data, rows * row_bytes)
-    # As the one strip of an 8-bit gray file, which Pillow's libtiff decompresses byte by byte.
-    tags = {256: row_bytes, 257: rows, 258: 8, 259: compression, 262: 1, 273: 8, 277: 1, 278: rows, 279: len(data)}
-    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
-    filled = data + bytes(len(data) % 2)
-    start = 8 + len(filled)
-    file = b"II*\0" + struct.pack("<I", start) + filled + struct.pack("<H", len(tags)) + entries + bytes(4)
-    image = TiffImageFile(io.BytesIO(file))
-    image.load()
-    return image.tobytes()

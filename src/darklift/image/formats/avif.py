@@ -20,7 +20,7 @@ from darklift.image.boxed import described_by_boxes
 from darklift.image.boxes import HeifFacts, brands, heif_facts
 from darklift.image.colour_numbers import profile_of_numbers
 from darklift.image.deep import picture_of_samples, unit_of
-from darklift.image.exif import tiff_block, upright_xmp, without_orientation
+from darklift.image.exif import tiff_block, without_orientation
 from darklift.image.extras import DEEP
 from darklift.image.formats.base import ANY_SIZE, ONLY_8_BITS, EncodeOptions, Format, OptionsOf, Several
 from darklift.image.metadata import metadata_of
@@ -147,7 +147,7 @@ def _around(metadata: Metadata) -> dict[str, bytes]:
         # with an orientation in it, Pillow would write all of EXIF anew, and maker notes would break
         "exif": without_orientation(metadata.exif) if metadata.exif else b"",
         "icc_profile": metadata.icc_profile or b"",
-        "xmp": upright_xmp(metadata.xmp or b""),  # where EXIF has no orientation, viewers go by XMP's
+        "xmp": metadata.xmp or b"",
     }
 
 

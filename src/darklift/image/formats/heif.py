@@ -15,7 +15,6 @@ from darklift.errors import ImageError
 from darklift.image.boxed import described_by_boxes
 from darklift.image.boxes import HeifFacts, brands, heif_facts
 from darklift.image.colour_numbers import profile_of_numbers
-from darklift.image.exif import upright_xmp
 from darklift.image.extras import Extra
 from darklift.image.formats.base import Format
 from darklift.image.metadata import profile_name
@@ -67,7 +66,7 @@ def _metadata(info: dict[str, Any], facts: HeifFacts) -> Metadata:
     numbers = facts.nclx
     if numbers is not None and (profile is None or numbers[1] in (16, 18)):  # HDR, whatever the profile says
         profile = profile_of_numbers(*numbers[:2], gray=facts.gray)
-    xmp = metadata.xmp and without_claims(upright_xmp(metadata.xmp.rstrip(b"\0")))
+    xmp = metadata.xmp and without_claims(metadata.xmp.rstrip(b"\0"))
     return replace(metadata, icc_profile=profile, xmp=xmp or None)
 
 

@@ -72,7 +72,7 @@ def _adopt(image: Image.Image) -> Picture:
     if facts.codestream:
         _check_room(facts)
     info: dict[Any, Any] = {**image.info, **facts.info}
-    if (info.get("comment") or b"").startswith(_PROGRAM):
+    if data is None and (info.get("comment") or b"").startswith(_PROGRAM):
         del info["comment"]
     metadata, orientation = metadata_of(info, image.size)
     notes = (*metadata.notes, *notes_on_blocks(facts.unknown, _CREDENTIALS), *notes_on_rest(facts.rest))
@@ -104,7 +104,7 @@ def _read(data: bytes) -> _Facts:
     facts = _Facts()
     if data.startswith(_CODESTREAM):
         facts.codestream, facts.bits = data, _bits_of(data)
-        facts.info["comment"] = _comment(data)
+        facts.info["comment"] = _comments(data)
         return facts
     last = 0
     for kind, start, end in children(data):
@@ -121,7 +121,7 @@ def _read(data: bytes) -> _Facts:
             facts.unknown.append(kind)
         last = end
     facts.rest = data[last:]
-    facts.info["comment"] = _comment(facts.codestream)
+    facts.info["comment"] = _comments(facts.codestream)
     return facts
 
 
@@ -162,8 +162,9 @@ def _check_room(facts: _Facts) -> None:
     check_size(right - left, bottom - top, held=held * channels, decoding=decoding * channels)
 
 
-def _comment(codestream: bytes) -> bytes | None:
-    """The first comment that is no program's own (annex A.9.2), which Pillow finds in some files only."""
+def _comments(codestream: bytes) -> list[bytes]:
+    """Those that are no program's own (annex A.9.2); Pillow finds one, and in some files only."""
+    found: list[bytes] = []
     at = len(_CODESTREAM) - 2
     while at + 6 <= len(codestream):
         marker, length, kind = struct.unpack_from(">3H", codestream, at)
@@ -171,9 +172,9 @@ def _comment(codestream: bytes) -> bytes | None:
             break
         text = codestream[at + 6 : at + 2 + length]
         if marker == _COMMENT and kind == _TEXT and not text.startswith(_PROGRAM):
-            return text
+            found.append(text)
         at += 2 + length
-    return None
+    return found
 
 
 # ------------------------------------------------------------------------------------------------------------ writing

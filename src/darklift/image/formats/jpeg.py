@@ -33,6 +33,7 @@ __all__ = ["FORMAT"]
 
 _NAME = "JPEG"
 _SEGMENT = 65_533  # bytes that one segment takes
+_APP13, _COM = 0xED, 0xFE
 _XMP_OVERHEAD = 29
 _IPTC_OVERHEAD = 32
 
@@ -69,7 +70,8 @@ def _adopt(image: Image.Image) -> Picture:
     check_mode(image)
     data = file_behind(image)
     layout = Layout() if data is None else layout_of(data)
-    stated = dict(image.info) | {"photoshop": _photoshop_block(image)}
+    comments = [contents for name, contents in image.applist if name == "COM"]  # of which ``info`` has the last
+    stated = dict(image.info) | {"photoshop": _photoshop_block(image), "comment": comments}
     if stated.get("jfif_unit") not in (1, 2):
         stated.pop("dpi", None)  # Pillow makes up 72 where EXIF does not tell, either
     metadata, orientation = metadata_of(stated, image.size)
@@ -128,8 +130,7 @@ def _encode(picture: Picture, stream: BinaryIO, options: EncodeOptions) -> None:
             exif=metadata.exif or b"",
             icc_profile=metadata.icc_profile,
             xmp=metadata.xmp,
-            comment=metadata.comment,
-            extra=b"".join(_photoshop_segments(metadata)),
+            extra=b"".join([*_photoshop_segments(metadata), *_comment_segments(metadata)]),
         )
 
     save_in_strips(picture, stream, save)
@@ -142,8 +143,18 @@ def _photoshop_segments(metadata: Metadata) -> Iterator[bytes]:
     block = (resource(IPTC, metadata.iptc) if metadata.iptc else b"") + (metadata.photoshop or b"")
     room = _SEGMENT - len(PREFIX)
     for start in range(0, len(block), room):
-        part = PREFIX + block[start : start + room]
-        yield b"\xff\xed" + struct.pack(">H", len(part) + 2) + part
+        yield _segment(_APP13, PREFIX + block[start : start + room])
+
+
+def _comment_segments(metadata: Metadata) -> Iterator[bytes]:
+    """One for each comment; what is longer goes on in the next."""
+    for comment in metadata.comments:
+        for start in range(0, len(comment), _SEGMENT):
+            yield _segment(_COM, comment[start : start + _SEGMENT])
+
+
+def _segment(marker: int, contents: bytes) -> bytes:
+    return struct.pack(">2BH", 0xFF, marker, len(contents) + 2) + contents
 
 
 _decode = partial(decode_with, _open, _adopt)
@@ -162,7 +173,7 @@ FORMAT = Format(
         "dpi": ANY_SIZE,
         "xmp": _SEGMENT - _XMP_OVERHEAD,
         "iptc": _SEGMENT - _IPTC_OVERHEAD,
-        "comment": _SEGMENT,
+        "comment": ANY_SIZE,
         "photoshop": ANY_SIZE,
         "trailer": ANY_SIZE,
     },

@@ -17,7 +17,7 @@ from darklift.image.arrays import assemble
 from darklift.image.boxes import children
 from darklift.image.colour_numbers import profile_of_numbers
 from darklift.image.deep import divide_by_alpha, picture_of_samples, unit_of
-from darklift.image.exif import tiff_block, upright_xmp
+from darklift.image.exif import tiff_block
 from darklift.image.exif_add import has_thumbnail
 from darklift.image.extras import Extra
 from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format, matched
@@ -86,7 +86,7 @@ def _metadata(facts: JxlFacts, profile: bytes | None) -> Metadata:
     orientation = stated if stated == facts.orientation else 1
     size = (facts.height, facts.width) if facts.orientation >= 5 else (facts.width, facts.height)
     metadata = describe({"icc_profile": profile, "xmp": blocks.get(b"xml ")}, exif, orientation, notes, size)
-    xmp = metadata.xmp and without_claims(upright_xmp(metadata.xmp))
+    xmp = metadata.xmp and without_claims(metadata.xmp)
     return replace(metadata, xmp=xmp, thumbnail=exif is not None and has_thumbnail(block or b""))
 
 

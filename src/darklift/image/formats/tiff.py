@@ -18,7 +18,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
 from darklift.errors import ImageError
 from darklift.image.arrays import assemble
-from darklift.image.exif import Directory, read_directory, tiff_block, upright_xmp, value_is_inside
+from darklift.image.exif import Directory, read_directory, tiff_block, value_is_inside
 from darklift.image.formats.base import ANY_SIZE, EncodeOptions, Format, OptionsOf, ReadAs, Several, matched
 from darklift.image.metadata import describe, understood_exif
 from darklift.image.picture import Metadata, Picture
@@ -33,6 +33,7 @@ from darklift.image.pixels import (
 )
 from darklift.image.raw_kinds import is_raw_directory
 from darklift.image.reel import Reel
+from darklift.image.tiff_compression import check_compression
 from darklift.image.tiff_deep import decode_deep
 from darklift.image.tiff_described import (
     RESOLUTION_TAGS,
@@ -45,7 +46,8 @@ from darklift.image.tiff_described import (
 )
 from darklift.image.tiff_directory import BYTE, LONG, SHORT, UNDEFINED, DirectoryWriter, even_position
 from darklift.image.tiff_pages import decode_pages, encode_pages, notes_on_others, scan_pages
-from darklift.image.tiff_samples import check_pieces, read_directory_of
+from darklift.image.tiff_samples import check_pieces, is_beyond_pillow, read_directory_of
+from darklift.image.tiff_sizes import without_stale_sizes
 
 __all__ = ["FORMAT"]
 
@@ -56,7 +58,7 @@ _SUBFILE_TYPE = 254
 _WIDTH, _HEIGHT = 256, 257
 _BITS = 258
 _PHOTOMETRIC = 262
-_ORIENTATION, _UPRIGHT = 274, 1
+_ORIENTATION = 274
 _X_RESOLUTION = 282
 _EXTRA_SAMPLES = 338
 _SAMPLE_FORMAT = 339
@@ -86,18 +88,27 @@ def _decode(stream: BinaryIO) -> Picture:
     with noted_warnings() as notes:  # tags are read until the end, and may be damaged
         tags, offset, big = read_directory_of(stream)
         _check_tags(tags)  # some of what is refused, Pillow takes for damage
-        if max(tags.get(_BITS, (1,))) > 8 or (big and tags.prefix == b"MM"):
-            picture = decode_deep(stream, tags, offset, big)
-        else:
-            check_pieces(tags, stream.seek(0, io.SEEK_END))
-            stream.seek(0)
-            picture = _adopt_page(TiffImageFile(stream))
-    return with_notes(picture, [*notes, *left_behind(tags), *notes_on_others(stream)])
+        check_compression(tags)
+        image = None if big and tags.prefix == b"MM" else _opened(stream, tags)
+        picture = decode_deep(stream, tags, offset, big) if image is None else _adopt_page(image)
+    return with_notes(without_stale_sizes(picture), [*notes, *left_behind(tags), *notes_on_others(stream)])
+
+
+def _opened(stream: BinaryIO, tags: ImageFileDirectory_v2) -> TiffImageFile | None:
+    """As Pillow opens the file; None where it does not, or not well."""
+    if max(tags.get(_BITS, (1,))) > 8 or is_beyond_pillow(tags):
+        return None
+    check_pieces(tags, stream.seek(0, io.SEEK_END))
+    stream.seek(0)
+    try:
+        return TiffImageFile(stream)
+    except SyntaxError:  # a mode that Pillow does not have
+        return None
 
 
 def _adopt(image: Image.Image) -> Picture:
     check_extent(image)
-    return _adopt_page(image)
+    return without_stale_sizes(_adopt_page(image))
 
 
 def _adopt_page(image: Image.Image) -> Picture:
@@ -107,6 +118,8 @@ def _adopt_page(image: Image.Image) -> Picture:
     _check_tags(image.tag_v2)
     if max(image.tag_v2.get(_BITS, (1,))) > 8:
         raise ImageError(TOO_DEEP)
+    if is_beyond_pillow(image.tag_v2):
+        raise ImageError("a kind of TIFF that Pillow cannot read: read the file with read_image or decode_image")
     check_mode(image)
     orientation, stored = orientation_of(image.tag_v2), (image.tag_v2[256], image.tag_v2[257])
     if _ORIENTATION not in image.tag_v2:
@@ -220,8 +233,6 @@ def _metadata_entries(file: DirectoryWriter, metadata: Metadata) -> dict[int, by
     ):
         if contents:
             entries[tag] = file.contents(tag, kind, len(contents), contents)
-    if metadata.xmp and upright_xmp(metadata.xmp) != metadata.xmp:  # where there is no tag for it, viewers go by XMP's
-        entries[_ORIENTATION] = file.numbers(_ORIENTATION, SHORT, [_UPRIGHT])
     return entries
 
 
