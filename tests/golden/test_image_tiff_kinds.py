@@ -94,6 +94,16 @@ def test_colours_told_for_several_pixels_at_once(across: int, down: int, tiled: 
     assert np.abs(eight_bits(picture) - expected).max() <= 3
 
 
+def test_ends_of_rows_that_pillow_gives_another_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 51 pixels in units of 4×4 (findings/pillow-ycbcr-strip-end.sh): 13 units, as for 52."""
+    monkeypatch.setattr(__name__ + ".WIDTH", 51)
+    compressed, plain = (decode_image(in_ycbcr(compression, 4, 4, False, {})) for compression in (8, 1))
+    np.testing.assert_array_equal(compressed.pixels, plain.pixels)
+    with Image.open(io.BytesIO(in_ycbcr(8, 4, 4, False, {}))) as image:
+        by_pillow = np.asarray(image.convert("RGB"), int)
+    assert np.abs(eight_bits(plain) - by_pillow).max() > 50, "Pillow has mended it: read by it again"
+
+
 def test_one_that_is_cut_is_refused_and_never_filled_up() -> None:
     data = bytearray(in_ycbcr(1, 2, 2, False, {}))
     at = data.rindex(struct.pack("<HHI", 279, 4, 3)) + 8

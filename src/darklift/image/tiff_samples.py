@@ -136,11 +136,13 @@ def layout_of(tags: ImageFileDirectory_v2) -> Layout:
 
 
 def is_beyond_pillow(tags: ImageFileDirectory_v2) -> bool:
-    """Whether Pillow would take a picture of up to 8 bits for a damaged one: with WebP inside, which its libtiff has
-    not, or with fewer samples of colour than pixels and no compression.
+    """Whether Pillow would take a picture of up to 8 bits for a damaged one, or read it wrongly: with WebP inside, which
+    its libtiff has not, or with fewer samples of colour than pixels in another coding than JPEG. Of these it reads no
+    uncompressed ones, and gives the ends of some rows of others another colour (13.0.0, libtiff 4.7.2;
+    findings/pillow-ycbcr-strip-end.sh).
     """
     compression = tags.get(259, NONE)
-    return compression == WEBP or (compression == NONE and chroma_steps(tags) != (1, 1))
+    return compression == WEBP or (compression in READ_HERE and chroma_steps(tags) != (1, 1))
 
 
 def check_pieces(tags: ImageFileDirectory_v2, length: int) -> None:
