@@ -38,6 +38,7 @@ _KINDS = {
     r"\btuple\[tuple\[int, int\], \.\.\.\]": "rows of two whole numbers",
     r"\btuple\[SourceConfig, \.\.\.\]": "tables",
     r"\btuple\[(.+), \.\.\.\]": r"list of \1",
+    r"\btuple\[float, float\]": "two numbers",
     r"\b(dict\[.*\]|ValidationConfig)": "table",
     r"\bLiteral\[(.+?)\]": r"\1",
     r"\bstr\b": "text",

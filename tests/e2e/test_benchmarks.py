@@ -165,6 +165,22 @@ def test_jpeg(pairs: tuple[Path, Path]) -> None:
     assert all(float(row[3]) < 20 for row in rows)
 
 
+def test_phone(pairs: tuple[Path, Path]) -> None:
+    _, high = pairs
+    (table,) = tables(run("quality/phone.py", high, "--every", 1, "--real", high, high / "a*"))
+    assert list(table) == ["high (2)", "a* (1)", "a phone, made up (2)", "uneven light, no phone (2)"]
+    for name in table:
+        shares = [int(share) for share in table[name]["codes 0– 2– 4– 8– 16– 32– 64– 128– (%)"].split()]
+        assert sum(shares) == pytest.approx(100, abs=4)
+
+
+def test_night(pairs: tuple[Path, Path]) -> None:
+    _, high = pairs
+    printed = run("quality/night.py", high, "--every", 1, "--model", "nano")
+    for name in ("the dark file", "--lift full", "--lift trusted"):
+        assert re.search(rf"{name}: lit [\d.]+, signal [\d.]+, invented [\d.]+", printed)
+
+
 # --- plots ------------------------------------------------------------------------------------------------------------
 
 

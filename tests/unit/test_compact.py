@@ -174,6 +174,26 @@ def test_the_coarse_stage_trains_each_voter_as_if_it_were_alone(make_compact):
         assert torch.equal(gradient, before[name]) is not name.startswith("coarse.voters.1"), name
 
 
+def test_the_voters_stage_leaves_what_the_fine_net_knows(make_compact):
+    method = make_compact(voters=("tone", "picture"))
+    stage = stage_of(method, "voters")
+    assert stage.goes_on
+    learning = {name.split(".")[1] for name, _ in method.net.named_parameters() if name.startswith(stage.trains)}
+    assert learning == {"voters"}
+
+
+@pytest.mark.parametrize("name", ["coarse", "joint"])
+def test_what_is_lit_already_counts_more(make_compact, name):
+    plain, weighed = (make_compact(lit_weight=weight) for weight in (0.0, 1.0))
+    stage, heavier = (stage_of(method, name) for method in (plain, weighed))
+    for code, times in ((40, 1), (240, 2)):
+        low = np.full((3, 48, 56), code, np.uint8)
+        batch = rows_of(stage, crop_of(low, np.minimum(low.astype(int) + 12, 255).astype(np.uint8), 0))
+        net = Fixed(batch.get("x0"), batch["thumbnail_x0"] - 0.02, None)
+        losses = [each.objective(net, batch)["coarse"].item() for each in (stage, heavier)]
+        assert losses[1] / losses[0] == pytest.approx(times, rel=0.01)
+
+
 @torch.no_grad()
 def test_the_coarse_picture_is_the_mean_over_the_voters(make_compact):
     coarse = make_compact(voters=("tone", "picture")).net.coarse
@@ -299,7 +319,7 @@ class Fixed(nn.Module):
         super().__init__()
         self.answers = x0, coarse[None], brightness
 
-    def forward(self, thumbnail, statistics, cues, wanted, doubt, piece):
+    def forward(self, thumbnail, statistics, cues, wanted, doubt=None, piece=None):
         self.overview, self.wanted, self.doubt, self.seen = (thumbnail, statistics, cues), wanted, doubt, piece
         return self.answers
 

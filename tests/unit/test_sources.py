@@ -258,6 +258,46 @@ def test_a_scene_lit_unevenly_keeps_its_lights_and_some_of_its_night(make_source
         assert low.mean() < target.mean() < good.mean()
 
 
+def test_real_shots_lose_light_before_they_are_rounded(make_source):
+    plain, dimmed = (Mixture((make_source(sizes=((40, 40),), dimmed=stops),)) for stops in ((0, 0), (1, 3)))
+    stops = []
+    for index in range(60):
+        bright, dark = draw(plain, index).low[0].astype(float), draw(dimmed, index).low[0].astype(float)
+        lit = bright > 200  # where codes are light to the power of 1/2.3, nearly
+        stops.append(-2.3 * np.log2(dark[lit] / bright[lit]).mean())
+        np.testing.assert_array_equal(draw(plain, index).high, draw(dimmed, index).high)
+    assert 0.9 < min(stops) < 1.5
+    assert 2.5 < max(stops) < 3.2
+
+
+def test_what_a_phone_loses_stays_dark_where_it_is_asked_for(make_source):
+    whole, lost = (
+        Mixture((make_source(sizes=((128, 128),), photos=True, phone=True, max_stops=4, lost_stays=stays),))
+        for stays in (False, True)
+    )
+    darker = 0
+    for index in range(20):
+        one, other = draw(whole, index), draw(lost, index)
+        np.testing.assert_array_equal(one.photo_low, other.photo_low)
+        assert (other.photo_high <= one.photo_high).all()
+        assert one.photo_low.mean() < one.photo_high.mean()
+        darker += not np.array_equal(one.photo_high, other.photo_high)
+    assert darker > 5
+
+
+def test_what_a_real_dark_picture_lost_stays_dark(tmp_path):
+    low, high = np.zeros((64, 64, 3), np.uint8), np.full((64, 64, 3), 120, np.uint8)
+    low[:16], high[:16] = 200, 255
+    for name, pixels in (("low", low), ("high", high)):
+        Image.fromarray(pixels).save(tmp_path / f"{name}.png")
+    source = Source(
+        "it", (tmp_path / "high.png",), (tmp_path / "low.png",), lost_stays=True, part_share=0, turn_share=0
+    )
+    target = draw(Mixture((source,)), 0, size=64).photo_high
+    assert (target[:, :12] == 255).all()
+    assert target[:, 24:].max() < 3
+
+
 def test_half_of_the_targets_are_exposed_otherwise_and_then_choose_no_brightness(make_source):
     plain, mixture = (Mixture((make_source(sizes=((40, 40),), re_exposed=stops),)) for stops in (0.0, 0.4))
     ratios = []

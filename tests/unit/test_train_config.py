@@ -82,7 +82,9 @@ def test_a_shipped_recipe_that_begins_from_a_bundled_model_fits_it(path):
         assert recipe.train.initial is None or recipe.train.initial.endswith(".safetensors")
 
 
-@pytest.mark.parametrize("name", ["compact", "compact_voters", "compact_uneven", "compact_exposure", "compact_joint"])
+@pytest.mark.parametrize(
+    "name", ["compact", "compact_voters", "compact_uneven", "compact_exposure", "compact_joint", "compact_night"]
+)
 def test_the_bundled_model_s_recipes_do_not_train_on_what_they_validate_on(name):
     data = load_recipe(Path(darklift.__file__).parent / "recipes" / f"{name}.toml").data
     held_out = {source.path: source.leave_out for source in data.sources}
@@ -155,6 +157,11 @@ def test_later_changes_win(recipe_file):
         ("data.sources.0.uneven=2", "data.sources.0: uneven .* kind pairs"),
         ("data.sources.1.jitter=0.1", "data.sources.1: jitter .* kind photos"),
         ("data.sources.1.grainy=0.1", "data.sources.1: grainy .* kind photos"),
+        ("data.sources.1.dimmed=[1, 2]", "data.sources.1: dimmed .* kind photos"),
+        ("data.sources.0.dimmed=[2, 1]", "data.sources.0: dimmed .*2.*least and the most"),
+        ("data.sources.0.phone=true", "data.sources.0: phone .* kind pairs"),
+        ("data.sources.1.lost_stays=true", "data.sources.1: lost_stays .*phone"),
+        ("data.sources.0.leave_out_first=1", "data.sources.0: leave_out_first"),
         ("data.sources.0.grainy=1.1", "data.sources.0.grainy"),
         ("data.sources.1.low=dark", "data.sources.1: low .* kind photos"),
         ("data.sources.0.low=dark", "data.sources.0: low and high"),

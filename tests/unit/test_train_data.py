@@ -80,6 +80,14 @@ def test_every_nth_is_held_out_by_scene_where_there_are_scenes(root):
     assert len(scenes.highs) == 8
 
 
+def test_which_is_the_first_to_be_held_out_can_be_said(root):
+    assert stems(build(root, "pairs", "pairs", leave_out_every=5, leave_out_first=3).highs) == [
+        number for place, number in enumerate([1, 2, 3, 4, 5, 6, 7, 8, 9, 10], start=1) if place not in (3, 8)
+    ]
+    scenes = build(root, "exposures", "scenes", leave_out_every=3, leave_out_first=1)
+    assert sorted({high.parent.name for high in scenes.highs}) == ["002", "003", "005", "006"]
+
+
 def test_leaving_everything_out_is_refused(root):
     config = SourceConfig(name="pairs of mine", kind="pairs", path="pairs", leave_out_every=1)
     with pytest.raises(DataError, match="pairs of mine"):
@@ -99,6 +107,8 @@ def test_a_folder_without_pictures_is_refused(root):
             "pairs",
             {"share": 0.3, "jitter": 0.5, "grainy": 0.2, "recompressed": 0.1, "part_share": 0.2, "turn_share": 0.1},
         ),
+        ("pairs", {"dimmed": (1.0, 2.0), "lost_stays": True}),
+        ("photos", {"phone": True, "lost_stays": True}),
         ("photos", {"min_stops": -1.0, "max_stops": 3.0, "uneven": 2.0, "re_exposed": 0.2, "in_blocks": 0.4}),
         ("exposures", {"exposure_weight": 0.4, "clipped_weight": 0.6, "in_blocks": 0.1}),
     ],

@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from darklift.data.crop import Crop, Planes, cut, planes_of
+from darklift.data.phone import draw_phone, held_in, keep_lost, shoot_phone
 from darklift.data.synthesis import (
     add_grain,
     code_in_blocks,
+    dim,
     draw_camera,
     draw_quality,
     expose,
@@ -48,6 +50,10 @@ class Source:
     """
     share: float = 1.0
     """How often examples come from here, relative to the other sources' shares."""
+    dimmed: tuple[float, float] = (0.0, 0.0)
+    """With dark pictures: they lose so many more stops of light, at least and at most, before they are rounded. For
+    real shots of much light that show a real camera's noise.
+    """
     jitter: float = 0.0
     """With dark pictures: these are made up to so many stops darker or lighter."""
     grainy: float = 0.0
@@ -64,6 +70,12 @@ class Source:
     uneven: float = 0.0
     """Photos alone: above 0, they and their targets become scenes of uneven light
     (:func:`~darklift.data.synthesis.shoot_uneven`, with this power).
+    """
+    phone: bool = False
+    """Photos alone: a simulated phone takes them at night (:func:`~darklift.data.phone.shoot_phone`)."""
+    lost_stays: bool = False
+    """With dark pictures, or a phone: targets stay dark where the dark picture holds nothing
+    (:func:`~darklift.data.phone.keep_lost`).
     """
     part_share: float = 0.5
     """How often only a part of a picture is taken for the whole photo."""
@@ -137,6 +149,8 @@ class Mixture:
             photo_low, photo_high = _shoot(photo_high, source, rng)
         else:
             photo_low = _vary(place.photo(low), source, rng)
+            if source.lost_stays:
+                photo_high = keep_lost(photo_high, photo_low, held_in(photo_low))
         if source.in_blocks and rng.random() < source.in_blocks:
             photo_low = _in_random_blocks(photo_low, rng)
         exposure_weight = source.exposure_weight
@@ -162,6 +176,9 @@ class Mixture:
 
 def _shoot(photo: Planes, source: Source, rng: np.random.Generator) -> tuple[Planes, Planes]:
     """A good photo as a random camera takes it in little light, and the target for that."""
+    if source.phone:
+        shot = shoot_phone(photo, draw_phone(rng, source.max_stops, source.min_stops), rng)
+        return shot.dark, keep_lost(shot.good, shot.dark, shot.held) if source.lost_stays else shot.good
     camera = draw_camera(rng, source.max_stops, source.min_stops)
     if source.uneven:
         return shoot_uneven(photo, camera, rng, source.uneven)
@@ -170,6 +187,8 @@ def _shoot(photo: Planes, source: Source, rng: np.random.Generator) -> tuple[Pla
 
 def _vary(low: Planes, source: Source, rng: np.random.Generator) -> Planes:
     """A real dark photo, perhaps at another exposure, with a phone's grain, or with a JPEG file's traces."""
+    if source.dimmed[1]:
+        low = dim(low, float(rng.uniform(*source.dimmed)))
     if source.jitter:
         low = jitter_exposure(low, float(rng.uniform(-source.jitter, source.jitter)))
     if source.grainy and rng.random() < source.grainy:

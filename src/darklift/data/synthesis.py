@@ -27,11 +27,14 @@ __all__ = [
     "Grain",
     "add_grain",
     "code_in_blocks",
+    "code_light",
+    "dim",
     "draw_camera",
     "draw_quality",
     "expose",
     "jitter_exposure",
     "light_of",
+    "linear_light",
     "recompress",
     "shoot_uneven",
     "underexpose",
@@ -120,12 +123,12 @@ def underexpose(photo: Planes, camera: Camera, rng: np.random.Generator, lit: Fl
     lit: (H, W), how much of its light each place has; None for all of it.
     """
     gains = np.array(camera.gains, dtype=np.float32)[:, None, None] * np.float32(2**-camera.stops)
-    light: FloatArray = _light(photo) * gains
+    light: FloatArray = linear_light(photo) * gains
     if lit is not None:
         light *= lit
     light += _draw_noise(rng, photo.shape[1:], camera.grain) * np.sqrt(camera.shot * light + camera.read**2)
     light -= camera.black
-    dark = _coded(light, photo)
+    dark = code_light(light, photo)
     return dark if camera.jpeg is None else recompress(dark, camera.jpeg)
 
 
@@ -139,12 +142,13 @@ def add_grain(low: Planes, rng: np.random.Generator) -> Planes:
     return underexpose(low, replace(camera, gains=(1.0, 1.0, 1.0), grain=_draw_grain(rng), black=0.0), rng)
 
 
-def _light(photo: Planes) -> FloatArray:
+def linear_light(photo: Planes) -> FloatArray:
+    """What the codes stand for, from 0 to 1: (3, H, W)."""
     light: FloatArray = _to_linear(white_of(photo))[photo]
     return light
 
 
-def _coded(light: FloatArray, like: Planes) -> Planes:
+def code_light(light: FloatArray, like: Planes) -> Planes:
     """The codes of light, of the same type as others."""
     white = white_of(like)
     table = _from_root(white)
@@ -163,7 +167,7 @@ def shoot_uneven(photo: Planes, camera: Camera, rng: np.random.Generator, power:
     """
     light = light_of(photo, cells=(None, 12, 40)[int(rng.integers(3))])
     lit = light ** np.float32(rng.uniform(0.2, 1) * power)
-    return underexpose(photo, camera, rng, lit), _coded(_light(photo) * lit ** np.float32(_NIGHT_KEPT), photo)
+    return underexpose(photo, camera, rng, lit), code_light(linear_light(photo) * lit ** np.float32(_NIGHT_KEPT), photo)
 
 
 def light_of(photo: Planes, cells: int | None = None) -> FloatArray:
@@ -171,7 +175,7 @@ def light_of(photo: Planes, cells: int | None = None) -> FloatArray:
 
     The mean of the channels in linear light, at each pixel or averaged over a grid of cells×cells.
     """
-    light: FloatArray = _light(photo).mean(axis=0)
+    light: FloatArray = linear_light(photo).mean(axis=0)
     if cells is not None:
         grid = Image.fromarray(area_average(light[None], (cells, cells))[0])
         light = np.asarray(grid.resize(light.shape[::-1], Image.Resampling.BILINEAR))
@@ -201,6 +205,11 @@ def _smoothed(noise: FloatArray, times: int, margin: int, scale: float) -> Float
         noise = noise[:, :, :-2] + 2 * noise[:, :, 1:-1] + noise[:, :, 2:]
     # n blurs by (1, 2, 1) are the binomials of 2n, whose squares sum to the middle one of 4n
     return noise * np.float32(scale / math.comb(4 * times, 2 * times))
+
+
+def dim(photo: Planes, stops: float) -> Planes:
+    """A real shot with its real noise, as it would be with so many stops less of light: rounded once, afterwards."""
+    return code_light(linear_light(photo) * np.float32(2**-stops), photo)
 
 
 def jitter_exposure(low: Planes, stops: float) -> Planes:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from darklift.data.synthesis import MAX_EXPOSE
 from darklift.errors import ConfigError, hint_for, one_line
+from darklift.train.changes import apply_change
 
 __all__ = ["DataConfig", "Recipe", "SourceConfig", "TrainConfig", "ValidationConfig", "dump_recipe", "load_recipe"]
 
@@ -21,8 +22,8 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-_FOLDERS, _DARK_PICTURES = ("low", "high", "layout"), ("jitter", "grainy", "recompressed")
-_CAMERA = ("uneven", "min_stops", "max_stops")
+_FOLDERS, _DARK_PICTURES = ("low", "high", "layout"), ("dimmed", "jitter", "grainy", "recompressed")
+_CAMERA = ("uneven", "phone", "min_stops", "max_stops")
 _WITHOUT_EFFECT = {
     "pairs": _CAMERA,
     "exposures": (*_FOLDERS, *_CAMERA),
@@ -55,16 +56,20 @@ class SourceConfig(_Section):
     """
     leave_out_every: int = Field(default=0, ge=0)
     """Do not train on every n-th scene or picture either, to have some to look at later. 0 leaves out none."""
+    leave_out_first: int = Field(default=0, ge=0)
+    """Which is the first that ``leave_out_every`` leaves out. 0 is the n-th."""
     share: float = Field(default=1.0, gt=0)
     """How often examples come from here, relative to the other sources' shares."""
+    dimmed: tuple[float, float] = (0.0, 0.0)
+    """pairs and exposures: dark pictures lose so many more stops of light, at least and at most, before they are
+    rounded. For pairs of a noisy and a clean shot of much light.
+    """
     jitter: float = Field(default=0.0, ge=0)
     """pairs and exposures: dark pictures are made up to so many stops (of coded value) darker or lighter. 0 leaves them
     as they are.
     """
     grainy: float = Field(default=0.0, ge=0, le=1)
-    """pairs and exposures: how often, from 0 to 1, a dark picture gets a phone's noise on top of its own, half of these
-    as a JPEG file.
-    """
+    """pairs and exposures: how often, from 0 to 1, a dark picture gets a phone's noise, half of these as JPEG."""
     recompressed: float = Field(default=0.0, ge=0, le=1)
     """pairs and exposures: how often, from 0 to 1, a dark picture goes through a JPEG file after that."""
     re_exposed: float = Field(default=0.0, ge=0, le=MAX_EXPOSE)
@@ -77,6 +82,10 @@ class SourceConfig(_Section):
     """photos: above 0, photos and targets become scenes of uneven light, such as lamps at night. More makes the light
     more uneven; 0 leaves it as it is.
     """
+    phone: bool = False
+    """photos: a simulated phone takes them at night, with all that its software does."""
+    lost_stays: bool = False
+    """Targets stay dark where the dark picture, which has lights, holds nothing. Photos need ``phone`` for it."""
     part_share: float = Field(default=0.5, ge=0, le=1)
     """How often, from 0 to 1, only a part of a picture (at least half of each side) is taken for the whole photo."""
     turn_share: float = Field(default=0.25, ge=0, le=1)
@@ -99,6 +108,14 @@ class SourceConfig(_Section):
                 raise ValueError(f"{name} has no effect on a source of kind {self.kind}: leave it out")
         if (self.low is None) != (self.high is None):
             raise ValueError("low and high belong together: give both folders, or neither for a known layout")
+        if self.lost_stays and self.kind == "photos" and not self.phone:
+            raise ValueError("lost_stays on a source of kind photos needs phone = true, which knows what is lost")
+        if self.phone and self.uneven:
+            raise ValueError("phone and uneven are two ways to light a photo's scene: choose one")
+        if not 0 <= self.dimmed[0] <= self.dimmed[1]:
+            raise ValueError(f"dimmed is {self.dimmed}, expected the least and the most stops, 0 or more")
+        if self.leave_out_first > self.leave_out_every:
+            raise ValueError("leave_out_first is one of the first leave_out_every: make it no larger")
         if self.low is not None and self.layout is not None:
             raise ValueError("low and high, or layout, say where pairs lie: give one of them")
         if self.min_stops > self.max_stops:
@@ -228,7 +245,7 @@ def load_recipe(path: Path, changes: Iterable[str] = ()) -> Recipe:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}") from error
     for change in changes:
-        _apply(tree, change)
+        apply_change(tree, change)
     try:
         return Recipe(**tree)
     except ValidationError as error:
@@ -242,33 +259,6 @@ def load_recipe(path: Path, changes: Iterable[str] = ()) -> Recipe:
 def dump_recipe(recipe: Recipe) -> bytes:
     """The recipe as TOML, every default written out."""
     return tomli_w.dumps(recipe.model_dump(mode="json", exclude_none=True)).encode()
-
-
-def _apply(tree: dict[str, Any], change: str) -> None:
-    key, equals, text = change.partition("=")
-    if not equals or not key.strip():
-        raise ConfigError(f"--set takes key=value, for example train.lr=2e-4; got {change!r}")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text
-    *parents, last = key.strip().split(".")
-    node: Any = tree
-    for part in parents:
-        place = _place(node, part, key)
-        node = node[place] if isinstance(node, list) else node.setdefault(place, {})
-    node[_place(node, last, key)] = value
-
-
-def _place(node: Any, part: str, key: str) -> Any:
-    """What ``part`` of the key is called in ``node``: a key of a table, or a place in a list."""
-    if isinstance(node, dict):
-        return part
-    if not isinstance(node, list):
-        raise ConfigError(f"--set {key}: there is nothing below a plain value, got {part!r}: leave it out")
-    if not (part.isdecimal() and int(part) < len(node)):
-        raise ConfigError(f"--set {key}: {part!r} is no place in a list of {len(node)}: count from 0")
-    return int(part)
 
 
 def _bad_value(location: tuple[int | str, ...], message: str, value: Any) -> str:

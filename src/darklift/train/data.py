@@ -47,18 +47,18 @@ def _source(config: SourceConfig, root: Path) -> Source:
         photos = _photos(folder)
         _check_known(left_out, {photo.stem for photo in photos}, config)
         photos = [photo for photo in photos if photo.stem not in left_out]
-        return Source(config.name, tuple(_thinned(photos, config.leave_out_every)), None, **settings)
+        return Source(config.name, tuple(_thinned(photos, config)), None, **settings)
     if config.kind == "exposures":
         pairs: Sequence[Pair] = exposure_pairs(folder)
         scenes = sorted({pair.high.parent for pair in pairs})
         _check_known(left_out, {scene.name for scene in scenes}, config)
-        kept = set(_thinned([s for s in scenes if s.name not in left_out], config.leave_out_every))
+        kept = set(_thinned([s for s in scenes if s.name not in left_out], config))
         pairs = [pair for pair in pairs if pair.high.parent in kept]
     else:
         halves = (folder / config.low, folder / config.high) if config.low and config.high else None
         pairs = match_pairs(*halves) if halves else find_pairs(folder, layout=config.layout)
         pairs = exclude(pairs, left_out) if left_out else pairs
-        pairs = _thinned(pairs, config.leave_out_every)
+        pairs = _thinned(pairs, config)
     return Source(config.name, tuple(p.high for p in pairs), tuple(p.low for p in pairs), **settings)
 
 
@@ -79,6 +79,7 @@ def _photos(folder: Path) -> list[Path]:
     return photos
 
 
-def _thinned(items: Sequence[T], every: int) -> list[T]:
-    """All but every n-th."""
-    return [item for number, item in enumerate(items, start=1) if not every or number % every]
+def _thinned(items: Sequence[T], config: SourceConfig) -> list[T]:
+    """All but every n-th, counted from the one that is the first to be left out."""
+    every, first = config.leave_out_every, config.leave_out_first
+    return [item for number, item in enumerate(items, start=1) if not every or (number - first) % every]

@@ -61,6 +61,10 @@ class CompactConfig(MethodConfig):
     """Weight of the error of the predicted brightness, in stops of the coded value."""
     psnr_weight: float = Field(default=0.0, ge=0)
     """Weight of the dB that the PSNR is below 50, of the piece and of the coarse picture. 0 leaves it out."""
+    lit_weight: float = Field(default=0.0, ge=0)
+    """How much more an error counts where the dark picture is lit already, relative to what is dark: 1 is twice as
+    much. More keeps lamps and lit walls as they are.
+    """
     guess_share: float = Field(default=0.0, ge=0, le=1)
     """Share of examples, from 0 to 1, that are asked for a brightness as wrong as a guess in use would be."""
     guess_stops: float = Field(default=0.25, ge=0, le=2)

@@ -32,6 +32,7 @@ from darklift.methods.compact.objective import (
     draw_guess_error,
     draw_level,
     exposure_error,
+    light_weight,
 )
 from darklift.methods.compact.sizes import CompactSizes
 from darklift.methods.parts.losses import ssim
@@ -86,6 +87,13 @@ class Compact:
                 partial(self._prepare_coarse, config.model_copy(update={"cues": False})),
                 self._coarse_objective,
                 trains=tuple(f"coarse.{part}." for part in ("embed", "stem", "unet", "head", "voters")),
+            ),
+            Stage(
+                "voters",
+                partial(self._prepare_coarse, config.model_copy(update={"cues": False})),
+                self._coarse_objective,
+                trains=("coarse.voters.",),
+                goes_on=True,
             ),
             Stage(
                 "joint",
@@ -161,7 +169,8 @@ class Compact:
 
     def _picture_objective(self, net: nn.Module, batch: Batch) -> tuple[dict[str, Tensor], Tensor | None]:
         """The picture's losses, and the brightness predicted (B,), None where the batch lacks what it needs."""
-        x0, weight = batch["x0"], clipping_weight(batch["x0"], batch["clipped_weight"])
+        x0, lit = batch["x0"], self.config.lit_weight
+        weight = clipping_weight(x0, batch["clipped_weight"]) * light_weight(batch["low"], lit)
         gain = batch["brightness"] / batch["wanted"]
         x_signed = add_noise(
             2 * (x0 / gain.view(-1, 1, 1, 1)).clamp(0, 1) - 1, batch["eps"], batch["abar"].view(-1, 1, 1, 1)
@@ -170,7 +179,7 @@ class Compact:
         piece = (x_signed, batch["abar"], batch["low"], batch["box"])
         x0_hat, (coarse,), predicted = net(*_overview(batch), batch["wanted"], doubt, piece)
         x0_hat = aligned(x0_hat.float(), gain, x0)
-        error, coarse_error = weight * (x0_hat - x0), coarse_difference(coarse, gain, batch)
+        error, coarse_error = weight * (x0_hat - x0), coarse_difference(coarse, gain, batch, lit)
         parts = {
             "l1": error.abs().mean(),
             "ssim": self.config.ssim_weight * (1 - ssim(x0_hat * weight, x0 * weight)),
@@ -183,7 +192,7 @@ class Compact:
         """L1 and w·(50 dB - PSNR) of each voter's coarse picture on its own."""
         gain = batch["brightness"] / batch["wanted"]
         _, pictures, _ = net(*_overview(batch), batch["wanted"])
-        errors = [coarse_difference(picture, gain, batch) for picture in pictures]
+        errors = [coarse_difference(picture, gain, batch, self.config.lit_weight) for picture in pictures]
         return {
             "coarse": self.config.coarse_weight * torch.stack([error.abs().mean() for error in errors]).sum(),
             "psnr": self.config.coarse_weight
