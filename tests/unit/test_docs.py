@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from darklift.evaluation.metric_weights import WEIGHTS
+from darklift.evaluation.metrics import METRICS
 from darklift.image import SUPPORTED_EXTENSIONS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,6 +71,15 @@ def listed(menu: object) -> list[str]:
 def test_every_file_format_has_its_row() -> None:
     page = (DOCS / "reference" / "formats.md").read_text(encoding="utf-8")
     assert {extension for extension in SUPPORTED_EXTENSIONS if f"`{extension}`" not in page} == set()
+
+
+def test_every_metric_has_its_row() -> None:
+    page = (DOCS / "reference" / "metrics.md").read_text(encoding="utf-8")
+    table = page.partition("## ")[0]
+    rows = dict(re.findall(r"^\| `(\w+)` \|(.*)$", table, re.MULTILINE))
+    for metric in METRICS:
+        assert [cell.strip() for cell in rows[metric.base].split("|")[1:3]] == [metric.better, metric.range]
+    assert all(file.source.split()[-1] in page for file in WEIGHTS if "lpips" in file.source or "DISTS" in file.source)
 
 
 def test_every_recipe_is_explained() -> None:

@@ -12,7 +12,7 @@ from darklift.data import Pair
 from darklift.diffusion import SamplerPreset
 from darklift.errors import DataError, UsageError
 from darklift.evaluation.evaluate import evaluate, scorable
-from darklift.evaluation.metrics import METRICS, PSNR_CEILING, describe_metrics
+from darklift.evaluation.metrics import PSNR_CEILING, choose_metrics, describe_metrics
 from darklift.evaluation.report import evaluation_table, per_image_table
 from darklift.image import Metadata, from_array, write_image
 from darklift.image.spaces import as_srgb
@@ -274,15 +274,36 @@ def test_plain_values_are_json_for_every_reader(make_pair):
         assert values[name] == getattr(evaluation, name)
 
 
-def test_every_metric_of_the_table_reaches_every_report(make_pair):
-    evaluation = evaluate(identity(), [make_pair(100, 110)])
+@pytest.mark.parametrize("wanted", ["default", "psnr,ssim_gray,ciede2000"])
+def test_every_metric_that_was_chosen_reaches_every_report(make_pair, wanted):
+    chosen = choose_metrics(wanted)
+    evaluation = evaluate(identity(), [make_pair(100, 110)], chosen=chosen)
     values = evaluation.to_dict()
-    names, headings = [metric.name for metric in METRICS], [metric.heading for metric in METRICS]
+    names, headings = ([getattr(metric, field) for metric in chosen.metrics] for field in ("name", "heading"))
     assert names == list(evaluation.results[0].scores) == list(evaluation.mean) == list(values["mean"])
     assert list(values["per_image"][0]) == ["name", *names, "seconds"]
     for table in (evaluation_table(evaluation), per_image_table(evaluation)):
         head = [cell.strip() for cell in table.splitlines()[0].strip("|").split("|")]
         assert head[-len(headings) - 1 :] == [*headings, "s/image"]
+
+
+def test_a_metric_without_weights_or_without_a_value_says_so(make_pair, tmp_path):
+    chosen = choose_metrics("psnr,ms_ssim,dists", tmp_path)
+    pairs = [make_pair(100, 110, "a", size=(170, 170)), make_pair(100, 120, "small")]
+    evaluation = evaluate(identity(), pairs, chosen=chosen)
+    head, _, row, *below = evaluation_table(evaluation).splitlines()
+    said = dict(zip(*([cell.strip() for cell in line.strip("|").split("|")] for line in (head, row)), strict=True))
+    assert (said["MS-SSIM"], said["MS-SSIM GT-mean"], said["DISTS"]) == ("–", "–", "no weights")
+    text = " ".join(below)
+    assert "MS-SSIM: none for 1 of 2 images (small)" in text
+    assert "161 pixels" in text
+    assert "DISTS: no weights; `darklift metrics`" in text
+    assert per_image_table(evaluation).splitlines()[2].count("–") == 0
+    values = json.loads(json.dumps(evaluation.to_dict(), allow_nan=False))
+    assert values["mean"]["ms_ssim"] is None
+    assert values["per_image"][0]["ms_ssim"] > 0.9
+    assert values["no_value"] == {"ms_ssim": ["small"], "ms_ssim_gt_mean": ["small"]}
+    assert values["missing"] == {"dists": "no weights", "dists_gt_mean": "no weights"}
 
 
 def test_what_is_not_as_usual_is_told(make_pair):

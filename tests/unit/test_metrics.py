@@ -1,4 +1,4 @@
-"""PSNR and SSIM against scikit-image, and what the two protocols promise."""
+"""PSNR and SSIM against scikit-image, what the two protocols promise, and the table of metrics."""
 
 import math
 from pathlib import Path
@@ -12,9 +12,11 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from darklift.errors import UsageError
 from darklift.evaluation.metrics import (
+    DEFAULT_METRICS,
     METRICS,
     PSNR_CEILING,
     as_saved,
+    choose_metrics,
     exposure_error,
     mean_brightness,
     mean_scores,
@@ -23,15 +25,7 @@ from darklift.evaluation.metrics import (
     score_pair,
     ssim,
 )
-
-
-def random_pair(height: int, width: int, seed: int = 0, noise: float = 0.1) -> tuple[np.ndarray, np.ndarray]:
-    """A smooth picture with texture, and a noisy copy of it: float64, unit."""
-    rng = np.random.default_rng(seed)
-    rows, columns = np.mgrid[0:height, 0:width]
-    waves = [0.5 + 0.4 * np.sin(rows / (5 + c) + columns / (9 - c)) for c in range(3)]
-    target = np.clip(np.stack(waves, axis=-1) + 0.05 * rng.standard_normal((height, width, 3)), 0, 1)
-    return np.clip(target + noise * rng.standard_normal(target.shape), 0, 1), target
+from pictures import noisy_pair as random_pair
 
 
 def reference_ssim(left: np.ndarray, right: np.ndarray) -> float:
@@ -296,19 +290,31 @@ def test_score_pair_refuses_bytes_and_broken_pictures():
 
 
 def scores_of(*values):
-    return dict(zip((metric.name for metric in METRICS), values, strict=True))
+    return dict(zip((metric.name for metric in DEFAULT_METRICS), values, strict=True))
 
 
 def test_the_table_names_each_metric_once():
-    names = [metric.name for metric in METRICS]
+    names = [metric.name for metric in DEFAULT_METRICS]
     assert names == ["psnr", "ssim", "psnr_gt_mean", "ssim_gt_mean", "exposure_error"]  # keys of JSON and logs
-    assert len({metric.heading for metric in METRICS}) == len(METRICS)
+    assert len({metric.name for metric in METRICS}) == len({metric.heading for metric in METRICS}) == len(METRICS)
+    assert {metric.base for metric in METRICS if metric.paired} == {
+        metric.base for metric in METRICS if metric.protocol.name == "GT-mean"
+    }
+
+
+def without_files():
+    """All that need nothing to be fetched."""
+    return choose_metrics("all", Path("nowhere")).metrics
 
 
 def test_better_pictures_score_better_the_way_the_table_says():
-    poor, target = random_pair(30, 31, noise=0.3)
-    better, worse = (score_pair(np.clip(target + part * (poor - target), 0, 1), target) for part in (0.2, 1.0))
-    for metric in METRICS:
+    poor, target = random_pair(170, 193, noise=0.3)
+    metrics = without_files()
+    better, worse = (
+        score_pair(np.clip(target + part * (poor - target), 0, 1), target, metrics=metrics) for part in (0.2, 1.0)
+    )
+    assert len(metrics) == 12
+    for metric in metrics:
         assert (better[metric.name] > worse[metric.name]) == (metric.better == "higher"), metric.name
 
 
@@ -341,3 +347,86 @@ def test_a_saved_picture_scores_as_before_saving(tmp_path: Path):
     saved = image.read_image(tmp_path / "saved.png").pixels
     assert psnr(saved, target) == psnr(prediction, target)
     assert ssim(saved, target) == ssim(prediction, target)
+
+
+# --- choosing ---
+
+
+def test_metrics_are_chosen_by_name_under_both_protocols():
+    assert choose_metrics().metrics == DEFAULT_METRICS == choose_metrics("default").metrics
+    names = [metric.name for metric in choose_metrics(" niqe, ssim,niqe").metrics]
+    assert names == ["ssim", "ssim_gt_mean", "niqe"]
+    assert [metric.name for metric in choose_metrics(["psnr"]).columns] == ["psnr", "psnr_gt_mean"]
+    assert {metric.name for metric in choose_metrics("all").columns} == {metric.name for metric in METRICS}
+    for wrong, hint in (("pnsr", "psnr"), ("psnr,", "default"), ("psnr_gt_mean", "psnr")):
+        with pytest.raises(UsageError, match=hint):
+            choose_metrics(wrong)
+
+
+def test_what_cannot_be_had_is_told_and_nothing_else_is_lost(tmp_path):
+    chosen = choose_metrics("psnr,lpips_alex,dists", tmp_path)
+    assert [metric.name for metric in chosen.metrics] == ["psnr", "psnr_gt_mean"]
+    assert chosen.missing == dict.fromkeys(["lpips_alex", "lpips_alex_gt_mean", "dists", "dists_gt_mean"], "no weights")
+    assert [metric.name for metric in chosen.columns] == [
+        *("psnr", "lpips_alex", "dists"),
+        *("psnr_gt_mean", "lpips_alex_gt_mean", "dists_gt_mean"),
+    ]
+
+
+# --- what libraries were seen to get wrong: identical, black and small pictures ---
+
+
+@pytest.mark.parametrize("kind", ["textured", "half black", "black", "white", "grey"])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_picture_is_identical_to_itself_whatever_it_shows(kind, bits):
+    picture, _ = random_pair(170, 193)
+    picture[85 if kind == "half black" else 170 :] = 0.0
+    if kind not in ("textured", "half black"):
+        picture[:] = {"black": 0.0, "white": 1.0, "grey": 0.4}[kind]
+    metrics = [metric for metric in without_files() if metric.base != "niqe"]
+    scores = score_pair(picture, picture.copy(), (bits, bits), metrics)
+    best = {"psnr": math.inf, "ssim": 1.0, "ssim_gray": 1.0, "ms_ssim": 1.0, "ciede2000": 0.0, "exposure_error": 0.0}
+    assert scores == {metric.name: pytest.approx(best[metric.base], abs=1e-12) for metric in metrics}
+
+
+def test_invented_content_in_a_black_reference_costs():
+    """Some libraries give it the best score, or NaN."""
+    noise, black = random_pair(170, 193, noise=0.4)[0], np.zeros((170, 193, 3))
+    half = noise.copy()
+    half[85:] = 0.0
+    for target in (black, half):
+        plain = [metric for metric in without_files() if metric.protocol.name == "plain" and metric.base != "niqe"]
+        scores = score_pair(noise, target, metrics=plain)
+        assert all(map(math.isfinite, scores.values()))
+        assert scores["ssim"] < 0.6
+        assert scores["ms_ssim"] < 0.5
+        assert scores["ciede2000"] > 15
+        assert scores["psnr"] < 10
+
+
+def test_one_value_off_by_one_and_identical_pictures_are_told_apart():
+    one = np.full((256, 256, 3), 20, np.uint8)
+    other = one.copy()
+    other[7, 9, 1] += 1
+    assert psnr(one, other) == pytest.approx(101.07, abs=0.005)
+    assert 0.999 < ssim(one, other) < 1.0
+
+
+def test_scores_do_not_depend_on_what_a_picture_spans():
+    """SSIM whose range comes from the picture itself does not see that a pair is dark."""
+    one, other = random_pair(64, 64)
+    assert ssim(0.1 * one, 0.1 * other) > 0.9 > ssim(one, other)
+
+
+def test_a_metric_has_no_value_for_pictures_that_are_too_small():
+    one, other = random_pair(100, 120)
+    metrics = choose_metrics("psnr,ms_ssim,niqe").metrics
+    scores = score_pair(one, other, metrics=metrics)
+    assert {name for name, score in scores.items() if math.isnan(score)} == {"ms_ssim", "ms_ssim_gt_mean", "niqe"}
+    mean = mean_scores([scores, {**scores, "ms_ssim": 0.5}])
+    assert math.isnan(mean["ms_ssim"])
+    assert mean["psnr"] == scores["psnr"]
+    says = {metric.base: metric.no_value() for metric in metrics}
+    assert "161" in says["ms_ssim"]
+    assert "96x192" in says["niqe"]
+    assert says["psnr"] == ""

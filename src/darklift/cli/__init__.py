@@ -19,6 +19,7 @@ from darklift.cli._enhance import enhance
 from darklift.cli._evaluate import evaluate
 from darklift.cli._export import export
 from darklift.cli._info import info
+from darklift.cli._metrics import metrics
 from darklift.cli._train import train
 from darklift.cli._watch import watch
 from darklift.errors import DarkliftError, MissingExtraError
@@ -86,6 +87,7 @@ for command in (enhance, info, train, evaluate, export, convert, synth, darken, 
     app.command()(command)
 app.add_typer(batch, name="batch")
 app.add_typer(datasets, name="datasets")
+app.add_typer(metrics, name="metrics")
 
 
 def _print_version(wanted: bool) -> None:

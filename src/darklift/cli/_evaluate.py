@@ -46,6 +46,20 @@ def evaluate(
             help="Tell the model how bright each ground truth is: how good results are when brightness is not a guess.",
         ),
     ] = False,
+    metrics: Annotated[
+        str,
+        typer.Option(
+            metavar="NAMES", help="Which scores, as in psnr,lpips_alex; all for all that darklift metrics lists."
+        ),
+    ] = "default",
+    metric_weights: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Where files lie that a metric needs.",
+            show_default="where darklift metrics add puts them",
+        ),
+    ] = None,
     per_image: Annotated[bool, typer.Option("--per-image", help="Also print a row for each photo.")] = False,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write all numbers to this file.")
@@ -72,17 +86,20 @@ def evaluate(
     Examples:
       darklift evaluate --low eval15/low --high eval15/high
       darklift evaluate --low low --high high --steps 8 --json scores.json
+      darklift evaluate --low low --high high --metrics all
       darklift evaluate --low our485/low --high our485/high --names lolv1-val
       darklift evaluate --low low --high high --model runs/b/best.safetensors
     """
     from darklift.data import match_pairs, read_names, select, strip_role_prefix
     from darklift.evaluation.evaluate import evaluate as score
     from darklift.evaluation.evaluate import scorable
+    from darklift.evaluation.metrics import choose_metrics
     from darklift.evaluation.report import evaluation_table, per_image_table
     from darklift.pipeline.enhancer import Enhancer
 
     if settings.exposure is not None and ground_truth_mean:
         raise UsageError("--exposure and --ground-truth-mean both say how bright: give only one of them")
+    chosen = choose_metrics(metrics, metric_weights)
     pairs = match_pairs(low, high, pair_name=strip_role_prefix)
     if names is not None:
         pairs = select(pairs, read_names(names))
@@ -99,6 +116,7 @@ def evaluate(
             pairs,
             settings,
             give_mean=ground_truth_mean,
+            chosen=chosen,
             on_pair=lambda result, picture: keep(result, picture, bar.update),
         )
     evaluation = replace(evaluation, left_out=(*left_out, *evaluation.left_out))

@@ -5,14 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
-from math import isfinite
+from dataclasses import asdict, dataclass, field
+from math import isfinite, isnan
 from statistics import median
 from typing import Any
 
 from darklift.data import Pair
 from darklift.errors import DataError, ImageError
-from darklift.evaluation.metrics import MIN_SSIM_SIDE, Scores, describe_metrics, mean_scores, score_pair
+from darklift.evaluation.metrics import (
+    MIN_SSIM_SIDE,
+    Chosen,
+    Scores,
+    describe_metrics,
+    mean_scores,
+    score_pair,
+)
 from darklift.image import Picture, read_image
 from darklift.image.spaces import as_srgb
 from darklift.pipeline.enhancer import Enhancer
@@ -46,7 +53,7 @@ class Evaluation:
     preset, steps: how pictures were sampled. exposure: "predicted by the model", "none" (the model takes none), the
     one that was asked for, or "ground truth's mean given", which shows how good pictures are when their brightness is
     not a guess. window: "whole picture", or the overlapping windows that pictures were worked on in. settings: as they
-    were passed. left_out: pairs that could not be scored; no mean knows of them.
+    were passed. left_out: pairs that could not be scored; no mean knows of them. chosen: by which metrics.
     """
 
     model: str
@@ -59,6 +66,7 @@ class Evaluation:
     settings: Settings
     results: tuple[PairResult, ...]
     left_out: tuple[LeftOut, ...] = ()
+    chosen: Chosen = field(default_factory=Chosen)
 
     @property
     def mean(self) -> Scores:
@@ -70,6 +78,12 @@ class Evaluation:
         """Median seconds a picture."""
         return median(result.seconds for result in self.results)
 
+    @property
+    def no_value(self) -> dict[str, list[str]]:
+        """Pictures that a metric has no value for, by the metric's name."""
+        names = {m.name: [r.name for r in self.results if isnan(r.scores[m.name])] for m in self.chosen.metrics}
+        return {metric: pictures for metric, pictures in names.items() if pictures}
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         names = ("model", "weights", "backend", "preset", "steps", "exposure", "window")
@@ -78,12 +92,14 @@ class Evaluation:
             **{name: getattr(self, name) for name in names},
             "seed": self.settings.seed,
             "settings": self.settings.to_dict(),
-            "protocol": describe_metrics(),
+            "protocol": describe_metrics(self.chosen.columns),
             "images": len(self.results),
             "mean": _finite(self.mean),
             "seconds": self.seconds,
             "per_image": per_image,
             "left_out": [asdict(pair) for pair in self.left_out],
+            "missing": dict(self.chosen.missing),
+            "no_value": self.no_value,
         }
 
 
@@ -93,17 +109,20 @@ def evaluate(
     settings: Settings = DEFAULTS,
     *,
     give_mean: bool = False,
+    chosen: Chosen | None = None,
     on_pair: Callable[[PairResult, Picture], None] | None = None,
 ) -> Evaluation:
     """Enhance every pair's dark picture and score the result against its ground truth.
 
-    give_mean: tell the model each ground truth's mean brightness, instead of the settings' exposure. A result is
-    scored as sRGB, in as many bits as its dark picture has, a ground truth in its own. on_pair: called with each result
-    and its enhanced picture as soon as there is one. A pair that cannot be scored (:func:`scorable`) is left out, and
-    the others go on. Raises DataError (no pairs, or none that can be scored) and UsageError.
+    give_mean: tell the model each ground truth's mean brightness, instead of the settings' exposure. chosen: by which
+    metrics, as :func:`~.metrics.choose_metrics` gives them. A result is scored as sRGB, in as many bits as its dark
+    picture has, a ground truth in its own. on_pair: called with each result and its enhanced picture as soon as there
+    is one. A pair that cannot be scored (:func:`scorable`) is left out, and the others go on. Raises DataError (no
+    pairs, or none that can be scored) and UsageError.
     """
     if not pairs:
         raise DataError("there are no pairs to evaluate on: pass folders with at least one picture each")
+    chosen = Chosen() if chosen is None else chosen
     results: list[PairResult] = []
     left_out: list[LeftOut] = []
     windows = set()
@@ -116,7 +135,7 @@ def evaluate(
         asked = settings.changed(exposure=Exposure(mean=float(high.pixels.mean()))) if give_mean else settings
         enhanced = enhancer.run(low, asked)
         made = as_srgb(enhanced.picture)
-        scores = score_pair(made.pixels, high.pixels, (made.source.bits, high.source.bits))
+        scores = score_pair(made.pixels, high.pixels, (made.source.bits, high.source.bits), chosen.metrics)
         result = PairResult(pair.name, scores, enhanced.seconds)
         results.append(result)
         windows.add("whole picture" if enhanced.window is None else str(enhanced.window))
@@ -136,6 +155,7 @@ def evaluate(
         settings=settings,
         results=tuple(results),
         left_out=tuple(left_out),
+        chosen=chosen,
     )
 
 
@@ -178,7 +198,7 @@ def _read(pair: Pair) -> tuple[Picture, Picture]:
 
 
 def _finite(scores: Scores) -> dict[str, float | None]:
-    """JSON knows no infinity: the PSNR of identical pictures is None."""
+    """JSON knows no infinity and no NaN: the PSNR of identical pictures is None, and what has no value."""
     return {name: value if isfinite(value) else None for name, value in scores.items()}
 
 

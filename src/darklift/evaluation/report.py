@@ -2,37 +2,60 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from darklift.data.pairs import listed
 from darklift.errors import printable
 from darklift.evaluation.evaluate import Evaluation
-from darklift.evaluation.metrics import METRICS, Scores, describe_metrics
+from darklift.evaluation.metrics import Chosen, Scores, describe_metrics
 from darklift.pipeline.settings import CONTROLS, DEFAULTS
 
 __all__ = ["evaluation_table", "per_image_table"]
 
-_COLUMNS = (*(metric.heading for metric in METRICS), "s/image")
 _WIDTH = 105
+NO_VALUE = "–"
 
 
 def evaluation_table(evaluations: Evaluation | Sequence[Evaluation]) -> str:
-    """A Markdown table with a row for each evaluation, and what the numbers are below it."""
+    """A Markdown table with a row for each evaluation, and what the numbers are below it.
+
+    All of them by the same metrics, which are the first one's.
+    """
     rows = [evaluations] if isinstance(evaluations, Evaluation) else list(evaluations)
-    lines = [_row(("model", "weights", "backend", "preset", "steps", "seed", "exposure", "images", *_COLUMNS))]
-    lines.append("|---|---|---|---|--:|--:|---|--:|" + "--:|" * len(_COLUMNS))
+    chosen = rows[0].chosen
+    lines = [_row(("model", "weights", "backend", "preset", "steps", "seed", "exposure", "images", *_headings(chosen)))]
+    lines.append("|---|---|---|---|--:|--:|---|--:|" + "--:|" * len(_headings(chosen)))
     for row in rows:
         model = ", ".join([row.model, *_unusual(row)])
         head = (model, row.weights, row.backend, row.preset, row.steps, row.settings.seed, row.exposure)
-        lines.append(_row((*map(str, head), str(len(row.results)), *_numbers(row.mean, row.seconds))))
-    below = f"Means over the images, {describe_metrics()} s/image: median, without reading and writing files."
+        lines.append(_row((*map(str, head), str(len(row.results)), *_numbers(row.mean, row.seconds, chosen))))
+    below = (
+        f"Means over the images, {describe_metrics(chosen.columns)} s/image: median, without reading and writing files."
+    )
     lines += ["", *textwrap.wrap(below, _WIDTH, break_on_hyphens=False)]
     for row in rows:
         if row.left_out:
             names = listed(pair.name for pair in row.left_out)
             lines += textwrap.wrap(f"**Without {len(row.left_out)} of {_all(row)} pairs: {names}.**", _WIDTH)
+    for sentence in dict.fromkeys(sentence for row in rows for sentence in _gaps(row)):
+        lines += textwrap.wrap(sentence, _WIDTH, break_on_hyphens=False)
     return "\n".join(lines)
+
+
+def _gaps(row: Evaluation) -> Iterator[str]:
+    """Why there is no number, metric by metric; under both protocols it is the same."""
+    for metric in row.chosen.columns:
+        if metric.name != metric.base:
+            continue
+        if why := row.chosen.missing.get(metric.name):
+            yield f"{metric.heading}: {why}; `darklift metrics` says what to do."
+        elif pictures := row.no_value.get(metric.name):
+            yield (
+                f"{metric.heading}: none for {len(pictures)} of {len(row.results)} images ({listed(pictures)}), since "
+                f"it has no value for {metric.no_value()}."
+            )
 
 
 def _all(row: Evaluation) -> int:
@@ -41,8 +64,12 @@ def _all(row: Evaluation) -> int:
 
 def per_image_table(evaluation: Evaluation) -> str:
     """A Markdown table with a row for each image."""
-    lines = [_row(("image", *_COLUMNS)), "|---|" + "--:|" * len(_COLUMNS)]
-    lines += [_row((printable(result.name), *_numbers(result.scores, result.seconds))) for result in evaluation.results]
+    chosen = evaluation.chosen
+    lines = [_row(("image", *_headings(chosen))), "|---|" + "--:|" * len(_headings(chosen))]
+    lines += [
+        _row((printable(result.name), *_numbers(result.scores, result.seconds, chosen)))
+        for result in evaluation.results
+    ]
     return "\n".join(lines)
 
 
@@ -59,8 +86,19 @@ def _unusual(row: Evaluation) -> Iterator[str]:
         yield f"deblock {row.settings.deblock}"
 
 
-def _numbers(scores: Scores, seconds: float) -> tuple[str, ...]:
-    return (*(f"{scores[metric.name]:.{metric.digits}f}" for metric in METRICS), f"{seconds:.2f}")
+def _headings(chosen: Chosen) -> tuple[str, ...]:
+    return (*(metric.heading for metric in chosen.columns), "s/image")
+
+
+def _numbers(scores: Scores, seconds: float, chosen: Chosen) -> tuple[str, ...]:
+    cells = (_cell(scores, metric.name, metric.digits, chosen.missing) for metric in chosen.columns)
+    return (*cells, f"{seconds:.2f}")
+
+
+def _cell(scores: Scores, name: str, digits: int, missing: Mapping[str, str]) -> str:
+    if name in missing:
+        return missing[name]
+    return NO_VALUE if math.isnan(scores[name]) else f"{scores[name]:.{digits}f}"
 
 
 def _row(cells: Sequence[str]) -> str:
