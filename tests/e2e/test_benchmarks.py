@@ -108,6 +108,14 @@ def load_timing(monkeypatch: pytest.MonkeyPatch) -> object:
     return module
 
 
+def test_metrics(pairs: tuple[Path, Path]) -> None:
+    low, high = pairs
+    output = run("speed/metrics.py", "--low", low, "--high", high, "--metrics", "psnr,ssim,ciede2000")
+    (table,) = tables(output)
+    assert list(table) == ["psnr", "ssim", "ciede2000"]
+    assert "6 numbers for each of 2 pairs" in output
+
+
 def test_rivals_take_turns_and_are_compared_round_by_round(monkeypatch: pytest.MonkeyPatch) -> None:
     timing = load_timing(monkeypatch)
     order: list[str] = []
