@@ -1,11 +1,14 @@
 """The documentation: links lead somewhere, every page is in the site's menu, and its tables leave nothing out."""
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 import yaml
 
+from darklift.evaluation.baselines import BASELINES
+from darklift.evaluation.foreign import read_card
 from darklift.evaluation.metric_weights import WEIGHTS
 from darklift.evaluation.metrics import METRICS
 from darklift.image import SUPPORTED_EXTENSIONS
@@ -80,6 +83,16 @@ def test_every_metric_has_its_row() -> None:
     for metric in METRICS:
         assert [cell.strip() for cell in rows[metric.base].split("|")[1:3]] == [metric.better, metric.range]
     assert all(file.source.split()[-1] in page for file in WEIGHTS if "lpips" in file.source or "DISTS" in file.source)
+
+
+def test_every_baseline_and_key_of_a_network_s_card_is_explained(tmp_path: Path) -> None:
+    guide = (DOCS / "guides" / "evaluate.md").read_text(encoding="utf-8")
+    assert {name for name in BASELINES if f"| `{name}` |" not in guide} == set()
+    (shown,) = re.findall(r"^```toml\n(.*?)^```", guide, re.MULTILINE | re.DOTALL)
+    (tmp_path / "card.toml").write_text(shown, encoding="utf-8")
+    card = read_card(tmp_path / "card.toml")
+    assert (card.model.name, card.range, card.layout, card.multiple) == ("retinexformer.onnx", "unit", "NCHW", 4)
+    assert {field.name for field in fields(card) if field.name not in shown and f"`{field.name}`" not in guide} == set()
 
 
 def test_every_recipe_is_explained() -> None:

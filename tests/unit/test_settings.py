@@ -103,7 +103,9 @@ def test_every_choice_is_explained(value):
     assert all(text.endswith(".") and "\n" not in text for text in docs.values())
 
 
-@pytest.mark.parametrize(("value", "elsewhere"), [("settings", {"uncertainty", "coverage"}), ("opening", set())])
+@pytest.mark.parametrize(
+    ("value", "elsewhere"), [("settings", {"uncertainty", "coverage"}), ("opening", set()), ("openings", set())]
+)
 def test_every_choice_has_an_option(value, elsewhere):
     """--uncertainty is the file that the map goes to, and --coverage stands beside it."""
     group = _choices._GROUPS[value]

@@ -1,7 +1,8 @@
 """Options of commands from the library's own values: one for each field, the field's docstring its help.
 
-A command takes ``settings: Settings`` or ``opening: Opening``; :func:`spelled_out` makes options of their fields and
-hands the command the value. So a new choice is a field of the value and a line here, and every command has it.
+A command takes ``settings: Settings``, ``opening: Opening`` or ``openings: Openings``; :func:`spelled_out` makes
+options of their fields and hands the command the value. So a new choice is a field of the value and a line here, and
+every command has it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import functools
 import inspect
 import itertools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Annotated, Any, get_args
 
@@ -21,7 +22,7 @@ from darklift.errors import UsageError
 from darklift.pipeline.settings import Deblock, Lift, Settings, Window
 from darklift.store.load import Backend, Opening, Precision
 
-__all__ = ["field_docs", "spelled_out"]
+__all__ = ["Openings", "field_docs", "spelled_out"]
 
 _RUNNING = "Where and how it runs"
 _TONE = "Tone and colour"
@@ -103,7 +104,7 @@ _OPENING: dict[str, _Choice] = {
 
 
 def spelled_out(**defaults: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command that takes ``settings`` or ``opening`` an option for each of their fields.
+    """Give a command that takes ``settings``, ``opening`` or ``openings`` an option for each of their fields.
 
     defaults: of fields, where this command's are not the value's own.
     """
@@ -169,7 +170,29 @@ def _settings(typed: dict[str, Any]) -> Settings:
     return Settings(**{**typed, "window": None if side is None else Window(side, stride or 0)})
 
 
+@dataclass(frozen=True)
+class Openings:
+    """Several models, all on the same."""
+
+    usual: Opening
+    """The default model, for where none is named."""
+    named: tuple[Opening, ...]
+
+
+def _openings(typed: dict[str, Any]) -> Openings:
+    models = typed.pop("model") or ()
+    usual = Opening(**typed)
+    return Openings(usual, tuple(replace(usual, model=model) for model in models))
+
+
+_SEVERAL = {
+    **_OPENING,
+    "model": _Choice(
+        list[str] | None, _OPENING["model"].names, {**_OPENING["model"].options, "show_default": "default"}
+    ),
+}
 _GROUPS: dict[str, _Group] = {
     "settings": _Group(Settings, _SETTINGS, {"stride": (Window, _STRIDE)}, _settings),
     "opening": _Group(Opening, _OPENING, {}, lambda typed: Opening(**typed)),
+    "openings": _Group(Opening, _SEVERAL, {}, _openings),
 }

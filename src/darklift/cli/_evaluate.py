@@ -2,39 +2,40 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from darklift.batch.outputs import make_folder
-from darklift.cli._choices import spelled_out
+from darklift.cli._choices import Openings, spelled_out
 from darklift.cli._console import progress_bar, put_out, say, warn
-from darklift.cli._options import OverwriteOption, check_new_file, check_new_picture, write_json
-from darklift.errors import UsageError
+from darklift.cli._methods import other_methods, row_names
+from darklift.cli._options import OverwriteOption, write_json
+from darklift.cli._results import Keep, Places
+from darklift.errors import DarkliftError, UsageError
 from darklift.pipeline.settings import Settings
 from darklift.store.load import Opening
 
 if TYPE_CHECKING:
     from darklift.data import Pair
-    from darklift.evaluation.evaluate import PairResult
+    from darklift.evaluation.evaluate import Evaluation, PairResult
+    from darklift.evaluation.method import Method
+    from darklift.evaluation.metrics import Chosen
     from darklift.image import Picture
 
 __all__ = ["evaluate"]
 
-_LABELS = ("before", "after", "ground truth")
+_OTHERS = "Beside models"
 
 
-@spelled_out(precision="fp32")
+@spelled_out(precision="fp32", model=None)
 def evaluate(
     low: Annotated[Path, typer.Option(metavar="FOLDER", help="The dark photos.")],
     high: Annotated[Path, typer.Option(metavar="FOLDER", help="Their ground truths, under the same names.")],
     *,
     settings: Settings,
-    opening: Opening,
+    openings: Openings,
     names: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Score only the pairs named in this file, one a line, or in lolv1-val."),
@@ -46,6 +47,30 @@ def evaluate(
             help="Tell the model how bright each ground truth is: how good results are when brightness is not a guess.",
         ),
     ] = False,
+    baseline: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Also a formula without training: identity, gamma (an oracle), gamma2.2, clahe or lime. Repeatable.",
+            rich_help_panel=_OTHERS,
+        ),
+    ] = None,
+    outputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=FOLDER",
+            help="Also the results of another program, under the names of their dark photos. Repeatable.",
+            rich_help_panel=_OTHERS,
+        ),
+    ] = None,
+    onnx: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="CARD",
+            help="Also somebody else's network, as ONNX: a card in TOML says how it takes pictures. Repeatable.",
+            rich_help_panel=_OTHERS,
+        ),
+    ] = None,
     metrics: Annotated[
         str,
         typer.Option(
@@ -76,9 +101,10 @@ def evaluate(
     ] = None,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Score a model on pairs of dark photo and ground truth, plain and GT-mean side by side.
+    """Score models on pairs of dark photo and ground truth, plain and GT-mean side by side.
 
-    Prints a Markdown table. Never compare a plain number with a GT-mean one: they answer different questions.
+    Prints a Markdown table with a row for each, all of them of the same pairs. Without --model it is the default one,
+    or only what else was asked for. Never compare a plain number with a GT-mean one: they answer different questions.
 
     A pair that cannot be scored, since its two pictures differ in size say, is named and left out; then it ends with 1.
 
@@ -87,103 +113,79 @@ def evaluate(
       darklift evaluate --low eval15/low --high eval15/high
       darklift evaluate --low low --high high --steps 8 --json scores.json
       darklift evaluate --low low --high high --metrics all
+      darklift evaluate --low low --high high -m compact -m nano --baseline clahe --outputs theirs=results
       darklift evaluate --low our485/low --high our485/high --names lolv1-val
       darklift evaluate --low low --high high --model runs/b/best.safetensors
     """
     from darklift.data import match_pairs, read_names, select, strip_role_prefix
-    from darklift.evaluation.evaluate import evaluate as score
     from darklift.evaluation.evaluate import scorable
+    from darklift.evaluation.method import without_obstacles
     from darklift.evaluation.metrics import choose_metrics
     from darklift.evaluation.report import evaluation_table, per_image_table
-    from darklift.pipeline.enhancer import Enhancer
 
     if settings.exposure is not None and ground_truth_mean:
         raise UsageError("--exposure and --ground-truth-mean both say how bright: give only one of them")
     chosen = choose_metrics(metrics, metric_weights)
+    others = other_methods(baseline or (), outputs or (), onnx or (), openings.usual)
+    models = openings.named or (() if others else (openings.usual,))
+    rows = row_names([str(opening.model) for opening in models] + [method.name for method in others])
     pairs = match_pairs(low, high, pair_name=strip_role_prefix)
     if names is not None:
         pairs = select(pairs, read_names(names))
-    _check_outputs(pairs, sheet, json_file, save, overwrite)
+    places = Places(rows, save, sheet)
+    places.check(pairs, json_file, overwrite)
     pairs, left_out = scorable(pairs)
+    pairs, more = without_obstacles(pairs, others)
+    left_out = (*left_out, *more)
     for pair in left_out:
         warn(f"left out {pair.name}: {pair.reason}")
-    keep = _Keep(pairs, save, sheet, overwrite)
-    enhancer = Enhancer(opening.load())
-    with progress_bar() as bar:
-        bar.update(0, len(pairs), pairs[0].name)
-        evaluation = score(
-            enhancer,
-            pairs,
-            settings,
-            give_mean=ground_truth_mean,
-            chosen=chosen,
-            on_pair=lambda result, picture: keep(result, picture, bar.update),
-        )
-    evaluation = replace(evaluation, left_out=(*left_out, *evaluation.left_out))
+    evaluations: dict[str, Evaluation] = {}
+    works: tuple[Opening | Method, ...] = (*models, *others)
+    for name, work in zip(rows, works, strict=True):
+        keep = Keep(pairs, places.folder(name), sheet, overwrite)
+        try:
+            evaluation = _row(work, pairs, settings, ground_truth_mean, chosen, keep)
+        except DarkliftError as error:
+            if name == rows[-1] and not evaluations:
+                raise
+            warn(f"without {name}: {error}")  # hours of other rows are not lost
+            continue
+        evaluations[name] = replace(evaluation, left_out=(*left_out, *evaluation.left_out))
+        keep.finish_sheet()
     if per_image:
-        put_out(f"{per_image_table(evaluation)}\n")
-    put_out(evaluation_table(evaluation))
+        for name, evaluation in evaluations.items():
+            title = f"{name}\n\n" if len(rows) > 1 else ""
+            put_out(f"{title}{per_image_table(evaluation)}\n")
+    put_out(evaluation_table(tuple(evaluations.values())))
     if json_file is not None:
-        write_json(json_file, evaluation.to_dict())
+        values = [evaluation.to_dict() for evaluation in evaluations.values()]
+        write_json(json_file, values[0] if len(rows) == 1 else {"evaluations": values})
         say(f"numbers: {json_file}")
-    keep.finish_sheet()
-    if evaluation.left_out:
+    if len(evaluations) < len(rows) or any(evaluation.left_out for evaluation in evaluations.values()):
         raise typer.Exit(1)
 
 
-def _check_outputs(
-    pairs: tuple[Pair, ...], sheet: str | None, json_file: Path | None, save: Path | None, overwrite: bool
-) -> None:
-    """Refuse before the work what would fail after it, or be written over the pictures that are scored."""
-    from darklift.figures.sheet import sheet_paths
+def _row(
+    work: Opening | Method,
+    pairs: tuple[Pair, ...],
+    settings: Settings,
+    give_mean: bool,
+    chosen: Chosen,
+    keep: Keep,
+) -> Evaluation:
+    """One model or other method, with a bar."""
+    from darklift.evaluation.evaluate import evaluate as score
+    from darklift.evaluation.method import evaluate_method
+    from darklift.pipeline.enhancer import Enhancer
 
-    outputs: list[tuple[str, Path]] = []
-    if sheet is not None:
-        for page in sheet_paths(sheet, len(pairs), len(_LABELS)):
-            check_new_picture("--sheet", str(page), overwrite)
-            outputs.append(("--sheet", page))
-    if json_file is not None:
-        check_new_file("--json", json_file, overwrite)
-        outputs.append(("--json", json_file))
-    for path in [] if save is None else [_saved(save, pair.name) for pair in pairs]:
-        check_new_file("--save", path, overwrite)
-        outputs.append(("--save", path))
-    sources = {os.path.realpath(path) for pair in pairs for path in (pair.low, pair.high)}
-    for option, path in outputs:
-        if os.path.realpath(path) in sources:
-            raise UsageError(f"{option}: {path} is one of the pictures that are scored, choose another place")
+    if isinstance(work, Opening):
+        enhancer = Enhancer(work.load())  # before there is a bar
+    with progress_bar() as bar:
+        bar.update(0, len(pairs), pairs[0].name)
 
+        def on_pair(result: PairResult, picture: Picture) -> None:
+            keep(result, picture, bar.update)
 
-def _saved(folder: Path, name: str) -> Path:
-    return folder / f"{name}.png"
-
-
-class _Keep:
-    """Told each result as it comes: moves the bar, and keeps the pictures that were asked for."""
-
-    def __init__(self, pairs: tuple[Pair, ...], save: Path | None, sheet: str | None, overwrite: bool) -> None:
-        from darklift.figures.sheet import Sheet
-
-        self._pairs = {pair.name: pair for pair in pairs}
-        self._save, self._overwrite = save, overwrite
-        self._sheet = None if sheet is None else Sheet(sheet, len(pairs), _LABELS, overwrite=overwrite)
-        self._done = 0
-
-    def __call__(self, result: PairResult, picture: Picture, show: Callable[[float, float, str], None]) -> None:
-        from darklift.image import write_image
-
-        self._done += 1
-        show(self._done, len(self._pairs), result.name)
-        if self._save is not None:
-            make_folder(self._save)
-            write_image(picture, _saved(self._save, result.name), overwrite=self._overwrite)
-        if self._sheet is not None:
-            make_folder(self._sheet.paths[0].parent)
-            pair = self._pairs[result.name]
-            self._sheet.add((pair.low, picture, pair.high), result.name)
-
-    def finish_sheet(self) -> None:
-        from darklift.figures.sheet import pages_in_words
-
-        if self._sheet is not None:
-            say(f"{', '.join(_LABELS)}: {pages_in_words(self._sheet.close())}")
+        if isinstance(work, Opening):
+            return score(enhancer, pairs, settings, give_mean=give_mean, chosen=chosen, on_pair=on_pair)
+        return evaluate_method(work, pairs, chosen=chosen, on_pair=on_pair)

@@ -26,7 +26,7 @@ from darklift.pipeline.enhancer import Enhancer
 from darklift.pipeline.render import Enhanced
 from darklift.pipeline.settings import DEFAULTS, Exposure, Settings
 
-__all__ = ["Evaluation", "LeftOut", "PairResult", "evaluate", "scorable"]
+__all__ = ["Evaluation", "LeftOut", "PairResult", "evaluate", "read_pair", "scorable"]
 
 
 @dataclass(frozen=True)
@@ -54,19 +54,21 @@ class Evaluation:
     one that was asked for, or "ground truth's mean given", which shows how good pictures are when their brightness is
     not a guess. window: "whole picture", or the overlapping windows that pictures were worked on in. settings: as they
     were passed. left_out: pairs that could not be scored; no mean knows of them. chosen: by which metrics.
+    note: what else has to be known of the numbers.
     """
 
     model: str
     weights: str
     backend: str
     preset: str
-    steps: int
+    steps: int | None
     exposure: str
     window: str
     settings: Settings
     results: tuple[PairResult, ...]
     left_out: tuple[LeftOut, ...] = ()
     chosen: Chosen = field(default_factory=Chosen)
+    note: str = ""
 
     @property
     def mean(self) -> Scores:
@@ -100,6 +102,7 @@ class Evaluation:
             "left_out": [asdict(pair) for pair in self.left_out],
             "missing": dict(self.chosen.missing),
             "no_value": self.no_value,
+            "note": self.note,
         }
 
 
@@ -128,7 +131,7 @@ def evaluate(
     windows = set()
     for pair in pairs:
         try:
-            low, high = _read(pair)
+            low, high = read_pair(pair)
         except (DataError, ImageError) as error:
             left_out.append(LeftOut(pair.name, str(error)))
             continue
@@ -174,7 +177,7 @@ def scorable(pairs: Sequence[Pair]) -> tuple[tuple[Pair, ...], tuple[LeftOut, ..
 
 def _obstacle(pair: Pair) -> str | None:
     try:
-        _read(pair)
+        read_pair(pair)
     except (DataError, ImageError) as error:
         return str(error)
     return None
@@ -184,7 +187,10 @@ def _nothing_left(left_out: Sequence[LeftOut]) -> DataError:
     return DataError(f"none of {len(left_out)} pairs can be scored; the first of them: {left_out[0].reason}")
 
 
-def _read(pair: Pair) -> tuple[Picture, Picture]:
+def read_pair(pair: Pair) -> tuple[Picture, Picture]:
+    """The dark picture as its file has it, and the ground truth in sRGB. Raises ImageError, and DataError where they
+    differ in size or are too small.
+    """
     low, high = read_image(pair.low), as_srgb(read_image(pair.high))
     if low.size != high.size:
         raise DataError(

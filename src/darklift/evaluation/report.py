@@ -29,19 +29,25 @@ def evaluation_table(evaluations: Evaluation | Sequence[Evaluation]) -> str:
     lines.append("|---|---|---|---|--:|--:|---|--:|" + "--:|" * len(_headings(chosen)))
     for row in rows:
         model = ", ".join([row.model, *_unusual(row)])
-        head = (model, row.weights, row.backend, row.preset, row.steps, row.settings.seed, row.exposure)
+        steps, seed = (NO_VALUE, NO_VALUE) if row.steps is None else (row.steps, row.settings.seed)
+        head = (model, row.weights, row.backend, row.preset, steps, seed, row.exposure)
         lines.append(_row((*map(str, head), str(len(row.results)), *_numbers(row.mean, row.seconds, chosen))))
     below = (
         f"Means over the images, {describe_metrics(chosen.columns)} s/image: median, without reading and writing files."
     )
     lines += ["", *textwrap.wrap(below, _WIDTH, break_on_hyphens=False)]
-    for row in rows:
-        if row.left_out:
-            names = listed(pair.name for pair in row.left_out)
-            lines += textwrap.wrap(f"**Without {len(row.left_out)} of {_all(row)} pairs: {names}.**", _WIDTH)
-    for sentence in dict.fromkeys(sentence for row in rows for sentence in _gaps(row)):
+    for sentence in dict.fromkeys(sentence for row in rows for sentence in _remarks(row)):
         lines += textwrap.wrap(sentence, _WIDTH, break_on_hyphens=False)
     return "\n".join(lines)
+
+
+def _remarks(row: Evaluation) -> Iterator[str]:
+    """What has to be said of a row below the table."""
+    if row.left_out:
+        yield f"**Without {len(row.left_out)} of {_all(row)} pairs: {listed(pair.name for pair in row.left_out)}.**"
+    if row.note:
+        yield f"{row.model}: {row.note}."
+    yield from _gaps(row)
 
 
 def _gaps(row: Evaluation) -> Iterator[str]:

@@ -16,7 +16,7 @@ from darklift.runtime.card import ModelCard
 from darklift.runtime.model import Model
 from darklift.runtime.threads import thread_count
 
-__all__ = ["CARD_FILE", "load_card", "load_onnx_model", "providers", "read_graph"]
+__all__ = ["CARD_FILE", "OnnxGraph", "load_card", "load_onnx_model", "open_graph", "providers", "read_graph"]
 
 CARD_FILE = "model.json"
 _ORT_ERRORS: tuple[type[Exception], ...] = (
@@ -49,9 +49,17 @@ def load_onnx_model(folder: Path, device: str = "auto", threads: int | None = No
     card = load_card(folder)
     chosen, options = _providers_for(device), _session_options(thread_count(threads))
     graphs = {
-        Path(name).stem: _OnnxGraph(folder / name, digest, chosen, options) for name, digest in card.files.items()
+        Path(name).stem: OnnxGraph(folder / name, chosen, options, read_graph(folder / name, digest))
+        for name, digest in card.files.items()
     }
     return Model(card, graphs)
+
+
+def open_graph(path: Path, device: str = "auto", threads: int | None = None) -> OnnxGraph:
+    """Any ONNX file, with weights beside it or inside. Raises ModelError, UsageError (a device that is not there)."""
+    if not path.is_file():
+        raise ModelError(f"no file {path}: expected a network as ONNX")
+    return OnnxGraph(path, _providers_for(device), _session_options(thread_count(threads)))
 
 
 def load_card(folder: Path) -> ModelCard:
@@ -92,11 +100,13 @@ def _providers_for(device: str) -> list[str]:
     return wanted
 
 
-class _OnnxGraph:
-    def __init__(self, path: Path, digest: str, chosen: list[str], options: Any) -> None:
-        data = read_graph(path, digest)
+class OnnxGraph:
+    """One graph, ready to run (:class:`~darklift.runtime.model.GraphRunner`)."""
+
+    def __init__(self, path: Path, chosen: list[str], options: Any, data: bytes | None = None) -> None:
+        """data: what the file holds, where it has been read already."""
         try:
-            self._session = onnxruntime.InferenceSession(data, options, providers=chosen)
+            self._session = onnxruntime.InferenceSession(str(path) if data is None else data, options, providers=chosen)
         except _ORT_ERRORS as error:
             raise ModelError(f"ONNX Runtime cannot load {path} ({one_line(error)}): update onnxruntime") from error
         self._inputs = tuple(i.name for i in self._session.get_inputs())

@@ -1,0 +1,44 @@
+"""What ``darklift evaluate`` scores beside models, from what was typed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from darklift.errors import UsageError
+from darklift.store.load import Opening
+
+if TYPE_CHECKING:
+    from darklift.evaluation.method import Method
+
+__all__ = ["other_methods", "row_names"]
+
+
+def other_methods(
+    baselines: Sequence[str], outputs: Sequence[str], onnx: Sequence[Path], opening: Opening
+) -> tuple[Method, ...]:
+    """Baselines, folders of results and networks, in this order. Raises UsageError, DataError, ModelError."""
+    from darklift.evaluation.baselines import baseline_called
+    from darklift.evaluation.foreign import open_foreign
+    from darklift.evaluation.outputs import open_outputs
+
+    methods: list[Method] = [baseline_called(name) for name in baselines]
+    for text in outputs:
+        name, equals, folder = text.partition("=")
+        if not (name and equals and folder):
+            raise UsageError(f"--outputs {text}: expected a name and a folder, as in theirs=results")
+        methods.append(open_outputs(name, Path(folder)))
+    methods += [open_foreign(card, opening.device, opening.threads) for card in onnx]
+    return tuple(methods)
+
+
+def row_names(names: Sequence[str]) -> tuple[str, ...]:
+    """A name for each row that can be a folder's: of a path its last part, and numbered where two are alike."""
+    short = [Path(name).stem if Path(name).suffix == ".safetensors" else Path(name).name or name for name in names]
+    seen: dict[str, int] = {}
+    rows = []
+    for name in short:
+        seen[name] = seen.get(name, 0) + 1
+        rows.append(name if seen[name] == 1 else f"{name}-{seen[name]}")
+    return tuple(rows)

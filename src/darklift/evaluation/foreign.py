@@ -1,0 +1,143 @@
+"""Other people's networks, as ONNX: a card of five lines says how one wants its picture."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from darklift.data import Pair
+from darklift.errors import ConfigError, ModelError, hint_for, one_line
+from darklift.image import FloatArray, Picture, pad_to_multiple
+from darklift.runtime.onnx import OnnxGraph, open_graph
+
+__all__ = ["ForeignCard", "ForeignNetwork", "open_foreign", "read_card"]
+
+Layout = Literal["NCHW", "NHWC"]
+Range = Literal["unit", "signed", "bytes"]
+Colours = Literal["RGB", "BGR"]
+_SCALES: Mapping[str, tuple[float, float]] = {"unit": (1.0, 0.0), "signed": (2.0, -1.0), "bytes": (255.0, 0.0)}
+
+
+@dataclass(frozen=True)
+class ForeignCard:
+    """How a network takes a picture, and gives one back."""
+
+    model: Path
+    """The ONNX file, beside the card."""
+    name: str = ""
+    """As tables call it; the file's name by default."""
+    layout: Layout = "NCHW"
+    """The order of the axes, of input and output."""
+    range: Range = "unit"
+    """Of the values, in and out: unit is [0, 1], signed [-1, 1], bytes [0, 255]."""
+    colours: Colours = "RGB"
+    multiple: int = 1
+    """Of which both sides must be multiples: the picture is mirrored at the bottom and right, and cut again."""
+    input: str = ""
+    """The input's name, where the network has several."""
+    output: str = ""
+    """The output's, likewise."""
+    weights: str = "not told"
+    """Where they come from, and their licence."""
+
+
+@dataclass(frozen=True)
+class ForeignNetwork:
+    """A network of other people's, as a :class:`~.method.Method`."""
+
+    card: ForeignCard
+    graph: OnnxGraph
+    runs: str = "onnx"
+    knows_truth: bool = False
+
+    @property
+    def name(self) -> str:
+        """As tables call it."""
+        return self.card.name
+
+    @property
+    def weights(self) -> str:
+        """As its card says."""
+        return self.card.weights
+
+    @property
+    def note(self) -> str:
+        """How its pictures were put to it."""
+        card = self.card
+        sides = f", sides padded to multiples of {card.multiple}" if card.multiple > 1 else ""
+        return f"{card.model.name}, whole pictures, {card.range} {card.colours}{sides}"
+
+    def obstacle(self, pair: Pair) -> str | None:
+        """None: what it makes is known when it has been made."""
+        return None
+
+    def enhance(self, low: Picture, pair: Pair, truth: Picture) -> Picture:
+        """What it makes of the whole picture. Raises ModelError where that is no picture of its size."""
+        card = self.card
+        factor, offset = _SCALES[card.range]
+        height, width = low.size
+        pixels = low.pixels[..., ::-1] if card.colours == "BGR" else low.pixels
+        planes, _ = pad_to_multiple(pixels.transpose(2, 0, 1), card.multiple)
+        planes = planes * np.float32(factor) + np.float32(offset)
+        batch = np.ascontiguousarray((planes if card.layout == "NCHW" else planes.transpose(1, 2, 0))[np.newaxis])
+        made = self.graph({card.input: batch})[card.output]
+        if made.shape != batch.shape:
+            raise ModelError(
+                f"{card.model.name} made {made.shape} of {batch.shape}, expected the same shape: name "
+                "another output in the card, or another layout"
+            )
+        planes = made[0] if card.layout == "NCHW" else made[0].transpose(2, 0, 1)
+        return low.with_pixels(self._pixels(planes[:, :height, :width], factor, offset))
+
+    def _pixels(self, planes: FloatArray, factor: float, offset: float) -> FloatArray:
+        unit = (planes.astype(np.float32).transpose(1, 2, 0) - np.float32(offset)) / np.float32(factor)
+        if not np.isfinite(unit).all():
+            raise ModelError(f"{self.card.model.name} made NaN or infinity: check the card's range")
+        ordered = unit[..., ::-1] if self.card.colours == "BGR" else unit
+        return np.ascontiguousarray(np.clip(ordered, 0.0, 1.0))
+
+
+def read_card(path: Path) -> ForeignCard:
+    """The card in a TOML file. Raises ConfigError: unknown keys, values of the wrong kind, no model."""
+    try:
+        values: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"cannot read {path}: {one_line(error)}") from error
+    known = {field.name for field in fields(ForeignCard)}
+    for key, value in values.items():
+        if key not in known:
+            raise ConfigError(
+                f"{path}: unknown key {key!r}: {hint_for(key, known, 'known are ' + ', '.join(sorted(known)))}"
+            )
+        expected = int if key == "multiple" else str
+        if type(value) is not expected:
+            raise ConfigError(f"{path}: {key} is {value!r}, expected {'a number' if expected is int else 'a text'}")
+    for key, choices in (("layout", get_args(Layout)), ("range", get_args(Range)), ("colours", get_args(Colours))):
+        if values.get(key, choices[0]) not in choices:
+            raise ConfigError(f"{path}: {key} is {values[key]!r}, expected {' or '.join(choices)}")
+    if not values.get("model"):
+        raise ConfigError(f'{path}: no model, expected a line such as  model = "network.onnx"')
+    if values.get("multiple", 1) < 1:
+        raise ConfigError(f"{path}: multiple is {values['multiple']}, expected 1 or more")
+    model = path.parent / values.pop("model")
+    return ForeignCard(model=model, **{"name": model.stem, **values})
+
+
+def open_foreign(path: Path, device: str = "auto", threads: int | None = None) -> ForeignNetwork:
+    """The network that a card describes, ready to run. Raises ConfigError, ModelError, UsageError."""
+    card = read_card(path)
+    graph = open_graph(card.model, device, threads)
+    names = {"input": card.input, "output": card.output}
+    for role, known in (("input", graph.inputs), ("output", graph.outputs)):
+        if not names[role] and len(known) == 1:
+            names[role] = known[0]
+        if names[role] not in known or (role == "input" and len(known) > 1):
+            got = f"{role} {names[role]!r}" if names[role] else f"no {role}"
+            several = "a network of one input" if role == "input" and len(known) > 1 else "one of them"
+            raise ConfigError(f"{path}: {got}, and {card.model.name} has {', '.join(known)}: expected {several}")
+    return ForeignNetwork(ForeignCard(**{**vars(card), **names}), graph)

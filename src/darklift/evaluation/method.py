@@ -1,0 +1,123 @@
+"""Whatever lights up a photo, scored as darklift's own models are: baselines, results of other programs, networks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from darklift.data import Pair
+from darklift.errors import DarkliftError, DataError
+from darklift.evaluation.evaluate import Evaluation, LeftOut, PairResult, read_pair
+from darklift.evaluation.metrics import Chosen, score_pair
+from darklift.image import Picture
+from darklift.image.spaces import as_srgb
+from darklift.pipeline.settings import DEFAULTS
+
+__all__ = ["Method", "evaluate_method", "without_obstacles"]
+
+
+class Method(Protocol):
+    """Something that lights up photos, and what tables say of it."""
+
+    @property
+    def name(self) -> str:
+        """As tables call it."""
+        ...
+
+    @property
+    def weights(self) -> str:
+        """Where its weights come from, with their licence where it is known; "none" for a formula."""
+        ...
+
+    @property
+    def runs(self) -> str:
+        """What runs it, such as "numpy", "onnx" or "files"."""
+        ...
+
+    @property
+    def note(self) -> str:
+        """What has to be known beside its numbers: parameters, or that it is told the truth. One sentence."""
+        ...
+
+    @property
+    def knows_truth(self) -> bool:
+        """It is told how bright each ground truth is: an oracle, which no user can have."""
+        ...
+
+    def obstacle(self, pair: Pair) -> str | None:
+        """Why it has nothing to show for this pair, in one line; None where it has."""
+        ...
+
+    def enhance(self, low: Picture, pair: Pair, truth: Picture) -> Picture:
+        """The result, of the dark picture's size. Raises DarkliftError."""
+        ...
+
+
+def without_obstacles(pairs: Sequence[Pair], methods: Sequence[Method]) -> tuple[tuple[Pair, ...], tuple[LeftOut, ...]]:
+    """The pairs that every method has a result for, and the others: rows of a table are of the same pictures.
+
+    Raises DataError where no pair is left.
+    """
+    left_out = {}
+    for pair in pairs:
+        for method in methods:
+            if (why := method.obstacle(pair)) is not None:
+                left_out[pair.name] = LeftOut(pair.name, why)
+                break
+    if pairs and len(left_out) == len(pairs):
+        first = next(iter(left_out.values()))
+        raise DataError(f"none of {len(pairs)} pairs can be scored by every method; the first of them: {first.reason}")
+    return tuple(pair for pair in pairs if pair.name not in left_out), tuple(left_out.values())
+
+
+def evaluate_method(
+    method: Method,
+    pairs: Sequence[Pair],
+    *,
+    chosen: Chosen | None = None,
+    on_pair: Callable[[PairResult, Picture], None] | None = None,
+) -> Evaluation:
+    """Score what a method makes of every pair, under the protocol of :func:`~.evaluate.evaluate`.
+
+    Results are scored as sRGB, in as many bits as they have. on_pair: as there. Raises DataError (no pairs), and what
+    the method raises, with the pair's name.
+    """
+    if not pairs:
+        raise DataError("there are no pairs to evaluate on: pass folders with at least one picture each")
+    chosen = Chosen() if chosen is None else chosen
+    results = []
+    for pair in pairs:
+        low, high = read_pair(pair)
+        low = as_srgb(low)
+        started = time.perf_counter()
+        try:
+            made = as_srgb(method.enhance(low, pair, high))
+        except DarkliftError as error:
+            raise type(error)(f"{method.name}, pair {pair.name}: {error}") from error
+        seconds = time.perf_counter() - started
+        if made.size != low.size:
+            raise DataError(f"{method.name} made {_size(made)} of {pair.name}, which is {_size(low)}: sizes must agree")
+        scores = score_pair(made.pixels, high.pixels, (made.source.bits, high.source.bits), chosen.metrics)
+        result = PairResult(pair.name, scores, seconds)
+        results.append(result)
+        if on_pair is not None:
+            on_pair(result, made)
+    return Evaluation(
+        model=method.name,
+        weights=method.weights,
+        backend=method.runs,
+        preset="–",
+        steps=None,
+        exposure="ground truth's mean given" if method.knows_truth else "none",
+        window="whole picture",
+        settings=DEFAULTS,
+        results=tuple(results),
+        chosen=chosen,
+        note=method.note,
+    )
+
+
+def _size(picture: Picture) -> str:
+    height, width = picture.size
+    return f"{width}x{height}"

@@ -1,0 +1,64 @@
+"""Folders of results from other programs: matched by name, and what is missing or of another size."""
+
+import numpy as np
+import pytest
+
+from darklift.data import match_pairs
+from darklift.errors import DataError
+from darklift.evaluation.baselines import BASELINES
+from darklift.evaluation.method import evaluate_method, without_obstacles
+from darklift.evaluation.outputs import open_outputs
+from darklift.image import from_array, write_image
+
+
+def flat(path, value, size=(16, 20), dtype=np.uint8):
+    path.parent.mkdir(exist_ok=True)
+    write_image(from_array(np.full((*size, 3), value, dtype)), path, overwrite=True)
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    for name in ("1", "00690"):
+        flat(tmp_path / "low" / f"{name}.png", 20)
+        flat(tmp_path / "high" / f"{name}.png", 100)
+    return match_pairs(tmp_path / "low", tmp_path / "high")
+
+
+def test_results_are_matched_by_name_and_scored(pairs, tmp_path):
+    flat(tmp_path / "made" / "1_enhanced.tif", 110 * 257, dtype=np.uint16)
+    flat(tmp_path / "made" / "low00690.png", 120)
+    theirs = open_outputs("theirs", tmp_path / "made")
+    assert without_obstacles(pairs, [theirs]) == (pairs, ())
+    evaluation = evaluate_method(theirs, pairs)
+    differences = {"1": 10, "00690": 20}
+    for result in evaluation.results:
+        assert result.scores["psnr"] == pytest.approx(20 * np.log10(255 / differences[result.name]))
+    assert (evaluation.model, evaluation.backend, evaluation.steps) == ("theirs", "files", None)
+
+
+def test_what_is_missing_or_does_not_fit_is_left_out_for_every_method(pairs, tmp_path):
+    flat(tmp_path / "made" / "1.png", 100)
+    theirs = open_outputs("theirs", tmp_path / "made")
+    kept, left_out = without_obstacles(pairs, [BASELINES["identity"], theirs])
+    assert [pair.name for pair in kept] == ["1"]
+    assert [pair.name for pair in left_out] == ["00690"]
+    assert "no picture named 00690" in left_out[0].reason
+    flat(tmp_path / "made" / "00690.png", 100, size=(20, 16))
+    (odd,) = without_obstacles(pairs, [open_outputs("theirs", tmp_path / "made")])[1]
+    assert "16x20 and 20x16" in odd.reason
+    (tmp_path / "made" / "00690.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (broken,) = without_obstacles(pairs, [open_outputs("theirs", tmp_path / "made")])[1]
+    assert "00690.png" in broken.reason
+    (tmp_path / "made" / "1.png").unlink()
+    with pytest.raises(DataError, match="none of 2 pairs"):
+        without_obstacles(pairs, [open_outputs("theirs", tmp_path / "made")])
+
+
+def test_a_folder_that_cannot_be_is_refused(tmp_path):
+    with pytest.raises(DataError, match="gone"):
+        open_outputs("theirs", tmp_path / "gone")
+    (tmp_path / "two").mkdir()
+    for name in ("1.png", "1_enhanced.png"):
+        flat(tmp_path / "two" / name, 9)
+    with pytest.raises(DataError, match="several pictures of one name"):
+        open_outputs("theirs", tmp_path / "two")
