@@ -1,6 +1,7 @@
 """GIF: a palette of up to 256 colours, of which one may be clear; also animated. Only read."""
 
 import io
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import BinaryIO
 
@@ -8,8 +9,9 @@ from PIL.GifImagePlugin import GifImageFile
 
 from darklift.errors import ImageError
 from darklift.image.formats.base import Format, Several, matched
+from darklift.image.gif_blocks import gif_blocks
 from darklift.image.picture import Picture
-from darklift.image.pixels import adopt, check_clip, check_filled, decode_with, pictures_in
+from darklift.image.pixels import adopt, check_clip, check_filled, decode_with, pictures_in, with_notes
 from darklift.image.reel import Reel
 
 __all__ = ["FORMAT"]
@@ -21,7 +23,18 @@ _adopt = partial(adopt, container=_NAME)
 
 
 def _decode(stream: BinaryIO) -> Picture:
-    return decode_with(_open, _adopt, stream)
+    return with_notes(decode_with(_open, _adopt, stream), _notes(stream))
+
+
+def _decode_frames(stream: BinaryIO, reel: Reel, numbers: Sequence[int]) -> Iterator[Picture]:
+    notes = _notes(stream)
+    for picture in pictures_in(_open, _NAME, stream, reel, numbers):
+        yield with_notes(picture, notes)
+
+
+def _notes(stream: BinaryIO) -> list[str]:
+    stream.seek(0)
+    return gif_blocks(stream.read()).notes
 
 
 def _open(stream: BinaryIO) -> GifImageFile:
@@ -29,6 +42,11 @@ def _open(stream: BinaryIO) -> GifImageFile:
     stream.seek(0)
     image = GifImageFile(stream)
     check_filled(_NAME, image.size, length, _PIXELS_PER_BYTE)
+    place = stream.tell()
+    stream.seek(0)
+    blocks = gif_blocks(stream.read())
+    stream.seek(place)  # where Pillow goes on
+    image.info |= {"xmp": blocks.xmp, "icc_profile": blocks.icc_profile, "comment": blocks.comments}
     return image
 
 
@@ -53,6 +71,6 @@ FORMAT = Format(
     sniff=lambda head: matched(head, b"GIF87a", b"GIF89a"),
     decode=_decode,
     written_as=".png",
-    several=Several(moving=True, scan=_scan, decode=partial(pictures_in, _open, _NAME)),
+    several=Several(moving=True, scan=_scan, decode=_decode_frames),
     pil={"GIF": _adopt},
 )
