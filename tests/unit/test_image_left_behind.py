@@ -233,6 +233,10 @@ def test_blocks_of_a_gif(frames: int) -> None:
     image = Image.open(io.BytesIO(encode_image(picture, "png")))
     image.load()
     assert image.info["XML:com.adobe.xmp"].encode() == RATED
+    if frames == 1:
+        theirs = Image.open(io.BytesIO(data))
+        assert from_pil(theirs).metadata == replace(metadata, notes=metadata.notes[:2])
+        assert theirs.info["comment"] == b"first"
 
 
 def test_a_gif_that_ends_anywhere_is_walked_to_there() -> None:

@@ -1,7 +1,7 @@
 """The blocks of a GIF file besides its frames (GIF89a, sections 20 to 27), of which Pillow reads the first comment."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from darklift.image.left_behind import notes_on_blocks, notes_on_rest
 
@@ -22,6 +22,11 @@ class GifBlocks(NamedTuple):
     icc_profile: bytes | None
     comments: list[bytes]
     notes: list[str]
+
+    @property
+    def info(self) -> dict[str | tuple[int, int], Any]:
+        """By the names that Pillow has for such things."""
+        return {"xmp": self.xmp, "icc_profile": self.icc_profile, "comment": self.comments}
 
 
 def gif_blocks(data: bytes) -> GifBlocks:

@@ -5,13 +5,16 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import BinaryIO
 
+from PIL import Image
 from PIL.GifImagePlugin import GifImageFile
 
 from darklift.errors import ImageError
 from darklift.image.formats.base import Format, Several, matched
 from darklift.image.gif_blocks import gif_blocks
+from darklift.image.metadata import metadata_of
+from darklift.image.opened import file_behind
 from darklift.image.picture import Picture
-from darklift.image.pixels import adopt, check_clip, check_filled, decode_with, pictures_in, with_notes
+from darklift.image.pixels import adopt, check_clip, check_filled, decode_with, picture_of, pictures_in, with_notes
 from darklift.image.reel import Reel
 
 __all__ = ["FORMAT"]
@@ -32,6 +35,16 @@ def _decode_frames(stream: BinaryIO, reel: Reel, numbers: Sequence[int]) -> Iter
         yield with_notes(picture, notes)
 
 
+def _adopt_opened(image: Image.Image) -> Picture:
+    """What somebody else has opened, whose ``info`` stays as Pillow has it."""
+    data = file_behind(image)
+    picture = _adopt(image)
+    if data is None:
+        return picture
+    blocks = gif_blocks(data)
+    return with_notes(picture_of(image, *metadata_of(image.info | blocks.info, image.size), _NAME), blocks.notes)
+
+
 def _notes(stream: BinaryIO) -> list[str]:
     stream.seek(0)
     return gif_blocks(stream.read()).notes
@@ -46,7 +59,7 @@ def _open(stream: BinaryIO) -> GifImageFile:
     stream.seek(0)
     blocks = gif_blocks(stream.read())
     stream.seek(place)  # where Pillow goes on
-    image.info |= {"xmp": blocks.xmp, "icc_profile": blocks.icc_profile, "comment": blocks.comments}
+    image.info |= blocks.info
     return image
 
 
@@ -72,5 +85,5 @@ FORMAT = Format(
     decode=_decode,
     written_as=".png",
     several=Several(moving=True, scan=_scan, decode=_decode_frames),
-    pil={"GIF": _adopt},
+    pil={"GIF": _adopt_opened},
 )
