@@ -4,34 +4,11 @@ import numpy as np
 import pytest
 
 from darklift.errors import DataError
-from darklift.evaluation.evaluate import Evaluation, PairResult
+from darklift.evaluation.evaluate import PairResult
 from darklift.evaluation.metrics import METRICS
 from darklift.evaluation.study import Study
 from darklift.pipeline.settings import Settings
-
-PSNR = METRICS[0]
-ERROR = METRICS[-1]
-
-
-def evaluation(model="compact", level=20.0, names="abcd", **changes):
-    facts = {
-        "weights": "EMA",
-        "backend": "onnx",
-        "preset": "default",
-        "steps": 2,
-        "exposure": "predicted by the model",
-        "window": "whole picture",
-        "settings": Settings(),
-    }
-    results = [
-        PairResult(name, {metric.name: level + place for metric in METRICS}, seconds=1.0 + place)
-        for place, name in enumerate(names)
-    ]
-    return Evaluation(model=model, results=tuple(results), **{**facts, **changes})
-
-
-def seeded(seed, **changes):
-    return evaluation(settings=Settings(seed=seed), **changes)
+from evaluations import ERROR, PSNR, evaluation, seeded
 
 
 def test_runs_that_differ_in_the_seed_alone_are_one_entry():

@@ -14,7 +14,7 @@ from darklift.evaluation.significance import Difference, Ranking, Spread, compar
 __all__ = ["Entry", "Study"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Entry:
     """One way to enhance, under a label of its own, with a run for each seed."""
 
