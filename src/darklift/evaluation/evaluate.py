@@ -17,7 +17,7 @@ from darklift.image import Picture, read_image
 from darklift.image.spaces import as_srgb
 from darklift.pipeline.enhancer import Enhancer
 from darklift.pipeline.render import Enhanced
-from darklift.pipeline.settings import DEFAULTS, Exposure, Settings
+from darklift.pipeline.settings import CONTROLS, DEFAULTS, Exposure, Settings
 
 __all__ = ["Evaluation", "LeftOut", "PairResult", "evaluate", "scorable"]
 
@@ -69,6 +69,21 @@ class Evaluation:
     def seconds(self) -> float:
         """Median seconds a picture."""
         return median(result.seconds for result in self.results)
+
+    @property
+    def unusual(self) -> tuple[str, ...]:
+        """What else a table must say of it, where it is not as usual: windows, strength, controls."""
+        settings = self.settings
+        found = [] if self.window == "whole picture" else [self.window]
+        if settings.strength != 1:
+            found.append(f"strength {settings.strength:g}")
+        found += [f"{name} {value:+g}" for name in CONTROLS if (value := getattr(settings, name))]
+        found += [
+            f"{name} {getattr(settings, name)}"
+            for name in ("lift", "deblock")
+            if getattr(settings, name) != getattr(DEFAULTS, name)
+        ]
+        return tuple(found)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""

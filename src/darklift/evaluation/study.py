@@ -133,8 +133,9 @@ def _key(one: Evaluation) -> tuple[object, ...]:
 
 def _labels(ones: Sequence[Evaluation]) -> list[str]:
     """The model's name, and what else it takes to tell it from the others."""
-    facts: list[list[str]] = [
-        [one.model, f"{one.steps} steps", one.preset, one.exposure, one.weights, one.backend] for one in ones
+    facts = [
+        [one.model, _steps(one.steps), one.preset, ", ".join(one.unusual), one.exposure, one.weights, one.backend]
+        for one in ones
     ]
     labels = [fact[0] for fact in facts]
     for column in range(1, len(facts[0])):
@@ -143,8 +144,12 @@ def _labels(ones: Sequence[Evaluation]) -> list[str]:
             places = [place for place, other in enumerate(labels) if other == label]
             if len({facts[place][column] for place in places}) > 1:
                 for place in places:
-                    labels[place] = f"{label}, {facts[place][column]}"
+                    labels[place] = ", ".join(filter(None, [label, facts[place][column]]))
     for label in {label for label in labels if labels.count(label) > 1}:
         for number, place in enumerate((place for place, other in enumerate(labels) if other == label), 1):
             labels[place] = f"{label}, settings {number}"
     return labels
+
+
+def _steps(count: int) -> str:
+    return "1 step" if count == 1 else f"{count} steps"

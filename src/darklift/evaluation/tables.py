@@ -14,7 +14,7 @@ from darklift.evaluation.metrics import Metric, describe_metrics
 from darklift.evaluation.significance import RESAMPLES, Spread
 from darklift.evaluation.study import Entry, Study
 
-__all__ = ["TABLES", "study_csv", "study_latex", "study_table"]
+__all__ = ["TABLES", "percent", "study_csv", "study_latex", "study_table"]
 
 _WIDTH = 105
 
@@ -90,7 +90,7 @@ def _differences(study: Study) -> str:
             found = study.difference(entry, metric)
             interval = f"{found.low:+.{metric.digits}f} … {found.high:+.{metric.digits}f}"
             won = f"{found.wins} of {found.count}"
-            facts = [f"{found.mean:+.{metric.digits}f}", interval, _percent(found.probability), won]
+            facts = [f"{found.mean:+.{metric.digits}f}", interval, percent(found.probability), won]
             lines.append(_row([entry.label, metric.heading, *facts]))
     return "\n".join(lines)
 
@@ -117,8 +117,8 @@ def _notes(study: Study) -> Iterable[str]:
     if len(study.entries) > 1:
         drawn = "whole scenes" if scenes is not None else "images"
         yield (
-            f"Differences are taken image by image, positive where better. 95% interval and *better in*: of {RESAMPLES:,} "
-            f"bootstrap draws of {drawn}."
+            "Differences are taken image by image, positive where better. 95% interval and *better in*: of "
+            f"{RESAMPLES:,} bootstrap draws of {drawn}."
         )
     if len(study.entries) > 2:
         yield "Ranks: 1 is the best of a picture; p by Friedman's test, told apart at 5% by Nemenyi's."
@@ -144,11 +144,11 @@ def _tex_cell(found: Spread, metric: Metric, best: bool) -> str:
     return (f"\\textbf{{{mean}}}" if best else mean) + error
 
 
-def _percent(share: float) -> str:
-    """A probability as people say it: never 0% or 100% of a number of draws that is finite."""
-    if share in (0.0, 1.0):
-        return "> 99.9%" if share else "< .1%"
-    return f"{100 * share:.{1 if min(share, 1 - share) < 0.01 else 0}f}%"
+def percent(share: float) -> str:
+    """A share of draws as people say it: never 0% or 100% of a number that is finite."""
+    if not 0.0005 <= share <= 0.9995:
+        return "> 99.9%" if share > 0.5 else "< .1%"
+    return f"{100 * share:.{1 if min(share, 1 - share) < 0.0095 else 0}f}%"
 
 
 def _tex(text: str) -> str:
