@@ -73,8 +73,8 @@ def test_the_page_fetches_nothing(study):
 
 
 def test_no_name_breaks_out_of_the_page():
-    ones = [evaluation(names=[NASTY, "b"]), replace(evaluation("x", names=[NASTY, "b"]), model=NASTY)]
-    page = render_report(Study(ones), [], title=NASTY, command=NASTY, stains=[NASTY])
+    ones = [evaluation(names=[NASTY, "b"]), replace(evaluation("x", names=[NASTY, "b"]), model=NASTY, stain=NASTY)]
+    page = render_report(Study(ones), [], title=NASTY, command=NASTY)
     assert NASTY not in page
     assert "<script>alert" not in page
     assert data_of(page)["names"] == [NASTY, "b"]
@@ -111,7 +111,8 @@ def test_the_temporary_pictures_are_removed():
 
 
 def test_a_stain_stands_above_every_number(study):
-    page = render_report(study, [], title="t", stains=["chosen on these pictures"])
+    stained = Study([replace(evaluation(), stain="chosen on these pictures")])
+    page = render_report(stained, [], title="t")
     assert page.index("chosen on these pictures") < page.index("<table")
     assert 'role="note"' not in render_report(study, [], title="t")
 

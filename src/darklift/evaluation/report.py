@@ -27,6 +27,7 @@ def evaluation_table(evaluations: Evaluation | Sequence[Evaluation]) -> str:
         lines.append(_row((*map(str, head), str(len(row.results)), *_numbers(row.mean, row.seconds))))
     below = f"Means over the images, {describe_metrics()} s/image: median, without reading and writing files."
     lines += ["", *textwrap.wrap(below, _WIDTH, break_on_hyphens=False)]
+    lines += [line for row in rows if row.stain for line in textwrap.wrap(f"**{row.stain}**", _WIDTH)]
     for row in rows:
         if row.left_out:
             names = listed(pair.name for pair in row.left_out)

@@ -78,6 +78,11 @@ class Study:
         missing = {entry.label: tuple(name for name in every if name not in entry.by_name) for entry in self.entries}
         return {label: names for label, names in missing.items() if names}
 
+    @property
+    def stains(self) -> tuple[str, ...]:
+        """What a reader must know before any number."""
+        return tuple(dict.fromkeys(run.stain for entry in self.entries for run in entry.runs if run.stain))
+
     def scores(self, entry: Entry, metric: Metric) -> tuple[float, ...]:
         """An entry's scores, in the order of :attr:`names`."""
         return tuple(entry.score(name, metric) for name in self.names)

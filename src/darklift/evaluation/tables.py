@@ -122,6 +122,7 @@ def _notes(study: Study) -> Iterable[str]:
         )
     if len(study.entries) > 2:
         yield "Ranks: 1 is the best of a picture; p by Friedman's test, told apart at 5% by Nemenyi's."
+    yield from (f"**{stain}**" for stain in study.stains)
     for label, names in study.left_out.items():
         yield f"**Without {listed(names)}: not scored for {label}.**"
 

@@ -33,7 +33,6 @@ def write_report(
     *,
     title: str,
     command: str = "",
-    stains: Sequence[str] = (),
     pictures: int = _PICTURES,
     budget: int = _BUDGET,
 ) -> None:
@@ -43,7 +42,6 @@ def write_report(
         runs: the number by which the gallery knows each entry (:meth:`Gallery.pick`).
         title: a heading, such as the data set's name.
         command: what prints these figures again.
-        stains: what a reader must know before any number, such as a model that was chosen on these pictures.
         pictures: at most so many photos are shown, each with every result.
         budget: bytes that they may take together.
 
@@ -52,13 +50,11 @@ def write_report(
         OSError: the file cannot be written.
     """
     views = gallery.pick(study, runs, pictures, budget)
-    text = render_report(study, views, title=title, command=command, stains=stains)
+    text = render_report(study, views, title=title, command=command)
     write_atomically(path, text.encode("utf-8"))
 
 
-def render_report(
-    study: Study, views: Sequence[Views], *, title: str, command: str = "", stains: Sequence[str] = ()
-) -> str:
+def render_report(study: Study, views: Sequence[Views], *, title: str, command: str = "") -> str:
     """The page's text. Raises MissingExtraError."""
     try:
         import jinja2
@@ -72,7 +68,7 @@ def render_report(
     return template.render(
         title=title,
         command=command,
-        stains=list(stains),
+        stains=study.stains,
         version=__version__,
         style=(page / "page.css").read_text(encoding="utf-8"),
         script=(page / "page.js").read_text(encoding="utf-8"),
