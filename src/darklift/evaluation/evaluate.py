@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from math import isfinite, isnan
@@ -24,7 +24,7 @@ from darklift.image import Picture, read_image
 from darklift.image.spaces import as_srgb
 from darklift.pipeline.enhancer import Enhancer
 from darklift.pipeline.render import Enhanced
-from darklift.pipeline.settings import DEFAULTS, Exposure, Settings
+from darklift.pipeline.settings import CONTROLS, DEFAULTS, Exposure, Settings
 
 __all__ = ["Evaluation", "LeftOut", "PairResult", "evaluate", "read_pair", "scorable"]
 
@@ -53,8 +53,9 @@ class Evaluation:
     preset, steps: how pictures were sampled. exposure: "predicted by the model", "none" (the model takes none), the
     one that was asked for, or "ground truth's mean given", which shows how good pictures are when their brightness is
     not a guess. window: "whole picture", or the overlapping windows that pictures were worked on in. settings: as they
-    were passed. left_out: pairs that could not be scored; no mean knows of them. chosen: by which metrics.
-    note: what else has to be known of the numbers.
+    were passed. left_out: pairs that could not be scored; no mean knows of them. stain: what a reader must know before
+    any number, such as that the model was chosen on a test split. chosen: by which metrics. note: what else has to be
+    known of the numbers.
     """
 
     model: str
@@ -67,6 +68,7 @@ class Evaluation:
     settings: Settings
     results: tuple[PairResult, ...]
     left_out: tuple[LeftOut, ...] = ()
+    stain: str = ""
     chosen: Chosen = field(default_factory=Chosen)
     note: str = ""
 
@@ -86,6 +88,21 @@ class Evaluation:
         names = {m.name: [r.name for r in self.results if isnan(r.scores[m.name])] for m in self.chosen.metrics}
         return {metric: pictures for metric, pictures in names.items() if pictures}
 
+    @property
+    def unusual(self) -> tuple[str, ...]:
+        """What else a table must say of it, where it is not as usual: windows, strength, controls."""
+        settings = self.settings
+        found = [] if self.window == "whole picture" else [self.window]
+        if settings.strength != 1:
+            found.append(f"strength {settings.strength:g}")
+        found += [f"{name} {value:+g}" for name in CONTROLS if (value := getattr(settings, name))]
+        found += [
+            f"{name} {getattr(settings, name)}"
+            for name in ("lift", "deblock")
+            if getattr(settings, name) != getattr(DEFAULTS, name)
+        ]
+        return tuple(found)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         names = ("model", "weights", "backend", "preset", "steps", "exposure", "window")
@@ -103,6 +120,7 @@ class Evaluation:
             "missing": dict(self.chosen.missing),
             "no_value": self.no_value,
             "note": self.note,
+            "stain": self.stain,
         }
 
 
@@ -159,7 +177,13 @@ def evaluate(
         results=tuple(results),
         left_out=tuple(left_out),
         chosen=chosen,
+        stain=_stain(card.name, card.info),
     )
+
+
+def _stain(name: str, info: Mapping[str, Any]) -> str:
+    data_set = info.get("chosen_on_test_split")
+    return f"{name} was chosen on {data_set}'s test split: its scores there are no test." if data_set else ""
 
 
 def scorable(pairs: Sequence[Pair]) -> tuple[tuple[Pair, ...], tuple[LeftOut, ...]]:

@@ -10,7 +10,6 @@ from darklift.data.pairs import listed
 from darklift.errors import printable
 from darklift.evaluation.evaluate import Evaluation
 from darklift.evaluation.metrics import Chosen, Scores, describe_metrics
-from darklift.pipeline.settings import CONTROLS, DEFAULTS
 
 __all__ = ["evaluation_table", "per_image_table"]
 
@@ -28,7 +27,7 @@ def evaluation_table(evaluations: Evaluation | Sequence[Evaluation]) -> str:
     lines = [_row(("model", "weights", "backend", "preset", "steps", "seed", "exposure", "images", *_headings(chosen)))]
     lines.append("|---|---|---|---|--:|--:|---|--:|" + "--:|" * len(_headings(chosen)))
     for row in rows:
-        model = ", ".join([row.model, *_unusual(row)])
+        model = ", ".join([row.model, *row.unusual])
         steps, seed = (NO_VALUE, NO_VALUE) if row.steps is None else (row.steps, row.settings.seed)
         head = (model, row.weights, row.backend, row.preset, steps, seed, row.exposure)
         lines.append(_row((*map(str, head), str(len(row.results)), *_numbers(row.mean, row.seconds, chosen))))
@@ -43,6 +42,8 @@ def evaluation_table(evaluations: Evaluation | Sequence[Evaluation]) -> str:
 
 def _remarks(row: Evaluation) -> Iterator[str]:
     """What has to be said of a row below the table."""
+    if row.stain:
+        yield f"**{row.stain}**"
     if row.left_out:
         yield f"**Without {len(row.left_out)} of {_all(row)} pairs: {listed(pair.name for pair in row.left_out)}.**"
     if row.note:
@@ -77,19 +78,6 @@ def per_image_table(evaluation: Evaluation) -> str:
         for result in evaluation.results
     ]
     return "\n".join(lines)
-
-
-def _unusual(row: Evaluation) -> Iterator[str]:
-    """What else a row must say, where it is not as usual."""
-    if row.window != "whole picture":
-        yield row.window
-    if row.settings.strength != 1:
-        yield f"strength {row.settings.strength:g}"
-    for name in CONTROLS:
-        if value := getattr(row.settings, name):
-            yield f"{name} {value:+g}"
-    if row.settings.deblock != DEFAULTS.deblock:
-        yield f"deblock {row.settings.deblock}"
 
 
 def _headings(chosen: Chosen) -> tuple[str, ...]:
