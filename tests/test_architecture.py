@@ -64,6 +64,9 @@ LIGHT_MODULES = (
     "darklift.pipeline.enhancer",
     "darklift.batch.run",
     "darklift.evaluation.evaluate",
+    "darklift.evaluation.method",
+    "darklift.evaluation.baselines",
+    "darklift.evaluation.foreign",
     "darklift.cli",
 )
 NOT_IN_THE_CORE = ("torch", "accelerate", "pydantic", "safetensors")

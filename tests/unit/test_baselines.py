@@ -1,6 +1,8 @@
 """Classical baselines: what each formula promises, and that they are scored like everything else."""
 
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -125,6 +127,18 @@ def test_a_baseline_is_scored_under_the_same_protocol(pair, dark):
     assert "clahe: Zuiderveld 1994" in table
     with pytest.raises(DataError):
         evaluate_method(BASELINES["gamma"], [])
+
+
+def test_a_module_of_ones_own_as_the_guide_shows_it(pair):
+    torch = pytest.importorskip("torch")
+    guide = Path(__file__).parents[2] / "docs" / "guides" / "evaluate.md"
+    blocks = re.findall(r"^```python\n(.*?)^```", guide.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    (shown,) = (block for block in blocks if "def brighten" in block)
+    names = {"torch": torch, "net": lambda planes: planes * 3, "match_pairs": None}
+    exec(shown.partition("mine = ")[0], names)
+    mine = names["Baseline"]("mine", "", names["brighten"])
+    tripled = evaluate_method(mine, [pair])
+    assert tripled.mean["exposure_error"] < evaluate_method(BASELINES["identity"], [pair]).mean["exposure_error"] - 1
 
 
 def test_a_baseline_that_is_not_there_is_one_line():

@@ -62,3 +62,17 @@ def test_a_folder_that_cannot_be_is_refused(tmp_path):
         flat(tmp_path / "two" / name, 9)
     with pytest.raises(DataError, match="several pictures of one name"):
         open_outputs("theirs", tmp_path / "two")
+
+
+def test_transparency_changes_no_score(pairs, tmp_path):
+    """Some programs count an alpha channel that is opaque throughout as a fourth colour, 1.25 dB better."""
+    for folder, channels in (("plain", 3), ("opaque", 4)):
+        pixels = np.random.default_rng(0).integers(80, 120, (16, 20, 4), dtype=np.uint8)
+        pixels[..., 3] = 255
+        (tmp_path / folder).mkdir()
+        for pair in pairs:
+            write_image(
+                from_array(np.ascontiguousarray(pixels[..., :channels])), tmp_path / folder / f"{pair.name}.png"
+            )
+    plain, opaque = (evaluate_method(open_outputs(name, tmp_path / name), pairs) for name in ("plain", "opaque"))
+    assert plain.mean == opaque.mean
