@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from darklift.cli._methods import row_names
 from darklift.data import match_pairs
-from darklift.errors import DataError
+from darklift.errors import DataError, ModelError
 from darklift.evaluation.baselines import BASELINES
 from darklift.evaluation.method import evaluate_method, without_obstacles
 from darklift.evaluation.outputs import open_outputs
@@ -52,6 +53,24 @@ def test_what_is_missing_or_does_not_fit_is_left_out_for_every_method(pairs, tmp
     (tmp_path / "made" / "1.png").unlink()
     with pytest.raises(DataError, match="none of 2 pairs"):
         without_obstacles(pairs, [open_outputs("theirs", tmp_path / "made")])
+
+
+def test_a_pair_that_cannot_be_scored_is_left_out_and_a_result_that_does_not_fit_is_told(pairs, tmp_path):
+    flat(tmp_path / "high" / "1.png", 100, size=(20, 16))
+    evaluation = evaluate_method(BASELINES["identity"], pairs)
+    assert [result.name for result in evaluation.results] == ["00690"]
+    assert [pair.name for pair in evaluation.left_out] == ["1"]
+    with pytest.raises(DataError, match="none of 1 pairs"):
+        evaluate_method(BASELINES["identity"], [pair for pair in pairs if pair.name == "1"])
+    for name, size in (("1", (16, 20)), ("00690", (8, 8))):
+        flat(tmp_path / "made" / f"{name}.png", 100, size=size)
+    with pytest.raises(ModelError, match="theirs made 8x8 of 00690, which is 20x16"):
+        evaluate_method(open_outputs("theirs", tmp_path / "made"), pairs)
+
+
+def test_rows_have_names_that_a_folder_can_have():
+    names = ["compact", "runs/a/best.safetensors", "runs/b/best.safetensors", "..", "a:b", "compact"]
+    assert row_names(names) == ("compact", "best", "best-2", "results", "a_b", "compact-2")
 
 
 def test_a_folder_that_cannot_be_is_refused(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,10 +36,12 @@ def other_methods(
 
 def row_names(names: Sequence[str]) -> tuple[str, ...]:
     """A name for each row that can be a folder's: of a path its last part, and numbered where two are alike."""
-    short = [Path(name).stem if Path(name).suffix == ".safetensors" else Path(name).name or name for name in names]
     seen: dict[str, int] = {}
     rows = []
-    for name in short:
-        seen[name] = seen.get(name, 0) + 1
-        rows.append(name if seen[name] == 1 else f"{name}-{seen[name]}")
+    for name in names:
+        path = Path(name)
+        last = path.stem if path.suffix == ".safetensors" else path.name
+        short = re.sub(r"[^\w .,+()-]", "_", last).strip(". ") or "results"
+        seen[short] = seen.get(short, 0) + 1
+        rows.append(short if seen[short] == 1 else f"{short}-{seen[short]}")
     return tuple(rows)

@@ -5,11 +5,12 @@ and Mathematical Observations", 2005; numbers in brackets are its equations. Wri
 float64: OpenCV's Lab of floats is off by up to 0.3, and libvips cuts floats to 8 bits.
 """
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 
 from darklift.evaluation.fidelity import FloatPixels, SavedPixels, pair_as_saved
-from darklift.evaluation.latest import Latest
 
 __all__ = ["ciede2000", "delta_e_2000", "lab_of_srgb"]
 
@@ -44,26 +45,27 @@ def ciede2000(prediction: FloatPixels | SavedPixels, target: FloatPixels | Saved
         UsageError: shapes that differ or are not (H, W, 3), a dtype or values that :func:`as_saved` refuses.
     """
     left, right = pair_as_saved(prediction, target)
-    one = lab_of_srgb(left).reshape(-1, 3)
-    other = _LATEST.get((right,), lambda: lab_of_srgb(right)).reshape(-1, 3)
+    one, other = left.reshape(-1, 3), right.reshape(-1, 3)
     total = 0.0
     for start in range(0, len(one), STRIP_PIXELS):
         part = slice(start, start + STRIP_PIXELS)
-        total += float(delta_e_2000(other[part], one[part]).sum())
+        total += float(delta_e_2000(lab_of_srgb(other[part]), lab_of_srgb(one[part])).sum())
     return total / len(one)
-
-
-_LATEST: Latest[Float64Array] = Latest()
 
 
 def lab_of_srgb(saved: SavedPixels) -> Float64Array:
     """CIE L*a*b* (D65, 2°) of sRGB as saved, (..., 3) uint8 or uint16 → (..., 3) float64, L in [0, 100]."""
-    whole = np.arange(np.iinfo(saved.dtype).max + 1) / np.iinfo(saved.dtype).max
-    linear = np.where(whole > 0.04045, ((whole + 0.055) / 1.055) ** 2.4, whole / 12.92)[saved]
-    relative = linear @ (XYZ_OF_RGB.T / WHITE)
+    relative = _linear(int(np.iinfo(saved.dtype).max))[saved] @ (XYZ_OF_RGB.T / WHITE)
     folded = np.where(relative > 0.008856, np.cbrt(relative), 7.787 * relative + 16.0 / 116.0)
     x, y, z = folded[..., 0], folded[..., 1], folded[..., 2]
     return np.stack((116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)), axis=-1)
+
+
+@lru_cache(maxsize=2)
+def _linear(white: int) -> Float64Array:
+    """The light of each code of sRGB, from 0 to ``white``."""
+    coded = np.arange(white + 1) / white
+    return np.where(coded > 0.04045, ((coded + 0.055) / 1.055) ** 2.4, coded / 12.92)
 
 
 def delta_e_2000(one: Float64Array, other: Float64Array) -> Float64Array:

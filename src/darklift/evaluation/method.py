@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from darklift.data import Pair
-from darklift.errors import DarkliftError, DataError
+from darklift.errors import DarkliftError, DataError, ImageError, ModelError
 from darklift.evaluation.evaluate import Evaluation, LeftOut, PairResult, read_pair
 from darklift.evaluation.metrics import Chosen, score_pair
 from darklift.image import Picture
@@ -80,29 +80,38 @@ def evaluate_method(
 ) -> Evaluation:
     """Score what a method makes of every pair, under the protocol of :func:`~.evaluate.evaluate`.
 
-    Results are scored as sRGB, in as many bits as they have. on_pair: as there. Raises DataError (no pairs), and what
-    the method raises, with the pair's name.
+    Results are scored as sRGB, in as many bits as they have. on_pair: as there. A pair that cannot be scored is left
+    out. Raises DataError (no pairs, or none that can be scored) and ModelError (the method failed at a pair).
     """
     if not pairs:
         raise DataError("there are no pairs to evaluate on: pass folders with at least one picture each")
     chosen = Chosen() if chosen is None else chosen
-    results = []
+    results: list[PairResult] = []
+    left_out: list[LeftOut] = []
     for pair in pairs:
-        low, high = read_pair(pair)
+        try:
+            low, high = read_pair(pair)
+        except (DataError, ImageError) as error:
+            left_out.append(LeftOut(pair.name, str(error)))
+            continue
         low = as_srgb(low)
         started = time.perf_counter()
         try:
             made = as_srgb(method.enhance(low, pair, high))
         except DarkliftError as error:
-            raise type(error)(f"{method.name}, pair {pair.name}: {error}") from error
+            raise ModelError(f"{method.name}, pair {pair.name}: {error}") from error
         seconds = time.perf_counter() - started
         if made.size != low.size:
-            raise DataError(f"{method.name} made {_size(made)} of {pair.name}, which is {_size(low)}: sizes must agree")
+            raise ModelError(
+                f"{method.name} made {_size(made)} of {pair.name}, which is {_size(low)}: sizes must agree"
+            )
         scores = score_pair(made.pixels, high.pixels, (made.source.bits, high.source.bits), chosen.metrics)
         result = PairResult(pair.name, scores, seconds)
         results.append(result)
         if on_pair is not None:
             on_pair(result, made)
+    if not results:
+        raise DataError(f"none of {len(pairs)} pairs can be scored; the first of them: {left_out[0].reason}")
     return Evaluation(
         model=method.name,
         weights=method.weights,
@@ -113,6 +122,7 @@ def evaluate_method(
         window="whole picture",
         settings=DEFAULTS,
         results=tuple(results),
+        left_out=tuple(left_out),
         chosen=chosen,
         note=method.note,
     )
