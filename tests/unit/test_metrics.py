@@ -1,6 +1,7 @@
 """PSNR and SSIM against scikit-image, what the two protocols promise, and the table of metrics."""
 
 import math
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -430,3 +431,14 @@ def test_a_metric_has_no_value_for_pictures_that_are_too_small():
     assert "161" in says["ms_ssim"]
     assert "96x192" in says["niqe"]
     assert says["psnr"] == ""
+
+
+def test_metrics_go_to_other_processes():
+    """With the folder of their weights, which each process opens by itself."""
+    metrics = tuple(metric.opened(Path("weights")) for metric in METRICS)
+    there = pickle.loads(pickle.dumps(metrics))
+    assert [metric.name for metric in there] == [metric.name for metric in METRICS]
+    one, other = random_pair(20, 20)
+    plain = next(metric for metric in there if metric.name == "psnr")
+    assert plain.value(as_saved(one), as_saved(other)) == psnr(one, other)
+    assert [metric.score.keywords for metric in there if metric.base == "dists"] == 2 * [{"folder": Path("weights")}]
