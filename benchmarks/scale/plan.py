@@ -105,7 +105,14 @@ def table(size: str, photo: Mapping[str, float], photos: float, options: argpars
         seconds = photos / rate
         computing = machines * options.cores * options.core_hour * seconds / 3600
         asking = photos / 1000 * (options.get_price + options.put_price)
-        cells = (f"{machines}", f"{rate:,.3g}", WORDS[held], duration(seconds), dollars(computing), dollars(asking))
+        cells = (
+            f"{machines}",
+            f"{rate:,.0f}" if rate >= 1000 else f"{rate:.3g}",
+            WORDS[held],
+            duration(seconds),
+            dollars(computing),
+            dollars(asking),
+        )
         print(f"| {' | '.join(cells)} | {dollars(computing + asking)} |")
 
 
