@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -99,6 +100,15 @@ def evaluate(
             help="Also write a contact sheet: before, after and ground truth, on as many pages as it takes.",
         ),
     ] = None,
+    workers: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Processes that share the pairs, and the cores. Scores are the same, and seconds are longer: those of "
+            "a process on its share.",
+        ),
+    ] = 1,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Score models on pairs of dark photo and ground truth, plain and GT-mean side by side.
@@ -144,7 +154,7 @@ def evaluate(
     for name, work in zip(rows, works, strict=True):
         keep = Keep(pairs, places.folder(name), sheet, overwrite)
         try:
-            evaluation = _row(work, pairs, settings, ground_truth_mean, chosen, keep)
+            evaluation = _row(work, pairs, settings, ground_truth_mean, chosen, keep, min(workers, len(pairs)))
         except DarkliftError as error:
             if name == rows[-1] and not evaluations:
                 raise
@@ -172,20 +182,22 @@ def _row(
     give_mean: bool,
     chosen: Chosen,
     keep: Keep,
+    workers: int,
 ) -> Evaluation:
-    """One model or other method, with a bar."""
+    """One model, on some processes, or another method, with a bar."""
+    from darklift.evaluation.crew import Scorers
     from darklift.evaluation.evaluate import evaluate as score
     from darklift.evaluation.method import evaluate_method
     from darklift.pipeline.enhancer import Enhancer
 
-    if isinstance(work, Opening):
-        enhancer = Enhancer(work.load())  # before there is a bar
-    with progress_bar() as bar:
+    def on_pair(result: PairResult, picture: Picture) -> None:
+        keep(result, picture, bar.update)
+
+    if not isinstance(work, Opening):
+        with progress_bar() as bar:
+            bar.update(0, len(pairs), pairs[0].name)
+            return evaluate_method(work, pairs, chosen=chosen, on_pair=on_pair)
+    crew = nullcontext(Enhancer(work.load())) if workers == 1 else Scorers(work, workers)
+    with crew as scorer, progress_bar() as bar:
         bar.update(0, len(pairs), pairs[0].name)
-
-        def on_pair(result: PairResult, picture: Picture) -> None:
-            keep(result, picture, bar.update)
-
-        if isinstance(work, Opening):
-            return score(enhancer, pairs, settings, give_mean=give_mean, chosen=chosen, on_pair=on_pair)
-        return evaluate_method(work, pairs, chosen=chosen, on_pair=on_pair)
+        return score(scorer, pairs, settings, give_mean=give_mean, chosen=chosen, on_pair=on_pair)

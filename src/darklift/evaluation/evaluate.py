@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from math import isfinite, isnan
 from statistics import median
-from typing import Any
+from typing import Any, Protocol
 
 from darklift.data import Pair
 from darklift.errors import DataError, ImageError
 from darklift.evaluation.metrics import (
+    DEFAULT_METRICS,
     MIN_SSIM_SIDE,
     Chosen,
+    Metric,
     Scores,
     describe_metrics,
     mean_scores,
@@ -23,10 +25,21 @@ from darklift.evaluation.metrics import (
 from darklift.image import Picture, read_image
 from darklift.image.spaces import as_srgb
 from darklift.pipeline.enhancer import Enhancer
-from darklift.pipeline.render import Enhanced
 from darklift.pipeline.settings import CONTROLS, DEFAULTS, Exposure, Settings
+from darklift.runtime import ModelCard
 
-__all__ = ["Evaluation", "LeftOut", "PairResult", "evaluate", "read_pair", "scorable"]
+__all__ = [
+    "Asked",
+    "Crew",
+    "Evaluation",
+    "LeftOut",
+    "PairResult",
+    "Scored",
+    "evaluate",
+    "read_pair",
+    "scorable",
+    "score",
+]
 
 
 @dataclass(frozen=True)
@@ -44,6 +57,46 @@ class LeftOut:
 
     name: str
     reason: str
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of every pair, in plain values that go to other processes.
+
+    give_mean: tell the model each ground truth's mean brightness, instead of the settings' exposure. pictures: whether
+    the enhanced pictures are wanted, too. metrics: by which they are scored.
+    """
+
+    settings: Settings = DEFAULTS
+    give_mean: bool = False
+    pictures: bool = False
+    metrics: tuple[Metric, ...] = DEFAULT_METRICS
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What came of one pair. picture: the enhanced one in sRGB, where it was asked for. window, steps: how it was made.
+    takes_exposure: whether the model takes one.
+    """
+
+    result: PairResult
+    picture: Picture | None
+    window: str
+    steps: int
+    takes_exposure: bool
+
+
+class Crew(Protocol):
+    """Whoever scores pairs: :class:`~darklift.evaluation.crew.Scorers` on several processes."""
+
+    @property
+    def card(self) -> ModelCard:
+        """The model's."""
+        ...
+
+    def score(self, pairs: Sequence[Pair], asked: Asked) -> Iterator[Scored | LeftOut]:
+        """What came of each pair, in their order."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -125,7 +178,7 @@ class Evaluation:
 
 
 def evaluate(
-    enhancer: Enhancer,
+    enhancer: Enhancer | Crew,
     pairs: Sequence[Pair],
     settings: Settings = DEFAULTS,
     *,
@@ -135,42 +188,39 @@ def evaluate(
 ) -> Evaluation:
     """Enhance every pair's dark picture and score the result against its ground truth.
 
-    give_mean: tell the model each ground truth's mean brightness, instead of the settings' exposure. chosen: by which
-    metrics, as :func:`~.metrics.choose_metrics` gives them. A result is scored as sRGB, in as many bits as its dark
-    picture has, a ground truth in its own. on_pair: called with each result and its enhanced picture as soon as there
-    is one. A pair that cannot be scored (:func:`scorable`) is left out, and the others go on. Raises DataError (no
-    pairs, or none that can be scored) and UsageError.
+    enhancer: what does it, in this process, or a crew of several. give_mean: tell the model each ground truth's mean
+    brightness, instead of the settings' exposure. chosen: by which metrics, as :func:`~.metrics.choose_metrics` gives
+    them. A result is scored as sRGB, in as many bits as its dark picture has, a ground truth in its own. on_pair:
+    called with each result and its enhanced picture, in the order of the pairs. A pair that cannot be scored
+    (:func:`scorable`) is left out, and the others go on. Raises DataError (no pairs, or none that can be scored) and
+    UsageError.
     """
     if not pairs:
         raise DataError("there are no pairs to evaluate on: pass folders with at least one picture each")
     chosen = Chosen() if chosen is None else chosen
+    asked = Asked(settings, give_mean, pictures=on_pair is not None, metrics=chosen.metrics)
+    crew: Crew = _Alone(enhancer) if isinstance(enhancer, Enhancer) else enhancer
     results: list[PairResult] = []
     left_out: list[LeftOut] = []
     windows = set()
-    for pair in pairs:
-        try:
-            low, high = read_pair(pair)
-        except (DataError, ImageError) as error:
-            left_out.append(LeftOut(pair.name, str(error)))
+    for outcome in crew.score(pairs, asked):
+        if isinstance(outcome, LeftOut):
+            left_out.append(outcome)
             continue
-        asked = settings.changed(exposure=Exposure(mean=float(high.pixels.mean()))) if give_mean else settings
-        enhanced = enhancer.run(low, asked)
-        made = as_srgb(enhanced.picture)
-        scores = score_pair(made.pixels, high.pixels, (made.source.bits, high.source.bits), chosen.metrics)
-        result = PairResult(pair.name, scores, enhanced.seconds)
-        results.append(result)
-        windows.add("whole picture" if enhanced.window is None else str(enhanced.window))
-        if on_pair is not None:
-            on_pair(result, made)
+        last = outcome
+        results.append(outcome.result)
+        windows.add(outcome.window)
+        if on_pair is not None and outcome.picture is not None:
+            on_pair(outcome.result, outcome.picture)
     if not results:
         raise _nothing_left(left_out)
-    card = enhancer.model.card
+    card = crew.card
     return Evaluation(
         model=card.name,
         weights=str(card.info.get("weights", "as in the file")),
         backend=card.backend,
-        steps=enhanced.steps,
-        exposure=_describe_exposure(enhanced, settings, give_mean),
+        steps=last.steps,
+        exposure=_describe_exposure(last, settings, give_mean),
         window=" and ".join(sorted(windows)),
         preset=settings.preset or next(iter(card.presets)),
         settings=settings,
@@ -178,6 +228,38 @@ def evaluate(
         left_out=tuple(left_out),
         chosen=chosen,
         stain=_stain(card.name, card.info),
+    )
+
+
+class _Alone:
+    """This process."""
+
+    def __init__(self, enhancer: Enhancer) -> None:
+        self._enhancer, self.card = enhancer, enhancer.model.card
+
+    def score(self, pairs: Sequence[Pair], asked: Asked) -> Iterator[Scored | LeftOut]:
+        for pair in pairs:
+            yield score(self._enhancer, pair, asked)
+
+
+def score(enhancer: Enhancer, pair: Pair, asked: Asked) -> Scored | LeftOut:
+    """One pair. Raises UsageError."""
+    try:
+        low, high = read_pair(pair)
+    except (DataError, ImageError) as error:
+        return LeftOut(pair.name, str(error))
+    settings = asked.settings
+    if asked.give_mean:
+        settings = settings.changed(exposure=Exposure(mean=float(high.pixels.mean())))
+    enhanced = enhancer.run(low, settings)
+    made = as_srgb(enhanced.picture)
+    scores = score_pair(made.pixels, high.pixels, (made.source.bits, high.source.bits), asked.metrics)
+    return Scored(
+        PairResult(pair.name, scores, enhanced.seconds),
+        made if asked.pictures else None,
+        "whole picture" if enhanced.window is None else str(enhanced.window),
+        enhanced.steps,
+        enhanced.brightness is not None,
     )
 
 
@@ -237,8 +319,8 @@ def _size(picture: Picture) -> str:
     return f"{width}x{height}"
 
 
-def _describe_exposure(enhanced: Enhanced, settings: Settings, give_mean: bool) -> str:
-    if enhanced.brightness is None:
+def _describe_exposure(scored: Scored, settings: Settings, give_mean: bool) -> str:
+    if not scored.takes_exposure:
         return "none"
     if give_mean:
         return "ground truth's mean given"
