@@ -90,7 +90,9 @@ class _Found:
     def faint(self) -> bool:
         """Whether something begins there in some of the columns at once."""
         edge = self.edge
-        return edge is not None and edge.share >= _FAINT and edge.sharp >= _FAINT_SHARP and self.quiet
+        if edge is None or edge.share < _FAINT or edge.sharp < _FAINT_SHARP:
+            return False
+        return edge.before <= _BEFORE and self.quiet
 
 
 def inside_of_border(view: View) -> Tile:
