@@ -41,6 +41,8 @@ _WRITTEN_LEAST, _WRITTEN_MOST = 8, 0.35
 """A margin with a caption has at least so many rows, and at most this share of the photo's."""
 _RINGING = 16
 """Rows between a margin and the photo that a JPEG file may have blurred: its largest unit, two blocks."""
+_RINGS = 0.15
+"""Of the step at an edge, ringing goes so far."""
 _BEHIND = 8
 """Rows behind the edge, by which the photo is told from the margin."""
 _LINE, _LINE_CLEAR, _LINE_BEHIND = 16, 40 / 255, 8 / 255
@@ -227,6 +229,11 @@ def find_edge(side: Side, margin: Margin, rows: int) -> Edge | None:
     inside = float(by_row[back : back + _RINGING + _BEHIND][-_BEHIND:].mean())
     begins = int(np.argmax(by_row >= (base + inside) / 2))
     begins = _behind_ringing(apart, by_row, begins, base)
+    while margin.plain and begins > 3:  # a photo may be darker there than a little further
+        ahead = float(by_row[max(begins - 5, 0) : begins - 2].mean())
+        if ahead <= _RINGS * float(by_row[begins : begins + _BEHIND].mean()):
+            break
+        begins = int(np.argmax(by_row >= ahead / 2))
     behind = apart[begins : begins + _BEHIND]
     limit = max(_OTHER, margin.noise)
     near = _grouped(met[:, begins : begins + 3], margin) > limit
@@ -268,7 +275,7 @@ def _behind_ringing(apart: FloatArray, by_row: FloatArray, begins: int, base: fl
     peak = begins + int(np.argmax(ahead))
     half = (base + float(by_row[peak])) / 2
     straight = float((apart[peak] >= half).mean()) >= 0.95
-    if straight and by_row[begins] < 0.15 * by_row[peak]:
+    if straight and by_row[begins] < _RINGS * by_row[peak]:
         return begins + int(np.argmax(ahead >= half))
     return begins
 
