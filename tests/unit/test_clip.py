@@ -140,7 +140,7 @@ def test_borders_are_those_of_the_whole_clip() -> None:
 def test_bars_with_noise_are_those_of_the_whole_clip() -> None:
     """Each frame has other noise in its bars, and all the same part between them."""
     rng = np.random.default_rng(2)
-    barred = [np.pad(frame, ((14, 14), (0, 0), (0, 0)), constant_values=16) for frame in lamp(3)]
+    barred = [np.pad(frame, ((14, 14), (0, 0), (0, 0)), constant_values=60) for frame in lamp(3)]
     for frame in barred:
         for bar in (frame[:14], frame[-14:]):
             bar += rng.integers(-3, 4, bar.shape).astype(frame.dtype)
