@@ -206,7 +206,7 @@ def _pieces(rows: FloatArray) -> FloatArray:
     length = rows.shape[2]
     starts = np.arange(min(_PIECES, length)) * length // min(_PIECES, length)
     sums = np.add.reduceat(rows, starts, axis=2, dtype=np.float32)
-    means: FloatArray = sums / np.diff(np.append(starts, length)).astype(np.float32)
+    means: FloatArray = (sums / np.diff(np.append(starts, length))).astype(np.float32)
     return means
 
 
@@ -256,7 +256,8 @@ def _grouped(rows: FloatArray, margin: Margin) -> FloatArray:
     if margin.plain:
         most: FloatArray = np.abs(rows - margin.colour[:, None, None]).max(axis=(0, 1))
         return most
-    return _apart(rows.mean(axis=1, keepdims=True), margin)[0]
+    whole: FloatArray = _apart(rows.mean(axis=1, keepdims=True), margin)[0]
+    return whole
 
 
 def _apart(rows: FloatArray, margin: Margin) -> FloatArray:
