@@ -157,9 +157,7 @@ def find_margin(side: Side, least: int, *, captions: bool = False) -> Margin:
 
 def _is_plain(rows: FloatArray) -> bool:
     """Whether all pixels have one colour."""
-    return float((rows.max(axis=(1, 2)) - rows.min(axis=(1, 2))).max()) <= 2 * _SAME and bool(
-        np.abs(rows - np.median(rows[:, 0], axis=1)[:, None, None]).max() <= _SAME
-    )
+    return bool(np.abs(rows - np.median(rows[:, 0], axis=1)[:, None, None]).max() <= _SAME)
 
 
 def _thinning(side: Side) -> int:
