@@ -37,6 +37,7 @@ MAY_IMPORT = {
     "store.load": "weights runtime errors",
     "pipeline": "store runtime image diffusion errors",
     "evaluation": "pipeline data image errors",
+    "report": "evaluation figures image files errors",
     "batch": "pipeline store runtime figures data image files errors",
     "train": "evaluation pipeline store methods weights data diffusion image files errors",
     "cli": ANYTHING,

@@ -236,3 +236,27 @@ def test_a_jpeg_without_an_end_is_read_and_a_cut_one_is_not(darklift: Darklift, 
     assert "end marker" in read["notes"][0]
     assert "b.jpg" in refused["error"]
     assert os.listdir(tmp_path / "out") == ["a.jpg"]
+
+
+@pytest.mark.parametrize("frames", [1, 2])
+def test_a_profile_that_cannot_be_used_is_told(darklift: Darklift, tmp_path: Path, frames: int) -> None:
+    pictures = [photo(20 + number) for number in range(frames)]
+    pictures[0].save(tmp_path / "dark.png", save_all=frames > 1, append_images=pictures[1:], icc_profile=bytes(200))
+    result = darklift("enhance", "dark.png", "-o", "out/", "--json")
+    (account,) = json.loads(result.stdout)["files"]
+    assert any("colours were read as sRGB" in note for note in account["notes"])
+    assert "colours were read as sRGB" in result.stderr
+
+
+def test_what_nobody_would_see_is_left_alone(darklift: Darklift, tmp_path: Path) -> None:
+    """Just beyond the brightness at which a photo is left alone; one whose share rounds to nothing is, too."""
+    shares = []
+    for brightness in range(60, 104):
+        data = saved("PNG", photo(brightness))
+        (tmp_path / "photo.png").write_bytes(data)
+        result = darklift("enhance", "photo.png", "-o", "out.png", "--overwrite", "--json")
+        (account,) = json.loads(result.stdout)["files"]
+        shares.append(account["share"])
+        assert account["unchanged"] == (account["share"] == 0) == ((tmp_path / "out.png").read_bytes() == data)
+        assert "as asked" not in result.stderr
+    assert min(share for share in shares if share) >= 0.005

@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import pickle
 import re
+import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -23,7 +24,10 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
 from darklift import Enhancer, read_image
+from darklift.data import find_pairs
 from darklift.errors import ConfigError, TrainingError
+from darklift.evaluation.evaluate import evaluate
+from darklift.evaluation.report import evaluation_table
 from darklift.files import write_atomically
 from darklift.methods import Stage
 from darklift.methods.compact import Compact
@@ -198,6 +202,29 @@ def test_the_best_of_the_validations_is_kept(
     run(recipe, tmp_path, resume=True)
     assert load_checkpoint(tmp_path / "best.safetensors").info["step"] == 4, "the best was forgotten by resuming"
     assert load_checkpoint(tmp_path / "last.safetensors").info["step"] == 8
+
+
+def test_choosing_by_a_test_split_is_refused_or_leaves_a_stain(tiny_recipe: MakeRecipe, tmp_path: Path) -> None:
+    recipe = tiny_recipe("train.steps=2", "data.validation.every=2")
+    assert recipe.data.validation is not None
+    pairs = find_pairs(Path(recipe.data.root) / recipe.data.validation.path)
+    for folder in ("our485", "eval15"):
+        for half in ("low", "high"):
+            (tmp_path / "lol" / folder / half).mkdir(parents=True)
+            shutil.copy(getattr(pairs[0], half), tmp_path / "lol" / folder / half)
+    validation = {"path": str(tmp_path / "lol" / "eval15"), "names": None}
+
+    def changed(**more: object) -> Recipe:
+        kept = recipe.data.validation.model_copy(update={**validation, **more})  # type: ignore[union-attr]
+        return recipe.model_copy(update={"data": recipe.data.model_copy(update={"validation": kept})})
+
+    with pytest.raises(ConfigError, match=r"LOL-v1's test split.*on_test_split=true"):
+        train(changed(), tmp_path / "refused")
+    best = train(changed(on_test_split=True), tmp_path / "stained")
+    assert load_checkpoint(best).info["chosen_on_test_split"] == "LOL-v1"
+    evaluation = evaluate(Enhancer(best), pairs[:1])
+    assert "chosen on LOL-v1's test split" in evaluation.to_dict()["stain"]
+    assert evaluation.stain in " ".join(evaluation_table(evaluation).split())
 
 
 def test_without_validation_the_last_checkpoint_is_the_result(tiny_recipe: MakeRecipe, tmp_path: Path) -> None:

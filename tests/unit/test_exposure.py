@@ -53,6 +53,13 @@ def test_between_good_and_dark_nothing_jumps():
     assert {aim.wanted for aim in aims} == {GUESS}
 
 
+def test_what_nobody_would_see_is_not_done():
+    aims = [aim_for(Exposure(), GUESS, 0.4 * 2**-lift) for lift in np.linspace(0.2, 0.25, 501)]
+    shares = {aim.share for aim in aims}
+    assert min(shares) == 0
+    assert min(shares - {0.0}) >= 0.005
+
+
 def test_a_black_photo_has_a_brightness_to_aim_at():
     aim = aim_for(Exposure(), GUESS, 0.0)
     assert math.isclose(aim.wanted.brightness, 0.4)

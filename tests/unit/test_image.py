@@ -314,3 +314,9 @@ def test_from_pil_says_when_pixels_are_damaged() -> None:
     Image.fromarray(noise(64, 64, 3)).save(stream, "PNG")
     with pytest.raises(ImageError, match="cannot be decoded"):
         from_pil(Image.open(io.BytesIO(stream.getvalue()[:3000])))
+
+
+def test_floats_that_are_hardly_beyond_say_by_how_much() -> None:
+    value = np.nextafter(np.float32(1), np.float32(2))
+    with pytest.raises(UsageError, match=r"values from 0 to 1\.0000001, expected \[0, 1\]"):
+        from_array(np.array([[0, value]], np.float32))

@@ -101,6 +101,71 @@ def test_what_xmp_says_already_stays() -> None:
     assert opened(only, "PNG").info["XML:com.adobe.xmp"].encode() == packet
 
 
+PACKET = (
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    '<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/"'
+    ' xmlns:exif="http://ns.adobe.com/exif/1.0/" xmlns:photoshop="http://ns.adobe.com/photoshop/1.0/"'
+    ' xmlns:xmpRights="http://ns.adobe.com/xap/1.0/rights/">{}</rdf:Description></rdf:RDF></x:xmpmeta>'
+)
+ALT = '<rdf:Alt><rdf:li xml:lang="x-default">{}</rdf:li></rdf:Alt>'
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said", "named"),
+    [
+        (
+            "iptc",
+            iptc((2, 90, b"Ulm")),
+            "<photoshop:City>Bern</photoshop:City>",
+            "IPTC where its XMP says otherwise (City)",
+        ),
+        (
+            "iptc",
+            iptc((2, 25, b"night"), (2, 25, b"sea")),
+            "<dc:subject><rdf:Bag><rdf:li>sea</rdf:li></rdf:Bag></dc:subject>",
+            "IPTC where its XMP says otherwise (subject)",
+        ),
+        ("comments", (b"by hand",), f"<exif:UserComment>{ALT.format('by foot')}</exif:UserComment>", "comment where"),
+        (
+            "png_chunks",
+            ((b"tEXt", b"Title\0Night"),),
+            f"<dc:title>{ALT.format('Day')}</dc:title>",
+            "texts where its XMP says otherwise (title)",
+        ),
+        (
+            "photoshop",
+            b"8BIM\x04\x0b\0\0\0\0\0\x08http://a",
+            "<xmpRights:WebStatement>http://b</xmpRights:WebStatement>",
+            "Photoshop records where",
+        ),
+    ],
+)
+def test_what_xmp_says_otherwise_is_named(field: str, value: object, said: str, named: str) -> None:
+    picture = with_metadata(**{field: value}, xmp=PACKET.format(said).encode())
+    (line,) = left_out(picture, "webp")
+    assert named in line
+    assert opened(picture, "webp").info["xmp"] == picture.metadata.xmp
+
+
+@pytest.mark.parametrize(
+    ("record", "said"),
+    [
+        (
+            iptc((2, 25, b"sea"), (2, 25, b"night")),
+            "<dc:subject><rdf:Bag><rdf:li>night</rdf:li><rdf:li>sea</rdf:li></rdf:Bag></dc:subject>",
+        ),
+        (iptc((2, 120, b"By\rnight")), f"<dc:description>{ALT.format('By night &amp; day, in full')}</dc:description>"),
+        (
+            iptc((2, 55, b"20260131"), (2, 60, b"235900+0100")),
+            "<photoshop:DateCreated>2026-01-31</photoshop:DateCreated>",
+        ),
+        (iptc((2, 55, b"20260131")), "<photoshop:DateCreated>2026-01-31T23:59:00.12+01:00</photoshop:DateCreated>"),
+    ],
+)
+def test_what_xmp_says_in_full_is_not(record: bytes, said: str) -> None:
+    assert left_out(with_metadata(iptc=record, xmp=PACKET.format(said).encode()), "webp") == ()
+
+
 def test_iptc_without_a_word_in_xmp_is_named() -> None:
     (line,) = left_out(with_metadata(iptc=iptc((2, 90, b"Ulm"), (2, 65, b"Us"), (2, 118, b"call me"))), "png")
     assert "part of its IPTC (2:65, 2:118)" in line

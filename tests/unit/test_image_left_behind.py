@@ -2,17 +2,19 @@
 
 import io
 import struct
+import zlib
 from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
 from darklift.image import Metadata, decode_frames, decode_image, encode_image, from_array, from_pil
 from darklift.image.boxes import heif_facts
 from darklift.image.formats import FORMATS
+from darklift.image.gif_blocks import gif_blocks
 from heif_files import box, heif_file
 from pictures import noise
 
@@ -191,3 +193,99 @@ def test_bytes_behind_an_animation() -> None:
 def test_bytes_behind_the_last_box_of_a_heic() -> None:
     (note,) = heif_facts(heif_file() + b"appended here").notes
     assert "13 bytes" in note
+
+
+def gif_with(*blocks: bytes, frames: int = 1) -> bytes:
+    stream = io.BytesIO()
+    pictures = [Image.fromarray(noise(6, 8, 1)[:, :, 0] // (1 + number)) for number in range(frames)]
+    pictures[0].save(stream, "GIF", save_all=True, append_images=pictures[1:], comment=b"first")
+    return stream.getvalue()[:-1] + b"".join(blocks) + b";"
+
+
+GIF_XMP = b"!\xff\x0bXMP DataXMP%s\x01" + bytes(range(255, -1, -1)) + b"\0"
+RATED = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    b'<rdf:Description rdf:about="" xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:Rating="4"/></rdf:RDF></x:xmpmeta>'
+)
+
+
+@pytest.mark.parametrize("frames", [1, 3])
+def test_blocks_of_a_gif(frames: int) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    parts = b"".join(
+        bytes([len(part)]) + part for part in (profile[at : at + 255] for at in range(0, len(profile), 255))
+    )
+    blocks = (
+        GIF_XMP.replace(b"%s", RATED),
+        b"!\xff\x0bICCRGBG1012" + parts + b"\0",
+        b"!\xff\x0bMGK8BIM0000\x02ab\0",
+        b"!\xfe\x06second\0",
+    )
+    data = gif_with(*blocks, frames=frames) + b"behind"
+    picture = decode_frames(data).picture(1)
+    metadata = picture.metadata
+    assert metadata.xmp == RATED
+    assert metadata.icc_profile == profile
+    assert metadata.comments == (b"first", b"second")
+    assert "; ".join(metadata.notes).startswith(
+        "blocks that are not known here (MGK8BIM0000); 6 bytes behind the picture that are not known here"
+    )
+    image = Image.open(io.BytesIO(encode_image(picture, "png")))
+    image.load()
+    assert image.info["XML:com.adobe.xmp"].encode() == RATED
+    if frames == 1:
+        theirs = Image.open(io.BytesIO(data))
+        assert from_pil(theirs).metadata == replace(metadata, notes=metadata.notes[:2])
+        assert theirs.info["comment"] == b"first"
+
+
+def test_a_gif_that_ends_anywhere_is_walked_to_there() -> None:
+    data = gif_with(GIF_XMP.replace(b"%s", RATED))
+    found = [gif_blocks(data[:length]).xmp for length in range(len(data) + 1)]
+    assert found == [None] * (len(data) - 1) + [RATED] * 2  # with the end of the file or without
+
+
+@pytest.mark.parametrize("kind", ["ppm", "pgm", "pam", "pfm", "deep"])
+def test_what_is_behind_samples(kind: str) -> None:
+    picture = from_array(noise(6, 8, 3))
+    data = encode_image(picture, "ppm", bits=16) if kind == "deep" else encode_image(picture, kind)
+    assert notes_on(data) == notes_on(data + b"\n") == ""
+    assert notes_on(data + data) == "further pictures behind the first"
+    assert notes_on(data + b"notes") == "5 bytes behind the picture that are not known here"
+
+
+def jpeg_of(*segments: tuple[int, bytes]) -> bytes:
+    data = saved("JPEG")
+    start = 4 + int.from_bytes(data[4:6], "big")  # behind Pillow's own JFIF header
+    made = b"".join(struct.pack(">2BH", 0xFF, marker, len(contents) + 2) + contents for marker, contents in segments)
+    return data[:2] + made + data[start:]
+
+
+def jfif(unit: int, density: tuple[int, int], thumbnail: tuple[int, int] = (0, 0)) -> tuple[int, bytes]:
+    shape = struct.pack(">B2H2B", unit, *density, *thumbnail)
+    return 0xE0, b"JFIF\0\1\1" + shape + bytes(3 * thumbnail[0] * thumbnail[1])
+
+
+def test_little_pictures_in_jfif() -> None:
+    plain = jfif(0, (1, 1))
+    said = "the little picture of the dark photo in its JFIF segments"
+    assert notes_on(jpeg_of(plain)) == ""
+    assert notes_on(jpeg_of(jfif(0, (1, 1), (4, 3)))) == said
+    assert notes_on(jpeg_of(plain, (0xE0, b"JFXX\0\x13\1\1abc"))) == said
+
+
+def test_a_comment_in_photoshop_s_note_on_quality() -> None:
+    quality = b"Ducky\0\1\0\4\0\0\0\x3c"
+    assert notes_on(jpeg_of((0xEC, quality + b"\0\0"))) == ""
+    comment = struct.pack(">2HI", 2, 12, 4) + "mine".encode("utf-16-be")
+    assert notes_on(jpeg_of((0xEC, quality + comment + b"\0\0"))) == "blocks that are not known here (APP12)"
+
+
+def test_pixels_that_are_not_square() -> None:
+    said = "the shape of its pixels ({}), which are not square"
+    assert notes_on(jpeg_of(jfif(0, (2, 1)))) == said.format("1:2")
+    shape = b"pHYs" + struct.pack(">2IB", 3, 2, 0)
+    data = saved("PNG")
+    data = data[:33] + struct.pack(">I", 9) + shape + struct.pack(">I", zlib.crc32(shape)) + data[33:]
+    assert notes_on(data) == said.format("2:3")
+    assert notes_on(jpeg_of(jfif(0, (72, 72)))) == notes_on(jpeg_of(jfif(1, (200, 100)))) == ""

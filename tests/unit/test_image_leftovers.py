@@ -51,6 +51,24 @@ def test_what_is_upright_says_so_in_xmp(container: str, orientation: int | None,
     assert (b"6" in found, b"4" in found) == (False, True)
 
 
+def test_xmp_as_imagemagick_packs_it_into_a_png_is_xmp() -> None:
+    """And not a text that goes on as it is, with an orientation by which others would turn the picture once more."""
+    exif, chunks = Image.Exif(), PngInfo()
+    exif[0x0112] = 6
+    chunks.add_text("Raw profile type xmp", f"\nxmp\n{len(PACKET):8}\n{PACKET.hex()}\n", zip=True)
+    stream = io.BytesIO()
+    Image.fromarray(noise(HEIGHT, WIDTH, 3)).save(stream, "PNG", pnginfo=chunks, exif=exif)
+    picture = decode_image(stream.getvalue())
+    assert picture.size == (WIDTH, HEIGHT)
+    assert picture.metadata.png_chunks == ()
+    assert picture.metadata.xmp == PACKET.replace(b"6", b"1")
+    broken = PngInfo()
+    broken.add_text("Raw profile type xmp", "\nxmp\n       2\nno\n")
+    stream = io.BytesIO()
+    Image.fromarray(noise(HEIGHT, WIDTH, 3)).save(stream, "PNG", pnginfo=broken)
+    assert decode_image(stream.getvalue()).metadata.notes == ("XMP that cannot be understood",)
+
+
 @pytest.mark.parametrize("written", ["JPEG", "PNG", "WebP", "AVIF", "TIFF"])
 @pytest.mark.parametrize("container", ["AVIF", "JPEG", "PNG", "WebP"])
 def test_no_leftover_turns_what_is_written(container: str, written: str) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from darklift.data import read_names
+from darklift.data import find_pairs, held_back_by, read_names
 from darklift.errors import DataError
 from darklift.train.config import DataConfig, SourceConfig
 from darklift.train.data import build_mixture, validation_pairs
@@ -130,6 +130,21 @@ def test_validation_pairs_are_those_named_and_no_more_than_the_limit(root):
     assert pairs(names="val.txt", limit=2) == ["2", "7"]
     assert len(pairs()) == 10
     assert validation_pairs(DataConfig(root=str(root), sources=(source,))) == ()
+
+
+def test_pairs_of_a_test_split_are_known_wherever_the_recipe_points(tmp_path):
+    for folder in ("our485/low", "our485/high", "eval15/low", "eval15/high"):
+        where = tmp_path / "LOLdataset" / folder
+        where.mkdir(parents=True)
+        (where / f"{1 if 'our' in folder else 2}.png").touch()
+    root = tmp_path / "LOLdataset"
+    assert held_back_by(find_pairs(root / "eval15")) == "LOL-v1"
+    assert held_back_by(find_pairs(root, "test")) == "LOL-v1"
+    assert held_back_by(find_pairs(root)) is None
+    (tmp_path / "link").symlink_to(root / "eval15")
+    assert held_back_by(find_pairs(tmp_path / "link")) == "LOL-v1"
+    (root / "eval15").rename(tmp_path / "mine")  # alone, no folder tells what it is
+    assert held_back_by(find_pairs(tmp_path / "mine")) is None
 
 
 def test_a_data_set_is_found_from_any_root_and_by_its_name(tmp_path):

@@ -201,7 +201,7 @@ def _do(enhancer: Enhancer, job: Job, request: Request, on_step: Callable[[int, 
         if job.map is not None and not saving.may_replace(job):
             job.map.unlink(missing_ok=True)
         raise
-    notes = () if unchanged else (*picture.metadata.notes, *left_out)
+    notes = () if unchanged else (*enhanced.picture.metadata.notes, *left_out)
     return _told(job, request, picture, enhanced, notes, unchanged)
 
 
@@ -276,7 +276,7 @@ class _Several:
             self._seconds += enhanced.seconds
             self._shares.append(enhanced.share)
             self._nothing = self._nothing and enhanced.holds_nothing
-            self.notes |= dict.fromkeys(before.metadata.notes)
+            self.notes |= dict.fromkeys(enhanced.picture.metadata.notes)
             if number == self._middle:
                 self._shown = before, enhanced
             yield enhanced.picture

@@ -19,6 +19,7 @@ from darklift.cli._enhance import enhance
 from darklift.cli._evaluate import evaluate
 from darklift.cli._export import export
 from darklift.cli._info import info
+from darklift.cli._sweep import sweep
 from darklift.cli._train import train
 from darklift.cli._watch import watch
 from darklift.errors import DarkliftError, MissingExtraError
@@ -82,7 +83,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # a defect's traceback is for a report: plain and whole
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (enhance, info, train, evaluate, export, convert, synth, darken, watch):
+for command in (enhance, info, train, sweep, evaluate, export, convert, synth, darken, watch):
     app.command()(command)
 app.add_typer(batch, name="batch")
 app.add_typer(datasets, name="datasets")

@@ -9,6 +9,7 @@ truth.
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from darklift.data.benchmarks import BENCHMARKS, Layout, Split
 from darklift.data.pairs import Pair, images_by_name, listed, visible_entries
 from darklift.errors import DataError, UsageError, hint_for
 
-__all__ = ["Place", "exposure_pairs", "find_layout", "find_pairs", "layout_called"]
+__all__ = ["Place", "exposure_pairs", "find_layout", "find_pairs", "held_back_by", "layout_called"]
 
 _DEPTH = 2  # folders below the root that are looked into: data/LOLdataset/our485, data/lol/LOLdataset/our485
 
@@ -120,6 +121,23 @@ def _around(folder: Path, layout: Layout) -> Place | None:
         for way in (way for ways in layout.splits.values() for way in ways):
             if inside == way.first_folder.lower().partition("/")[0] and way.holds(above):
                 return Place(layout, above)
+    return None
+
+
+def held_back_by(pairs: Sequence[Pair]) -> str | None:
+    """The title of the data set in whose test split one of these pairs stands; None where no folder says so.
+
+    Only folders tell, not pixels: a copy elsewhere is not known again. ``darklift datasets check --against`` finds it.
+    """
+    wanted = {os.path.realpath(pair.high) for pair in pairs}
+    layouts = [layout for layout in BENCHMARKS if layout.is_paired]
+    for above in dict.fromkeys(above for file in sorted(wanted) for above in list(Path(file).parents)[1 : _DEPTH + 3]):
+        for place in (Place(layout, above) for layout in layouts):
+            test = place.arrangement("test")
+            if test is None or test == place.arrangement("train"):
+                continue
+            if any(os.path.realpath(pair.high) in wanted for pair in test.look(above).pairs):
+                return place.layout.title
     return None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from math import isfinite
@@ -17,7 +17,7 @@ from darklift.image import Picture, read_image
 from darklift.image.spaces import as_srgb
 from darklift.pipeline.enhancer import Enhancer
 from darklift.pipeline.render import Enhanced
-from darklift.pipeline.settings import DEFAULTS, Exposure, Settings
+from darklift.pipeline.settings import CONTROLS, DEFAULTS, Exposure, Settings
 
 __all__ = ["Evaluation", "LeftOut", "PairResult", "evaluate", "scorable"]
 
@@ -46,7 +46,8 @@ class Evaluation:
     preset, steps: how pictures were sampled. exposure: "predicted by the model", "none" (the model takes none), the
     one that was asked for, or "ground truth's mean given", which shows how good pictures are when their brightness is
     not a guess. window: "whole picture", or the overlapping windows that pictures were worked on in. settings: as they
-    were passed. left_out: pairs that could not be scored; no mean knows of them.
+    were passed. left_out: pairs that could not be scored; no mean knows of them. stain: what a reader must know before
+    any number, such as that the model was chosen on a test split.
     """
 
     model: str
@@ -59,6 +60,7 @@ class Evaluation:
     settings: Settings
     results: tuple[PairResult, ...]
     left_out: tuple[LeftOut, ...] = ()
+    stain: str = ""
 
     @property
     def mean(self) -> Scores:
@@ -69,6 +71,21 @@ class Evaluation:
     def seconds(self) -> float:
         """Median seconds a picture."""
         return median(result.seconds for result in self.results)
+
+    @property
+    def unusual(self) -> tuple[str, ...]:
+        """What else a table must say of it, where it is not as usual: windows, strength, controls."""
+        settings = self.settings
+        found = [] if self.window == "whole picture" else [self.window]
+        if settings.strength != 1:
+            found.append(f"strength {settings.strength:g}")
+        found += [f"{name} {value:+g}" for name in CONTROLS if (value := getattr(settings, name))]
+        found += [
+            f"{name} {getattr(settings, name)}"
+            for name in ("lift", "deblock")
+            if getattr(settings, name) != getattr(DEFAULTS, name)
+        ]
+        return tuple(found)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -84,6 +101,7 @@ class Evaluation:
             "seconds": self.seconds,
             "per_image": per_image,
             "left_out": [asdict(pair) for pair in self.left_out],
+            "stain": self.stain,
         }
 
 
@@ -136,7 +154,13 @@ def evaluate(
         settings=settings,
         results=tuple(results),
         left_out=tuple(left_out),
+        stain=_stain(card.name, card.info),
     )
+
+
+def _stain(name: str, info: Mapping[str, Any]) -> str:
+    data_set = info.get("chosen_on_test_split")
+    return f"{name} was chosen on {data_set}'s test split: its scores there are no test." if data_set else ""
 
 
 def scorable(pairs: Sequence[Pair]) -> tuple[tuple[Pair, ...], tuple[LeftOut, ...]]:

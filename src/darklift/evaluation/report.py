@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from darklift.data.pairs import listed
 from darklift.errors import printable
 from darklift.evaluation.evaluate import Evaluation
 from darklift.evaluation.metrics import METRICS, Scores, describe_metrics
-from darklift.pipeline.settings import CONTROLS, DEFAULTS
 
 __all__ = ["evaluation_table", "per_image_table"]
 
@@ -23,11 +22,12 @@ def evaluation_table(evaluations: Evaluation | Sequence[Evaluation]) -> str:
     lines = [_row(("model", "weights", "backend", "preset", "steps", "seed", "exposure", "images", *_COLUMNS))]
     lines.append("|---|---|---|---|--:|--:|---|--:|" + "--:|" * len(_COLUMNS))
     for row in rows:
-        model = ", ".join([row.model, *_unusual(row)])
+        model = ", ".join([row.model, *row.unusual])
         head = (model, row.weights, row.backend, row.preset, row.steps, row.settings.seed, row.exposure)
         lines.append(_row((*map(str, head), str(len(row.results)), *_numbers(row.mean, row.seconds))))
     below = f"Means over the images, {describe_metrics()} s/image: median, without reading and writing files."
     lines += ["", *textwrap.wrap(below, _WIDTH, break_on_hyphens=False)]
+    lines += [line for row in rows if row.stain for line in textwrap.wrap(f"**{row.stain}**", _WIDTH)]
     for row in rows:
         if row.left_out:
             names = listed(pair.name for pair in row.left_out)
@@ -44,19 +44,6 @@ def per_image_table(evaluation: Evaluation) -> str:
     lines = [_row(("image", *_COLUMNS)), "|---|" + "--:|" * len(_COLUMNS)]
     lines += [_row((printable(result.name), *_numbers(result.scores, result.seconds))) for result in evaluation.results]
     return "\n".join(lines)
-
-
-def _unusual(row: Evaluation) -> Iterator[str]:
-    """What else a row must say, where it is not as usual."""
-    if row.window != "whole picture":
-        yield row.window
-    if row.settings.strength != 1:
-        yield f"strength {row.settings.strength:g}"
-    for name in CONTROLS:
-        if value := getattr(row.settings, name):
-            yield f"{name} {value:+g}"
-    if row.settings.deblock != DEFAULTS.deblock:
-        yield f"deblock {row.settings.deblock}"
 
 
 def _numbers(scores: Scores, seconds: float) -> tuple[str, ...]:

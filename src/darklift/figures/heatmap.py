@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 from darklift.errors import UsageError
 from darklift.image import Picture, from_pil
 
-__all__ = ["draw_heatmap"]
+__all__ = ["draw_heatmap", "viridis"]
 
 # Viridis (Smith & van der Walt 2015, CC0) at ten even places: rises evenly in lightness, also for colour-blind eyes.
 _VIRIDIS = np.array(
@@ -60,9 +60,9 @@ def draw_heatmap(
     image = Image.new("RGB", (max(width, _MIN_WIDTH), rows), _BACKGROUND)
     for top in range(0, height, _STRIP):
         strip = values[top : top + _STRIP]
-        image.paste(_colours((strip - start) / (end - start) if end > start else np.zeros_like(strip)), (0, top))
+        image.paste(viridis((strip - start) / (end - start) if end > start else np.zeros_like(strip)), (0, top))
     bar = np.tile(np.linspace(0, 1, image.width - 2 * _MARGIN), (14, 1))
-    image.paste(_colours(bar), (_MARGIN, height + _MARGIN))
+    image.paste(viridis(bar), (_MARGIN, height + _MARGIN))
     draw, font = ImageDraw.Draw(image), ImageFont.load_default(_TEXT)
     below = height + _MARGIN + 14 + 4
     draw.text((_MARGIN, below), f"{start:.3g}{unit}  {low}", fill=_INK, font=font)
@@ -71,7 +71,8 @@ def draw_heatmap(
     return from_pil(image)
 
 
-def _colours(unit: npt.NDArray[np.floating]) -> Image.Image:
+def viridis(unit: npt.NDArray[np.floating]) -> Image.Image:
+    """(H, W) numbers -> an RGB image, from violet at 0 to yellow at 1; what is beyond has the colours of the ends."""
     places = np.linspace(0, 1, len(_VIRIDIS))
     channels = [np.interp(np.clip(unit, 0, 1), places, channel) for channel in _VIRIDIS.T]
     return Image.fromarray(np.rint(np.stack(channels, axis=-1)).astype(np.uint8))

@@ -250,7 +250,7 @@ def _unit_from_floats(array: AnyArray) -> FloatArray:
     low, high = float(array.min()), float(array.max())
     if not (low >= 0.0 and high <= 1.0):  # said this way round, NaN is refused too
         raise UsageError(
-            f"got {array.dtype} values from {low:.6g} to {high:.6g}, expected [0, 1]"
+            f"got {array.dtype} values from {low:.8g} to {high:.8g}, expected [0, 1]"
             ": clip or scale them, or pass uint8 or uint16 in full range"
         )
     return array.astype(np.float32)

@@ -130,14 +130,16 @@ class _Load:
             self.lost += others
             return
         try:
-            xmp = with_properties(self.metadata.xmp, properties)
+            xmp, said_otherwise = with_properties(self.metadata.xmp, properties)
         except ValueError:
-            xmp = b""
+            xmp, said_otherwise = b"", []
         if not xmp or not self._keeps("xmp", len(xmp)):
             self.lost.append(name)
             return
         self.metadata = replace(self.metadata, xmp=xmp)
         self.lost += others
+        if said_otherwise:
+            self.lost.append(f"{name} where its XMP says otherwise ({', '.join(said_otherwise)})")
 
     def resolution(self) -> None:
         """In EXIF, unless it says the same."""

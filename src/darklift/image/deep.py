@@ -39,7 +39,7 @@ def unit_of(samples: npt.NDArray[Any], white: int) -> FloatArray:
         )
     if low < 0 or high > 1:
         raise ImageError(
-            f"float samples from {low:.4g} to {high:.4g}, expected [0, 1]: it is HDR or linear light; develop it to 16 "
+            f"float samples from {low:.8g} to {high:.8g}, expected [0, 1]: it is HDR or linear light; develop it to 16 "
             "bits with a tone curve first"
         )
     unit[:] = samples

@@ -16,7 +16,7 @@ _END_OF_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _SAMSUNG = b"SEFT"
 _VIDEO = b"ftyp"  # the second word of every MP4 and QuickTime file
 _GAIN_MAP_SIGNS = (b"hdr-gain-map", b"HDRGainMap", b"urn:iso:std:iso:ts:21496")
-# (marker, beginning) of segments that are read elsewhere, that say how the pixels are coded, or that hold a thumbnail
+# (marker, beginning) of segments that are read elsewhere, or that say how the pixels are coded
 _READ_ELSEWHERE = (
     (0xE0, b"JFIF\0"), (0xE0, b"JFXX\0"), (0xE0, b"AVI1"),
     (0xE1, b"Exif\0"), (0xE1, b"http://ns.adobe.com/xap/1.0/\0"), (0xE1, b"http://ns.adobe.com/xmp/extension/\0"),
@@ -25,6 +25,7 @@ _READ_ELSEWHERE = (
 )  # fmt: skip
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # which of these begin a picture (T.81, table B.1)
 _LARGEST_PADDING = 1 << 16
+_JFIF, _DUCKY = 14, 15  # bytes of JFIF's header without a thumbnail, and of what Photoshop writes about the quality
 
 JPEG_LS = 0xF7
 """The marker that begins a picture of JPEG-LS (T.87), which is another format behind the same first bytes."""
@@ -40,6 +41,7 @@ class Layout:
         pictures: whether each picture behind the first is a gain map.
         unknown: how many bytes at the end are none of these.
         segments: the names of segments that nothing here can read, such as "APP4".
+        thumbnail: there is one beside EXIF's, in JFIF's own segments.
         credentials: there are content credentials (C2PA), which vouch for the file as it was.
         ends_within_scan: no marker follows the first picture's last scan, so it lacks its end, if not more.
         bits: of one value of a channel.
@@ -53,6 +55,7 @@ class Layout:
     pictures: list[bool] = field(default_factory=list)
     unknown: int = 0
     segments: list[str] = field(default_factory=list)
+    thumbnail: bool = False
     credentials: bool = False
     ends_within_scan: bool = False
     bits: int = 8
@@ -139,10 +142,23 @@ def _note_segment(marker: int, beginning: bytes, layout: Layout) -> None:
         return
     elif marker == 0xEB and b"jumb" in beginning:
         layout.credentials = True
-    elif not any(marker == known and beginning.startswith(word) for known, word in _READ_ELSEWHERE):
+    elif marker == 0xE0 and _has_thumbnail(beginning):
+        layout.thumbnail = True
+    elif not _is_read_elsewhere(marker, beginning):
         name = f"APP{marker - 0xE0}"
         if name not in layout.segments:
             layout.segments.append(name)
+
+
+def _has_thumbnail(jfif: bytes) -> bool:
+    """Of its own: in another segment behind the header, or in the header, which tells its width and height."""
+    return jfif.startswith(b"JFXX\0") or (jfif.startswith(b"JFIF\0") and len(jfif) > _JFIF and all(jfif[12:14]))
+
+
+def _is_read_elsewhere(marker: int, beginning: bytes) -> bool:
+    if beginning.startswith(b"Ducky") and len(beginning) > _DUCKY:  # there is a comment or a copyright in it, too
+        return False
+    return any(marker == known and beginning.startswith(word) for known, word in _READ_ELSEWHERE)
 
 
 def _next_picture(data: bytes, end: int) -> int | None:

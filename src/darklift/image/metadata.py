@@ -55,7 +55,7 @@ def describe(
     size: tuple[int, int] | None = None,
 ) -> Metadata:
     """All of it, with this EXIF block, for a picture that is turned from this orientation and was stored so large."""
-    xmp = info.get("xmp") or info.get("XML:com.adobe.xmp")
+    xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or _packed_xmp(info, notes)
     xmp = xmp.encode() if isinstance(xmp, str) else bytes_or_none(xmp)
     dpi = _dpi(info) or _dpi_in_exif(exif)
     if xmp is not None and (smaller := without_thumbnails(xmp)) != xmp:
@@ -65,6 +65,9 @@ def describe(
         exif, xmp = _turned(exif, xmp, orientation, notes, size)
     elif xmp is not None:
         xmp = upright_xmp(xmp)  # a leftover, by which other programs would turn what is upright
+    aspect = info.get("aspect")  # of pixels without a size, as PNG and JFIF tell it
+    if aspect and all(aspect) and aspect[0] != aspect[1]:
+        notes.append(f"the shape of its pixels ({aspect[1]}:{aspect[0]}), which are not square")
     if orientation >= 5 and dpi is not None:
         dpi = (dpi[1], dpi[0])
     icc_profile = bytes_or_none(info.get("icc_profile"))
@@ -120,8 +123,22 @@ def _exif_block(info: Mapping[Any, Any]) -> bytes | None:
         return bytes(exif)
     for key in ("Raw profile type exif", "Raw profile type APP1"):  # how ImageMagick stored EXIF in PNG before eXIf
         if key in info:
-            return bytes.fromhex("".join(str(info[key]).split("\n")[3:]))
+            return _unpacked(info[key])
     return None
+
+
+def _packed_xmp(info: Mapping[Any, Any], notes: list[str]) -> bytes | None:
+    """How ImageMagick 6 and others store XMP in PNG."""
+    try:
+        return _unpacked(info.get("Raw profile type xmp", ""))
+    except ValueError:
+        notes.append("XMP that cannot be understood")
+        return None
+
+
+def _unpacked(text: object) -> bytes:
+    """Behind an empty line, a name and a length: hexadecimal digits."""
+    return bytes.fromhex("".join(str(text).split("\n")[3:]))
 
 
 def _dpi_in_exif(exif: bytes | None) -> tuple[float, float] | None:

@@ -11,14 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from darklift.errors import ImageError
+from darklift.image.left_behind import notes_on_rest
 from darklift.image.pixels import check_size
 
-__all__ = ["Header", "pam_header", "read_samples", "text_header"]
+__all__ = ["Header", "notes_behind", "pam_header", "read_samples", "text_header"]
 
 _MOST_HEADER = 65536
 _COMMENT = re.compile(rb"#[^\r\n]*")
 _WORD = re.compile(rb"(?:#[^\r\n]*[\r\n]|\s)*([^\s#]+)")
 _PAM_DEPTHS = range(1, 5)
+_NEXT = re.compile(rb"\s*P[1-7Ff]\s")
 
 
 class Header(NamedTuple):
@@ -89,3 +91,14 @@ def read_samples(stream: BinaryIO, header: Header, dtype: str) -> npt.NDArray[An
     if samples.dtype.kind != "f" and not 0 <= int(samples.min()) <= int(samples.max()) <= header.white:
         raise ImageError(f"damaged file: samples beyond its white of {header.white:g}: copy or download it again")
     return samples.reshape(header.height, header.width, header.channels)
+
+
+def notes_behind(stream: BinaryIO, header: Header, bytes_per_sample: int) -> list[str]:
+    """One line on what follows the picture: Netpbm's files may hold several, one behind the other."""
+    if header.plain:
+        return []
+    stream.seek(header.start + header.width * header.height * header.channels * bytes_per_sample)
+    rest = stream.read()
+    if _NEXT.match(rest):
+        return ["further pictures behind the first"]
+    return notes_on_rest(rest.strip())

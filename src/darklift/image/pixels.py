@@ -226,7 +226,7 @@ def of_inks(metadata: Metadata, plainly: Callable[[], _T], through: Callable[[by
     """
     without_profile = replace(metadata, icc_profile=None)
     if metadata.icc_profile is None:
-        return plainly(), without_profile
+        return plainly(), replace(without_profile, notes=(*metadata.notes, "CMYK inks: colours were converted to sRGB"))
     try:
         converted = through(metadata.icc_profile)
     except MissingExtraError:

@@ -3,7 +3,7 @@
 import re
 from xml.sax.saxutils import escape
 
-from darklift.image.xmp_packet import RDF, Name, Packet
+from darklift.image.xmp_packet import RDF, Name, Node, Packet
 
 __all__ = ["DC", "EXIF", "IPTC_CORE", "PHOTOSHOP", "XMP", "XMP_RIGHTS", "Properties", "with_properties"]
 
@@ -23,6 +23,8 @@ _LISTS = {
     **dict.fromkeys(((DC, "subject"), (PHOTOSHOP, "SupplementalCategories")), "Bag"),
     (IPTC_CORE, "SubjectCode"): "Bag",
 }
+_DATES = {(PHOTOSHOP, "DateCreated"), (XMP, "CreateDate")}
+_MINUTE = len("2026-01-31T23:59")
 _PREFIXES = {
     DC: "dc",
     PHOTOSHOP: "photoshop",
@@ -38,16 +40,24 @@ _EMPTY = (
 ).encode()
 
 
-def with_properties(xmp: bytes | None, properties: Properties) -> bytes:
-    """The packet, or a new one, with those of the properties that it did not have.
+def with_properties(xmp: bytes | None, properties: Properties) -> tuple[bytes, list[str]]:
+    """The packet, or a new one, with those of the properties that it did not have; and the local names of those that
+    it had with another value, which stays.
 
     Raises ValueError for a packet that is no XML, or has no place for properties.
     """
     packet = Packet(xmp or _EMPTY)
-    there = {part.name for node in packet.named((RDF, "RDF")) for part in node.parts()}
+    there: dict[Name, list[Node]] = {}
+    for part in (part for node in packet.named((RDF, "RDF")) for part in node.parts()):
+        there.setdefault(part.name, []).append(part)
     missing = {name: values for name, values in properties.items() if name not in there}
+    others = [
+        name[1]
+        for name, values in properties.items()
+        if name in there and not all(_is_said(value, there[name], date=name in _DATES) for value in values)
+    ]
     if not missing:
-        return packet.data
+        return packet.data, others
     places = [node for node in packet.named((RDF, "RDF")) if node.value[1] < node.span[1]]
     if not places:
         raise ValueError("XMP without a place for properties")
@@ -59,7 +69,16 @@ def with_properties(xmp: bytes | None, properties: Properties) -> bytes:
         places[0].value[1],
         f'<rdf:Description xmlns:rdf="{RDF}" rdf:about={quote}{resource}{quote}>{parts}</rdf:Description>',
     )
-    return packet.edited()
+    return packet.edited(), others
+
+
+def _is_said(value: str, there: list[Node], *, date: bool) -> bool:
+    """Whether a property has this value. One that goes on says it, too: IPTC's fields are cut at some length."""
+    values = [" ".join(each.text.split()) for node in there for each in node.items() or [node]]
+    value = " ".join(_NO_XML.sub(" ", value).split())
+    if date:  # of which each may tell seconds and a zone that the other does not
+        return any(bool(each) and value[: len(each)][:_MINUTE] == each[: len(value)][:_MINUTE] for each in values)
+    return any(each.startswith(value) for each in values)
 
 
 def _element(name: Name, values: list[str]) -> str:

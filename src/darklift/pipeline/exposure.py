@@ -16,6 +16,8 @@ _MEAN_RANGE = (0.02, 0.95)
 _LEFT_ALONE = (0.2, 0.6)
 """Stops of coded value by which the model would change a photo: up to the first it is left alone, from the second on
 it is enhanced in full."""
+_LEAST_SHARE = 0.005
+"""Of less than this nobody sees anything, and a photo would be coded anew for it: it is left alone."""
 _NIGHT = 0.34
 """Of the way from a night's own brightness (in stops) to the one that the model would choose, the share that is not
 gone."""
@@ -53,6 +55,8 @@ def aim_for(wish: Exposure, guess: Guess, brightness: float, scene: Scene | None
         if scene.backlight:
             wanted = max(wanted, least * (1 + _BACKLIGHT * scene.backlight))
             share = max(share, scene.backlight)
+    if share < _LEAST_SHARE:
+        share = 0.0
     if wish.stops is not None:
         wanted, share = wanted * 2 ** (wish.stops / _GAMMA), 1.0
     return Aim(_kept_in_range(replace(guess, brightness=wanted)), share)

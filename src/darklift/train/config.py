@@ -136,6 +136,9 @@ class ValidationConfig(_Section):
     """Steps between validations."""
     limit: int | None = Field(default=None, gt=0)
     """Score only the first so many pairs, to save time. None scores them all."""
+    on_test_split: bool = False
+    """Choose by pictures that a data set keeps for its test. Their scores are no test any more then: the checkpoint
+    says so for good, and so does every evaluation of it. Without this, such pairs are refused."""
     samples: int = Field(default=4, ge=0)
     """At each validation, the results of the first so many pairs are saved as pictures."""
 

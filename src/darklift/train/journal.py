@@ -12,9 +12,18 @@ from torch.utils.tensorboard import SummaryWriter
 from darklift.files import write_atomically
 from darklift.train.loop import StepReport
 
-__all__ = ["Journal"]
+__all__ = ["Journal", "read_log"]
 
 _LOG = "log.jsonl"
+
+
+def read_log(folder: Path) -> list[dict[str, float]]:
+    """What a run wrote down: ``step`` and values by name, line by line. A last line that was cut short is left out."""
+    records = []
+    for line in (folder / _LOG).read_text(encoding="utf-8").splitlines():
+        with contextlib.suppress(json.JSONDecodeError):
+            records.append(json.loads(line))
+    return records
 
 
 class Journal:

@@ -176,6 +176,8 @@ class _Run:
         }
         if scores:
             info["validation"] = scores
+        if self.validator is not None and self.validator.chosen_on:
+            info["chosen_on_test_split"] = self.validator.chosen_on
         save_checkpoint(self.folder / name, self.method, self.state.ema.module.state_dict(), info)
 
     def _save(self) -> None:

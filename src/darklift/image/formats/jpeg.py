@@ -74,6 +74,7 @@ def _adopt(image: Image.Image) -> Picture:
     stated = dict(image.info) | {"photoshop": _photoshop_block(image), "comment": comments}
     if stated.get("jfif_unit") not in (1, 2):
         stated.pop("dpi", None)  # Pillow makes up 72 where EXIF does not tell, either
+        stated["aspect"] = stated.get("jfif_density")
     metadata, orientation = metadata_of(stated, image.size)
     notes = list(metadata.notes)
     loaded: Image.Image = image
@@ -109,6 +110,8 @@ def _notes_on(layout: Layout) -> Iterator[str]:
     if previews:
         pictures = "1 further picture" if previews == 1 else f"{previews} further pictures"
         yield f"{pictures} behind the first (such as previews of the dark photo)"
+    if layout.thumbnail:
+        yield "the little picture of the dark photo in its JFIF segments"
     if layout.credentials:
         yield CREDENTIALS
     if layout.segments:

@@ -8,7 +8,7 @@ from darklift.errors import ImageError
 from darklift.image.arrays import assemble
 from darklift.image.deep import picture_of_samples, unit_of
 from darklift.image.formats.base import EncodeOptions, Format, matched
-from darklift.image.netpbm import pam_header, read_samples
+from darklift.image.netpbm import notes_behind, pam_header, read_samples
 from darklift.image.picture import Metadata, Picture
 
 __all__ = ["FORMAT"]
@@ -23,7 +23,8 @@ def _decode(stream: BinaryIO) -> Picture:
     if not 1 <= white <= 65535:
         raise ImageError(f"damaged file: its white is {white}, expected 1 to 65535: copy or download it again")
     unit = unit_of(read_samples(stream, header, ">u2" if white > 255 else "u1"), white)
-    return picture_of_samples(unit, Metadata(), 1, _NAME, max(8, white.bit_length()))
+    metadata = Metadata(notes=tuple(notes_behind(stream, header, 2 if white > 255 else 1)))
+    return picture_of_samples(unit, metadata, 1, _NAME, max(8, white.bit_length()))
 
 
 def _encode(picture: Picture, stream: BinaryIO, options: EncodeOptions) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from darklift.image.arrays import assemble
 from darklift.image.deep import picture_of_samples, unit_of
 from darklift.image.formats.base import EncodeOptions, Format
-from darklift.image.netpbm import read_samples, text_header
+from darklift.image.netpbm import notes_behind, read_samples, text_header
 from darklift.image.picture import Metadata, Picture
 
 __all__ = ["FORMAT"]
@@ -27,7 +27,8 @@ def _decode(stream: BinaryIO) -> Picture:
     header = text_header(stream)
     # the sign of the scale tells the byte order; by how much it scales is a matter of physical units
     samples = read_samples(stream, header, "<f4" if header.white < 0 else ">f4")
-    return picture_of_samples(unit_of(samples[::-1], 1), Metadata(), 1, _NAME, 32)
+    metadata = Metadata(notes=tuple(notes_behind(stream, header, 4)))
+    return picture_of_samples(unit_of(samples[::-1], 1), metadata, 1, _NAME, 32)
 
 
 def _encode(picture: Picture, stream: BinaryIO, options: EncodeOptions) -> None:

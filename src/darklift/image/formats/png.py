@@ -58,7 +58,10 @@ _WHITE = 65535
 _ROWS_AT_ONCE = 128
 # texts that Metadata holds by another name, and that would show another orientation than the upright picture's
 _NAME_OF_CHUNK = re.compile(rb"\w{4}")  # by Pillow, which reads nothing behind another
-_TEXTS_HELD_ELSEWHERE = (b"XML:com.adobe.xmp\0", b"Raw profile type exif\0", b"Raw profile type APP1\0")
+_TEXTS_HELD_ELSEWHERE = (
+    b"XML:com.adobe.xmp\0",
+    *(b"Raw profile type %s\0" % name for name in (b"exif", b"APP1", b"xmp")),
+)
 
 
 class _Facts(NamedTuple):

@@ -13,10 +13,10 @@ from darklift.errors import ImageError
 from darklift.image.arrays import assemble
 from darklift.image.deep import picture_of_samples, unit_of
 from darklift.image.formats.base import EncodeOptions, Format
-from darklift.image.netpbm import read_samples, text_header
+from darklift.image.netpbm import notes_behind, read_samples, text_header
 from darklift.image.opened import file_behind
 from darklift.image.picture import Metadata, Picture
-from darklift.image.pixels import TOO_DEEP, adopt, decode_with
+from darklift.image.pixels import TOO_DEEP, adopt, decode_with, with_notes
 
 __all__ = ["FORMAT"]
 
@@ -30,14 +30,17 @@ def _sniff(head: bytes) -> int:
 
 def _decode(stream: BinaryIO) -> Picture:
     stream.seek(0)
-    if _largest(stream.read(_HEAD)) <= 255:
-        return decode_with(PpmImageFile, _adopt, stream)
+    head = stream.read(_HEAD)
+    if _largest(head) <= 255:
+        picture = decode_with(PpmImageFile, _adopt, stream)
+        return with_notes(picture, [] if head[1:2] in b"14" else notes_behind(stream, text_header(stream), 1))
     header = text_header(stream)
     white = int(header.white)
     if white > 65535:
         raise ImageError(f"damaged file: its white is {white}, expected up to 65535: copy or download it again")
     unit = unit_of(read_samples(stream, header, ">u2"), white)
-    return picture_of_samples(unit, Metadata(), 1, _NAME, white.bit_length())
+    metadata = Metadata(notes=tuple(notes_behind(stream, header, 2)))
+    return picture_of_samples(unit, metadata, 1, _NAME, white.bit_length())
 
 
 def _adopt(image: Image.Image) -> Picture:

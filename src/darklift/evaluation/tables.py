@@ -1,0 +1,166 @@
+"""A study as tables: Markdown to read, LaTeX for a paper, CSV with every single score."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from darklift.data.pairs import listed
+from darklift.errors import MissingExtraError, UsageError, printable
+from darklift.evaluation.metrics import Metric, describe_metrics
+from darklift.evaluation.significance import RESAMPLES, Spread
+from darklift.evaluation.study import Entry, Study
+
+__all__ = ["TABLES", "percent", "study_csv", "study_latex", "study_table"]
+
+_WIDTH = 105
+
+
+def study_table(study: Study) -> str:
+    """Markdown: the means with their standard errors; how far each is from the first; mean ranks; what it all means."""
+    parts = [_means(study)]
+    if len(study.entries) > 1:
+        parts.append(_differences(study))
+    if len(study.entries) > 2 and (ranks := _ranks(study)):
+        parts.append(ranks)
+    parts += [_fill(line) for line in _notes(study)]
+    return "\n\n".join(parts)
+
+
+def study_csv(study: Study) -> str:
+    """CSV: a row for each picture, entry and seed, with every score and the seconds. Opens in any spreadsheet."""
+    text = io.StringIO()
+    metrics = study.metrics
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(["method", "seed", "image", "scene", *(metric.name for metric in metrics), "seconds"])
+    for entry in study.entries:
+        for place, name in enumerate(study.names):
+            scene = "" if study.scenes is None else study.scenes[place]
+            for run, result in zip(entry.runs, entry.by_name[name], strict=True):
+                values = [repr(float(result.scores[metric.name])) for metric in metrics]
+                rows.writerow([entry.label, run.settings.seed, name, scene, *values, f"{result.seconds:.4f}"])
+    return text.getvalue()
+
+
+def study_latex(study: Study) -> str:
+    """LaTeX for the package booktabs: the means with their standard errors, the best of each column in bold."""
+    metrics = study.metrics
+    heads = " & ".join(f"{_tex(metric.heading)} ${_ARROWS[metric.better]}$" for metric in metrics)
+    lines = [f"\\begin{{tabular}}{{l{'r' * (len(metrics) + 1)}}}", "\\toprule"]
+    lines += [f"method & {heads} & s/image \\\\", "\\midrule"]
+    best = {metric.name: _best(study, metric) for metric in metrics}
+    for entry in study.entries:
+        cells = [
+            _tex_cell(study.over_pictures(entry, metric), metric, entry in best[metric.name]) for metric in metrics
+        ]
+        lines.append(f"{' & '.join([_tex(entry.label), *cells, f'{entry.seconds:.2f}'])} \\\\")
+    lines += ["\\bottomrule", "\\end{tabular}"]
+    notes = [f"% {line}" for note in _notes(study) for line in textwrap.wrap(note.replace("*", ""), _WIDTH)]
+    return "\n".join(["% needs \\usepackage{booktabs}", *lines, *notes]) + "\n"
+
+
+TABLES: Mapping[str, Callable[[Study], str]] = {".md": study_table, ".csv": study_csv, ".tex": study_latex}
+"""By the ending of the file that a study is written to."""
+
+_ARROWS = {"higher": "\\uparrow", "lower": "\\downarrow"}
+
+
+def _means(study: Study) -> str:
+    metrics = study.metrics
+    lines = [_row(["method", "seeds", *(metric.heading for metric in metrics), "s/image"])]
+    lines.append("|---|--:|" + "--:|" * (len(metrics) + 1))
+    for entry in study.entries:
+        cells = [_plus_minus(study.over_pictures(entry, metric), metric) for metric in metrics]
+        lines.append(_row([entry.label, str(len(entry.runs)), *cells, f"{entry.seconds:.2f}"]))
+    seeded = [entry for entry in study.entries if len(entry.runs) > 1]
+    for entry in seeded:
+        cells = [_plus_minus(study.over_seeds(entry, metric), metric) for metric in metrics]
+        lines.append(_row([f"{entry.label}: over seeds", str(len(entry.runs)), *cells, ""]))
+    return "\n".join(lines)
+
+
+def _differences(study: Study) -> str:
+    heads = [f"against {study.entries[0].label}", "metric", "better by", "95% interval", "better in", "images won"]
+    lines = [_row(heads), "|---|---|--:|--:|--:|--:|"]
+    for entry in study.entries[1:]:
+        for metric in study.metrics:
+            found = study.difference(entry, metric)
+            interval = f"{found.low:+.{metric.digits}f} … {found.high:+.{metric.digits}f}"
+            won = f"{found.wins} of {found.count}"
+            facts = [f"{found.mean:+.{metric.digits}f}", interval, percent(found.probability), won]
+            lines.append(_row([entry.label, metric.heading, *facts]))
+    return "\n".join(lines)
+
+
+def _ranks(study: Study) -> str:
+    metrics = study.metrics
+    try:
+        ranks = [study.ranking(metric) for metric in metrics]
+    except (MissingExtraError, UsageError):  # without SciPy, or on a single scene, there are the other tables
+        return ""
+    lines = [_row(["mean rank", *(metric.heading for metric in metrics)]), "|---|" + "--:|" * len(metrics)]
+    for entry in study.entries:
+        lines.append(_row([entry.label, *(f"{ranking.mean_ranks[entry.label]:.2f}" for ranking in ranks)]))
+    lines.append(_row(["*told apart from*", *(f"{ranking.critical:.2f}" for ranking in ranks)]))
+    lines.append(_row(["*p that all are alike*", *(f"{ranking.p:.2g}" for ranking in ranks)]))
+    return "\n".join(lines)
+
+
+def _notes(study: Study) -> Iterable[str]:
+    scenes = None if study.scenes is None else len(set(study.scenes))
+    over = f"{len(study.names)} images" + (f" of {scenes} scenes" if scenes not in (None, len(study.names)) else "")
+    means = f"Means over {over} ± standard error. {describe_metrics()}"
+    yield f"{means} s/image: median, without reading and writing files."
+    if len(study.entries) > 1:
+        drawn = "whole scenes" if scenes is not None else "images"
+        yield (
+            "Differences are taken image by image, positive where better. 95% interval and *better in*: of "
+            f"{RESAMPLES:,} bootstrap draws of {drawn}."
+        )
+    if len(study.entries) > 2:
+        yield "Ranks: 1 is the best of a picture; p by Friedman's test, told apart at 5% by Nemenyi's."
+    yield from (f"**{stain}**" for stain in study.stains)
+    for label, names in study.left_out.items():
+        yield f"**Without {listed(names)}: not scored for {label}.**"
+
+
+def _best(study: Study, metric: Metric) -> list[Entry]:
+    """The entries whose mean, as printed, is the best."""
+    means = {entry: round(study.over_pictures(entry, metric).mean, metric.digits) for entry in study.entries}
+    target = max(means.values()) if metric.better == "higher" else min(means.values())
+    return [entry for entry, mean in means.items() if mean == target]
+
+
+def _plus_minus(found: Spread, metric: Metric) -> str:
+    error = "" if found.error is None else f" ± {found.error:.{metric.digits}f}"
+    return f"{found.mean:.{metric.digits}f}{error}"
+
+
+def _tex_cell(found: Spread, metric: Metric, best: bool) -> str:
+    mean = f"{found.mean:.{metric.digits}f}"
+    error = "" if found.error is None else f" $\\pm$ {found.error:.{metric.digits}f}"
+    return (f"\\textbf{{{mean}}}" if best else mean) + error
+
+
+def percent(share: float) -> str:
+    """A share of draws as people say it: never 0% or 100% of a number that is finite."""
+    if not 0.0005 <= share <= 0.9995:
+        return "> 99.9%" if share > 0.5 else "< .1%"
+    return f"{100 * share:.{1 if min(share, 1 - share) < 0.0095 else 0}f}%"
+
+
+def _tex(text: str) -> str:
+    special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    return re.sub(r"[\\~^&%$#_{}]", lambda found: special.get(found[0], f"\\{found[0]}"), printable(text))
+
+
+def _row(cells: Sequence[str]) -> str:
+    safe = (printable(cell).replace("|", r"\|") for cell in cells)
+    return f"| {' | '.join(safe)} |"
+
+
+def _fill(text: str) -> str:
+    return "\n".join(textwrap.wrap(text, _WIDTH, break_on_hyphens=False))

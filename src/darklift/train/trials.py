@@ -1,0 +1,140 @@
+"""Runs a sweep's trials one after another, each as ``darklift train`` in a process of its own.
+
+A process of its own gives each trial all memory back, and what goes wrong in one leaves the others alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from darklift.errors import TrainingError
+from darklift.train.journal import read_log
+from darklift.train.sweep import Sweep, Trial
+
+__all__ = ["run_sweep"]
+
+CONSOLE = "console.log"
+"""What a trial would have said in a terminal, in its folder."""
+_LOOK_EVERY = 0.5  # seconds
+
+
+def run_sweep(
+    sweep: Sweep,
+    recipe: Path,
+    *,
+    on_step: Callable[[Trial, int], None] | None = None,
+    on_done: Callable[[Trial, Mapping[str, float]], None] | None = None,
+    on_failure: Callable[[Trial, str], None] | None = None,
+) -> int:
+    """Run what is not done yet, and return how many trials failed; these can be tried again by the same call.
+
+    A failed trial does not stop the others, unless it is the first of all: what is wrong with it is most likely wrong
+    with every one. Ctrl-C (and SIGTERM) lets the trial at hand save, and raises KeyboardInterrupt.
+
+    Args:
+        on_step: told the trial at hand and its last step that was logged, twice a second.
+        on_done: told each trial that is done, those of earlier calls too, and its scores.
+        on_failure: told each trial that failed, and the last line that it said.
+
+    Raises:
+        TrainingError: the first trial failed, or another process runs this sweep.
+    """
+    failed, any_done = 0, False
+    with _held(sweep.folder):
+        for trial in sweep.trials:
+            scores = trial.scores()
+            if scores is None:
+                said = _train(trial, recipe, on_step)
+                if said is not None and not any_done:
+                    raise TrainingError(f"the first run failed, so the others were not begun: {said}")
+                if said is not None:
+                    failed += 1
+                    if on_failure is not None:
+                        on_failure(trial, said)
+                    continue
+                scores = trial.finish()
+            any_done = True
+            sweep.write()
+            if on_done is not None:
+                on_done(trial, scores)
+    return failed
+
+
+@contextlib.contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise TrainingError(
+            f"another process runs the sweep in {folder}: wait for it, or choose another --run folder"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _train(trial: Trial, recipe: Path, on_step: Callable[[Trial, int], None] | None) -> str | None:
+    """Train to the end. Returns what was said last if it failed."""
+    command = [sys.executable, "-m", "darklift", "train", str(recipe), "--run", str(trial.folder)]
+    command += [part for change in trial.all_changes for part in ("--set", change)]
+    if trial.is_begun:
+        command.append("--resume")
+    console = trial.folder.parent / f".{trial.folder.name}.log"  # a new run wants its folder to itself
+    # In a group of its own: a terminal's Ctrl-C comes to this process alone, which passes it on and waits.
+    with (
+        console.open("ab") as log,
+        subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True) as process,
+        _passed_on(process) as stop,
+    ):
+        while process.poll() is None:
+            time.sleep(_LOOK_EVERY)
+            if on_step is not None:
+                on_step(trial, _last_step(trial.folder))
+    if trial.folder.is_dir():
+        os.replace(console, trial.folder / CONSOLE)
+        console = trial.folder / CONSOLE
+    if stop:
+        raise KeyboardInterrupt
+    return None if process.returncode == 0 else _last_line(console, process.returncode)
+
+
+@contextlib.contextmanager
+def _passed_on(process: subprocess.Popen[bytes]) -> Iterator[list[int]]:
+    """Stop signals go on to the process, which saves; they are collected meanwhile."""
+    seen: list[int] = []
+
+    def pass_on(number: int, _: object) -> None:
+        seen.append(number)
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGINT)
+
+    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield seen
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _last_step(folder: Path) -> int:
+    try:
+        return int(max((record["step"] for record in read_log(folder)), default=0))
+    except FileNotFoundError:
+        return 0
+
+
+def _last_line(console: Path, code: int) -> str:
+    lines = [line for line in console.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    return lines[-1].removeprefix("darklift: ").strip() if lines else f"it ended with {code} and said nothing"

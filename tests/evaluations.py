@@ -1,0 +1,29 @@
+"""Made-up evaluations: scores that rise by 1 from picture to picture."""
+
+from darklift.evaluation.evaluate import Evaluation, PairResult
+from darklift.evaluation.metrics import METRICS
+from darklift.pipeline.settings import Settings
+
+PSNR = METRICS[0]
+ERROR = METRICS[-1]
+
+
+def evaluation(model="compact", level=20.0, names="abcd", **changes):
+    facts = {
+        "weights": "EMA",
+        "backend": "onnx",
+        "preset": "default",
+        "steps": 2,
+        "exposure": "predicted by the model",
+        "window": "whole picture",
+        "settings": Settings(),
+    }
+    results = [
+        PairResult(name, {metric.name: level + place for metric in METRICS}, seconds=1.0 + place)
+        for place, name in enumerate(names)
+    ]
+    return Evaluation(model=model, results=tuple(results), **{**facts, **changes})
+
+
+def seeded(seed, **changes):
+    return evaluation(settings=Settings(seed=seed), **changes)

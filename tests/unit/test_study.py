@@ -1,0 +1,77 @@
+"""Several evaluations side by side: which are one entry, how they are called, what is compared."""
+
+import numpy as np
+import pytest
+
+from darklift.errors import DataError
+from darklift.evaluation.evaluate import PairResult
+from darklift.evaluation.metrics import METRICS
+from darklift.evaluation.study import Study
+from darklift.pipeline.settings import Settings
+from evaluations import ERROR, PSNR, evaluation, seeded
+
+
+def test_runs_that_differ_in_the_seed_alone_are_one_entry():
+    study = Study([seeded(0), seeded(1, level=22.0), evaluation("nano")])
+    first, second = study.entries
+    assert (first.label, len(first.runs), second.label) == ("compact", 2, "nano")
+    assert study.scores(first, PSNR) == (21, 22, 23, 24)
+    assert study.over_seeds(first, PSNR).mean == pytest.approx(22.5)
+    assert study.over_seeds(first, PSNR).error == pytest.approx(1)
+    assert study.over_seeds(second, PSNR).error is None
+
+
+def test_labels_say_what_tells_entries_apart_and_no_more():
+    study = Study([evaluation(), evaluation(steps=8), evaluation("nano"), evaluation(settings=Settings(strength=0.5))])
+    labels = [entry.label for entry in study.entries]
+    assert labels == ["compact, 2 steps", "compact, 8 steps", "nano", "compact, 2 steps, strength 0.5"]
+    ones = [evaluation(settings=Settings(coverage=0.95)), evaluation()]
+    assert [entry.label for entry in Study(ones).entries] == ["compact, settings 1", "compact, settings 2"]
+
+
+def test_only_pictures_that_all_scored_are_compared_and_the_others_are_named():
+    study = Study([evaluation(names="abcd"), evaluation("nano", names="bcde")])
+    assert study.names == ("b", "c", "d")
+    assert study.left_out == {"compact": ("e",), "nano": ("a",)}
+    assert study.difference(study.entries[1], PSNR).count == 3
+
+
+def test_better_is_positive_whatever_the_metric():
+    study = Study([evaluation(level=20.0), evaluation("nano", level=21.0)])
+    nano = study.entries[1]
+    assert study.difference(nano, PSNR).mean == pytest.approx(1)
+    assert study.difference(nano, ERROR).mean == pytest.approx(-1)
+
+
+def test_an_identical_picture_counts_as_its_metrics_ceiling():
+    perfect = evaluation(level=np.inf)
+    study = Study([evaluation(), perfect.__class__(**{**vars(perfect), "model": "perfect"})])
+    assert study.over_pictures(study.entries[1], PSNR).mean == PSNR.ceiling
+
+
+def test_scenes_widen_the_error_and_are_ranked_once():
+    ones = [evaluation(), evaluation("nano", level=19.5), evaluation("identity", level=10.0)]
+    scenes = {"a": "kitchen", "b": "kitchen", "c": "hall"}
+    alone, grouped = Study(ones), Study(ones, scenes)
+    assert grouped.scenes[0] == grouped.scenes[1] != grouped.scenes[3]
+    assert len(set(grouped.scenes)) == 3
+    assert grouped.over_pictures(grouped.entries[0], PSNR).groups == 3
+    assert alone.ranking(PSNR).count == 4
+    assert grouped.ranking(PSNR).count == 3
+    assert grouped.ranking(PSNR).mean_ranks == {"compact": 1, "nano": 2, "identity": 3}
+
+
+def test_a_metric_that_one_result_lacks_is_not_compared():
+    whole = evaluation()
+    scores = {metric.name: 1.0 for metric in METRICS if metric is not ERROR}
+    short = evaluation("nano", names="")
+    short = short.__class__(**{**vars(short), "results": tuple(PairResult(name, scores, 1.0) for name in "abcd")})
+    assert ERROR not in Study([whole, short]).metrics
+    assert PSNR in Study([whole, short]).metrics
+
+
+def test_nothing_to_compare_is_refused():
+    with pytest.raises(DataError, match="at least one"):
+        Study([])
+    with pytest.raises(DataError, match="no picture was scored by all"):
+        Study([evaluation(names="ab"), evaluation("nano", names="cd")])
