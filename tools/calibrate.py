@@ -221,8 +221,8 @@ def tell_bins(name: str, sample: Sample, within: npt.NDArray[np.bool_], half: Nu
 
 def parts_of(test: Sample, lists: Sequence[Path]) -> dict[str, Sample]:
     """The scenes that no training saw, by the lists' names, and all others."""
-    names: Sequence[str] = np.unique(test.scenes).tolist()
-    unseen = {path.stem: read_names(path) for path in lists} or {"every fifth": names[2::LATER]}
+    names: list[str] = np.unique(test.scenes).tolist()
+    unseen = {path.stem: list(read_names(path)) for path in lists} or {"every fifth": names[2::LATER]}
     chosen = {which: np.isin(test.scenes, some) for which, some in unseen.items()}
     others = ~np.any(list(chosen.values()), axis=0)
     return {which: test.where(there) for which, there in (chosen | {"others": others}).items() if there.any()}
