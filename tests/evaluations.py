@@ -1,6 +1,6 @@
 """Made-up evaluations: scores that rise by 1 from picture to picture."""
 
-from darklift.evaluation.evaluate import Evaluation, PairResult
+from darklift.evaluation.evaluation import Evaluation, PairResult
 from darklift.evaluation.metrics import DEFAULT_METRICS
 from darklift.pipeline.settings import Settings
 

@@ -14,7 +14,8 @@ from darklift.data import match_pairs
 from darklift.errors import UsageError
 from darklift.evaluation import crew
 from darklift.evaluation.crew import Scorers
-from darklift.evaluation.evaluate import Asked, LeftOut, Scored, evaluate
+from darklift.evaluation.evaluate import Asked, Scored, evaluate
+from darklift.evaluation.evaluation import LeftOut
 from darklift.pipeline.settings import Settings
 from darklift.store.load import Opening
 

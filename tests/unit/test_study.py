@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from darklift.errors import DataError
-from darklift.evaluation.evaluate import PairResult
+from darklift.evaluation.evaluation import PairResult
 from darklift.evaluation.metrics import DEFAULT_METRICS
 from darklift.evaluation.study import Study
 from darklift.evaluation.tables import study_table

@@ -20,7 +20,7 @@ from darklift.store.load import Opening
 
 if TYPE_CHECKING:
     from darklift.data import Pair
-    from darklift.evaluation.evaluate import Evaluation, PairResult
+    from darklift.evaluation.evaluation import Evaluation, PairResult
     from darklift.evaluation.method import Method
     from darklift.evaluation.metrics import Chosen
     from darklift.image import Picture

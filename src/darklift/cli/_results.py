@@ -15,7 +15,7 @@ from darklift.errors import UsageError
 
 if TYPE_CHECKING:
     from darklift.data import Pair
-    from darklift.evaluation.evaluate import PairResult
+    from darklift.evaluation.evaluation import PairResult
     from darklift.image import Picture
 
 __all__ = ["Keep", "Places"]

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from darklift.data import Pair
-from darklift.evaluation.evaluate import Asked, LeftOut, Scored, score
+from darklift.evaluation.evaluate import Asked, Scored, score
+from darklift.evaluation.evaluation import LeftOut
 from darklift.pipeline.enhancer import Enhancer
 from darklift.runtime import ModelCard
 from darklift.runtime.processes import Processes, Trade

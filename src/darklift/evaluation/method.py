@@ -8,7 +8,8 @@ from typing import Protocol
 
 from darklift.data import Pair
 from darklift.errors import DarkliftError, DataError, ImageError, ModelError
-from darklift.evaluation.evaluate import Evaluation, LeftOut, PairResult, read_pair
+from darklift.evaluation.evaluate import read_pair
+from darklift.evaluation.evaluation import Evaluation, LeftOut, PairResult
 from darklift.evaluation.metrics import Chosen, score_pair
 from darklift.image import Picture
 from darklift.image.spaces import as_srgb

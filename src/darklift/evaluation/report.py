@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from darklift.data.pairs import listed
 from darklift.errors import printable
-from darklift.evaluation.evaluate import Evaluation
+from darklift.evaluation.evaluation import Evaluation
 from darklift.evaluation.metrics import Chosen, Scores, describe_metrics
 
 __all__ = ["evaluation_table", "per_image_table"]

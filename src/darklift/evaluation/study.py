@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from darklift.errors import DataError
-from darklift.evaluation.evaluate import Evaluation, PairResult
+from darklift.evaluation.evaluation import Evaluation, PairResult
 from darklift.evaluation.metrics import METRICS, Metric
 from darklift.evaluation.significance import Difference, Ranking, Spread, compare, rank, spread
 
