@@ -3,8 +3,9 @@
 FOLDER is an exported model, such as src/darklift/weights/compact; with --write its card gets the intervals. --scenes
 are multi-exposure scenes (DIR/NNN/target.jpg, low*.jpg), of which every 8th is taken, as the recipes hold them out.
 --test are scenes to check the coverage on, all of them, or a folder of LOL's layout with val.txt and scenes.json. None
-of them may have been trained on. Where the weights that are shipped were trained on everything, --measured names a
-model that was trained alike, without these scenes.
+of them may have been trained on; where some of a test folder were, --unseen names those that were not, in one or more
+lists (a scene a line), and each list and all others are told of by themselves. Where the weights that are shipped were
+trained on everything, --measured names a model that was trained alike, without these scenes.
 
 What is calibrated, and how (split conformal prediction by scene), is told in docs/explanation/maths.md. Printed are the
 coverage by scenes (of those that are calibrated on, each by what the others say) and by what is known of a place, and
@@ -45,7 +46,9 @@ KNOTS, BEND, SMALL, SOFT = 6, 1e-3, 1e-4, 0.1
 CODE = 1 / 255
 FOLDS, DRAWS = 5, 1000
 LATER = 5
-"""Of test scenes every fifth, from the third on, is also told of by itself: no training may see these, ever."""
+"""Of test scenes every fifth, from the third on, is also told of by itself, unless lists say which: no training may see
+these, ever.
+"""
 BINS = {
     "tone": (0, 0.05, 0.15, 0.3, 0.5, 0.7, 1),
     "held": (0, 1, 3, 7, 15, 31, 60),
@@ -216,12 +219,22 @@ def tell_bins(name: str, sample: Sample, within: npt.NDArray[np.bool_], half: Nu
                 print(f"| {name} | {known} {low:g} to {high:g} | {share:.0%} | {100 * covered:.1f} | {width:.1f} |")
 
 
+def parts_of(test: Sample, lists: Sequence[Path]) -> dict[str, Sample]:
+    """The scenes that no training saw, by the lists' names, and all others."""
+    names: list[str] = np.unique(test.scenes).tolist()
+    unseen = {path.stem: list(read_names(path)) for path in lists} or {"every fifth": names[2::LATER]}
+    chosen = {which: np.isin(test.scenes, some) for which, some in unseen.items()}
+    others = ~np.any(list(chosen.values()), axis=0)
+    return {which: test.where(there) for which, there in (chosen | {"others": others}).items() if there.any()}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--scenes", type=Path, required=True)
     parser.add_argument("--every", type=int, default=8)
     parser.add_argument("--test", type=Path, nargs="*", default=[])
+    parser.add_argument("--unseen", type=Path, nargs="*", default=[])
     parser.add_argument("--measured")
     parser.add_argument("--write", action="store_true")
     arguments = parser.parse_args()
@@ -245,11 +258,9 @@ def main() -> None:
     for folder in arguments.test:
         test = measure(enhancer, folder)
         tested.append((folder.name, test))
-        names: Sequence[str] = np.unique(test.scenes).tolist()
-        chosen = np.isin(test.scenes, names[2::LATER])
         parts = {folder.name: test}
         if not (folder / "val.txt").exists():
-            parts |= {f"{folder.name}, every fifth": test.where(chosen), f"{folder.name}, others": test.where(~chosen)}
+            parts |= {f"{folder.name}, {which}": part for which, part in parts_of(test, arguments.unseen).items()}
         for name, part in parts.items():
             unit = widths(curves, part)
             tell(name, part, {c: part.errors <= unit * f for c, f in intervals.factors.items()}, half(part))

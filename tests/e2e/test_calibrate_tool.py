@@ -66,6 +66,20 @@ def test_the_factor_is_a_quantile_of_scenes_and_not_of_pixels():
     assert tool.factor(many, np.concatenate([of, np.full(5000, "00")]), 0.9) == pytest.approx(18)
 
 
+def test_scenes_that_no_training_saw_are_told_of_by_themselves(tmp_path):
+    scenes = np.array([f"{number:03d}" for number in range(10)])
+    sample = tool.Sample({}, np.zeros((3, 10)), scenes, np.ones(10))
+    (tmp_path / "survey.txt").write_text("001\n004\n")
+    (tmp_path / "others of it.txt").write_text("004\n007\n")
+    parts = tool.parts_of(sample, [tmp_path / "survey.txt", tmp_path / "others of it.txt"])
+    assert {name: "".join(part.scenes) for name, part in parts.items()} == {
+        "survey": "001004",
+        "others of it": "004007",
+        "others": "".join(f"{number:03d}" for number in (0, 2, 3, 5, 6, 8, 9)),
+    }
+    assert "".join(tool.parts_of(sample, [])["every fifth"].scenes) == "002007"
+
+
 def test_widths_follow_what_errors_do():
     rng = np.random.default_rng(0)
     known = {name: rng.random(4000) for name in KNOWN_OF_A_PLACE}

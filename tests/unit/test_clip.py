@@ -137,6 +137,23 @@ def test_borders_are_those_of_the_whole_clip() -> None:
         assert enhanced.picture.pixels[44:76, :56].mean() > 2 * before[44:76, :56].mean() / 255
 
 
+def test_bars_with_noise_are_those_of_the_whole_clip() -> None:
+    """Each frame has other noise in its bars, and all the same part between them."""
+    rng = np.random.default_rng(2)
+    barred = [np.pad(frame, ((14, 14), (0, 0), (0, 0)), constant_values=60) for frame in lamp(3)]
+    for frame in barred:
+        for bar in (frame[:14], frame[-14:]):
+            bar += rng.integers(-3, 4, bar.shape).astype(frame.dtype)
+    made, frames = enhancer(), clip(barred)
+    shared = look_together(made.model, frames)
+    assert (shared.inside.top, shared.inside.height) == (14, barred[0].shape[0] - 28)
+    for enhanced, before in zip(made.run_frames(frames), barred, strict=True):
+        result = np.rint(enhanced.picture.pixels * 255)
+        np.testing.assert_array_equal(result[:14], before[:14])
+        np.testing.assert_array_equal(result[-14:], before[-14:])
+        assert result[14:-14].mean() > 1.5 * before[14:-14].mean()
+
+
 def test_whether_anything_changes() -> None:
     made, frames = enhancer(), clip(lamp())
     assert not made.plan_frames(frames).changes_nothing()

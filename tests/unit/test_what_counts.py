@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from darklift import Enhancer, Picture, Source, Tile, read_image
 from darklift.diffusion import SamplerPreset
@@ -115,6 +115,16 @@ class TestHidden:
         half = enhancer().run(Picture(pixels, alpha=np.full(pixels.shape[:2], 0.5, np.float32))).picture.pixels
         np.testing.assert_allclose(half, enhancer().run(Picture(pixels)).picture.pixels, atol=2 / 255)
 
+    @pytest.mark.parametrize("matte", [0.0, 1.0])
+    def test_a_soft_rim_mixed_with_what_lay_behind_has_no_say(self, matte: float) -> None:
+        pixels, alpha = scene(240, 320, light=0.08), np.zeros((240, 320), np.float32)
+        rows, columns = np.mgrid[0:240, 0:320]
+        alpha[:] = ((90 - np.hypot(rows - 120, columns - 160)) / 12).clip(0, 1)
+        mixed = (pixels * alpha[:, :, None] + np.float32(matte) * (1 - alpha[:, :, None])).astype(np.float32)
+        looks = [enhancer().plan(Picture(image, alpha=alpha)).look.overview for image in (pixels, mixed)]
+        np.testing.assert_allclose(looks[1].statistics, looks[0].statistics, atol=0.01)
+        np.testing.assert_allclose(looks[1].thumbnail, looks[0].thumbnail, atol=0.03)
+
     def test_nothing_visible_is_nothing_to_bring_out(self) -> None:
         pixels = scene(light=0.08)
         result = enhancer().run(Picture(pixels, alpha=np.zeros(pixels.shape[:2], np.float32)))
@@ -135,6 +145,33 @@ def barred(pixels: FloatArray, sides: str, share: float, colour: float) -> tuple
     wide = [round(share * (height if side in "tb" else width)) * (side in sides) for side in "tblr"]
     framed = np.pad(pixels, ((wide[0], wide[1]), (wide[2], wide[3]), (0, 0)), constant_values=np.float32(colour))
     return framed, Tile(wide[0], wide[2], height, width)
+
+
+def noisy_frame(
+    sides: str, colour: float | tuple[int, ...], spread: int, pixels: FloatArray | None = None
+) -> tuple[FloatArray, Tile, npt.NDArray[np.bool_]]:
+    """The photo with bars of colour ± spread (codes), where it lies, and where the bars are."""
+    framed, place = barred(scene(light=0.1) if pixels is None else pixels, sides, 0.2, 0)
+    border = np.ones(framed.shape[:2], np.bool_)
+    border[place.window] = False
+    noise = np.random.default_rng(1).integers(-spread, spread + 1, framed.shape)
+    framed[border] = ((np.array(colour) + noise).clip(0, 255) / 255).astype(np.float32)[border]
+    return framed, place, border
+
+
+def found_in(framed: FloatArray, quality: int | None) -> Tile:
+    """What is found to be inside, in a JPEG of this quality or as it is."""
+    if quality is None:
+        return inside_of_border(view_of_planes(framed.transpose(2, 0, 1)))
+    file = io.BytesIO()
+    Image.fromarray(np.rint(framed * 255).astype(np.uint8)).save(file, "JPEG", quality=quality)
+    return inside_of_border(view_of_planes(from_pil(Image.open(file)).pixels.transpose(2, 0, 1)))
+
+
+def apart(found: Tile, place: Tile) -> int:
+    """Pixels between two parts' sides, at most."""
+    ends = [(t.top, t.left, t.top + t.height, t.left + t.width) for t in (found, place)]
+    return int(np.abs(np.subtract(*ends)).max())
 
 
 class TestBorders:
@@ -160,12 +197,63 @@ class TestBorders:
     @pytest.mark.parametrize("sides", ["t", "tb", "tblr"])
     def test_jpeg_rings_at_the_edge(self, sides: str, quality: int) -> None:
         framed, place = barred(scene(230, 310, light=0.1), sides, 0.11, 0)
-        file = io.BytesIO()
-        Image.fromarray(np.rint(framed * 255).astype(np.uint8)).save(file, "JPEG", quality=quality)
-        found = inside_of_border(view_of_planes(from_pil(Image.open(file)).pixels.transpose(2, 0, 1)))
-        expected = (place.top, place.left, place.height, place.width)
-        apart = np.subtract((found.top, found.left, found.height, found.width), expected)
-        assert np.abs(apart).max() <= 1
+        assert apart(found_in(framed, quality), place) <= 1
+
+    @pytest.mark.parametrize("sides", ["tb", "lr", "tblr"])
+    @pytest.mark.parametrize(("colour", "spread"), [(3, 3), (16, 3), (246, 3), ((232, 222, 200), 2)])
+    def test_borders_with_noise(self, sides: str, colour: float | tuple[int, ...], spread: int) -> None:
+        framed, place, border = noisy_frame(sides, colour, spread)
+        found = inside_of_border(view_of_planes(framed.transpose(2, 0, 1)))
+        assert found == place
+        result = enhancer().run(Picture(framed)).picture.pixels
+        np.testing.assert_array_equal(result[border], framed[border])
+        np.testing.assert_array_equal(
+            result[place.window], enhancer().run(Picture(framed[place.window])).picture.pixels
+        )
+
+    @pytest.mark.parametrize("quality", [75, 85, 95])
+    @pytest.mark.parametrize("colour", [16, 246])
+    def test_borders_with_noise_in_a_jpeg(self, colour: int, quality: int) -> None:
+        framed, place, _ = noisy_frame("tblr", colour, 3, scene(230, 310, light=0.1))
+        assert apart(found_in(framed, quality), place) <= 1
+
+    def test_borders_with_noise_in_16_bits_and_under_alpha_that_hides_nothing(self) -> None:
+        framed, place, _ = noisy_frame("tblr", 16, 3)
+        deep = from_array(np.rint(framed * 65535).astype(np.uint16))
+        opaque = Picture(framed, alpha=np.ones(framed.shape[:2], np.float32))
+        for picture in (deep, opaque):
+            assert enhancer().plan(picture).look.inside == place
+
+    @pytest.mark.parametrize(("mat", "line"), [(255, 0), (0, 255), (246, 20)])
+    @pytest.mark.parametrize("quality", [None, 85])
+    def test_a_thin_line_belongs_to_the_frame(self, mat: int, line: int, quality: int | None) -> None:
+        pixels = scene(230, 310, light=0.1)
+        framed = np.pad(pixels, ((3, 3), (3, 3), (0, 0)), constant_values=np.float32(line / 255))
+        framed = np.pad(framed, ((30, 30), (25, 25), (0, 0)), constant_values=np.float32(mat / 255))
+        assert apart(found_in(framed, quality), Tile(33, 28, 230, 310)) <= 1
+
+    @pytest.mark.parametrize(("ground", "ink"), [(255, 0), (0, 255)])
+    @pytest.mark.parametrize("quality", [None, 90])
+    def test_a_caption_belongs_to_its_strip(self, ground: int, ink: int, quality: int | None) -> None:
+        framed = np.pad(scene(230, 310, light=0.1), ((0, 44), (0, 0), (0, 0)), constant_values=np.float32(ground / 255))
+        image = Image.fromarray(np.rint(framed * 255).astype(np.uint8))
+        ImageDraw.Draw(image).text((20, 246), "By the river at night", fill=(ink,) * 3)
+        assert apart(found_in(np.asarray(image, np.float32) / 255, quality), Tile(0, 0, 230, 310)) <= 1
+
+    def test_noise_at_one_side_alone_is_a_photo_s(self) -> None:
+        for colour in (3, 246):
+            framed, _, _ = noisy_frame("t", colour, 3)
+            assert inside_of_border(view_of_planes(framed.transpose(2, 0, 1))) == Tile(0, 0, *framed.shape[:2])
+
+    def test_what_is_out_of_focus_is_no_border(self) -> None:
+        """Dark gaps at both sides of a blurred wall: equally dark, equally flat, equally straight."""
+        framed, place, _ = noisy_frame("lr", 8, 2, scene(light=0.2))
+        blurred = framed.copy()
+        for column in range(framed.shape[1]):
+            near = slice(max(column - 8, 0), column + 9)
+            blurred[:, column] = framed[:, near].mean(axis=1)
+        assert place.width < framed.shape[1]
+        assert inside_of_border(view_of_planes(blurred.transpose(2, 0, 1))) == Tile(0, 0, *framed.shape[:2])
 
     def test_a_part_across_the_edge(self) -> None:
         made, (framed, _) = enhancer(), barred(scene(light=0.08), "tblr", 0.2, 0)

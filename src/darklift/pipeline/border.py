@@ -5,12 +5,12 @@ lies inside; a border keeps its values.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import combinations
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
-from darklift.image import FloatArray
+from darklift.pipeline.margin import Edge, Margin, Side, find_edge, find_line, find_margin
 from darklift.pipeline.tiling import Tile
 
 if TYPE_CHECKING:
@@ -18,132 +18,232 @@ if TYPE_CHECKING:
 
 __all__ = ["inside_of_border"]
 
-_SAME, _OTHER = 0.6 / 255, 1.5 / 255
-"""Unit: a border's pixels are as near to its colour as the first: nothing of a sky's noise, nor of the flat blocks that
-coders leave of it. What is off by more than the second is something else."""
+_Widths: TypeAlias = tuple[int, int, int, int]
+"""Of the borders at the top, the bottom, the left and the right, in pixels."""
+
 _THINNEST, _THINNEST_SHARE = 3, 0.01
 """A border has at least so many rows, and at least this share of the photo's."""
-_PAIR_SHARE = 0.03
-"""Two bars of one colour at opposite sides that take as much each need no edge to be seen."""
 _LEFT = (16, 0.2)
 """What is inside has at least so many rows, and this share of the photo's."""
-_RINGING = 16
-"""Rows between a border and the photo that a JPEG file may have blurred: its largest unit, two blocks."""
-_INSIDE_ROWS = 8
-"""Behind the edge, by which the photo is told from the border."""
-_CLEAR = 2.5 / 255
-"""Unit: what is inside differs by as much from the border, on average over these rows, ..."""
-_STRAIGHT = 0.6
-"""... and this share of its columns does so right behind the edge. A skyline before a black sky rises by and by."""
+_LAYERS, _ROUNDS = 4, 5
+"""Frames within frames, and looks at one of them until its sides agree; what does not settle is no frame."""
+_SAME, _NEAR = 0.6 / 255, 1.25 / 255
+"""Unit: margins without noise, and with some, are of one colour if they are no further apart."""
+_CLEAR, _STRAIGHT, _SHARP = 2.5 / 255, 0.6, 0.7
+"""An edge: the photo differs by so much (unit) from the margin, in this share of its columns right behind it, which are
+this share of those that come to differ."""
+_QUIET, _LEVEL = 3.2 / 255, 2.5 / 255
+"""Unit: a margin with more noise or drift than this needs a strong edge."""
+_SHARP_NOISY, _BEFORE = 0.8, 0.15
+"""Of an edge behind a margin with noise; at most this share of the step is there some rows before."""
+_STRONG, _STRONG_CLEAR, _OVER_NOISE = 0.9, 8 / 255, 10
+"""A strong edge: shares of columns as above, unit, and how many times the margin's noise it is."""
+_FAINT, _FAINT_SHARP, _EQUAL, _PAIR_SHARE = 0.15, 0.5, 2, 0.03
+"""Two bars at opposite sides that are of one colour and equally wide, up to so many rows, and take this share of the
+photo each, need only a faint edge: beside a black bar, a photo may be black itself."""
+_AS_WIDE = 0.8
+"""Of a bar with a strong edge, what is seen of the one at the opposite side where the photo is black beside it."""
+_LINE_MOST = 8
+"""Pixels: a line between border and photo is no wider."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """What was found at one side."""
+
+    side: Side
+    margin: Margin
+    edge: Edge | None
+
+    @property
+    def rows(self) -> int:
+        """Of it, up to the edge; 0 without one."""
+        return 0 if self.edge is None else self.edge.rows
+
+    @property
+    def quiet(self) -> bool:
+        """Whether it has hardly any noise."""
+        return self.margin.noise <= _QUIET and self.margin.drift <= _LEVEL
+
+    @property
+    def sure(self) -> bool:
+        """Whether a picture begins behind it with a straight step."""
+        edge = self.edge
+        if edge is None or edge.clear < _CLEAR or edge.share < _STRAIGHT:
+            return False
+        if self.margin.plain:
+            return edge.sharp >= _SHARP
+        return edge.sharp >= _SHARP_NOISY and edge.before <= _BEFORE and (self.quiet or self.strong)
+
+    @property
+    def strong(self) -> bool:
+        """Whether the step is straight throughout and far above the noise."""
+        edge, margin = self.edge, self.margin
+        return (
+            edge is not None
+            and min(edge.share, edge.sharp) >= _STRONG
+            and edge.before <= _BEFORE
+            and edge.clear >= max(_STRONG_CLEAR, _OVER_NOISE * max(margin.noise, margin.drift))
+        )
+
+    @property
+    def faint(self) -> bool:
+        """Whether something begins there in some of the columns at once."""
+        edge = self.edge
+        if edge is None or edge.share < _FAINT or edge.sharp < _FAINT_SHARP:
+            return False
+        return edge.before <= _BEFORE and self.quiet
 
 
 def inside_of_border(view: View) -> Tile:
     """The part of a photo inside of the border around it; all of it where there is none.
 
-    A border is one flat colour on each side that has one, over whole rows or columns; another on each side is fine.
+    A border is one colour over whole rows or columns, and ends with one straight step. Without any noise, it is one at
+    each side for itself. With some (a video's, a scanner's, what JPEG leaves of an edge close by), another side must be
+    of the same colour and end likewise: a real sky, wall or backdrop may be as flat, but not so on two sides. At the
+    top or bottom, a caption may stand in it. Between border and photo there may be a line, or another border.
     """
-    whole = inside = Tile(0, 0, *view.size)
+    inside = Tile(0, 0, *view.size)
+    for _ in range(_LAYERS):
+        found = _layer(view, inside)
+        if found == inside:
+            break
+        inside = found
+    return inside
+
+
+def _sides(view: View, upright: Tile, lying: Tile) -> list[Side]:
+    """Top, bottom, left and right, the first two of one part and the others of another."""
+    return [
+        Side(view, upright),
+        Side(view, upright, last=True),
+        Side(view, lying, across=True),
+        Side(view, lying, across=True, last=True),
+    ]
+
+
+def _layer(view: View, whole: Tile) -> Tile:
+    """Without the outermost border and a line behind it."""
+    inside = whole
+    margins: list[Margin] = []
     for _ in range(2):  # bars at the sides may reach beside those at the top, or the other way round
-        top, bottom = _flat_ends(_Side(view, inside), _Side(view, inside, last=True))
+        ends, top, bottom = _flat_ends(Side(view, inside), Side(view, inside, last=True))
         level = _cut(inside, top, bottom, 0, 0)
-        left, right = _flat_ends(_Side(view, level, across=True), _Side(view, level, across=True, last=True))
+        sides, left, right = _flat_ends(Side(view, level, across=True), Side(view, level, across=True, last=True))
         inside = _cut(inside, top, bottom, left, right)
+        margins += [margin for margin in (*ends, *sides) if margin.rows]
         if not top + bottom + left + right:
             break
-    if inside == whole:
+    pairs = combinations(margins, 2)
+    if inside == whole or not (any(margin.plain for margin in margins) or any(_alike(*pair) for pair in pairs)):
         return whole
-    return _checked(view, whole, inside)
+    found, widths = _settled(view, whole, inside)
+    if not any(widths):
+        return whole
+    return _within_line(view, _cut(whole, *widths), found, widths)
 
 
-@dataclass(frozen=True)
-class _Side:
-    """The rows of a part of a photo as they are met from one of its sides: from its first row, or the last, or from the
-    first column (across) or the last.
-    """
+def _settled(view: View, whole: Tile, inside: Tile) -> tuple[list[_Found], _Widths]:
+    """What there is at the four sides, each looked at between the others' borders."""
+    for _ in range(_ROUNDS):
+        upright = Tile(whole.top, inside.left, whole.height, inside.width)
+        lying = Tile(inside.top, whole.left, inside.height, whole.width)
+        found = [_look(side) for side in _sides(view, upright, lying)]
+        widths = _decided(found)
+        if _cut(whole, *widths) == inside:
+            return found, widths
+        if not _leaves_enough(whole, _cut(whole, *widths)):
+            break
+        inside = _cut(whole, *widths)
+    return [], (0, 0, 0, 0)
 
-    view: View
-    area: Tile
-    across: bool = False
-    last: bool = False
 
-    def __len__(self) -> int:
-        return self.area.width if self.across else self.area.height
-
-    def rows(self, start: int, stop: int) -> FloatArray:
-        """(3, stop - start, all that lies along the side), as far as there are any."""
-        stop = min(stop, len(self))
-        first = len(self) - stop if self.last else start
-        if self.across:
-            tile = Tile(self.area.top, self.area.left + first, self.area.height, stop - start)
-            met = self.view.of(tile).transpose(0, 2, 1)
-        else:
-            met = self.view.of(Tile(self.area.top + first, self.area.left, stop - start, self.area.width))
-        return met[:, ::-1] if self.last else met
-
-    def colour(self) -> FloatArray:
-        """Of the outermost row, (3,)."""
-        colour: FloatArray = np.median(self.rows(0, 1)[:, 0], axis=1)
-        return colour
+def _leaves_enough(whole: Tile, inside: Tile) -> bool:
+    return inside.height >= max(_LEFT[0], _LEFT[1] * whole.height) and inside.width >= max(
+        _LEFT[0], _LEFT[1] * whole.width
+    )
 
 
 def _cut(tile: Tile, top: int, bottom: int, left: int, right: int) -> Tile:
     return Tile(tile.top + top, tile.left + left, tile.height - top - bottom, tile.width - left - right)
 
 
-def _flat_ends(first: _Side, last: _Side) -> tuple[int, int]:
-    """How many rows at either side are flat; none where too few, or too few others are left."""
+def _least(side: Side) -> int:
+    """Rows that a border has at least."""
+    return max(_THINNEST, int(len(side) * _THINNEST_SHARE))
+
+
+def _flat_ends(first: Side, last: Side) -> tuple[list[Margin], int, int]:
+    """What is flat at either side, and how many rows of it; no rows where too few others are left."""
     rows = len(first)
-    least = max(_THINNEST, int(rows * _THINNEST_SHARE))
-    found = [flat if flat >= least else 0 for flat in (_flat_rows(first), _flat_rows(last))]
-    return (found[0], found[1]) if rows - sum(found) >= max(_LEFT[0], rows * _LEFT[1]) else (0, 0)
+    margins = [find_margin(side, _least(side)) for side in (first, last)]
+    top, bottom = (margin.rows for margin in margins)
+    return (margins, top, bottom) if rows - top - bottom >= max(_LEFT[0], rows * _LEFT[1]) else (margins, 0, 0)
 
 
-def _flat_rows(side: _Side) -> int:
-    """How many rows are of the outermost one's colour."""
-    colour = side.colour()[:, None, None]
-    rows, step = len(side), 16
-    for start in range(0, rows, step):
-        apart = np.abs(side.rows(start, start + step) - colour).max(axis=(0, 2))
-        if (apart > _SAME).any():
-            return start + int(np.argmax(apart > _SAME))
-    return rows
+def _look(side: Side) -> _Found:
+    """Margin and edge of a side, behind the caption if there is one."""
+    margin = find_margin(side, _least(side), captions=not side.across)
+    if not margin.rows:
+        return _Found(side, margin, None)
+    found = _Found(side, margin, find_edge(side, margin, margin.rows))
+    if margin.written and not found.sure:
+        written = _Found(side, margin, find_edge(side, margin, margin.written))
+        if written.strong:
+            return written
+    return found
 
 
-def _checked(view: View, whole: Tile, inside: Tile) -> Tile:
-    """Each flat side as far as it is a border, with a straight edge and a photo behind it."""
-    below, behind = whole.height - inside.top - inside.height, whole.width - inside.left - inside.width
-    upright = Tile(whole.top, inside.left, whole.height, inside.width)
-    lying = Tile(inside.top, whole.left, inside.height, whole.width)
-    ends = _edges(_Side(view, upright), _Side(view, upright, last=True), inside.top, below)
-    sides = (_Side(view, lying, across=True), _Side(view, lying, across=True, last=True))
-    return _cut(whole, *ends, *_edges(*sides, inside.left, behind))
+def _alike(one: Margin, other: Margin) -> bool:
+    """Whether two margins have one colour."""
+    if not (one.rows and other.rows):
+        return False
+    allowed = _SAME if one.plain and other.plain else _NEAR + max(one.noise, other.noise) / 4
+    return bool(np.abs(one.colour - other.colour).max() <= allowed)
 
 
-def _edges(first: _Side, last: _Side, flat_first: int, flat_last: int) -> tuple[int, int]:
-    """How many of so many flat rows at either side are a border.
-
-    Beside a black bar, a photo may be black itself, and no edge to be seen. Bars come in pairs.
-    """
-    top, bottom = _edge(first, flat_first), _edge(last, flat_last)
-    alike = np.abs(first.colour() - last.colour()).max() <= _SAME
-    pair = min(flat_first, flat_last) if alike else 0
-    if (top and bottom) or not pair:
-        return top, bottom
-    if top or bottom:
-        wide = top or bottom
-        return top or min(flat_first, wide), bottom or min(flat_last, wide)
-    return (pair, pair) if pair >= len(first) * _PAIR_SHARE else (0, 0)
+def _decided(found: list[_Found]) -> _Widths:
+    """How many rows at each side are a border, by what was found at the four."""
+    widths = [one.rows if one.sure and one.margin.plain else 0 for one in found]
+    for first, last in ((0, 1), (2, 3)):
+        pair = _pair(found[first], found[last])
+        if any(pair):
+            widths[first], widths[last] = pair
+    for first, second in ((0, 2), (0, 3), (1, 2), (1, 3)):
+        one, other = found[first], found[second]
+        if one.strong and other.strong and _alike(one.margin, other.margin):
+            widths[first], widths[second] = widths[first] or one.rows, widths[second] or other.rows
+    return widths[0], widths[1], widths[2], widths[3]
 
 
-def _edge(side: _Side, flat: int) -> int:
-    """Where the photo begins behind so many flat rows; 0 where no border ends there."""
-    if not flat:
-        return 0
-    colour = side.colour()[:, None, None]
-    apart: npt.NDArray[np.float32] = np.abs(side.rows(flat, flat + _RINGING + _INSIDE_ROWS) - colour).max(axis=0)
-    by_row = apart.mean(axis=1)
-    begins = int(np.argmax(by_row >= by_row[-_INSIDE_ROWS:].mean() / 2))
-    behind = apart[begins : begins + _INSIDE_ROWS]
-    clear = behind.mean() >= _CLEAR
-    straight = (behind[:3].max(axis=0) > _OTHER).mean() >= _STRAIGHT
-    return flat + begins if clear and straight else 0
+def _pair(first: _Found, last: _Found) -> tuple[int, int]:
+    """How many rows at opposite sides are a border for being a pair; (0, 0) for none."""
+    if not _alike(first.margin, last.margin):
+        return 0, 0
+    if first.sure and last.sure:
+        return first.rows, last.rows
+    least = len(first.side) * _PAIR_SHARE
+    if abs(first.rows - last.rows) <= _EQUAL and first.faint and last.faint and min(first.rows, last.rows) >= least:
+        return first.rows, last.rows
+    if first.strong or last.strong:
+        known, other = (first, last) if first.strong else (last, first)
+        if max(other.margin.rows, other.margin.written) >= known.rows * _AS_WIDE:
+            return known.rows, known.rows
+    return 0, 0
+
+
+def _within_line(view: View, inside: Tile, found: list[_Found], widths: _Widths) -> Tile:
+    """Without the thin line of another colour that a frame may have around the photo."""
+    lines = [
+        None if not width else find_line(side, one.margin.colour)
+        for side, one, width in zip(_sides(view, inside, inside), found, widths, strict=True)
+    ]
+    rows = sorted(line.rows for line in lines if line is not None)
+    sides = sum(width > 0 for width in widths)
+    if sides < 2 or len(rows) < max(sides - 1, 2):
+        return inside
+    middle = rows[len(rows) // 2]
+    if middle > _LINE_MOST or sum(abs(row - middle) <= 1 for row in rows) < max(sides - 1, 2):
+        return inside
+    top, bottom, left, right = (middle if width else 0 for width in widths)
+    return _cut(inside, top, bottom, left, right)

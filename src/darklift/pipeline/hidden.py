@@ -6,7 +6,7 @@ instead, and hidden pixels keep their values to the bit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +25,10 @@ _CELLS = 96
 """Along the longer side, of the grid of colours that hidden pixels are filled with."""
 _SEEN = np.float32(4)
 """Pixels with an alpha of a quarter and more have a colour of their own; less of it, the less the alpha is."""
+_RIM = (np.float32(0.96), np.float32(0.99))
+"""The soft rim of a cut-out, which editors leave mixed with what lay behind it, has less alpha than its inside."""
+_SOLID_SHARE = 0.5
+"""Of what is seen, so much is solid in a cut-out. In a photo that is half transparent all over, all counts."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +36,16 @@ class Fill:
     """The colours that visible pixels have around each place: float32 (3, h, w) unit, over a grid of the photo."""
 
     cells: FloatArray
+    solid: bool = False
+    """Whether solid pixels alone count in statistics, for there are enough of them, and not the rim around them."""
+
+    def weights(self, alpha: FloatArray) -> FloatArray:
+        """How much pixels with such an alpha count in statistics, in [0, 1]."""
+        if not self.solid:
+            return alpha
+        low, high = _RIM
+        weights: FloatArray = ((alpha - low) / (high - low)).clip(0, 1)
+        return weights
 
     def apply(self, low: FloatArray, alpha: FloatArray, size: tuple[int, int], part: Tile) -> FloatArray:
         """A part of a photo of this size as the network sees it: (3, h, w) unit, the same for any values of hidden
@@ -82,13 +96,21 @@ def plan_fill(view: View) -> Fill:
     """Colours for the hidden pixels of a photo with alpha: means of visible ones nearby, and further away of a wider
     neighbourhood (push and pull; Gortler et al. 1996, "The Lumigraph").
     """
+    seen = solid = 0.0
+    for strip in view.strips():
+        alpha = view.alpha(strip)
+        assert alpha is not None
+        seen += float(alpha.sum(dtype=np.float64))
+        solid += float(np.count_nonzero(alpha >= _RIM[1]))
+    fill = Fill(np.empty((3, 0, 0), np.float32), solid >= _SOLID_SHARE * seen)
     sums = AreaAverage(view.size, grid_of(view.size, _CELLS))
     for strip in view.strips():
         alpha = view.alpha(strip)
         assert alpha is not None
-        sums.add(np.concatenate([view.own(strip) * alpha, alpha[None]]))
+        weights = fill.weights(alpha)
+        sums.add(np.concatenate([view.own(strip) * weights, weights[None]]))
     cells = sums.result()
-    return Fill(_filled(cells[:3], cells[3]).clip(0, 1))
+    return replace(fill, cells=_filled(cells[:3], cells[3]).clip(0, 1))
 
 
 def _filled(sums: FloatArray, weights: FloatArray) -> FloatArray:

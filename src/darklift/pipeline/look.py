@@ -69,8 +69,7 @@ def look_at(model: Model, picture: Picture, at_least: Tile | None = None) -> Loo
     view = _view(picture, space, at_least)
     smoothing = plan_smoothing(view) if model.card.deblocks else None
     seen, bits = replace(view, smoothing=smoothing), picture.source.bits
-    strips = ((seen.of(strip), None if view.fill is None else view.alpha(strip)) for strip in view.strips())
-    overview = describe_strips(view.size, strips, bits=bits)
+    overview = describe_strips(view.size, map(seen.counted, view.strips()), bits=bits)
     guess = model.guess_exposure(overview)
     return Look(
         size=picture.size,

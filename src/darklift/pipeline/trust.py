@@ -168,7 +168,7 @@ def _averages(view: View, side: int) -> list[FloatArray]:
     sums: list[list[FloatArray]] = []
     for strip in view.strips(side):
         above = min(strip.top, 1)
-        low = view.of(Tile(strip.top - above, 0, strip.height + above, strip.width))
+        low, weights = view.counted(Tile(strip.top - above, 0, strip.height + above, strip.width))
         luma = luma_of(low)
         beside, further = np.zeros((2, strip.height, strip.width), dtype=np.float32)
         beside[:, 1:] = np.abs(luma[above:, 1:] - luma[above:, :-1])
@@ -176,8 +176,7 @@ def _averages(view: View, side: int) -> list[FloatArray]:
         restless = beside.copy()
         restless[1 - above :] += np.abs(luma[1:] - luma[:-1])
         np.minimum(restless / 2, 2 * _CODE, out=restless)
-        alpha = None if view.fill is None else view.alpha(strip)
-        seen = [] if alpha is None else [alpha]
+        seen = [] if weights is None else [weights[above:]]
         maps = (brightest(low[:, above:]), luma[above:], restless, beside, further, *seen)
         sums.append([block_sums(plane, side) for plane in maps])
     rows, columns = (np.diff(np.arange(0, length + side, side).clip(max=length)) for length in view.size)

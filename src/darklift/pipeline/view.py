@@ -52,6 +52,17 @@ class View:
             low = self.fill.apply(low, alpha, self.size, tile)
         return low if self.smoothing is None else self.smoothing.apply(low, tile)
 
+    def counted(self, tile: Tile) -> tuple[FloatArray, FloatArray | None]:
+        """What statistics go by there: (3, h, w) unit as the network sees it, but for soft rims, which are filled, too;
+        and how much each pixel counts, (h, w), None for all alike.
+        """
+        alpha = None if self.fill is None else self.alpha(tile)
+        if self.fill is None or alpha is None:
+            return self.of(tile), None
+        weights = self.fill.weights(alpha)
+        low = self.fill.apply(self.own(tile), weights, self.size, tile)
+        return low if self.smoothing is None else self.smoothing.apply(low, tile), weights
+
     def own(self, tile: Tile) -> FloatArray:
         """The photo's own pixels there as sRGB, neither filled nor smoothed: (3, h, w) unit."""
         pixels = self.numbers(tile)
