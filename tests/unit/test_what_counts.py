@@ -255,6 +255,12 @@ class TestBorders:
         assert place.width < framed.shape[1]
         assert inside_of_border(view_of_planes(blurred.transpose(2, 0, 1))) == Tile(0, 0, *framed.shape[:2])
 
+    def test_the_night_around_lit_windows_is_no_border(self) -> None:
+        night = np.random.default_rng(5).integers(0, 3, (120, 160, 3)).astype(np.float32) / 255
+        for left in (20, 100):
+            night[40:90, left : left + 32] = scene(50, 32, 0.6)
+        assert inside_of_border(view_of_planes(night.transpose(2, 0, 1))) == Tile(0, 0, 120, 160)
+
     def test_a_part_across_the_edge(self) -> None:
         made, (framed, _) = enhancer(), barred(scene(light=0.08), "tblr", 0.2, 0)
         plan = made.plan(Picture(framed))

@@ -36,11 +36,13 @@ from darklift.image import WRITABLE_EXTENSIONS, Frames, Picture, check_recognise
 from darklift.pipeline.enhancer import Enhancer
 from darklift.pipeline.render import Enhanced
 
-__all__ = ["OnJobStep", "Outcome", "check_job", "do_job", "failed"]
+__all__ = ["THERE_ALREADY", "OnJobStep", "Outcome", "check_job", "do_job", "failed"]
 
 OnJobStep = Callable[[Job, int, int], None]
 """Told (job, its steps done, its steps in all) before each job and after each of its steps."""
 
+THERE_ALREADY = "it exists already: --resume or --skip-existing leaves it, --overwrite replaces it"
+"""What is said of a result that is not to be replaced."""
 _NOT_THE_PHOTO = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """Of a disk that takes nothing more, whichever photo comes next."""
 
@@ -91,7 +93,7 @@ class Outcome:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        account: dict[str, Any] = {"input": str(self.job.source), "output": str(self.job.target), "error": self.error}
+        account: dict[str, Any] = {"input": self.job.input, "output": self.job.output, "error": self.error}
         if self.elsewhere:
             account["elsewhere"] = True
         if self.size is None:
@@ -113,17 +115,19 @@ class Outcome:
 
 def check_job(job: Job, overwrite: bool) -> str | None:
     """Why a job is bound to fail, as far as its files tell before any work; None where nothing speaks against it."""
-    if job.source != STREAM and not os.path.lexists(job.source):
+    is_file = job.source != STREAM and job.origin is None
+    if is_file and not os.path.lexists(job.source):
         return f"cannot read {job.source}: no such file or folder"
     for path in job.outputs:
         if path != STREAM and path.suffix.lower() not in WRITABLE_EXTENSIONS:
-            if job.source != STREAM and (problem := _no_picture(job.source)) is not None:
+            if is_file and (problem := _no_picture(job.source)) is not None:
                 return problem  # which is why its ending is none
             kinds = ", ".join(sorted(WRITABLE_EXTENSIONS))
-            return f"cannot write {path}: expected one of {kinds}, choose one with --format"
-        problem = None if path == STREAM else obstacle(path, overwrite)
+            shown = job.output if path == job.target else path
+            return f"cannot write {shown}: expected one of {kinds}, choose one with --format"
+        problem = None if path == STREAM or job.destination is not None else obstacle(path, overwrite)
         if problem == IN_THE_WAY:
-            problem = "it exists already: --resume or --skip-existing leaves it, --overwrite replaces it"
+            problem = THERE_ALREADY
         if problem is not None:
             return f"cannot write {path}: {problem}"
     return None

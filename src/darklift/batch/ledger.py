@@ -21,7 +21,7 @@ from typing import Self
 
 from darklift import __version__
 from darklift.batch.claims import Claims
-from darklift.batch.job import Outcome
+from darklift.batch.job import Outcome, check_job
 from darklift.batch.manifest import Entry, FileState, Manifest
 from darklift.batch.paths import Job
 from darklift.batch.request import Request
@@ -65,7 +65,8 @@ class Ledger:
         """
         self.manifest = Manifest(results)
         self._claims = Claims(self.manifest.folder)
-        self._request, self._resume, self._retry_failed = request, resume, retry_failed
+        self.resumes = resume
+        self._request, self._retry_failed = request, retry_failed
         self._at_start: dict[str, Entry] = {}
 
     def __enter__(self) -> Self:
@@ -82,6 +83,21 @@ class Ledger:
             entry, target = self.manifest.entries.get(claim.output), self.manifest.results / claim.output
             if not alive and entry is not None and entry.result is not None and FileState.of(target) == entry.result:
                 self._claims.clear(claim.output, target)
+
+    def flush(self) -> None:
+        """Bring to the disk what was put down and is not there yet: nothing, of a manifest in a folder."""
+
+    def state(self, job: Job) -> FileState | None:
+        """The file under the result's name; None where there is none."""
+        return FileState.of(job.target)
+
+    def is_there(self, job: Job) -> bool:
+        """Whether there is something under each of the job's names."""
+        return all(os.path.lexists(path) for path in job.outputs)
+
+    def obstacle(self, job: Job, overwrite: bool) -> str | None:
+        """Why a job is bound to fail, as of :func:`darklift.batch.job.check_job`."""
+        return check_job(job, overwrite)
 
     def read(self) -> Self:
         """Only look at what there is, for who makes nothing: no ``with`` block is needed then. Raises BatchError."""
@@ -103,9 +119,9 @@ class Ledger:
             return Standing(State.CHANGED, entry)
         if entry.status != "done":
             return Standing(State.FAILED, entry)
-        found = FileState.of(job.target)
+        found = self.state(job)
         there = found is not None and entry.result is not None and found.size == entry.result.size
-        there = there and all(os.path.lexists(path) for path in job.outputs)  # a map, too, where one is wanted
+        there = there and self.is_there(job)  # a map, too, where one is wanted
         return Standing(State.DONE if there else State.NEW, entry)
 
     def knows(self, job: Job) -> bool:
@@ -120,7 +136,7 @@ class Ledger:
             return None
         if entry is not self._at_start.get(entry.output):  # made meanwhile, by another run
             return entry
-        if not self._resume or (standing.state is State.FAILED and self._retry_failed):
+        if not self.resumes or (standing.state is State.FAILED and self._retry_failed):
             return None
         return entry
 
@@ -128,11 +144,11 @@ class Ledger:
         """The job, allowed to replace an earlier result of its own: one that is as the manifest says it was written, or
         that a run made which died before it could say so.
         """
-        if not self._resume or job.may_replace:
+        if not self.resumes or job.may_replace:
             return job
         name = self.manifest.name_of(job.target)
         entry = self.manifest.entries.get(name)
-        known = entry is not None and entry.result is not None and FileState.of(job.target) == entry.result
+        known = entry is not None and entry.result is not None and self.state(job) == entry.result
         left = not known and any(c.output == name and c.owns for c, alive in self._claims.look() if not alive)
         return replace(job, may_replace=known or left)
 
@@ -151,7 +167,7 @@ class Ledger:
             return done
         if claim is None:
             return None
-        left_by_the_dead = self._resume and claim.owns and os.path.lexists(job.target)
+        left_by_the_dead = self.resumes and claim.owns and os.path.lexists(job.target)
         return replace(job, may_replace=True) if left_by_the_dead else job
 
     def release(self, job: Job) -> None:
@@ -190,7 +206,7 @@ class Ledger:
         job, done = outcome.job, outcome.error is None
         return Entry(
             output=self.manifest.name_of(job.target),
-            input=str(job.source.absolute()),
+            input=_input(job),
             status="done" if done else "failed",
             time=time.time(),
             photo=outcome.photo,
@@ -205,9 +221,16 @@ class Ledger:
         )
 
 
+def _input(job: Job) -> str:
+    return str(job.source.absolute()) if job.origin is None else job.origin.address
+
+
 def _is_still(entry: Entry, job: Job) -> bool:
     """Whether the photo is as it was; one that has moved is, if it has the same bytes."""
-    same_path = entry.input == str(job.source.absolute())
+    same_path = entry.input == _input(job)
+    if job.origin is not None:
+        then, now = entry.photo, job.origin.state
+        return same_path and (then is None or now is None or FileState(then.size, then.mtime_ns) == now)
     if entry.photo is None:
         return same_path and FileState.of(job.source) is None
     return entry.photo.is_still(job.source, at=entry.time if same_path else 0)

@@ -4,33 +4,31 @@ from __future__ import annotations
 
 import glob
 import os
-import re
-import string
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from darklift.batch.manifest import FileState
+from darklift.batch.patterns import check_file_name, check_pattern, fill
 from darklift.data.pairs import listed, natural_key
 from darklift.errors import UsageError, printable
-from darklift.image import USUAL_EXTENSIONS, WRITABLE_EXTENSIONS, format_called, is_image_path, result_extension
+from darklift.image import USUAL_EXTENSIONS, is_image_path, result_extension
 from darklift.pipeline.enhancer import RESULT_ENDING
 
 __all__ = [
     "STREAM",
+    "Far",
     "Found",
     "Job",
     "find_pictures",
     "identity",
     "plan_jobs",
+    "refuse_shared_targets",
     "walk",
     "with_maps",
     "without_earlier_results",
 ]
-
-_PLACEHOLDERS = ("stem", "ext", "parent", "n")
-_DIGITS = re.compile(r"0?\d{1,2}d?")
-
 
 STREAM = Path("-")
 """Standard input as a source, standard output as a target. A file of that name goes by ``./-``."""
@@ -46,11 +44,21 @@ class Found:
 
 
 @dataclass(frozen=True)
+class Far:
+    """A photo that is no file here. address: such as s3://bucket/a.jpg. state: None where its list is silent."""
+
+    address: str
+    state: FileState | None = None
+
+
+@dataclass(frozen=True)
 class Job:
     """A picture, where its result goes, and its map of uncertainty, if one is wanted.
 
     format: of a result on the standard output, a name or an extension; None is the picture's own. may_replace: what is
-    there under the names of its files is an earlier result of the same picture, which this one may replace.
+    there under the names of its files is an earlier result of the same picture, which this one may replace. origin: of
+    a photo that is no file here; ``source`` is then only its name. destination: the address of a result that becomes no
+    file here; ``target`` is then its name among the results.
     """
 
     source: Path
@@ -58,6 +66,18 @@ class Job:
     map: Path | None = None
     format: str | None = None
     may_replace: bool = False
+    origin: Far | None = None
+    destination: str | None = None
+
+    @property
+    def input(self) -> str:
+        """Where the picture is: a path, or an address."""
+        return str(self.source) if self.origin is None else self.origin.address
+
+    @property
+    def output(self) -> str:
+        """Where the result goes: a path, or an address."""
+        return str(self.target) if self.destination is None else self.destination
 
     @property
     def outputs(self) -> tuple[Path, ...]:
@@ -67,8 +87,8 @@ class Job:
     @property
     def in_words(self) -> tuple[str, str]:
         """Picture and result, as people are told of them."""
-        source = "standard input" if self.source == STREAM else printable(str(self.source))
-        return source, "standard output" if self.target == STREAM else printable(str(self.target))
+        source = "standard input" if self.source == STREAM else printable(self.input)
+        return source, "standard output" if self.target == STREAM else printable(self.output)
 
 
 # --------------------------------------------------------------------------------------------------------- inputs
@@ -161,7 +181,7 @@ def plan_jobs(
         return [_stream_job(found[0], output, extension, several)]
     name, is_file = _naming(output, several, extension)
     jobs = [Job(picture.path, name(picture, number)) for number, picture in enumerate(found, start=1)]
-    _refuse_shared_targets(jobs)
+    refuse_shared_targets(jobs)
     if not (overwrite and is_file):
         _refuse_among_sources((job, job.target) for job in jobs)
     return jobs
@@ -175,20 +195,20 @@ def _stream_job(picture: Found, output: str | None, extension: str | None, sever
         return Job(picture.path, STREAM, format=extension)
     if os.path.isdir(output) or output.endswith(("/", os.sep)) or "{" in output:
         raise UsageError(f"-o {output}: a picture from the standard input has no name to keep, name the file")
-    _check_file_name(output, extension, "-o")
+    check_file_name(output, extension, "-o")
     return Job(picture.path, Path(output))
 
 
 def with_maps(jobs: Sequence[Job], output: str) -> list[Job]:
     """The jobs with a map of uncertainty each: a file, or a pattern as for results. Raises UsageError."""
-    _check_pattern(output, None, "--uncertainty")
+    check_pattern(output, None, "--uncertainty")
     if len(jobs) > 1 and "{" not in output:
         raise UsageError(
             f"--uncertainty {output} is one file, and there are several pictures: give a pattern such as "
             "maps/{stem}.png"
         )
-    jobs = [replace(job, map=_fill(output, job.source, ".png", number)) for number, job in enumerate(jobs, start=1)]
-    _refuse_shared_targets(jobs)
+    jobs = [replace(job, map=fill(output, job.source, ".png", number)) for number, job in enumerate(jobs, start=1)]
+    refuse_shared_targets(jobs)
     _refuse_among_sources((job, job.outputs[-1]) for job in jobs)
     return jobs
 
@@ -209,8 +229,8 @@ def _naming(output: str | None, several: bool, extension: str | None) -> tuple[C
         return in_folder, False
     if "{" in output or "}" in output:
         pattern = f"{output}{{stem}}{{ext}}" if output.endswith(("/", os.sep)) else output
-        _check_pattern(pattern, extension, "-o")
-        return lambda picture, number: _fill(pattern, picture.path, ext(picture), number), False
+        check_pattern(pattern, extension, "-o")
+        return lambda picture, number: fill(pattern, picture.path, ext(picture), number), False
     if output.endswith(("/", os.sep)):
         return in_folder, False
     if several:
@@ -220,53 +240,19 @@ def _naming(output: str | None, several: bool, extension: str | None) -> tuple[C
                 "out/{stem}{ext}"
             )
         return in_folder, False
-    _check_file_name(output, extension, "-o")
+    check_file_name(output, extension, "-o")
     return lambda *_: Path(output), True
 
 
-def _fill(pattern: str, path: Path, extension: str, number: int) -> Path:
-    return Path(pattern.format(stem=path.stem, ext=extension, parent=str(path.parent), n=number))
-
-
-def _check_pattern(pattern: str, extension: str | None, option: str) -> None:
-    try:
-        fields = [field for field in string.Formatter().parse(pattern) if field[1] is not None]
-        unknown = [name for _, name, _, _ in fields if name not in _PLACEHOLDERS]
-        if unknown:
-            known = ", ".join(f"{{{name}}}" for name in _PLACEHOLDERS)
-            raise UsageError(f"{option} {pattern}: {{{unknown[0]}}} is no placeholder; known are {known}")
-        # any width would do for str.format, and fill the memory
-        if any(how or (spec and (name != "n" or not _DIGITS.fullmatch(spec))) for _, name, spec, how in fields):
-            raise UsageError(f"{option} {pattern} is no valid name pattern: only {{n}} takes a width, such as {{n:03}}")
-    except ValueError as error:
-        raise UsageError(
-            f"{option} {pattern} is no valid name pattern ({error}): write {{{{ for a plain brace"
-        ) from error
-    if not pattern.endswith("{ext}"):
-        _check_file_name(pattern, extension, option)
-
-
-def _check_file_name(name: str, extension: str | None, option: str) -> None:
-    suffix = Path(name).suffix
-    if suffix.lower() not in WRITABLE_EXTENSIONS:
-        folder = (
-            "with a slash for a folder" if option == "-o" else "name files in a folder by a pattern: maps/{stem}.png"
-        )
-        hint = f"end it with {extension or '.jpg'} for a file, or {folder}"
-        got = f"the extension {suffix}" if suffix else "no extension"
-        raise UsageError(f"{option} {name} has {got}: {hint}; known are {listed(WRITABLE_EXTENSIONS)}")
-    if extension and format_called(suffix) is not format_called(extension):
-        raise UsageError(f"{option} {name} contradicts --format {extension[1:]}: give only one of them")
-
-
-def _refuse_shared_targets(jobs: Sequence[Job]) -> None:
+def refuse_shared_targets(jobs: Sequence[Job]) -> None:
+    """Raises UsageError where two results would go to one file."""
     taken: dict[Path, Job] = {}
     for job in jobs:
         for path in job.outputs:
             other = taken.setdefault(identity(path), job)
             if other is not job:
                 raise UsageError(
-                    f"{other.source} and {job.source} would both be written to {path}: tell them apart by a name "
+                    f"{other.input} and {job.input} would both be written to {path}: tell them apart by a name "
                     "pattern such as -o 'out/{n}_{stem}{ext}'"
                 )
         if len({identity(path) for path in job.outputs}) < len(job.outputs):

@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from darklift.cli._batch import batch
+from darklift.cli._cluster import cluster
 from darklift.cli._console import put_out, warn
 from darklift.cli._convert import convert
 from darklift.cli._darken import darken, synth
@@ -84,7 +85,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # a defect's traceback is for a report: plain and whole
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (enhance, info, train, sweep, evaluate, export, convert, synth, darken, watch):
+for command in (enhance, info, train, sweep, evaluate, export, convert, synth, darken, watch, cluster):
     app.command()(command)
 app.add_typer(batch, name="batch")
 app.add_typer(datasets, name="datasets")

@@ -66,19 +66,21 @@ class Account:
         if not ready:
             return
         reached = 0
-        shared, again = (ledger, "--resume") if cluster is None else (None, "the same command")
-        further = "" if ledger is None else f"; {again} goes on from here"
+        shared = ledger if cluster is None else None
+        further = "" if ledger is None else "; --resume goes on from here"
         try:
             with self._crew(request, ready, workers, cluster) as (crew, on_done):
                 for outcome in run_shared(crew, ready, shared, on_done=on_done):
                     reached += 1
                     self._take(outcome, request.settings)
         except KeyboardInterrupt:
-            further = "" if ledger is None else "; --resume goes on from here"
             raise KeyboardInterrupt(f"stopped: {reached} of {len(ready)} photos were reached{further}") from None
         except BatchError as error:
-            further = "" if ledger is None else "; --resume goes on from here"
             raise BatchError(f"{error} ({reached} of {len(ready)} photos were reached{further})") from error
+
+    def note_card(self, card: ModelCard) -> None:
+        """Which model works, for ``--json``."""
+        self._card = card
 
     def foretell(self, request: Request, ledger: Ledger | None, *, skip_existing: bool) -> None:
         """Say what :meth:`run` would do, and do nothing."""
@@ -86,28 +88,31 @@ class Account:
             ledger.read()
         for job in self._find_ready(request, ledger, skip_existing):
             why = "new" if ledger is None else ledger.standing(job).state.value
-            self._files.append({"input": str(job.source), "output": str(job.target), "error": None, "would": why})
+            self._files.append({"input": job.input, "output": job.output, "error": None, "would": why})
             if not self._quiet:
-                say(f"would do {job.source} -> {job.target} ({why})")
+                say(f"would do {job.input} -> {job.output} ({why})")
 
     def _find_ready(self, request: Request, ledger: Ledger | None, skip_existing: bool) -> list[Job]:
         """The jobs that are to do; of the others it is told why they are not."""
         from darklift.batch.job import check_job, failed
 
+        is_there = _is_there if ledger is None else ledger.is_there
+        obstacle = check_job if ledger is None else ledger.obstacle
         ready, there, earlier = [], 0, []
         for job in self._jobs:
             entry = None if ledger is None else ledger.settled(job)
             if entry is not None:
                 earlier.append(entry)
-                account = {"input": str(job.source), "output": str(job.target), "error": entry.error, "earlier": True}
+                account = {"input": job.input, "output": job.output, "error": entry.error, "earlier": True}
                 self._files.append(account)
                 continue
             job = job if ledger is None else ledger.with_leave(job)
-            unknown = ledger is not None and not request.saving.may_replace(job) and not ledger.knows(job)
-            if (skip_existing or unknown) and all(os.path.lexists(path) for path in job.outputs):
+            may_replace = request.saving.may_replace(job)
+            unknown = ledger is not None and ledger.resumes and not may_replace and not ledger.knows(job)
+            if (skip_existing or unknown) and is_there(job):
                 there += 1
                 continue
-            problem = check_job(job, request.saving.may_replace(job))
+            problem = obstacle(job, may_replace)
             if problem is None:
                 ready.append(job)
             else:
@@ -250,6 +255,10 @@ def _counts(bar: Bar, total: int) -> Callable[[Outcome], None]:
     """Moves the bar by photos that are done, in whichever order."""
     numbers = itertools.count(1)
     return lambda outcome: bar.update(next(numbers), total, outcome.job.source.name)
+
+
+def _is_there(job: Job) -> bool:
+    return all(os.path.lexists(path) for path in job.outputs)
 
 
 def _photos(count: int) -> str:

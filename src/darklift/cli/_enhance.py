@@ -11,6 +11,7 @@ from darklift.cli._account import Account
 from darklift.cli._choices import spelled_out
 from darklift.cli._console import put_out, warn
 from darklift.cli._jobs import check_saving, check_streams, keep_manifest, plan
+from darklift.cli._many import DryRunOption, ResumeOption, RetryFailedOption, SkipExistingOption
 from darklift.cli._options import QuietOption, RecursiveOption, refused_as
 from darklift.cli._saving import (
     BitsOption,
@@ -107,30 +108,10 @@ def enhance(
             rich_help_panel=_FILES,
         ),
     ] = Settings.coverage,
-    resume: Annotated[
-        bool,
-        typer.Option(
-            "--resume",
-            help="Keep a manifest beside the results, and go on from it: leave out what is done, unless the photo or "
-            "what you ask for has changed. Runs at the same time share the work.",
-            rich_help_panel=_MANY,
-        ),
-    ] = False,
-    retry_failed: Annotated[
-        bool,
-        typer.Option("--retry-failed", help="Like --resume, and try again what failed.", rich_help_panel=_MANY),
-    ] = False,
-    skip_existing: Annotated[
-        bool,
-        typer.Option(
-            "--skip-existing",
-            help="Leave out photos whose result is there, however it came about.",
-            rich_help_panel=_MANY,
-        ),
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only tell what would be done.", rich_help_panel=_MANY)
-    ] = False,
+    resume: ResumeOption = False,
+    retry_failed: RetryFailedOption = False,
+    skip_existing: SkipExistingOption = False,
+    dry_run: DryRunOption = False,
     workers: Annotated[
         int | None,
         typer.Option(

@@ -34,8 +34,10 @@ _CLEAR, _STRAIGHT, _SHARP = 2.5 / 255, 0.6, 0.7
 this share of those that come to differ."""
 _QUIET, _LEVEL = 3.2 / 255, 2.5 / 255
 """Unit: a margin with more noise or drift than this needs a strong edge."""
-_SHARP_NOISY, _BEFORE = 0.8, 0.15
-"""Of an edge behind a margin with noise; at most this share of the step is there some rows before."""
+_SHARP_NOISY, _BEFORE, _WIDE = 0.8, 0.15, 0.2
+"""Of an edge behind a margin with noise; at most this share of the step is there some rows before. One that takes more
+than this share of the photo needs a strong edge: it may be the night around lit windows.
+"""
 _STRONG, _STRONG_CLEAR, _OVER_NOISE = 0.9, 8 / 255, 10
 """A strong edge: shares of columns as above, unit, and how many times the margin's noise it is."""
 _FAINT, _FAINT_SHARP, _EQUAL, _PAIR_SHARE = 0.15, 0.5, 2, 0.03
@@ -73,7 +75,8 @@ class _Found:
             return False
         if self.margin.plain:
             return edge.sharp >= _SHARP
-        return edge.sharp >= _SHARP_NOISY and edge.before <= _BEFORE and (self.quiet or self.strong)
+        modest = self.quiet and edge.rows <= _WIDE * len(self.side)
+        return edge.sharp >= _SHARP_NOISY and edge.before <= _BEFORE and (modest or self.strong)
 
     @property
     def strong(self) -> bool:
