@@ -36,7 +36,7 @@ MAY_IMPORT = {
     "store": "methods weights runtime image files errors",
     "store.load": "weights runtime errors",
     "pipeline": "store runtime image diffusion errors",
-    "evaluation": "pipeline data image errors",
+    "evaluation": "pipeline store runtime data image errors",
     "report": "evaluation figures image files errors",
     "batch": "pipeline store runtime figures data image files errors",
     "train": "evaluation pipeline store methods weights data diffusion image files errors",

@@ -61,7 +61,7 @@ class Told(Progress):
 
 try:
     for folder in map(Path, sys.argv[1:]):
-        train(load_recipe(folder.with_suffix(".toml")), folder, progress=Told())
+        train(load_recipe(folder.with_suffix(".toml")), folder, resume="RESUME" in os.environ, progress=Told())
 except KeyboardInterrupt as stop:
     print(json.dumps({"stopped": str(stop)}))
     sys.exit(130)

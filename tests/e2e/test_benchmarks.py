@@ -75,6 +75,24 @@ def test_folders() -> None:
     assert all(float(row["processor s a photo"]) > 0 for row in table.values())
 
 
+def test_scale(tmp_path: Path) -> None:
+    """What is measured can be simulated, and planned with."""
+    file = tmp_path / "measured.json"
+    tiny = ("--photos", 1, "--sizes", "64x48", "--rounds", 1, "--model", "nano", "--pool", 2, "--json", file)
+    stages, pool = tables(run("scale/stages.py", *tiny))
+    assert float(stages["64x48"]["network"]) > 0
+    assert list(pool) == ["64x48, 1", "64x48, 2"]
+    (checked,) = tables(run("scale/plan.py", "--measured", file, "--check"))
+    assert all(float(row["simulated"]) > 0 for row in checked.values())
+    million, billion = tables(run("scale/plan.py", "--measured", file, "--machines", 1, 1000, "--cores", 2))
+    assert [row["held up by"] for row in million.values()] == [row["held up by"] for row in billion.values()]
+    assert list(million) == ["1", "1000"]
+    (on_gpu,) = tables(
+        run("scale/plan.py", "--measured", file, "--machines", 1, "--gpu-seconds", 1e3, "--photos", 1e6, "--cores", 2)
+    )
+    assert on_gpu["1"]["held up by"] == "GPUs"
+
+
 def test_backends() -> None:
     seconds, differences = tables(run("speed/backends.py", "nano", "--sizes", "64x48", "--repeat", 2))
     assert {"ONNX Runtime", "torch, fp32", "torch, bf16"} <= seconds.keys() == differences.keys()

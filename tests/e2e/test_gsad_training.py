@@ -8,7 +8,7 @@ from darklift import Enhancer
 from darklift.errors import ConfigError, TrainingError
 from darklift.store.checkpoint import load_checkpoint
 from darklift.train import Recipe, load_recipe, train
-from training import Watch, driver, group_of_two, interrupt, told
+from training import Watch, interrupt
 
 RECIPE = """
 method = "gsad"
@@ -71,27 +71,6 @@ def test_both_stages_train_and_the_second_resumes_with_its_teacher(
 
     dark = np.full((20, 30, 3), 20, np.uint8)
     assert Enhancer(model)(dark, preset="lolv1-ddim", steps=2).shape == dark.shape
-
-
-def test_two_processes_train_every_stage_as_one_does(recipe_file: Path, paired_data: Path, tmp_path: Path) -> None:
-    first = train(settings(recipe_file, paired_data, "train.steps=1"), tmp_path / "first")
-    # A weight that makes the term on P, which is divided by the elements of the whole batch, count.
-    common = (f"train.initial={first}", "train.steps=3", "model.uncertainty_weight=1e5")
-    stages = ("uncertainty", "structure", "plain")
-    recipes = {stage: settings(recipe_file, paired_data, f"train.stage={stage}", *common) for stage in stages}
-    expected = []
-    for stage, recipe in recipes.items():
-        one = Watch()
-        train(recipe, tmp_path / "one" / stage, progress=one)
-        expected += [(step, one.losses[step]) for step in (1, 2, 3)]
-    first_of_two, second_of_two = group_of_two()
-    in_two = {tmp_path / f"two_{stage}": recipe for stage, recipe in recipes.items()}
-    with driver(in_two, **first_of_two) as main, driver(in_two, **second_of_two) as other:
-        for process in (main, other):
-            printed = [(line["step"], line["losses"]) for line in told(process)]
-            assert [step for step, _ in printed] == [step for step, _ in expected], process.stderr.read()
-            for (step, losses), (_, ours) in zip(printed, expected, strict=True):
-                assert losses == pytest.approx(ours, rel=1e-4, abs=1e-6), (step, losses)
 
 
 def test_the_structure_stage_wants_the_first_stages_weights(

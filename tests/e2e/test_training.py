@@ -34,7 +34,8 @@ from darklift.methods.compact import Compact
 from darklift.store.checkpoint import build_method, load_checkpoint
 from darklift.train import Recipe, load_recipe, train
 from darklift.train.data import build_mixture
-from darklift.train.loop import Examples, example_batches, new_state, train_steps
+from darklift.train.examples import Examples, example_batches
+from darklift.train.loop import new_state, train_steps
 from darklift.train.validation import Validator
 from training import Watch, driver, group_of_two, interrupt, losses_of, run, told
 
@@ -603,21 +604,19 @@ def parts_of(recipe: Recipe) -> tuple[Any, Stage, Examples]:
     return method, stage, Examples(build_mixture(recipe.data), stage, recipe.train)
 
 
-def test_every_process_gets_its_share_of_the_same_batches(tiny_recipe: MakeRecipe) -> None:
-    _, _, examples = parts_of(tiny_recipe("train.steps=3"))
-    whole = list(example_batches(examples, 1, 0, 1))
-    halves = [list(example_batches(examples, 1, rank, 2)) for rank in (0, 1)]
+@pytest.mark.parametrize(("world", "accumulate"), [(2, 1), (3, 1), (1, 3), (2, 2)])
+def test_every_process_gets_its_share_of_the_same_batches(tiny_recipe: MakeRecipe, world: int, accumulate: int) -> None:
+    _, _, whole_batches = parts_of(tiny_recipe("train.steps=3", "train.batch=5"))
+    _, _, examples = parts_of(tiny_recipe("train.steps=3", "train.batch=5", f"train.accumulate={accumulate}"))
+    whole = list(example_batches(whole_batches, 1, 0, 1))
+    parts = [list(example_batches(examples, 1, rank, world)) for rank in range(world)]
     assert len(whole) == 2
     for step, (batch, names) in enumerate(whole):
-        assert [*halves[0][step][1], *halves[1][step][1]] == list(names)
+        cut = [part for own in parts for part in own[step * accumulate : (step + 1) * accumulate]]
+        assert [name for _, part_names in cut for name in part_names] == list(names)
+        assert {len(part_names) for _, part_names in cut} == {5 // len(cut), -(-5 // len(cut))}
         for name, tensor in batch.items():
-            assert torch.equal(torch.cat([half[step][0][name] for half in halves]), tensor), name
-
-
-def test_a_batch_that_cannot_be_shared_is_refused(tiny_recipe: MakeRecipe) -> None:
-    _, _, examples = parts_of(tiny_recipe())
-    with pytest.raises(TrainingError, match=r"train\.batch is 4.* 3 processes"):
-        example_batches(examples, 0, 0, 3)
+            assert torch.equal(torch.cat([part[name] for part, _ in cut]), tensor), name
 
 
 def test_examples_can_be_sent_to_workers_and_leave_the_network_behind(tiny_recipe: MakeRecipe) -> None:

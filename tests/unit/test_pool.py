@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from darklift.batch import pool as module
-from darklift.batch import sizing
+from darklift.batch import sizing, worker
 from darklift.batch.job import Outcome
 from darklift.batch.paths import STREAM, Job
 from darklift.batch.pool import Pool
 from darklift.batch.request import Request
-from darklift.batch.worker import Refused
 from darklift.cli._console import pace_in_words
 from darklift.errors import BatchError, UsageError
 from darklift.runtime import ModelCard
+from darklift.runtime import processes as module
+from darklift.runtime.worker import Refused
 from darklift.store.load import Opening
 
 
@@ -69,7 +69,7 @@ class Company:
         self.killed: list[str] = []
         """Names of photos whose worker dies, once for each time that they are here."""
         monkeypatch.setattr(self.pool, "_start", self.start)
-        monkeypatch.setattr(module, "weight", lambda path: weights.get(path.stem, 10))
+        monkeypatch.setattr(worker, "weight", lambda path: weights.get(path.stem, 10))
         monkeypatch.setattr(module, "wait", self.wait)
 
     def start(self) -> None:
@@ -80,15 +80,15 @@ class Company:
         fresh = [worker.connection for worker in workers if worker.connection.poll()]
         if fresh:
             return fresh
-        busy = [worker for worker in workers if worker.job is not None]
-        self.at_once.append("".join(sorted(worker.job.source.stem for worker in busy if worker.job)))
+        busy = [worker for worker in workers if worker.task is not None]
+        self.at_once.append("".join(sorted(worker.task.source.stem for worker in busy if worker.task)))
         first = busy[0]
-        assert first.job is not None
-        if first.job.source.stem in self.killed:
-            self.killed.remove(first.job.source.stem)
+        assert first.task is not None
+        if first.task.source.stem in self.killed:
+            self.killed.remove(first.task.source.stem)
             first.process.exitcode = -9  # type: ignore[misc]
             return [first.process.sentinel]
-        first.connection.said.append(Outcome(first.job, size=(1, 1)))  # type: ignore[attr-defined]
+        first.connection.said.append(Outcome(first.task, size=(1, 1)))  # type: ignore[attr-defined]
         return [first.connection]
 
 
@@ -168,6 +168,33 @@ def test_workers_that_die_before_they_do_anything_end_it(monkeypatch: pytest.Mon
     company.pool._card = None
     with pytest.raises(BatchError, match="SIGKILL"):
         company.pool.__enter__()
+
+
+def test_nothing_is_forgotten_while_no_worker_is_ready(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    company = Company(monkeypatch, 100, {})
+    company.killed = ["b", "b"]
+    start, born = company.start, []
+
+    def slow_start() -> None:
+        """Those that replace a dead one take until everybody else is done, or dead, to open the model."""
+        start()
+        born.append(company.pool._workers[-1])
+        if len(born) > 2:
+            born[-1].connection.said = []
+
+    def wait(ends: list[object], timeout: float | None = None) -> list[object]:
+        if all(worker.task is None for worker in company.pool._workers):
+            for worker in company.pool._workers:
+                if not worker.ready:
+                    worker.connection.said = [object.__new__(ModelCard)]  # type: ignore[attr-defined]
+        return company.wait(ends)
+
+    monkeypatch.setattr(company.pool, "_start", slow_start)
+    monkeypatch.setattr(module, "wait", wait)
+    with company.pool as pool:
+        outcomes = list(pool(jobs("bacde", tmp_path)))
+    assert names(outcomes) == "acde"
+    assert len(outcomes) == 5
 
 
 def test_a_model_that_cannot_be_opened_is_told_as_it_was_meant(monkeypatch: pytest.MonkeyPatch) -> None:

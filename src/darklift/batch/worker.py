@@ -1,69 +1,52 @@
-"""What a worker process does: open the model once, then one job after the other, until its pool is gone."""
+"""What a worker process does for a batch: a job after the other, with the model open."""
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
-import sys
-import threading
-from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
-from typing import NoReturn
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 
-from darklift.batch.job import do_job
+from darklift.batch.job import Outcome, do_job, failed
+from darklift.batch.paths import Job
 from darklift.batch.request import Request
-from darklift.errors import DarkliftError, UsageError
+from darklift.batch.sizing import weight
+from darklift.files import remove_leftovers
 from darklift.pipeline.enhancer import Enhancer
 from darklift.pipeline.plan import check_settings
+from darklift.runtime import ModelCard
+from darklift.runtime.processes import Trade
+from darklift.runtime.worker import Refused
 
-__all__ = ["Refused", "serve"]
+__all__ = ["Enhancing", "Refused"]
 
 
 @dataclass(frozen=True)
-class Refused:
-    """Why no job can be done: the model cannot be opened, or cannot do what the settings ask for."""
+class Enhancing(Trade[Job, Outcome]):
+    """What is asked of all pictures."""
 
-    message: str
-    usage: bool
+    request: Request
 
-    def to_error(self) -> DarkliftError:
-        """To be raised in the pool's process."""
-        return UsageError(self.message) if self.usage else DarkliftError(self.message)
+    def open(self) -> tuple[ModelCard, Callable[[Job], Outcome]]:
+        """Raises DarkliftError, where none can be done."""
+        enhancer = Enhancer(self.request.opening.load())
+        check_settings(enhancer.model, self.request.settings)
+        return enhancer.model.card, partial(do_job, enhancer, request=self.request)
 
+    def weight(self, task: Job) -> int:
+        """The memory that its photo takes, in bytes."""
+        return weight(task.source)
 
-def serve(pool: Connection, request: Request) -> None:
-    """Send the model's card, then an :class:`~darklift.batch.job.Outcome` for each job that comes; or ``Refused``."""
-    _live_as_long_as_the_pool()
-    try:
-        enhancer = Enhancer(request.opening.load())
-        check_settings(enhancer.model, request.settings)
-        pool.send(enhancer.model.card)
-        while True:
-            pool.send(do_job(enhancer, pool.recv(), request))
-    except DarkliftError as error:
-        pool.send(Refused(str(error), isinstance(error, UsageError)))
-    except (EOFError, OSError):  # the pool has closed its end
-        return
+    def again(self, task: Job) -> Job:
+        """With leave to replace what the first try has written, where nothing was there before."""
+        fresh = not any(os.path.lexists(path) for path in task.outputs)
+        return replace(task, may_replace=task.may_replace or fresh)
 
+    def tidy(self, task: Job) -> None:
+        """Remove what is half written."""
+        remove_leftovers(task.target.parent)
 
-def _live_as_long_as_the_pool() -> None:
-    """Ctrl-C and a closed terminal reach every process of a command: the pool hears them, and ends its workers."""
-    for name in ("SIGINT", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _stop)
-    threading.Thread(target=_end_with_the_pool, name="darklift-pool", daemon=True).start()
-
-
-def _stop(*_: object) -> NoReturn:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it may come twice, from a service's end and the pool's
-    sys.exit(1)  # not at once: what is half written is removed on the way
-
-
-def _end_with_the_pool() -> None:
-    """A pool that was killed closes nothing in time: work that nobody asks for any more would go on."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
+    def lost(self, task: Job, how: str) -> Outcome:
+        """It has failed."""
+        problem = f"the process that was at it died twice ({how}), perhaps for want of memory: try it with --memory"
+        return failed(task, problem)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -60,6 +61,15 @@ def evaluate(
             help="Also write a contact sheet: before, after and ground truth, on as many pages as it takes.",
         ),
     ] = None,
+    workers: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Processes that share the pairs, and the cores. Scores are the same, and seconds are longer: those of "
+            "a process on its share.",
+        ),
+    ] = 1,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Score a model on pairs of dark photo and ground truth, plain and GT-mean side by side.
@@ -76,6 +86,7 @@ def evaluate(
       darklift evaluate --low low --high high --model runs/b/best.safetensors
     """
     from darklift.data import match_pairs, read_names, select, strip_role_prefix
+    from darklift.evaluation.crew import Scorers
     from darklift.evaluation.evaluate import evaluate as score
     from darklift.evaluation.evaluate import scorable
     from darklift.evaluation.report import evaluation_table, per_image_table
@@ -91,11 +102,12 @@ def evaluate(
     for pair in left_out:
         warn(f"left out {pair.name}: {pair.reason}")
     keep = _Keep(pairs, save, sheet, overwrite)
-    enhancer = Enhancer(opening.load())
-    with progress_bar() as bar:
+    workers = min(workers, len(pairs))
+    crew = nullcontext(Enhancer(opening.load())) if workers == 1 else Scorers(opening, workers)
+    with crew as scorer, progress_bar() as bar:
         bar.update(0, len(pairs), pairs[0].name)
         evaluation = score(
-            enhancer,
+            scorer,
             pairs,
             settings,
             give_mean=ground_truth_mean,

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from darklift.cli._console import say
-from darklift.errors import ConfigError, hint_for
+from darklift.errors import ConfigError, TrainingError, UsageError, hint_for
 
 __all__ = ["find_recipe", "train"]
 
+_STOPPED = 130  # what a shell reports of a command that Ctrl-C ended
 _SHIPPED = Path(__file__).parents[1] / "recipes"
 
 
@@ -54,18 +56,28 @@ def train(
     """
     path = find_recipe(recipe)
 
-    from darklift.cli._training_display import speaks, training_display
+    from darklift.cli._training_display import training_display
     from darklift.train.config import load_recipe
+    from darklift.train.launch import end_group, is_first
     from darklift.train.run import train as run_training
 
-    settings = load_recipe(path, changes or ())
     folder = run or Path("runs") / path.stem
     try:
+        settings = load_recipe(path, changes or ())
         with training_display(settings.train.log_every) as progress:
             best = run_training(settings, folder, resume=resume, progress=progress)
+        end_group()
     except KeyboardInterrupt as stop:
+        if "WORLD_SIZE" in os.environ:  # a launcher ends the others once one has ended: all are about to
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if not is_first():
+            raise typer.Exit(_STOPPED) from None
         raise KeyboardInterrupt(_how_to_go_on(stop, folder, recipe, changes or [], run)) from None
-    if speaks():
+    except (UsageError, TrainingError) as error:  # which all processes have in common
+        if not is_first():
+            raise typer.Exit(error.exit_code) from None
+        raise
+    if is_first():
         say(f"trained: {best}")
         say(f"try it: {shlex.join(['darklift', 'enhance', 'photo.jpg', '--model', str(best)])}")
 
@@ -86,7 +98,10 @@ def find_recipe(text: str) -> Path:
 def _how_to_go_on(stop: KeyboardInterrupt, folder: Path, recipe: str, changes: list[str], run: Path | None) -> str:
     if not (folder / "state.pt").exists():
         return "stopped before anything was saved"
-    command = ["darklift", "train", recipe]
+    processes = os.environ.get("WORLD_SIZE", "1")
+    several = processes != "1" and processes == os.environ.get("LOCAL_WORLD_SIZE")
+    launcher = ["torchrun", "--standalone", f"--nproc_per_node={processes}", "-m", "--"] if several else []
+    command = [*launcher, "darklift", "train", recipe]
     for change in changes:
         command += ["--set", change]
     command += ["--run", str(run)] if run else []

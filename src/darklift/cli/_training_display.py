@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,21 +12,19 @@ from rich.progress import Progress as RichProgress
 
 from darklift.cli._console import say, stderr, watched
 from darklift.train import StepReport
+from darklift.train.launch import is_first
 from darklift.train.loop import RECENT_STEPS
 from darklift.train.run import Progress
 
-__all__ = ["speaks", "training_display"]
-
-
-def speaks() -> bool:
-    """Of several processes (torchrun, accelerate launch) the first one speaks."""
-    return int(os.environ.get("RANK", 0)) == 0
+__all__ = ["training_display"]
 
 
 @contextmanager
 def training_display(line_every: int) -> Iterator[Progress]:
-    """Shows on stderr what :func:`darklift.train.train` tells. line_every: steps between lines where no terminal is."""
-    if not speaks():
+    """Shows on stderr what :func:`darklift.train.train` tells; of several processes, the first one does. line_every:
+    steps between lines where no terminal is.
+    """
+    if not is_first():
         yield Progress()
     elif not watched():
         yield _Lines(line_every)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from math import isfinite
 from statistics import median
-from typing import Any
+from typing import Any, Protocol
 
 from darklift.data import Pair
 from darklift.errors import DataError, ImageError
@@ -16,10 +16,10 @@ from darklift.evaluation.metrics import MIN_SSIM_SIDE, Scores, describe_metrics,
 from darklift.image import Picture, read_image
 from darklift.image.spaces import as_srgb
 from darklift.pipeline.enhancer import Enhancer
-from darklift.pipeline.render import Enhanced
 from darklift.pipeline.settings import CONTROLS, DEFAULTS, Exposure, Settings
+from darklift.runtime import ModelCard
 
-__all__ = ["Evaluation", "LeftOut", "PairResult", "evaluate", "scorable"]
+__all__ = ["Asked", "Crew", "Evaluation", "LeftOut", "PairResult", "Scored", "evaluate", "scorable", "score"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,45 @@ class LeftOut:
 
     name: str
     reason: str
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of every pair, in plain values that go to other processes.
+
+    give_mean: tell the model each ground truth's mean brightness, instead of the settings' exposure. pictures: whether
+    the enhanced pictures are wanted, too.
+    """
+
+    settings: Settings = DEFAULTS
+    give_mean: bool = False
+    pictures: bool = False
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What came of one pair. picture: the enhanced one in sRGB, where it was asked for. window, steps: how it was made.
+    takes_exposure: whether the model takes one.
+    """
+
+    result: PairResult
+    picture: Picture | None
+    window: str
+    steps: int
+    takes_exposure: bool
+
+
+class Crew(Protocol):
+    """Whoever scores pairs: :class:`~darklift.evaluation.crew.Scorers` on several processes."""
+
+    @property
+    def card(self) -> ModelCard:
+        """The model's."""
+        ...
+
+    def score(self, pairs: Sequence[Pair], asked: Asked) -> Iterator[Scored | LeftOut]:
+        """What came of each pair, in their order."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -106,7 +145,7 @@ class Evaluation:
 
 
 def evaluate(
-    enhancer: Enhancer,
+    enhancer: Enhancer | Crew,
     pairs: Sequence[Pair],
     settings: Settings = DEFAULTS,
     *,
@@ -115,46 +154,75 @@ def evaluate(
 ) -> Evaluation:
     """Enhance every pair's dark picture and score the result against its ground truth.
 
-    give_mean: tell the model each ground truth's mean brightness, instead of the settings' exposure. A result is
-    scored as sRGB, in as many bits as its dark picture has, a ground truth in its own. on_pair: called with each result
-    and its enhanced picture as soon as there is one. A pair that cannot be scored (:func:`scorable`) is left out, and
-    the others go on. Raises DataError (no pairs, or none that can be scored) and UsageError.
+    enhancer: what does it, in this process, or a crew of several. give_mean: tell the model each ground truth's mean
+    brightness, instead of the settings' exposure. A result is scored as sRGB, in as many bits as its dark picture has,
+    a ground truth in its own. on_pair: called with each result and its enhanced picture, in the order of the pairs. A
+    pair that cannot be scored (:func:`scorable`) is left out, and the others go on. Raises DataError (no pairs, or none
+    that can be scored) and UsageError.
     """
     if not pairs:
         raise DataError("there are no pairs to evaluate on: pass folders with at least one picture each")
+    asked = Asked(settings, give_mean, pictures=on_pair is not None)
+    crew: Crew = _Alone(enhancer) if isinstance(enhancer, Enhancer) else enhancer
     results: list[PairResult] = []
     left_out: list[LeftOut] = []
     windows = set()
-    for pair in pairs:
-        try:
-            low, high = _read(pair)
-        except (DataError, ImageError) as error:
-            left_out.append(LeftOut(pair.name, str(error)))
+    for outcome in crew.score(pairs, asked):
+        if isinstance(outcome, LeftOut):
+            left_out.append(outcome)
             continue
-        asked = settings.changed(exposure=Exposure(mean=float(high.pixels.mean()))) if give_mean else settings
-        enhanced = enhancer.run(low, asked)
-        made = as_srgb(enhanced.picture)
-        scores = score_pair(made.pixels, high.pixels, (made.source.bits, high.source.bits))
-        result = PairResult(pair.name, scores, enhanced.seconds)
-        results.append(result)
-        windows.add("whole picture" if enhanced.window is None else str(enhanced.window))
-        if on_pair is not None:
-            on_pair(result, made)
+        last = outcome
+        results.append(outcome.result)
+        windows.add(outcome.window)
+        if on_pair is not None and outcome.picture is not None:
+            on_pair(outcome.result, outcome.picture)
     if not results:
         raise _nothing_left(left_out)
-    card = enhancer.model.card
+    card = crew.card
     return Evaluation(
         model=card.name,
         weights=str(card.info.get("weights", "as in the file")),
         backend=card.backend,
-        steps=enhanced.steps,
-        exposure=_describe_exposure(enhanced, settings, give_mean),
+        steps=last.steps,
+        exposure=_describe_exposure(last, settings, give_mean),
         window=" and ".join(sorted(windows)),
         preset=settings.preset or next(iter(card.presets)),
         settings=settings,
         results=tuple(results),
         left_out=tuple(left_out),
         stain=_stain(card.name, card.info),
+    )
+
+
+class _Alone:
+    """This process."""
+
+    def __init__(self, enhancer: Enhancer) -> None:
+        self._enhancer, self.card = enhancer, enhancer.model.card
+
+    def score(self, pairs: Sequence[Pair], asked: Asked) -> Iterator[Scored | LeftOut]:
+        for pair in pairs:
+            yield score(self._enhancer, pair, asked)
+
+
+def score(enhancer: Enhancer, pair: Pair, asked: Asked) -> Scored | LeftOut:
+    """One pair. Raises UsageError."""
+    try:
+        low, high = _read(pair)
+    except (DataError, ImageError) as error:
+        return LeftOut(pair.name, str(error))
+    settings = asked.settings
+    if asked.give_mean:
+        settings = settings.changed(exposure=Exposure(mean=float(high.pixels.mean())))
+    enhanced = enhancer.run(low, settings)
+    made = as_srgb(enhanced.picture)
+    scores = score_pair(made.pixels, high.pixels, (made.source.bits, high.source.bits))
+    return Scored(
+        PairResult(pair.name, scores, enhanced.seconds),
+        made if asked.pictures else None,
+        "whole picture" if enhanced.window is None else str(enhanced.window),
+        enhanced.steps,
+        enhanced.brightness is not None,
     )
 
 
@@ -211,8 +279,8 @@ def _size(picture: Picture) -> str:
     return f"{width}x{height}"
 
 
-def _describe_exposure(enhanced: Enhanced, settings: Settings, give_mean: bool) -> str:
-    if enhanced.brightness is None:
+def _describe_exposure(scored: Scored, settings: Settings, give_mean: bool) -> str:
+    if not scored.takes_exposure:
         return "none"
     if give_mean:
         return "ground truth's mean given"

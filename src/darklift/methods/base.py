@@ -76,7 +76,9 @@ class Stage:
     prepare: Callable[[Crop], Arrays]
     """From a crop to one row of the batch. Runs in the data loader's workers, so it must not need the network."""
     objective: Callable[[nn.Module, Batch, nn.Module | None], dict[str, Tensor]]
-    """(network, batch, teacher) -> the parts of the loss by name; their sum is minimised."""
+    """(network, batch, teacher) -> the parts of the loss by name; their sum is minimised. Each is a mean over the
+    examples, so that a batch can be done in parts.
+    """
     trains: tuple[str, ...] = ("",)
     """How the names of the parameters begin that learn; "" is all of them."""
     goes_on: bool = False

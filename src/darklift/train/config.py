@@ -169,6 +169,10 @@ class TrainConfig(_Section):
     """Steps of the optimiser in all. More train longer."""
     batch: int = Field(default=8, gt=0, le=65536)
     """Examples in each step, over all processes together. More are steadier, and take more memory and time."""
+    accumulate: int = Field(default=1, gt=0)
+    """In how many parts each process does its share of a batch, one after another; the gradient is the whole batch's.
+    More take less memory, and a little more time.
+    """
     lr: float = Field(default=5e-4, gt=0)
     """The learning rate, of AdamW. More learns faster, too much makes the loss jump."""
     warmup: int = Field(default=200, ge=0)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from darklift.errors import TrainingError
+from darklift.train.launch import is_first
 
 __all__ = ["STATE", "run_folder"]
 
@@ -30,7 +30,7 @@ def run_folder(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise TrainingError(f"cannot make the run folder {folder} ({error.strerror}): choose another") from error
-    if int(os.environ.get("RANK", 0)):  # of several processes, the first one holds it
+    if not is_first():  # of several processes, the first one holds it
         with _told_of_a_full_disk(folder):
             yield
         return

@@ -7,7 +7,8 @@ import json
 import platform
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,11 @@ from darklift.methods import Method
 from darklift.store.checkpoint import save_checkpoint
 from darklift.train.config import Recipe, dump_recipe
 from darklift.train.data import build_mixture
+from darklift.train.examples import Examples, example_batches
 from darklift.train.folder import STATE, run_folder
 from darklift.train.journal import Journal
-from darklift.train.loop import Examples, StepReport, example_batches, new_state, set_training, train_steps
+from darklift.train.launch import accelerator_of, check_launch, launch_note, others_may_end
+from darklift.train.loop import StepReport, new_state, set_training, train_steps
 from darklift.train.setup import build_network, choose_stage, load_initial_weights, settle_precision
 from darklift.train.state import check_same_run, order_changes, read_state, restore_state, save_state
 from darklift.train.validation import Validator
@@ -48,9 +51,16 @@ def train(recipe: Recipe, folder: Path, *, resume: bool = False, progress: Progr
     A new run wants a folder that holds none yet; ``resume`` goes on where that folder's run stopped, with the same
     losses as if it had not. Ctrl-C (and SIGTERM) saves after the step at hand and raises KeyboardInterrupt. Raises
     TrainingError, ConfigError, DataError.
+
+    Where torchrun or accelerate launch started several processes, each calls this. They share every batch, and the
+    first one validates, writes and tells.
     """
+    check_launch(recipe.train)
     progress = progress or Progress()
-    with run_folder(folder), _stop_signals() as stop:
+    note = launch_note()
+    if note is not None:
+        progress.note(note)
+    with run_folder(folder), _stop_signals() as stop, others_may_end():
         run = _Run(recipe, folder, resume, progress)
         try:
             return run.go(stop)
@@ -67,7 +77,7 @@ class _Run:
             )
         self.folder, self.progress = folder, progress
         self.recipe = recipe = settle_precision(recipe, saved)
-        self.accelerator = Accelerator(mixed_precision=recipe.train.precision, cpu=not torch.cuda.is_available())
+        self.accelerator = accelerator_of(recipe.train.precision)
         torch.manual_seed(recipe.train.seed)
         self.method: Method = build_network(recipe)
         self.stage = choose_stage(self.method, recipe.train, resumed=saved is not None)
@@ -89,8 +99,8 @@ class _Run:
         if self.journal is not None:
             self.journal.close()
 
-    def go(self, stop: list[int]) -> Path:
-        """Train to the end, or to the first step after ``stop`` got a signal."""
+    def go(self, stop: _Stop) -> Path:
+        """Train to the end, or to the first step after any process was asked to stop."""
         config = self.recipe.train
         mixture = build_mixture(self.recipe.data)
         self._warn_of_overlap(mixture)
@@ -103,21 +113,22 @@ class _Run:
         steps = train_steps(self.method, self.stage, loader, self.state, config, self.accelerator)
         with contextlib.closing(steps):  # and with it the loader's workers, however the run ends
             for report in steps:
-                stopping = self._agreed(bool(stop))
+                stopping, saving = self._agreed(stop.asked, time.monotonic() - saved_at > 60 * config.save_minutes)
                 self._tell(report)
                 if self._due(report.step):
-                    self._validate()
-                if stopping or time.monotonic() - saved_at > 60 * config.save_minutes:
-                    self._save()
+                    self._in_first(self._validate)
+                if stopping or saving:
+                    self._in_first(self._save)
                     saved_at = time.monotonic()
                 if stopping:
+                    stop.done = True
                     raise KeyboardInterrupt(
                         f"stopped at step {report.step} of {config.steps}, saved: go on with --resume"
                     )
-        if self.validator and not self._due(self.state.step):
-            self._validate()
-        self._save()
-        return self.folder / ("best.safetensors" if self.validator else "last.safetensors")
+        if not self._due(self.state.step):
+            self._in_first(self._validate)
+        self._in_first(self._save)
+        return self.folder / ("best.safetensors" if self.recipe.data.validation else "last.safetensors")
 
     def _warn_of_overlap(self, mixture: Mixture) -> None:
         pairs = self.validator.pairs if self.validator else ()
@@ -129,12 +140,18 @@ class _Run:
                 "nothing about new pictures; list them in a source's leave_out to keep them apart"
             )
 
-    def _agreed(self, stop: bool) -> bool:
-        """Whether any process was asked to stop: all of them leave at the same step."""
+    def _agreed(self, *asked: bool) -> list[bool]:
+        """Whether any process says so, for each: all of them do it after the same step."""
         if self.accelerator.num_processes == 1:
-            return stop
-        flag = torch.tensor(float(stop), device=self.accelerator.device)
-        return bool(self.accelerator.reduce(flag, "sum") > 0)
+            return [*asked]
+        flags = torch.tensor(asked, dtype=torch.float32, device=self.accelerator.device)
+        return [count > 0 for count in self.accelerator.reduce(flags, "sum").tolist()]
+
+    def _in_first(self, do: Callable[[], None]) -> None:
+        """The first process does it, and the others wait: one that left before it is done would have it ended, too."""
+        if self.is_main:
+            do()
+        self.accelerator.wait_for_everyone()
 
     def _due(self, step: int) -> bool:
         validation = self.recipe.data.validation
@@ -146,7 +163,7 @@ class _Run:
             self.journal.report(report)
 
     def _validate(self) -> None:
-        if self.validator is None or self.journal is None:
+        if self.validator is None or self.journal is None:  # of several processes, this is not the first
             return
         with self._ema_weights():
             scores = self.validator.score(self.method, self.state.step)
@@ -160,13 +177,17 @@ class _Run:
     def _ema_weights(self) -> Iterator[None]:
         """The method's network holds the averaged weights for a while."""
         own = {name: tensor.clone() for name, tensor in self.method.net.state_dict().items()}
-        self.method.net.load_state_dict(self.state.ema.module.state_dict())
+        self.method.net.load_state_dict(self._averaged())
         self.method.net.eval()
         try:
             yield
         finally:
             self.method.net.load_state_dict(own)
             set_training(self.method.net)
+
+    def _averaged(self) -> dict[str, torch.Tensor]:
+        assert self.state.ema is not None
+        return self.state.ema.module.state_dict()
 
     def _save_weights(self, name: str, scores: dict[str, float] | None = None) -> None:
         info: dict[str, Any] = {
@@ -178,11 +199,9 @@ class _Run:
             info["validation"] = scores
         if self.validator is not None and self.validator.chosen_on:
             info["chosen_on_test_split"] = self.validator.chosen_on
-        save_checkpoint(self.folder / name, self.method, self.state.ema.module.state_dict(), info)
+        save_checkpoint(self.folder / name, self.method, self._averaged(), info)
 
     def _save(self) -> None:
-        if not self.is_main:
-            return
         self._save_weights("last.safetensors")
         save_state(
             self.folder,
@@ -214,22 +233,29 @@ def _prepare(folder: Path, recipe: Recipe, accelerator: Accelerator) -> None:
         path.unlink()
 
 
+@dataclass
+class _Stop:
+    asked: bool = False
+    done: bool = False
+    """All is saved, and the run is leaving: a launcher that ends what is left of its processes has nothing to add."""
+
+
 @contextlib.contextmanager
-def _stop_signals() -> Iterator[list[int]]:
-    """Collects the first Ctrl-C or SIGTERM, to be acted on between two steps; the second one acts at once."""
-    received: list[int] = []
+def _stop_signals() -> Iterator[_Stop]:
+    """Notes the first Ctrl-C or SIGTERM, to be acted on between two steps; the second one acts at once."""
+    stop = _Stop()
     previous = {}
 
     def receive(number: int, _frame: object) -> None:
-        if received:
+        if stop.asked and not stop.done:
             raise KeyboardInterrupt
-        received.append(number)
+        stop.asked = True
 
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(ValueError):  # not in the main thread: then nobody signals us
             previous[number] = signal.signal(number, receive)
     try:
-        yield received
+        yield stop
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)

@@ -11,6 +11,7 @@ from darklift.methods import Method, Stage
 from darklift.store.checkpoint import build_method, load_checkpoint, load_weights
 from darklift.store.from_export import exported_weights
 from darklift.train.config import Recipe, TrainConfig
+from darklift.train.launch import same_for_all
 from darklift.train.precision import fastest_precision
 from darklift.weights import find_model
 
@@ -21,7 +22,7 @@ def settle_precision(recipe: Recipe, saved: dict[str, Any] | None) -> Recipe:
     """The recipe with "auto" replaced by what a resumed run began with, or by what is fastest here."""
     if recipe.train.precision != "auto":
         return recipe
-    precision = saved["precision"] if saved else fastest_precision()
+    precision = saved["precision"] if saved else same_for_all(fastest_precision())
     return recipe.model_copy(update={"train": recipe.train.model_copy(update={"precision": precision})})
 
 

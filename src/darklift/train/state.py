@@ -29,7 +29,8 @@ def save_state(
     accelerator: Accelerator,
     best: float | None,
 ) -> None:
-    """Write the file. best: the best validation's score so far."""
+    """Write the file, in the first process, which has the averaged weights. best: the best validation's score yet."""
+    assert state.ema is not None
     buffer = io.BytesIO()
     scaler = accelerator.scaler
     torch.save(
@@ -101,7 +102,8 @@ def restore_state(saved: dict[str, Any], state: TrainState, method: Method, conf
     Learning rate, weight decay and beta2 are the recipe's, which may have changed.
     """
     method.net.load_state_dict(saved["net"])
-    state.ema.load_state_dict(saved["ema"])
+    if state.ema is not None:
+        state.ema.load_state_dict(saved["ema"])
     state.optimizer.load_state_dict(saved["optimizer"])
     if state.teacher is not None:
         state.teacher.load_state_dict(saved["teacher"])

@@ -162,7 +162,12 @@ class Gsad:
         abar = _levels(config)
         t = _draw_step(config, crop.index, crop.batch)
         c = random_generator(config.seed, "level", crop.index).uniform(abar[t] ** 0.5, abar[t - 1] ** 0.5)
-        return {**noisy_pair(config.seed, crop), "c": np.asarray(c, np.float32), "abar": abar[[t, t - 1]]}
+        return {
+            **noisy_pair(config.seed, crop),
+            "c": np.asarray(c, np.float32),
+            "abar": abar[[t, t - 1]],
+            "examples": np.asarray(crop.batch, np.int64),
+        }
 
     @staticmethod
     def _prepare_with_clusters(config: GsadConfig, crop: Crop) -> Arrays:
@@ -197,7 +202,8 @@ class Gsad:
     ) -> dict[str, Tensor]:
         """The first stage: the error weighted by exp(-P), and a term that keeps P small."""
         _, eps_hat, uncertainty = self._predict(net, batch)
-        elements = eps_hat.numel() * _processes() if self.config.uncertainty_per_element else 1
+        # Of the whole batch, of which this may be a part.
+        elements = eps_hat[0].numel() * batch["examples"][0] if self.config.uncertainty_per_element else 1
         return {
             "pixel": (torch.exp(-uncertainty) * self._error(eps_hat, batch)).abs().mean(),
             "uncertainty": self.config.uncertainty_weight * uncertainty.mean() / elements,
@@ -270,11 +276,6 @@ def _levels(config: GsadConfig) -> npt.NDArray[np.float64]:
 def _unused(output: Tensor) -> Tensor:
     """Zero, with zero gradients: training in several processes needs a gradient for every parameter."""
     return 0 * output.mean()
-
-
-def _processes() -> int:
-    """How many processes share a batch."""
-    return torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
 
 
 def _rescaled(uncertainty: Tensor) -> Tensor:
