@@ -1,5 +1,6 @@
 """``darklift evaluate`` with several rows: models, baselines, results of other programs, other people's networks."""
 
+import itertools
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,8 @@ def pairs(paired_data: Path) -> list[str]:
 
 def rows(table: str) -> dict[str, dict[str, str]]:
     """By the model's name; the second of one name is "name-2"."""
-    head, _, *lines = ([cell.strip() for cell in line.strip("|").split("|")] for line in table if line.startswith("|"))
+    first = itertools.takewhile(lambda line: line.startswith("|"), table)
+    head, _, *lines = ([cell.strip() for cell in line.strip("|").split("|")] for line in first)
     found: dict[str, dict[str, str]] = {}
     for line in lines:
         found[line[0] if line[0] not in found else f"{line[0]}-2"] = dict(zip(head, line, strict=True))

@@ -29,7 +29,13 @@ def test_labels_say_what_tells_entries_apart_and_no_more():
     labels = [entry.label for entry in study.entries]
     assert labels == ["compact, 2 steps", "compact, 8 steps", "nano", "compact, 2 steps, strength 0.5"]
     ones = [evaluation(settings=Settings(coverage=0.95)), evaluation()]
-    assert [entry.label for entry in Study(ones).entries] == ["compact, settings 1", "compact, settings 2"]
+    assert [entry.label for entry in Study(ones).entries] == ["compact (1)", "compact (2)"]
+
+
+def test_two_models_of_one_name_are_not_taken_for_seeds():
+    study = Study([seeded(0), seeded(1), seeded(0, level=30.0)])
+    assert [(entry.label, len(entry.runs)) for entry in study.entries] == [("compact (1)", 2), ("compact (2)", 1)]
+    assert study.difference(study.entries[1], PSNR).mean == 10
 
 
 def test_only_pictures_that_all_scored_are_compared_and_the_others_are_named():

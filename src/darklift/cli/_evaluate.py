@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-from dataclasses import replace
+from contextlib import ExitStack, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from darklift.cli._choices import Openings, spelled_out
+from darklift.cli._comparison import Comparison, as_json, variations
 from darklift.cli._console import progress_bar, put_out, say, warn
 from darklift.cli._methods import other_methods, row_names
 from darklift.cli._options import OverwriteOption, write_json
@@ -109,6 +110,27 @@ def evaluate(
             "a process on its share.",
         ),
     ] = 1,
+    vary: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CHOICE=A,B",
+            help="A row of each model for each value, as in steps=1,2 or seed=0,1,2; rows that differ only in the seed "
+            "are compared as one. Repeatable.",
+        ),
+    ] = None,
+    table: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write a comparison with standard errors: .md, .tex, or .csv with every score. Repeatable.",
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write a page that opens offline: tables, charts, pictures, error maps (.html)."
+        ),
+    ] = None,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Score models on pairs of dark photo and ground truth, plain and GT-mean side by side.
@@ -126,19 +148,28 @@ def evaluate(
       darklift evaluate --low low --high high -m compact -m nano --baseline clahe --outputs theirs=results
       darklift evaluate --low our485/low --high our485/high --names lolv1-val
       darklift evaluate --low low --high high --model runs/b/best.safetensors
+      darklift evaluate --low low --high high --vary steps=1,2,4 --vary seed=0,1,2 --report report.html
     """
     from darklift.data import match_pairs, read_names, select, strip_role_prefix
+    from darklift.data.overlap import scenes_of
     from darklift.evaluation.evaluate import scorable
     from darklift.evaluation.method import without_obstacles
     from darklift.evaluation.metrics import choose_metrics
     from darklift.evaluation.report import evaluation_table, per_image_table
+    from darklift.evaluation.study import Study
+    from darklift.evaluation.tables import comparison_table
 
     if settings.exposure is not None and ground_truth_mean:
         raise UsageError("--exposure and --ground-truth-mean both say how bright: give only one of them")
     chosen = choose_metrics(metrics, metric_weights)
     others = other_methods(baseline or (), outputs or (), onnx or (), openings.usual)
-    models = openings.named or (() if others else (openings.usual,))
-    rows = row_names([str(opening.model) for opening in models] + [method.name for method in others])
+    models = openings.named or (() if others and not vary else (openings.usual,))
+    changed = variations(settings, vary or ())
+    works = [_Row(f"{opening.model}{name}", opening, one) for opening in models for name, one in changed]
+    works += [_Row(method.name, method, settings) for method in others]
+    rows = row_names([work.name for work in works])
+    comparison = Comparison(tuple(table or ()), report)
+    comparison.check(overwrite)
     pairs = match_pairs(low, high, pair_name=strip_role_prefix)
     if names is not None:
         pairs = select(pairs, read_names(names))
@@ -150,41 +181,57 @@ def evaluate(
     for pair in left_out:
         warn(f"left out {pair.name}: {pair.reason}")
     evaluations: dict[str, Evaluation] = {}
-    works: tuple[Opening | Method, ...] = (*models, *others)
-    for name, work in zip(rows, works, strict=True):
-        keep = Keep(pairs, places.folder(name), sheet, overwrite)
-        try:
-            evaluation = _row(work, pairs, settings, ground_truth_mean, chosen, keep, min(workers, len(pairs)))
-        except DarkliftError as error:
-            if name == rows[-1] and not evaluations:
-                raise
-            warn(f"without {name}: {error}")  # hours of other rows are not lost
-            continue
-        evaluations[name] = replace(evaluation, left_out=(*left_out, *evaluation.left_out))
-        keep.finish_sheet()
+    with ExitStack() as stack:
+        shown = comparison.gallery(stack, pairs)
+        for name, work in zip(rows, works, strict=True):
+            keep = Keep(pairs, places.folder(name), sheet, overwrite)
+            keep.show_in(shown, len(evaluations))
+            try:
+                evaluation = _evaluated(work, pairs, ground_truth_mean, chosen, keep, min(workers, len(pairs)))
+            except DarkliftError as error:
+                if name == rows[-1] and not evaluations:
+                    raise
+                warn(f"without {name}: {error}")  # hours of other rows are not lost
+                continue
+            evaluations[name] = replace(evaluation, left_out=(*left_out, *evaluation.left_out))
+            keep.finish_sheet()
+        compared = len(evaluations) > 1 or comparison.wanted
+        study = Study(tuple(evaluations.values()), scenes_of(pairs)) if compared else None
+        if study is not None:
+            comparison.write(study, tuple(evaluations.values()), shown)
     if per_image:
         for name, evaluation in evaluations.items():
             title = f"{name}\n\n" if len(rows) > 1 else ""
             put_out(f"{title}{per_image_table(evaluation)}\n")
     put_out(evaluation_table(tuple(evaluations.values())))
+    if study is not None and (beyond := comparison_table(study)):
+        put_out(f"\n{beyond}")
     if json_file is not None:
-        values = [evaluation.to_dict() for evaluation in evaluations.values()]
-        write_json(json_file, values[0] if len(rows) == 1 else {"evaluations": values})
+        (first, *_) = evaluations.values()
+        write_json(json_file, first.to_dict() if len(rows) == 1 else as_json(study, evaluations))
         say(f"numbers: {json_file}")
     if len(evaluations) < len(rows) or any(evaluation.left_out for evaluation in evaluations.values()):
         raise typer.Exit(1)
 
 
-def _row(
-    work: Opening | Method,
+@dataclass(frozen=True)
+class _Row:
+    """What one row of the table is of."""
+
+    name: str
+    work: Opening | Method
+    settings: Settings
+
+
+def _evaluated(
+    row: _Row,
     pairs: tuple[Pair, ...],
-    settings: Settings,
     give_mean: bool,
     chosen: Chosen,
     keep: Keep,
     workers: int,
 ) -> Evaluation:
-    """One model, on some processes, or another method, with a bar."""
+    """A model, on some processes, or another method, with a bar."""
     from darklift.evaluation.crew import Scorers
     from darklift.evaluation.evaluate import evaluate as score
     from darklift.evaluation.method import evaluate_method
@@ -193,6 +240,7 @@ def _row(
     def on_pair(result: PairResult, picture: Picture) -> None:
         keep(result, picture, bar.update)
 
+    work = row.work
     if not isinstance(work, Opening):
         with progress_bar() as bar:
             bar.update(0, len(pairs), pairs[0].name)
@@ -200,4 +248,4 @@ def _row(
     crew = nullcontext(Enhancer(work.load())) if workers == 1 else Scorers(work, workers)
     with crew as scorer, progress_bar() as bar:
         bar.update(0, len(pairs), pairs[0].name)
-        return score(scorer, pairs, settings, give_mean=give_mean, chosen=chosen, on_pair=on_pair)
+        return score(scorer, pairs, row.settings, give_mean=give_mean, chosen=chosen, on_pair=on_pair)

@@ -14,6 +14,7 @@ from darklift.cli._options import check_new_file, check_new_picture
 from darklift.errors import UsageError
 
 if TYPE_CHECKING:
+    from darklift.cli._comparison import Shown
     from darklift.data import Pair
     from darklift.evaluation.evaluation import PairResult
     from darklift.image import Picture
@@ -74,12 +75,20 @@ class Keep:
         self._save, self._overwrite = save, overwrite
         self._sheet = None if sheet is None else Sheet(sheet, len(pairs), LABELS, overwrite=overwrite)
         self._done = 0
+        self._shown: Shown | None = None
+        self._run = 0
+
+    def show_in(self, shown: Shown | None, run: int) -> None:
+        """Also show the results in a report, as those of the evaluation of this number."""
+        self._shown, self._run = shown, run
 
     def __call__(self, result: PairResult, picture: Picture, show: Callable[[float, float, str], None]) -> None:
         from darklift.image import write_image
 
         self._done += 1
         show(self._done, len(self._pairs), result.name)
+        if self._shown is not None:
+            self._shown(self._run, result.name, picture)
         if self._save is not None:
             make_folder(self._save)
             write_image(picture, saved(self._save, result.name), overwrite=self._overwrite)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -10,10 +12,11 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from darklift.data.fingerprint import SAME_PICTURE, SAME_SCENE, Print
+from darklift.data.fingerprint import SAME_PICTURE, SAME_SCENE, Print, look_at
+from darklift.data.pairs import Pair
 from darklift.image import FloatArray
 
-__all__ = ["Item", "Likeness", "Match", "Overlap", "overlap_of", "repeats_in", "scenes_in"]
+__all__ = ["Item", "Likeness", "Match", "Overlap", "overlap_of", "repeats_in", "scenes_in", "scenes_of"]
 
 Likeness = Literal["pixels", "picture", "scene"]
 """pixels: every code is the same. picture: the same but for coding and noise. scene: the same place, from the same
@@ -119,6 +122,14 @@ def scenes_in(items: Sequence[Item]) -> list[tuple[str, ...]]:
     for place, item in enumerate(items):
         groups.setdefault(root(place), []).append(item.name)
     return [tuple(names) for names in groups.values()]
+
+
+def scenes_of(pairs: Sequence[Pair]) -> dict[str, str]:
+    """Each pair's scene, by the name of the scene's first pair. Looks at every ground truth. Raises ImageError."""
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        prints = list(pool.map(lambda pair: look_at(pair.high)[1], pairs))
+    items = [Item(pair.name, pair.high, seen) for pair, seen in zip(pairs, prints, strict=True)]
+    return {name: names[0] for names in scenes_in(items) for name in names}
 
 
 def _scenes(items: Sequence[Item]) -> npt.NDArray[np.float32]:

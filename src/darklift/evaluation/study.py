@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
+from typing import Any
 
 from darklift.errors import DataError
 from darklift.evaluation.evaluation import Evaluation, PairResult
@@ -127,6 +128,25 @@ class Study:
             better=metric.better,
         )
 
+    def to_dict(self) -> dict[str, Any]:
+        """Means with their errors, and what each entry is against the first, in plain values."""
+        return {
+            "images": len(self.names),
+            "scenes": None if self.scenes is None else len(set(self.scenes)),
+            "reference": self.entries[0].label,
+            "entries": [
+                {
+                    "label": entry.label,
+                    "seeds": len(entry.runs),
+                    "seconds": entry.seconds,
+                    "over_images": {metric.name: asdict(self.over_pictures(entry, metric)) for metric in self.metrics},
+                    "over_seeds": {metric.name: asdict(self.over_seeds(entry, metric)) for metric in self.metrics},
+                    "better_by": {metric.name: asdict(self.difference(entry, metric)) for metric in self.metrics},
+                }
+                for entry in self.entries
+            ],
+        }
+
     def _scene_means(self, scores: Sequence[float]) -> list[float]:
         grouped: dict[str, list[float]] = {}
         for scene, score in zip(self.scenes or self.names, scores, strict=True):
@@ -137,7 +157,10 @@ class Study:
 def _entries(evaluations: Sequence[Evaluation]) -> tuple[Entry, ...]:
     groups: dict[tuple[object, ...], list[Evaluation]] = {}
     for one in evaluations:
-        groups.setdefault(_key(one), []).append(one)
+        same = 0  # two models of one name, both with this seed, are two entries
+        while any(other.settings.seed == one.settings.seed for other in groups.get((*_key(one), same), ())):
+            same += 1
+        groups.setdefault((*_key(one), same), []).append(one)
     runs = [tuple(group) for group in groups.values()]
     return tuple(Entry(label, group) for label, group in zip(_labels([group[0] for group in runs]), runs, strict=True))
 
@@ -163,7 +186,7 @@ def _labels(ones: Sequence[Evaluation]) -> list[str]:
                     labels[place] = ", ".join(filter(None, [label, facts[place][column]]))
     for label in {label for label in labels if labels.count(label) > 1}:
         for number, place in enumerate((place for place, other in enumerate(labels) if other == label), 1):
-            labels[place] = f"{label}, settings {number}"
+            labels[place] = f"{label} ({number})"
     return labels
 
 

@@ -14,19 +14,23 @@ from darklift.evaluation.metrics import Metric, describe_metrics
 from darklift.evaluation.significance import RESAMPLES, Spread
 from darklift.evaluation.study import Entry, Study
 
-__all__ = ["TABLES", "percent", "study_csv", "study_latex", "study_table"]
+__all__ = ["TABLES", "comparison_table", "percent", "study_csv", "study_latex", "study_table"]
 
 _WIDTH = 105
 
 
 def study_table(study: Study) -> str:
-    """Markdown: the means with their standard errors; how far each is from the first; mean ranks; what it all means."""
-    parts = [_means(study)]
-    if len(study.entries) > 1:
-        parts.append(_differences(study))
+    """Markdown: the means with their standard errors, how far each is from the first, mean ranks, what it all means."""
+    return "\n\n".join(filter(None, [_means(study), *map(_fill, _about_means(study)), comparison_table(study)]))
+
+
+def comparison_table(study: Study) -> str:
+    """Markdown of what goes beyond means: how far each is from the first, and mean ranks. Empty for a single entry."""
+    if len(study.entries) < 2:
+        return ""
+    parts = [_differences(study), _fill(_ABOUT_DIFFERENCES.format(drawn=_drawn(study)))]
     if len(study.entries) > 2 and (ranks := _ranks(study)):
-        parts.append(ranks)
-    parts += [_fill(line) for line in _notes(study)]
+        parts += [ranks, _ABOUT_RANKS]
     return "\n\n".join(parts)
 
 
@@ -58,7 +62,7 @@ def study_latex(study: Study) -> str:
         ]
         lines.append(f"{' & '.join([_tex(entry.label), *cells, f'{entry.seconds:.2f}'])} \\\\")
     lines += ["\\bottomrule", "\\end{tabular}"]
-    notes = [f"% {line}" for note in _notes(study) for line in textwrap.wrap(note.replace("*", ""), _WIDTH)]
+    notes = [f"% {line}" for note in _about_means(study) for line in textwrap.wrap(note.replace("*", ""), _WIDTH)]
     return "\n".join(["% needs \\usepackage{booktabs}", *lines, *notes]) + "\n"
 
 
@@ -109,19 +113,22 @@ def _ranks(study: Study) -> str:
     return "\n".join(lines)
 
 
-def _notes(study: Study) -> Iterable[str]:
+_ABOUT_DIFFERENCES = (
+    "Differences are taken image by image, positive where better. 95% interval and *better in*: of "
+    f"{RESAMPLES:,} bootstrap draws of {{drawn}}."
+)
+_ABOUT_RANKS = "Ranks: 1 is the best of a picture; p by Friedman's test, told apart at 5% by Nemenyi's."
+
+
+def _drawn(study: Study) -> str:
+    return "images" if study.scenes is None else "whole scenes"
+
+
+def _about_means(study: Study) -> Iterable[str]:
     scenes = None if study.scenes is None else len(set(study.scenes))
     over = f"{len(study.names)} images" + (f" of {scenes} scenes" if scenes not in (None, len(study.names)) else "")
     means = f"Means over {over} ± standard error. {describe_metrics(study.metrics)}"
     yield f"{means} s/image: median, without reading and writing files."
-    if len(study.entries) > 1:
-        drawn = "whole scenes" if scenes is not None else "images"
-        yield (
-            "Differences are taken image by image, positive where better. 95% interval and *better in*: of "
-            f"{RESAMPLES:,} bootstrap draws of {drawn}."
-        )
-    if len(study.entries) > 2:
-        yield "Ranks: 1 is the best of a picture; p by Friedman's test, told apart at 5% by Nemenyi's."
     yield from study.notes
     yield from (f"**{stain}**" for stain in study.stains)
     for label, names in study.left_out.items():

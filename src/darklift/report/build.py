@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from darklift.files import write_atomically
 from darklift.report.charts import charts, drawing_code
 from darklift.report.gallery import ERROR_SPAN, Gallery, Views
 
-__all__ = ["render_report", "write_report"]
+__all__ = ["check_extra", "render_report", "write_report"]
 
 _PICTURES, _BUDGET = 12, 1_900_000
 """Pictures that a report shows at most, and bytes that they take: all in all it stays under 3 MB."""
@@ -29,7 +30,7 @@ def write_report(
     path: Path,
     study: Study,
     gallery: Gallery,
-    runs: Mapping[object, int],
+    runs: Mapping[Entry, int],
     *,
     title: str,
     command: str = "",
@@ -52,6 +53,13 @@ def write_report(
     views = gallery.pick(study, runs, pictures, budget)
     text = render_report(study, views, title=title, command=command)
     write_atomically(path, text.encode("utf-8"))
+
+
+def check_extra() -> None:
+    """Raise MissingExtraError where something that a report needs is not installed."""
+    for module, package in (("jinja2", "jinja2"), ("altair", "altair"), ("vl_convert", "vl-convert-python")):
+        if find_spec(module) is None:
+            raise MissingExtraError(package, "report", "a report")
 
 
 def render_report(study: Study, views: Sequence[Views], *, title: str, command: str = "") -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from darklift.evaluation.metrics import Metric
-from darklift.evaluation.study import Study
+from darklift.evaluation.study import Entry, Study
 from darklift.figures.heatmap import viridis
 from darklift.figures.sheet import preview
 from darklift.image import Picture
@@ -84,7 +84,7 @@ class Gallery:
         grey = Image.fromarray(error.astype(np.float32)).resize(size, Image.Resampling.BOX)
         self._keep(("error", run, name), viridis(np.asarray(grey) / ERROR_SPAN), _MAP_QUALITY)
 
-    def pick(self, study: Study, runs: Mapping[object, int], count: int, budget: int) -> tuple[Views, ...]:
+    def pick(self, study: Study, runs: Mapping[Entry, int], count: int, budget: int) -> tuple[Views, ...]:
         """The pictures that say most: each entry's worst, those on which entries differ most, the best, then others.
 
         Args:

@@ -1,0 +1,97 @@
+"""``darklift evaluate`` with several rows: variations, tables, the report, and what is refused before the work."""
+
+import csv
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+
+if TYPE_CHECKING:
+    from conftest import Darklift
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> None:
+    """Four pairs of two scenes."""
+    for number in range(4):
+        scene = np.random.default_rng(number // 2).integers(20, 250, (4, 6, 3)).astype(np.uint8)
+        high = np.asarray(Image.fromarray(scene).resize((72, 48), Image.Resampling.BICUBIC), np.float32)
+        noise = np.random.default_rng(9 + number).normal(0, 1, high.shape)
+        for folder, pixels in (("high", high + noise), ("low", high / 10 + noise)):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(tmp_path / folder / f"{number}.png")
+
+
+EVALUATE = ("evaluate", "--low", "low", "--high", "high")
+
+
+@pytest.mark.usefixtures("pairs", "loaded_models")
+class TestComparison:
+    def test_every_combination_is_a_row_and_seeds_are_compared_as_one(
+        self, darklift: "Darklift", tmp_path: Path
+    ) -> None:
+        done = darklift(
+            *EVALUATE, "--vary", "steps=1,2", "--vary", "seed=0,1", "--baseline", "identity",
+            "--table", "a.csv", "--table", "a.md", "--table", "a.tex", "--json", "a.json",
+        )  # fmt: skip
+        assert done.exit_code == 0, done.stderr
+        rows = list(csv.DictReader((tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()))
+        assert len(rows) == (2 * 2 + 1) * 4
+        assert {row["scene"] for row in rows} == {"0", "2"}
+        values = json.loads((tmp_path / "a.json").read_text())
+        assert len(values["evaluations"]) == 5
+        entries = values["comparison"]["entries"]
+        assert [entry["seeds"] for entry in entries] == [2, 2, 1]
+        assert values["comparison"]["scenes"] == 2
+        assert entries[2]["better_by"]["psnr"]["mean"] < 0
+        for text in (done.stdout, (tmp_path / "a.md").read_text(encoding="utf-8")):
+            assert "against" in text
+            assert "bootstrap draws of whole scenes" in " ".join(text.split())
+        assert "\\toprule" in (tmp_path / "a.tex").read_text(encoding="utf-8")
+
+    def test_the_report_shows_every_row(self, darklift: "Darklift", tmp_path: Path) -> None:
+        pytest.importorskip("altair", reason="the extra report is not installed")
+        done = darklift(*EVALUATE, "--baseline", "identity", "-m", "fake", "--report", "sub/report.html")
+        assert done.exit_code == 0, done.stderr
+        page = (tmp_path / "sub" / "report.html").read_text(encoding="utf-8")
+        data = json.loads(page.split('id="data">')[1].split("</script>")[0])
+        assert len(data["labels"]) == 2
+        assert {view["name"] for view in data["views"]} == set("0123")
+        assert len({view["made"][0] for view in data["views"]}) == 4
+
+    def test_one_row_is_printed_as_before(self, darklift: "Darklift") -> None:
+        done = darklift(*EVALUATE)
+        assert done.exit_code == 0
+        assert "against" not in done.stdout
+
+    @pytest.mark.parametrize(
+        ("options", "facts"),
+        [
+            (["--vary", "steps"], "steps=1,2"),
+            (["--vary", "stepz=1"], "stepz"),
+            (["--vary", "steps=1,1"], "once"),
+            (["--vary", "seed=0", "--vary", "seed=1"], "once"),
+            (["--vary", "strength=7"], "strength"),
+            (["--table", "a.xlsx"], ".csv"),
+            (["--report", "a.pdf"], ".html"),
+        ],
+    )
+    def test_what_cannot_be_is_refused_before_the_work(
+        self, darklift: "Darklift", loaded_models: list[str], options: list[str], facts: str
+    ) -> None:
+        done = darklift(*EVALUATE, *options)
+        assert done.exit_code == 2
+        assert facts in done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1
+        assert not loaded_models
+
+    def test_a_table_that_is_there_is_not_written_over(self, darklift: "Darklift", tmp_path: Path) -> None:
+        (tmp_path / "a.md").write_text("mine")
+        done = darklift(*EVALUATE, "--table", "a.md")
+        assert done.exit_code in (1, 2)
+        assert (tmp_path / "a.md").read_text() == "mine"
+        assert darklift(*EVALUATE, "--table", "a.md", "--overwrite").exit_code == 0
+        assert (tmp_path / "a.md").read_text() != "mine"
