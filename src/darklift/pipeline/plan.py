@@ -91,7 +91,7 @@ class Plan:
 
     @property
     def _nothing_to_do(self) -> bool:
-        return self.look.empty and self.settings.exposure is None
+        return self.look.hidden or (self.look.empty and self.settings.exposure is None)
 
     @property
     def unchanged(self) -> bool:
