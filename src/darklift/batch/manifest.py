@@ -126,14 +126,28 @@ class Entry:
             photo = {name: values.pop(name, None) for name in ("size", "mtime_ns", "sha256")}
             result = values.pop("result", None)
             own = {f.name: values.pop(f.name) for f in fields(cls) if f.name in values}
-            return cls(
+            entry = cls(
                 **own,
                 photo=None if None in photo.values() else PhotoFile(**photo),
                 result=None if result is None else FileState(**result),
                 wish=values,
             )
-        except (ValueError, TypeError, AttributeError):
+        except (ValueError, TypeError, AttributeError, RecursionError):
             return None
+        return entry if entry._is_sound() else None
+
+    def _is_sound(self) -> bool:
+        """Whether its values are of the kinds that they shall be: anybody may have written the line."""
+        whole = [number for state in (self.photo, self.result) if state for number in (state.size, state.mtime_ns)]
+        return (
+            self.status in ("done", "failed")
+            and isinstance(self.error, str | None if self.status == "done" else str)
+            and all(isinstance(text, str) for text in (self.output, self.input, self.host))
+            and isinstance(self.time, int | float)
+            and all(isinstance(number, int) for number in whole)
+            and all(isinstance(number, int | float | None) for number in (self.seconds, self.share, self.aim))
+            and isinstance(self.versions, dict)
+        )
 
 
 class Manifest:
