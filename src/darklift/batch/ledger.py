@@ -21,7 +21,7 @@ from typing import Self
 
 from darklift import __version__
 from darklift.batch.claims import Claims
-from darklift.batch.job import Outcome, check_job
+from darklift.batch.job import NOT_AS_WRITTEN, THERE_ALREADY, Outcome, check_job
 from darklift.batch.manifest import Entry, FileState, Manifest
 from darklift.batch.paths import Job
 from darklift.batch.request import Request
@@ -34,7 +34,7 @@ class State(Enum):
     """How a picture stands, by the manifest and by what is on the disk."""
 
     NEW = "new"
-    """Nothing is known of it, or its result is gone."""
+    """Nothing is known of it, or its result is gone, or is not as it was written."""
     CHANGED = "changed"
     """The photo, or what is asked for, is not what it was."""
     FAILED = "failed"
@@ -97,7 +97,7 @@ class Ledger:
 
     def obstacle(self, job: Job, overwrite: bool) -> str | None:
         """Why a job is bound to fail, as of :func:`darklift.batch.job.check_job`."""
-        return check_job(job, overwrite)
+        return check_job(job, overwrite, there=NOT_AS_WRITTEN if self.resumes else THERE_ALREADY)
 
     def read(self) -> Self:
         """Only look at what there is, for who makes nothing: no ``with`` block is needed then. Raises BatchError."""
@@ -124,9 +124,10 @@ class Ledger:
         there = there and self.is_there(job)  # a map, too, where one is wanted
         return Standing(State.DONE if there else State.NEW, entry)
 
-    def knows(self, job: Job) -> bool:
-        """Whether the manifest tells anything of the job's result."""
-        return self.manifest.name_of(job.target) in self.manifest.entries
+    def is_at_work(self, job: Job) -> bool:
+        """Whether some run is at it."""
+        name = self.manifest.name_of(job.target)
+        return any(claim.output == name and alive for claim, alive in self._claims.look())
 
     def settled(self, job: Job) -> Entry | None:
         """The entry that says that nothing is left to do; None where something is."""
