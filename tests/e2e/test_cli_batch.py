@@ -105,6 +105,25 @@ class TestResuming:
         assert darklift(*ask, "--exposure", "+1", "--overwrite").exit_code == 0
         assert Path("out/a.png").read_bytes().startswith(b"\x89PNG")
 
+    def test_a_file_that_has_a_maps_name_is_not_replaced_unless_it_is_one(
+        self, darklift: Darklift, make_photos: MakePhotos
+    ) -> None:
+        make_photos(["in/a.png", "in/b.png"])
+        ask = ("enhance", "in", "-o", "out", "--resume")
+        darklift(*ask)
+        Path("maps").mkdir()
+        Path("maps/a.png").write_text("somebody's")
+        ask = (*ask, "--uncertainty", "maps/{stem}.png")
+        first = darklift(*ask)
+        assert (first.exit_code, "1 photo was left out" in first.stderr) == (0, True)
+        before = Path("maps/b.png").stat().st_mtime_ns
+        second = darklift(*ask, "--exposure", "+1")
+        assert (second.exit_code, "cannot write maps/a.png" in second.stderr) == (1, True)
+        assert Path("maps/a.png").read_text() == "somebody's"
+        assert Path("maps/b.png").stat().st_mtime_ns != before
+        assert darklift(*ask, "--exposure", "+1", "--overwrite").exit_code == 0
+        assert Path("maps/a.png").read_bytes().startswith(b"\x89PNG")
+
     def test_existing_results_are_skipped_on_request(
         self, darklift: Darklift, make_photos: MakePhotos, tmp_path: Path
     ) -> None:
