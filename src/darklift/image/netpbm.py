@@ -36,8 +36,10 @@ class Header(NamedTuple):
     plain: bool = False
 
 
-def text_header(stream: BinaryIO) -> Header:
-    """The header of a PGM, PPM or PFM file: its kind, width, height and white (of PFM, the scale), in words."""
+def text_header(stream: BinaryIO, held: int = 4) -> Header:
+    """The header of a PGM, PPM or PFM file: its kind, width, height and white (of PFM, the scale), in words. held: the
+    bytes that each sample will be kept in.
+    """
     stream.seek(0)
     data = stream.read(_MOST_HEADER)
     words, at = [], 0
@@ -49,7 +51,8 @@ def text_header(stream: BinaryIO) -> Header:
         at = found.end()
     kind = words[0]
     channels = 3 if kind in (b"P3", b"P6", b"PF") else 1
-    return _checked(words[1], words[2], channels, words[3], at + 1, plain=kind in (b"P2", b"P3"))
+    plain = kind in (b"P2", b"P3")
+    return _checked(words[1], words[2], channels, words[3], at + 1, held=held, plain=plain)
 
 
 def pam_header(stream: BinaryIO) -> Header:
@@ -68,9 +71,11 @@ def pam_header(stream: BinaryIO) -> Header:
     return _checked(width, height, int(depth), white, len(head) + len(end))
 
 
-def _checked(width: bytes, height: bytes, channels: int, white: bytes, start: int, *, plain: bool = False) -> Header:
+def _checked(
+    width: bytes, height: bytes, channels: int, white: bytes, start: int, *, held: int = 4, plain: bool = False
+) -> Header:
     """Sizes and white as numbers; ``ValueError`` where they are none, ``ImageError`` where they are too large."""
-    check_size(int(width), int(height), held=4 * channels)
+    check_size(int(width), int(height), held=held * channels)
     return Header(int(width), int(height), channels, float(white), start, plain)
 
 

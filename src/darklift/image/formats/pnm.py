@@ -33,7 +33,7 @@ def _decode(stream: BinaryIO) -> Picture:
     head = stream.read(_HEAD)
     if _largest(head) <= 255:
         picture = decode_with(PpmImageFile, _adopt, stream)
-        return with_notes(picture, [] if head[1:2] in b"14" else notes_behind(stream, text_header(stream), 1))
+        return with_notes(picture, [] if head[1:2] in b"14" else notes_behind(stream, text_header(stream, held=1), 1))
     header = text_header(stream)
     white = int(header.white)
     if white > 65535:
