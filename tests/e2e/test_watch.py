@@ -201,6 +201,17 @@ def test_a_name_that_is_no_text_does_not_end_it(hot: HotFolder) -> None:
     assert (hot.results / odd.name).read_text() == "from Windows"
 
 
+def test_where_the_system_reports_nothing_looking_is_left(hot: HotFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> Iterator[set[tuple[int, str]]]:
+        raise RuntimeError("no more of the system's watchers")
+
+    monkeypatch.setattr("watchfiles.watch", refuse)
+    (hot.folder / "a.jpg").write_text("a")
+    with Watched(replace(hot, every=0.2)) as watched:
+        watched.wait_for(1)
+    assert (hot.results / "a.jpg").read_text() == "a"
+
+
 def test_a_link_to_its_own_result_is_named_and_does_not_end_it(hot: HotFolder) -> None:
     (hot.folder / "a.jpg").write_text("a")
     with Watched(hot) as watched:

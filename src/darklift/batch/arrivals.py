@@ -25,6 +25,8 @@ _log = logging.getLogger(__name__)
 _WATCHFILES = Extra("watchfiles", "watchfiles", "watch")
 _TICK = 0.25
 """Seconds between two looks at what has not come in whole."""
+_TRIES = 5
+"""How often watchfiles is started in vain before only looking is left: the system may give no more of its kind."""
 _AT_ONCE = 32
 """Photos that are told of together at most: what comes in meanwhile waits no longer than for these."""
 
@@ -157,12 +159,15 @@ def _changes(folder: Path, recursive: bool) -> Iterator[list[Path] | None]:
         ignore_permission_denied=True,
     )
     with suppress(OSError):  # no more folders can be watched, or not on this disk
-        while True:
+        tries = _TRIES
+        while tries:
             try:
                 for number, changes in enumerate(begin()):
+                    tries = _TRIES
                     yield [Path(path) for _, path in changes] if number else None
             except RuntimeError as error:  # WatchfilesRustInternalError, which it keeps to itself
-                _log.debug("watchfiles is started anew: %s", error)
+                _log.debug("watchfiles has ended: %s", error)
+                tries -= 1
                 time.sleep(_TICK)
     yield from _nothing()
 
