@@ -89,6 +89,41 @@ class TestResuming:
         make_photos(["in/bad.jpg"])
         assert darklift(*ask).exit_code == 0
 
+    def test_edited_results_stay_and_are_no_failure_until_other_ones_are_wanted(
+        self, darklift: Darklift, make_photos: MakePhotos
+    ) -> None:
+        make_photos(["in/a.png", "in/b.png"])
+        ask = ("enhance", "in", "-o", "out", "--resume")
+        darklift(*ask)
+        Path("out/a.png").write_text("edited by hand")
+        again = darklift(*ask)
+        assert (again.exit_code, "1 photo was left out" in again.stderr) == (0, True)
+        other = darklift(*ask, "--exposure", "+1")
+        assert (other.exit_code, "it is not as darklift wrote it" in other.stderr) == (1, True)
+        assert "--resume" not in other.stderr
+        assert Path("out/a.png").read_text() == "edited by hand"
+        assert darklift(*ask, "--exposure", "+1", "--overwrite").exit_code == 0
+        assert Path("out/a.png").read_bytes().startswith(b"\x89PNG")
+
+    def test_a_file_that_has_a_maps_name_is_not_replaced_unless_it_is_one(
+        self, darklift: Darklift, make_photos: MakePhotos
+    ) -> None:
+        make_photos(["in/a.png", "in/b.png"])
+        ask = ("enhance", "in", "-o", "out", "--resume")
+        darklift(*ask)
+        Path("maps").mkdir()
+        Path("maps/a.png").write_text("somebody's")
+        ask = (*ask, "--uncertainty", "maps/{stem}.png")
+        first = darklift(*ask)
+        assert (first.exit_code, "1 photo was left out" in first.stderr) == (0, True)
+        before = Path("maps/b.png").stat().st_mtime_ns
+        second = darklift(*ask, "--exposure", "+1")
+        assert (second.exit_code, "cannot write maps/a.png" in second.stderr) == (1, True)
+        assert Path("maps/a.png").read_text() == "somebody's"
+        assert Path("maps/b.png").stat().st_mtime_ns != before
+        assert darklift(*ask, "--exposure", "+1", "--overwrite").exit_code == 0
+        assert Path("maps/a.png").read_bytes().startswith(b"\x89PNG")
+
     def test_existing_results_are_skipped_on_request(
         self, darklift: Darklift, make_photos: MakePhotos, tmp_path: Path
     ) -> None:
@@ -205,6 +240,18 @@ class TestStatus:
             "at_work": 0,
             "left": 0,
         }
+
+    def test_names_do_nothing_to_the_terminal_and_damage_is_told(
+        self, darklift: Darklift, make_photos: MakePhotos
+    ) -> None:
+        make_photos(["in/\x1b[31m\n.png"])
+        darklift("enhance", "in", "-o", "out", "--resume")
+        Path("out/\x1b[31m\n.png").unlink()
+        with Path("out/.darklift/manifest.jsonl").open("a") as manifest:
+            manifest.write('{"output":"a.png","input":"a.png","status":"of another version","time":1}\n')
+        summary, line = darklift("batch", "status", "out").stdout.splitlines()
+        assert summary == "0 done, 1 done and gone, 1 unreadable in the manifest"
+        assert line.startswith(r"gone: \x1b[31m\n.png, of ")
 
     def test_where_there_is_none(self, darklift: Darklift, tmp_path: Path) -> None:
         result = darklift("batch", "status", str(tmp_path))

@@ -78,6 +78,7 @@ def test_tables_sort_by_mouse_and_by_keyboard(page):
 def test_the_slider_moves_the_border_and_a_name_opens_its_picture(page):
     page.locator("#slider").fill("20")
     assert "80%" in page.locator("#over").evaluate("it => it.style.clipPath")
+    page.locator("#left").select_option(label="nano")
     page.locator("#images button", has_text="c").click()
     assert page.locator("#image").input_value() == "c"
     assert "nano 21.00" in page.locator("#caption").inner_text()

@@ -174,6 +174,69 @@ def test_one_name_for_two_results_is_refused_once(hot: HotFolder) -> None:
     assert (hot.results / "a.png").read_text() == "jpg"
 
 
+def test_a_name_that_was_refused_counts_again_once_its_file_changes(hot: HotFolder) -> None:
+    hot = replace(hot, extension=".png", every=0.1)
+    (hot.folder / "a.jpg").write_text("jpg")
+    with Watched(hot) as watched:
+        watched.wait_for(1)
+        (hot.folder / "a.webp").write_text("webp")
+        watched.wait_for(2)
+        (hot.folder / "a.jpg").unlink()
+        (hot.folder / "a.webp").write_text("another day's")
+        watched.wait_for(3)
+    assert [outcome.error is None for outcome in watched.outcomes] == [True, False, True]
+    assert (hot.results / "a.png").read_text() == "another day's"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_a_name_that_is_no_text_does_not_end_it(hot: HotFolder) -> None:
+    hot = replace(hot, every=600)
+    with Watched(hot) as watched:
+        quiet()
+        odd = Path(os.fsdecode(os.fsencode(hot.folder) + b"/M\xfcller.jpg"))
+        odd.write_text("from Windows")
+        assert watched.wait_for(1) == [odd.name]
+        (hot.folder / "b.jpg").write_text("and another")
+        watched.wait_for(2)
+    assert (hot.results / odd.name).read_text() == "from Windows"
+
+
+def test_where_the_system_reports_nothing_looking_is_left(hot: HotFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> Iterator[set[tuple[int, str]]]:
+        raise RuntimeError("no more of the system's watchers")
+
+    monkeypatch.setattr("watchfiles.watch", refuse)
+    (hot.folder / "a.jpg").write_text("a")
+    with Watched(replace(hot, every=0.2)) as watched:
+        watched.wait_for(1)
+    assert (hot.results / "a.jpg").read_text() == "a"
+
+
+def test_a_link_to_its_own_result_is_named_and_does_not_end_it(hot: HotFolder) -> None:
+    (hot.folder / "a.jpg").write_text("a")
+    with Watched(hot) as watched:
+        watched.wait_for(1)
+        (hot.results / "a.jpg").write_text("brighter")
+        (hot.folder / "a.jpg").unlink()
+        (hot.folder / "a.jpg").symlink_to(hot.results / "a.jpg")
+        watched.wait_for(2)
+        (hot.folder / "b.jpg").write_text("b")
+        watched.wait_for(3)
+    assert "a link to its own result" in str(watched.outcomes[1].error)
+    assert [(hot.results / name).read_text() for name in ("a.jpg", "b.jpg")] == ["brighter", "b"]
+
+
+def test_a_result_that_somebody_has_edited_is_named_and_stays(hot: HotFolder) -> None:
+    (hot.folder / "a.jpg").write_text("a")
+    with Watched(hot) as watched:
+        watched.wait_for(1)
+        (hot.results / "a.jpg").write_text("edited by hand")
+        (hot.folder / "a.jpg").write_text("another photo")
+        watched.wait_for(2)
+    assert "not as darklift wrote it" in str(watched.outcomes[1].error)
+    assert (hot.results / "a.jpg").read_text() == "edited by hand"
+
+
 def test_results_inside_the_folder_are_no_photos(tmp_path: Path) -> None:
     hot = HotFolder(tmp_path, tmp_path / "out", recursive=True, settle=SETTLE, every=0.2)
     with Watched(hot) as watched:

@@ -137,6 +137,8 @@ class TestJobs:
             ("up.txt", "out", r"up\.txt, line 1.*\.\./a\.jpg"),
             ("twice.txt", "out", r"both be written to"),
             ("nostore://x", "out", "nostore"),
+            ("http://[x/list.txt", "out", r"http://\[x/list.txt is no address"),
+            ("bracket.txt", "out", r"bracket\.txt, line 2: http://\[x/a.jpg is no address"),
             ("memory://nothing", "out", "no picture"),
             ("twice.txt", "https://x.org/out", "https://x.org/out"),
             ("twice.txt", "sftp://x.org/out", "s3://"),
@@ -150,6 +152,7 @@ class TestJobs:
         Path("empty.txt").write_text("# nothing\n")
         Path("binary.txt").write_bytes(b"a\0b")
         Path("up.txt").write_text("../a.jpg")
+        Path("bracket.txt").write_text("a.jpg\nhttp://[x/a.jpg\n")
         Path("twice.txt").write_text("a.jpg\na.heic")
         with pytest.raises(UsageError, match=said) as refusal:
             cluster_jobs(source, results)

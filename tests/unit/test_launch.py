@@ -5,7 +5,7 @@ import torch
 
 from darklift.errors import ConfigError, TrainingError
 from darklift.train.config import TrainConfig
-from darklift.train.launch import check_launch, launch_note, others_may_end, processes
+from darklift.train.launch import check_launch, is_first, launch_note, others_may_end, processes
 
 WHOLE = {
     "RANK": "1",
@@ -33,11 +33,28 @@ def test_how_many_there_are(environment: dict[str, str], count: int) -> None:
         ({"RANK": "1"}, "RANK=1, and lacks LOCAL_RANK, WORLD_SIZE"),
         ({**WHOLE, "RANK": "2"}, "ranks are 0 to 1"),
         ({**WHOLE, "WORLD_SIZE": "two"}, "WORLD_SIZE is 'two'"),
+        ({**WHOLE, "LOCAL_WORLD_SIZE": ""}, "LOCAL_WORLD_SIZE is ''"),
+        ({**WHOLE, "MASTER_PORT": "x"}, "MASTER_PORT is 'x'"),
+        ({"LOCAL_RANK": "0"}, "LOCAL_RANK=0, and lacks RANK"),
     ],
 )
 def test_what_no_launcher_says(environment: dict[str, str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         processes(environment)
+
+
+@pytest.mark.parametrize(
+    ("environment", "speaks"),
+    [({}, True), (WHOLE, False), ({**WHOLE, "RANK": "0"}, True), ({"RANK": "1"}, True), ({**WHOLE, "RANK": "x"}, True)],
+)
+def test_somebody_says_what_cannot_be(
+    environment: dict[str, str], speaks: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in WHOLE:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert is_first() is speaks
 
 
 @pytest.mark.parametrize(("batch", "accumulate", "fits"), [(2, 1, True), (1, 1, False), (5, 2, True), (5, 3, False)])

@@ -80,12 +80,33 @@ def test_half_a_last_line_is_survived(manifest: Manifest, cut: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", [b"{}", b"[1]", b"null", b"\xff\xfe", b'{"output": 1, "photo": 3, "result": 4}', b'"x"']
+    "line", [b"{}", b"[1]", b"null", b"\xff\xfe", b'{"output": 1, "photo": 3, "result": 4}', b'"x"', b"[" * 100_000]
 )
 def test_a_line_that_is_none_is_counted_and_no_more(manifest: Manifest, line: bytes) -> None:
     manifest.path.write_bytes(line + b"\n" + ENTRY.to_json().encode() + b"\n")
     manifest.refresh()
     assert (manifest.damaged, list(manifest.entries)) == (1, ["a/b.jpg"])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"output": 5},
+        {"output": ["a"]},
+        {"input": None},
+        {"status": "of another version"},
+        {"status": "failed"},
+        {"error": 5},
+        {"time": "now"},
+        {"size": "1"},
+        {"result": {"size": None, "mtime_ns": 1}},
+        {"share": "all"},
+        {"versions": []},
+        {"host": 7},
+    ],
+)
+def test_a_value_of_another_kind_makes_it_none(other: dict[str, object]) -> None:
+    assert Entry.from_json(json.dumps(json.loads(ENTRY.to_json()) | other).encode()) is None
 
 
 def test_what_others_append_is_seen(manifest: Manifest) -> None:

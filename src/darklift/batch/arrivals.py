@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from darklift.batch.manifest import FileState
@@ -19,9 +21,12 @@ from darklift.image.extras import Extra
 
 __all__ = ["arrivals", "is_being_written"]
 
+_log = logging.getLogger(__name__)
 _WATCHFILES = Extra("watchfiles", "watchfiles", "watch")
 _TICK = 0.25
 """Seconds between two looks at what has not come in whole."""
+_TRIES = 5
+"""How often watchfiles is started in vain before only looking is left: the system may give no more of its kind."""
 _AT_ONCE = 32
 """Photos that are told of together at most: what comes in meanwhile waits no longer than for these."""
 
@@ -64,8 +69,8 @@ def arrivals(
         if not os.path.isdir(folder):
             raise BatchError(f"{folder} was removed while darklift watched it")
         now = time.monotonic()
-        seen: Iterable[Path] = (path for path in changed if _belongs(path, folder, skip))
-        if now - looked >= every:
+        seen: Iterable[Path] = (path for path in changed or () if _belongs(path, folder, skip))
+        if changed is None or now - looked >= every:
             seen, looked = _all(folder, recursive, skip), now
         for path in seen:
             if path in coming or not is_image_path(path):
@@ -136,21 +141,34 @@ def _belongs(path: Path, folder: Path, skip: Path) -> bool:
     return not hidden and not any(identity(around) == skip for around in path.parents)
 
 
-def _changes(folder: Path, recursive: bool) -> Iterator[list[Path]]:
-    """What the system reports, after a tick at the latest. What it reports while nobody asks is kept."""
+def _changes(folder: Path, recursive: bool) -> Iterator[list[Path] | None]:
+    """What the system reports, after a tick at the latest. What it reports while nobody asks is kept.
+
+    None where it may be anything: watchfiles ends where it is told of a name that is not UTF-8, and is started anew.
+    """
     watchfiles = _WATCHFILES.load("watching a folder")
     tick = int(_TICK * 1000)
+    begin = partial(
+        watchfiles.watch,
+        folder,
+        watch_filter=None,
+        debounce=tick,
+        rust_timeout=tick,
+        yield_on_timeout=True,
+        recursive=recursive,
+        ignore_permission_denied=True,
+    )
     with suppress(OSError):  # no more folders can be watched, or not on this disk
-        for changes in watchfiles.watch(
-            folder,
-            watch_filter=None,
-            debounce=tick,
-            rust_timeout=tick,
-            yield_on_timeout=True,
-            recursive=recursive,
-            ignore_permission_denied=True,
-        ):
-            yield [Path(path) for _, path in changes]
+        tries = _TRIES
+        while tries:
+            try:
+                for number, changes in enumerate(begin()):
+                    tries = _TRIES
+                    yield [Path(path) for _, path in changes] if number else None
+            except RuntimeError as error:  # WatchfilesRustInternalError, which it keeps to itself
+                _log.debug("watchfiles has ended: %s", error)
+                tries -= 1
+                time.sleep(_TICK)
     yield from _nothing()
 
 

@@ -128,6 +128,8 @@ class Claims:
                 stream.write(json.dumps(asdict(claim)).encode())
         except FileExistsError:
             return None
+        except FileNotFoundError as error:
+            raise BatchError(f"{self._folder.parent.parent} was removed while darklift wrote into it") from error
         except OSError as error:
             raise BatchError(f"cannot write {path}: {error.strerror}") from error
         self._held[output] = _Held(path, target, before)

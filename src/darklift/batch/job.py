@@ -36,13 +36,15 @@ from darklift.image import WRITABLE_EXTENSIONS, Frames, Picture, check_recognise
 from darklift.pipeline.enhancer import Enhancer
 from darklift.pipeline.render import Enhanced
 
-__all__ = ["THERE_ALREADY", "OnJobStep", "Outcome", "check_job", "do_job", "failed"]
+__all__ = ["NOT_AS_WRITTEN", "THERE_ALREADY", "OnJobStep", "Outcome", "check_job", "do_job", "failed"]
 
 OnJobStep = Callable[[Job, int, int], None]
 """Told (job, its steps done, its steps in all) before each job and after each of its steps."""
 
 THERE_ALREADY = "it exists already: --resume or --skip-existing leaves it, --overwrite replaces it"
 """What is said of a result that is not to be replaced."""
+NOT_AS_WRITTEN = "it is not as darklift wrote it: --skip-existing leaves it, --overwrite replaces it"
+"""The same, where earlier results may be replaced."""
 _NOT_THE_PHOTO = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """Of a disk that takes nothing more, whichever photo comes next."""
 
@@ -113,8 +115,11 @@ class Outcome:
         return account
 
 
-def check_job(job: Job, overwrite: bool) -> str | None:
-    """Why a job is bound to fail, as far as its files tell before any work; None where nothing speaks against it."""
+def check_job(job: Job, overwrite: bool, *, there: str = THERE_ALREADY) -> str | None:
+    """Why a job is bound to fail, as far as its files tell before any work; None where nothing speaks against it.
+
+    there: what is said of a result that is not to be replaced.
+    """
     is_file = job.source != STREAM and job.origin is None
     if is_file and not os.path.lexists(job.source):
         return f"cannot read {job.source}: no such file or folder"
@@ -126,10 +131,8 @@ def check_job(job: Job, overwrite: bool) -> str | None:
             shown = job.output if path == job.target else path
             return f"cannot write {shown}: expected one of {kinds}, choose one with --format"
         problem = None if path == STREAM or job.destination is not None else obstacle(path, overwrite)
-        if problem == IN_THE_WAY:
-            problem = THERE_ALREADY
         if problem is not None:
-            return f"cannot write {path}: {problem}"
+            return f"cannot write {path}: {there if problem == IN_THE_WAY else problem}"
     return None
 
 

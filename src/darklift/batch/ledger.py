@@ -21,7 +21,7 @@ from typing import Self
 
 from darklift import __version__
 from darklift.batch.claims import Claims
-from darklift.batch.job import Outcome, check_job
+from darklift.batch.job import NOT_AS_WRITTEN, THERE_ALREADY, Outcome, check_job
 from darklift.batch.manifest import Entry, FileState, Manifest
 from darklift.batch.paths import Job
 from darklift.batch.request import Request
@@ -34,7 +34,7 @@ class State(Enum):
     """How a picture stands, by the manifest and by what is on the disk."""
 
     NEW = "new"
-    """Nothing is known of it, or its result is gone."""
+    """Nothing is known of it, or its result is gone, or is not as it was written."""
     CHANGED = "changed"
     """The photo, or what is asked for, is not what it was."""
     FAILED = "failed"
@@ -97,7 +97,10 @@ class Ledger:
 
     def obstacle(self, job: Job, overwrite: bool) -> str | None:
         """Why a job is bound to fail, as of :func:`darklift.batch.job.check_job`."""
-        return check_job(job, overwrite)
+        there = NOT_AS_WRITTEN if self.resumes else THERE_ALREADY
+        if not overwrite and self._has_strange_map(job):
+            return f"cannot write {job.map}: {there}"
+        return check_job(job, overwrite, there=there)
 
     def read(self) -> Self:
         """Only look at what there is, for who makes nothing: no ``with`` block is needed then. Raises BatchError."""
@@ -121,12 +124,20 @@ class Ledger:
             return Standing(State.FAILED, entry)
         found = self.state(job)
         there = found is not None and entry.result is not None and found.size == entry.result.size
-        there = there and self.is_there(job)  # a map, too, where one is wanted
+        there = there and self.is_there(job) and not self._has_strange_map(job)  # a map, too, where one is wanted
         return Standing(State.DONE if there else State.NEW, entry)
 
-    def knows(self, job: Job) -> bool:
-        """Whether the manifest tells anything of the job's result."""
-        return self.manifest.name_of(job.target) in self.manifest.entries
+    def _has_strange_map(self, job: Job) -> bool:
+        """Whether the file that has its map's name is none that the manifest tells of."""
+        if job.map is None or not os.path.lexists(job.map):
+            return False
+        entry = self.manifest.entries.get(self.manifest.name_of(job.target))
+        return entry is None or entry.map is None or entry.map != FileState.of(job.map)
+
+    def is_at_work(self, job: Job) -> bool:
+        """Whether some run is at it."""
+        name = self.manifest.name_of(job.target)
+        return any(claim.output == name and alive for claim, alive in self._claims.look())
 
     def settled(self, job: Job) -> Entry | None:
         """The entry that says that nothing is left to do; None where something is."""
@@ -149,6 +160,7 @@ class Ledger:
         name = self.manifest.name_of(job.target)
         entry = self.manifest.entries.get(name)
         known = entry is not None and entry.result is not None and self.state(job) == entry.result
+        known = known and not self._has_strange_map(job)
         left = not known and any(c.output == name and c.owns for c, alive in self._claims.look() if not alive)
         return replace(job, may_replace=known or left)
 
@@ -211,6 +223,7 @@ class Ledger:
             time=time.time(),
             photo=outcome.photo,
             result=outcome.result,
+            map=FileState.of(job.map) if done and job.map is not None else None,
             error=outcome.error,
             seconds=round(outcome.seconds, 3) if done else None,
             share=round(outcome.share, 4) if done else None,

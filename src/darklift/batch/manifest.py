@@ -111,6 +111,8 @@ class Entry:
     """Of darklift and what it ran on."""
     host: str = ""
     """Where it was made."""
+    map: FileState | None = None
+    """Its map of uncertainty as it was written; None where there is none."""
 
     def to_json(self) -> str:
         """One line, without its end. The photo's and the wish's parts stand beside the rest."""
@@ -124,16 +126,31 @@ class Entry:
         try:
             values = json.loads(line)
             photo = {name: values.pop(name, None) for name in ("size", "mtime_ns", "sha256")}
-            result = values.pop("result", None)
+            result, its_map = values.pop("result", None), values.pop("map", None)
             own = {f.name: values.pop(f.name) for f in fields(cls) if f.name in values}
-            return cls(
+            entry = cls(
                 **own,
                 photo=None if None in photo.values() else PhotoFile(**photo),
                 result=None if result is None else FileState(**result),
+                map=None if its_map is None else FileState(**its_map),
                 wish=values,
             )
-        except (ValueError, TypeError, AttributeError):
+        except (ValueError, TypeError, AttributeError, RecursionError):
             return None
+        return entry if entry._is_sound() else None
+
+    def _is_sound(self) -> bool:
+        """Whether its values are of the kinds that they shall be: anybody may have written the line."""
+        files = [state for state in (self.photo, self.result, self.map) if state is not None]
+        return (
+            self.status in ("done", "failed")
+            and isinstance(self.error, str | None if self.status == "done" else str)
+            and all(isinstance(text, str) for text in (self.output, self.input, self.host))
+            and isinstance(self.time, int | float)
+            and all(isinstance(number, int) for state in files for number in (state.size, state.mtime_ns))
+            and all(isinstance(number, int | float | None) for number in (self.seconds, self.share, self.aim))
+            and isinstance(self.versions, dict)
+        )
 
 
 class Manifest:

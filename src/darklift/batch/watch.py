@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +10,11 @@ from pathlib import Path
 from darklift.batch.arrivals import arrivals
 from darklift.batch.job import Outcome, failed
 from darklift.batch.ledger import Ledger, State
-from darklift.batch.paths import Found, Job, identity, plan_jobs
+from darklift.batch.manifest import FileState
+from darklift.batch.paths import Job, identity
 from darklift.batch.run import Crew, run_shared
 from darklift.errors import BatchError, UsageError
+from darklift.image import result_extension
 
 __all__ = ["HotFolder", "watch"]
 
@@ -40,9 +43,8 @@ class HotFolder:
 
     def job(self, photo: Path) -> Job:
         """Where a photo's result goes: below ``results``, as the photo lies below ``folder``."""
-        found = Found(photo, named=False, folder=self.folder.absolute())
-        (job,) = plan_jobs([found], f"{self.results}/", extension=self.extension)
-        return job
+        inside = photo.absolute().relative_to(self.folder.absolute())
+        return Job(photo, self.results / inside.with_suffix(self.extension or result_extension(inside.suffix)))
 
 
 def watch(
@@ -63,11 +65,15 @@ def watch(
         BatchError: no other photo could be done either.
     """
     hot.check()
-    refused: set[Path] = set()
+    refused: dict[Path, FileState | None] = {}
+
+    def is_to_do(photo: Path) -> bool:
+        return (photo not in refused or refused[photo] != FileState.of(photo)) and _is_to_do(ledger, hot.job(photo))
+
     for photos in arrivals(
         hot.folder,
         hot.results,
-        lambda photo: photo not in refused and _is_to_do(ledger, hot.job(photo)),
+        is_to_do,
         recursive=hot.recursive,
         settle=hot.settle,
         every=hot.every,
@@ -76,12 +82,12 @@ def watch(
         if stopped():
             return
         ledger.manifest.refresh()
-        jobs = [hot.job(photo) for photo in photos]
-        for problem in _of_one_name(ledger, jobs):
-            refused.add(problem.job.source)
+        jobs = [ledger.with_leave(hot.job(photo)) for photo in photos]
+        for problem in _in_the_way(ledger, jobs):
+            refused[problem.job.source] = FileState.of(problem.job.source)
             jobs.remove(problem.job)
             yield problem
-        for outcome in run_shared(crew, [ledger.with_leave(job) for job in jobs], ledger):
+        for outcome in run_shared(crew, jobs, ledger):
             yield outcome
             if outcome.hopeless:
                 raise BatchError(f"stopped, as no other photo could be written either: {outcome.error}")
@@ -92,12 +98,27 @@ def _is_to_do(ledger: Ledger, job: Job) -> bool:
     return standing.entry is None or standing.state is State.CHANGED
 
 
-def _of_one_name(ledger: Ledger, jobs: Sequence[Job]) -> Iterator[Outcome]:
-    """The jobs whose result would take the place of another photo's: IMG.HEIC and IMG.JPG, say."""
+def _in_the_way(ledger: Ledger, jobs: Sequence[Job]) -> Iterator[Outcome]:
+    """The jobs whose result would take the place of another photo's (IMG.HEIC and IMG.JPG, say), of the photo itself,
+    or of a file that is not as darklift wrote it.
+    """
     owners: dict[Path, Path] = {}
     for job in list(jobs):
         entry = ledger.manifest.entries.get(ledger.manifest.name_of(job.target))
         known = None if entry is None else Path(entry.input)
         owner = owners.setdefault(job.target, known if known is not None and known.exists() else job.source)
-        if identity(owner) != identity(job.source):
+        if identity(job.target) == identity(job.source):
+            yield failed(job, f"{job.source} is a link to its own result {job.target}: remove it")
+        elif identity(owner) != identity(job.source):
             yield failed(job, f"{job.target} is the result of {owner}: rename {job.source}")
+        elif _is_a_strangers(ledger, job):
+            remedy = f"move it away, and the next start does {job.source}"
+            yield failed(job, f"{job.target} is there, and not as darklift wrote it: {remedy}")
+
+
+def _is_a_strangers(ledger: Ledger, job: Job) -> bool:
+    """Whether the file that has the result's name is none of darklift's, nor of another run that is at it just now."""
+    if job.may_replace or not os.path.lexists(job.target) or ledger.is_at_work(job):
+        return False
+    ledger.manifest.refresh()  # the other run may just have done it
+    return not ledger.with_leave(job).may_replace

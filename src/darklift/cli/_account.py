@@ -95,6 +95,7 @@ class Account:
     def _find_ready(self, request: Request, ledger: Ledger | None, skip_existing: bool) -> list[Job]:
         """The jobs that are to do; of the others it is told why they are not."""
         from darklift.batch.job import check_job, failed
+        from darklift.batch.ledger import State
 
         is_there = _is_there if ledger is None else ledger.is_there
         obstacle = check_job if ledger is None else ledger.obstacle
@@ -108,8 +109,8 @@ class Account:
                 continue
             job = job if ledger is None else ledger.with_leave(job)
             may_replace = request.saving.may_replace(job)
-            unknown = ledger is not None and ledger.resumes and not may_replace and not ledger.knows(job)
-            if (skip_existing or unknown) and is_there(job):
+            left = ledger is not None and ledger.resumes and ledger.standing(job).state is State.NEW
+            if (skip_existing or (left and not may_replace)) and is_there(job):
                 there += 1
                 continue
             problem = obstacle(job, may_replace)

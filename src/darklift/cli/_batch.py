@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from darklift.cli._console import put_out
-from darklift.errors import UsageError
+from darklift.errors import UsageError, printable
 
 if TYPE_CHECKING:
     from darklift.batch.manifest import Entry
@@ -51,7 +51,8 @@ def status(
         account: dict[str, Any] = {name: [_row(entry) for entry in entries] for name, entries in groups.items()}
         put_out(json.dumps({**account, "at_work": at_work, "left": left, "damaged": manifest.damaged}, indent=2))
     else:
-        put_out("\n".join([_summary(groups, at_work, left), *_lines(groups, at_work, left)]))
+        told = [_summary(groups, at_work, left, manifest.damaged), *_lines(groups, at_work, left)]
+        put_out("\n".join(printable(line) for line in told))
     if groups["failed"]:
         raise typer.Exit(1)
 
@@ -68,13 +69,14 @@ def _row(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _summary(groups: dict[str, list[Entry]], at_work: list[str], left: list[str]) -> str:
+def _summary(groups: dict[str, list[Entry]], at_work: list[str], left: list[str], damaged: int) -> str:
     counts = {
         "done": len(groups["done"]),
         "failed": len(groups["failed"]),
         "done and gone": len(groups["gone"]),
         "being worked on": len(at_work),
         "left by a run that died": len(left),
+        "unreadable in the manifest": damaged,
     }
     return ", ".join(f"{count} {what}" for what, count in counts.items() if count or what == "done")
 

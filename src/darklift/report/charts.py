@@ -42,7 +42,7 @@ def _altair() -> Any:
 
 
 def _styled(chart: Any) -> Any:
-    return chart.configure_range(category=_PALETTE).configure_view(stroke=None).configure(background="transparent")
+    return chart.configure(background="transparent", range={"category": _PALETTE}, view={"stroke": None})
 
 
 def _metric_choice(altair: Any, study: Study) -> Any:

@@ -33,17 +33,22 @@ _BELONG_TOGETHER = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_P
 
 
 def is_first() -> bool:
-    """Whether this is the process that writes and speaks."""
-    return os.environ.get("RANK", "0") == "0"
+    """Whether this is the process that writes and speaks. Where what the launcher told cannot be, each may be."""
+    try:
+        processes()
+    except ConfigError:
+        return True
+    return int(os.environ.get("RANK", "0")) == 0
 
 
 def processes(environment: Mapping[str, str] = os.environ) -> int:
     """How many there are in all, on all machines. Raises ConfigError, where what the launcher told cannot be."""
-    told = [name for name in _BELONG_TOGETHER[:3] if name in environment]
-    numbers = {name: _number(name, environment[name]) for name in told}
+    numbers = {name: _number(name, environment[name]) for name in _BELONG_TOGETHER[:3] if name in environment}
+    for name in ("LOCAL_WORLD_SIZE", "MASTER_PORT"):
+        _number(name, environment.get(name, "0"))
     world, rank = numbers.get("WORLD_SIZE", 1), numbers.get("RANK", 0)
     missing = [name for name in _BELONG_TOGETHER if name not in environment]
-    if missing and (world > 1 or rank > 0):
+    if missing and (world > 1 or rank > 0 or "LOCAL_RANK" in numbers):  # accelerate takes that for several
         raise ConfigError(
             f"the environment says {_said(numbers)}, and lacks {', '.join(missing)}: start with torchrun, which sets "
             "all of them, or unset these"

@@ -16,7 +16,7 @@ from typing import Self
 
 from darklift.batch.claims import Claim, Claims
 from darklift.batch.cluster.far import is_address, listing, put_bytes, read
-from darklift.batch.job import THERE_ALREADY, Outcome, check_job
+from darklift.batch.job import NOT_AS_WRITTEN, THERE_ALREADY, Outcome
 from darklift.batch.ledger import Ledger
 from darklift.batch.manifest import FOLDER, Entry, FileState, Manifest
 from darklift.batch.paths import Job
@@ -140,9 +140,9 @@ class FarLedger(Ledger):
         return self.state(job) is not None
 
     def obstacle(self, job: Job, overwrite: bool) -> str | None:
-        problem = check_job(job, overwrite)
+        problem = super().obstacle(job, overwrite)
         if problem is None and not overwrite and self.is_there(job):
-            problem = f"cannot write {job.destination}: {THERE_ALREADY}"
+            problem = f"cannot write {job.destination}: {NOT_AS_WRITTEN if self.resumes else THERE_ALREADY}"
         return problem
 
 

@@ -59,7 +59,7 @@ def cluster_jobs(
     if source == STREAM.name or results == STREAM.name:
         raise UsageError("a cluster reads and writes files: give a folder, an address or a list, not -")
     source, results = absolute(source), absolute(results)
-    path = Path(urllib.parse.urlsplit(source).path if is_web(source) else source)
+    path = Path(_of_web(source).path if is_web(source) else source)
     is_list = path.suffix.lower() in _LISTS or (is_web(source) and not is_image_path(path))
     if not is_list and not is_address(source):
         found = find_pictures([source], recursive=recursive, output=None if far_results else results)
@@ -132,10 +132,17 @@ def _text(source: str) -> str:
 
 def _of_address(address: str) -> _Photo:
     """Results are named after all that follows the scheme: the same photo has the same name in any list."""
-    parts = urllib.parse.urlsplit(address) if is_web(address) else None
+    parts = _of_web(address) if is_web(address) else None
     rest = address.partition("://")[2] if parts is None else f"{parts.netloc}/{urllib.parse.unquote(parts.path)}"
     inside = _inside(rest, address)
     return _Photo(Path(inside.name), inside, Far(address))
+
+
+def _of_web(address: str) -> urllib.parse.SplitResult:
+    try:
+        return urllib.parse.urlsplit(address)
+    except ValueError as error:  # a bracket in the name of the machine
+        raise UsageError(f"{address} is no address: {one_line(error)}") from error
 
 
 def _of_path(entry: str, source: str) -> _Photo:

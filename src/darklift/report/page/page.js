@@ -69,11 +69,12 @@
       under.alt = right.selectedOptions[0].textContent;
       over.alt = left.selectedOptions[0].textContent;
       const row = data.names.indexOf(image.value);
+      const seen = [...new Set([left.value, right.value].map((kind) => kind.split(" ")[1]).filter(Boolean))];
       const facts = data.metrics.map((metric) => {
-        const scores = data.labels.map((label, place) => `${label} ${data.scores[metric.name][place][row].toFixed(metric.digits)}`);
+        const scores = seen.map((place) => `${data.labels[place]} ${data.scores[metric.name][place][row].toFixed(metric.digits)}`);
         return `${metric.heading}: ${scores.join(", ")}`;
       });
-      byId("caption").textContent = `${over.alt} | ${under.alt}. ${facts.join(". ")}.`;
+      byId("caption").textContent = [`${over.alt} | ${under.alt}`, ...(seen.length ? facts : [])].join(". ") + ".";
       cut();
     };
     [image, left, right].forEach((select) => select.addEventListener("change", draw));
