@@ -152,6 +152,7 @@ def test_borders_and_hidden_pixels_are_the_photo_s_own():
     alpha[10:20, 10:30] = 0
     hidden = made.run(photo(30, 40, alpha=alpha), uncertainty=True).uncertainty
     assert not hidden[10:20, 10:30].any()
+    assert not made.run(photo(30, 40, alpha=0 * alpha), uncertainty=True).uncertainty.any()
     assert hidden[:10].all()
 
 

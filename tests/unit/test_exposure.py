@@ -111,6 +111,22 @@ def test_stops_are_counted_from_there(kind):
 
 
 def test_the_more_is_asked_for_the_more_the_lights_follow():
-    kept = [lit_kept(wish) for wish in (Exposure(), Exposure(stops=0), Exposure(stops=-0.25), Exposure(stops=2))]
-    assert kept == [1, 1, 0.75, 0]
-    assert lit_kept(Exposure(mean=0.4)) == 0
+    wishes = (Exposure(), Exposure(stops=0), Exposure(stops=0.25), Exposure(stops=2), Exposure(mean=0.4))
+    assert [lit_kept(wish, 0.4, 0.2) for wish in wishes] == [(1, 1), (1, 1), (0.75, 1), (0, 1), (0, 1)]
+
+
+def test_lights_follow_a_darker_wish_only_where_the_photo_itself_gets_darker():
+    assert lit_kept(Exposure(stops=-0.5), 0.4, 0.2) == (1, 1)
+    assert lit_kept(Exposure(stops=-3), 0.2, 0.4) == (1, 0)
+    assert lit_kept(Exposure(), 0.2, 0.4) == (1, 1)  # a model's choice is no wish
+    assert lit_kept(Exposure(mean=0.2), 0.2, 0.4) == (0, 0)
+
+
+@pytest.mark.parametrize("brightness", [0.05, 0.3, 0.6])
+def test_no_step_of_a_wish_makes_lights_jump(brightness):
+    wanted = np.geomspace(0.02, 0.95, 500)
+    means = [lit_kept(Exposure(mean=mean), mean, brightness)[1] for mean in wanted]
+    stops = [lit_kept(Exposure(stops=stop), 0.3 * 2 ** (stop / 2.2), brightness) for stop in np.linspace(-5, 5, 500)]
+    assert 0 <= np.diff(means).min() <= np.diff(means).max() < 0.06
+    brighter, darker = np.diff(stops, axis=0).T
+    assert -0.03 < brighter.min() <= brighter.max() == 0 == darker.min() <= darker.max() < 0.06

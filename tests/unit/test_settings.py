@@ -79,6 +79,9 @@ def test_plain_wishes_become_values():
         ("strength", "0.5"),
         ("preset", ["a"]),
         ("uncertainty", "no"),
+        ("uncertainty", np.array([1, 0])),
+        ("lift", np.array(["full", "trusted"])),
+        ("deblock", None),
         ("coverage", 1),
         ("coverage", 0),
         ("coverage", math.nan),
@@ -160,6 +163,8 @@ def test_numbers_of_other_libraries_become_plain():
         seed=np.int64(3),
         exposure=Exposure(stops=np.float32(0.25)),
         uncertainty=np.bool_(True),
+        coverage=np.float32(0.9),
     )
+    assert settings.coverage == 0.9
     assert json.loads(json.dumps(settings.to_dict()))["exposure"]["stops"] == 0.25
     assert Settings.from_dict(settings.to_dict()) == settings

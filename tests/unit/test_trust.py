@@ -56,7 +56,9 @@ def fog(low: np.ndarray, level: float = 0.3) -> np.ndarray:
     return made
 
 
-def restrained(low: np.ndarray, wanted: float, *, kept: float = 1.0, made: np.ndarray | None = None) -> np.ndarray:
+def restrained(
+    low: np.ndarray, wanted: float, *, kept: tuple[float, float] = (1.0, 1.0), made: np.ndarray | None = None
+) -> np.ndarray:
     made = fog(low) if made is None else made.copy()
     whole = Tile(0, 0, *low.shape[1:])
     return restrain(signal_of(low), wanted, kept=kept).apply(made, low, whole)
@@ -84,7 +86,7 @@ def test_a_photo_that_is_dark_throughout_is_left_to_the_model_to_the_bit():
 def test_the_more_a_place_holds_the_further_it_goes():
     signal = signal_of(night())
     more = replace(signal, held=signal.held + np.float16(1))
-    less_high, higher = (restrain(each, 0.3, kept=1.0) for each in (signal, more))
+    less_high, higher = (restrain(each, 0.3, kept=(1.0, 1.0)) for each in (signal, more))
     assert (higher.ceiling >= less_high.ceiling).all()
     assert (higher.ceiling > less_high.ceiling).any()
     assert (higher.colour >= less_high.colour).all()
@@ -110,9 +112,11 @@ def test_well_lit_places_stay_as_they_are():
 def test_where_a_brightness_was_asked_for_they_follow_and_only_never_get_darker():
     low = backlit()
     brighter, darker = np.minimum(low * 1.15, 1), low * np.float32(0.8)
-    np.testing.assert_allclose(restrained(low, 0.7, kept=0.0, made=brighter), brighter, atol=1e-6)
-    np.testing.assert_allclose(restrained(low, 0.7, kept=0.0, made=darker)[:, :50], low[:, :50], atol=0.02)
-    np.testing.assert_allclose(restrained(low, 0.2, kept=0.0, made=darker), darker, atol=1e-6)
+    np.testing.assert_allclose(restrained(low, 0.7, kept=(0.0, 1.0), made=brighter), brighter, atol=1e-6)
+    np.testing.assert_allclose(restrained(low, 0.7, kept=(0.0, 1.0), made=darker)[:, :50], low[:, :50], atol=0.02)
+    np.testing.assert_allclose(restrained(low, 0.2, kept=(0.0, 0.0), made=darker), darker, atol=1e-6)
+    half = restrained(low, 0.2, kept=(0.0, 0.5), made=darker)[:, :50]
+    np.testing.assert_allclose(half, (low + darker)[:, :50] / 2, atol=0.02)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +146,9 @@ def test_a_part_has_the_pixels_of_the_whole_to_the_bit(data):
     codes = rng.integers(0, 6, (height, width)) * rng.choice([1, 50], (1, width))
     low = planes(codes)
     restraint = restrain(
-        signal_of(low), data.draw(st.floats(0.02, 0.95)), kept=data.draw(st.sampled_from([0.0, 0.5, 1.0]))
+        signal_of(low),
+        data.draw(st.floats(0.02, 0.95)),
+        kept=data.draw(st.sampled_from([(0.0, 1.0), (0.5, 0.5), (1.0, 0.0)])),
     )
     top, left = data.draw(st.integers(0, height - 1)), data.draw(st.integers(0, width - 1))
     part = Tile(top, left, data.draw(st.integers(1, height - top)), data.draw(st.integers(1, width - left)))

@@ -4,6 +4,7 @@ nothing, or no colour, is given none.
 
 import io
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from darklift import Enhancer, Picture, Source, Tile, read_image
+from darklift import Enhancer, Picture, Settings, Source, Tile, read_image
 from darklift.diffusion import SamplerPreset
 from darklift.image import from_array, from_pil
 from darklift.pipeline.border import inside_of_border
+from darklift.pipeline.clip import look_together, plan_frame
 from darklift.pipeline.nothing import holds_nothing
 from darklift.runtime import Footprint, Model, ModelCard
 from seen import view_of_planes
@@ -109,6 +111,25 @@ class TestHidden:
         pixels = scene(light=0.08)
         opaque = enhancer().run(Picture(pixels, alpha=np.ones(pixels.shape[:2], np.float32)))
         np.testing.assert_array_equal(opaque.picture.pixels, enhancer().run(Picture(pixels)).picture.pixels)
+
+    @pytest.mark.parametrize("changes", [{}, {"exposure": 0}, {"exposure": "mean=0.5", "blacks": 100}])
+    def test_a_photo_that_is_transparent_throughout_keeps_its_values(self, changes: dict[str, Any]) -> None:
+        hidden = Picture(scene(light=0.08), alpha=np.zeros((72, 96), np.float32))
+        result = enhancer().run(hidden, **changes)
+        assert result.unchanged
+        np.testing.assert_array_equal(result.picture.pixels, hidden.pixels)
+
+    def test_a_frame_that_is_transparent_throughout_keeps_its_values(self) -> None:
+        pixels = scene(light=0.3)
+        shown, hidden = (Picture(pixels, alpha=np.full(pixels.shape[:2], a, np.float32)) for a in (1, 0))
+        made = enhancer()
+        together = look_together(made.model, [shown, hidden])
+        first, second = (
+            made.render(frame, plan_frame(made.model, frame, together, Settings(exposure="+1"))).picture.pixels
+            for frame in (shown, hidden)
+        )
+        assert first.mean() > 1.2 * pixels.mean()
+        np.testing.assert_array_equal(second, pixels)
 
     def test_half_transparent_photos_are_enhanced_like_others(self) -> None:
         pixels = scene(light=0.08)

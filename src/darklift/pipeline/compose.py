@@ -78,7 +78,7 @@ class Canvas:
             self._restraint.apply(shown, own, tile)
         known = known_of_places(view, signal, tile, _towards(shown, own, plan.share))
         alpha = None if view.fill is None else view.alpha(tile)
-        seen = np.float32(1) if alpha is None else visibility(alpha)
+        seen = np.float32(not plan.look.hidden) if alpha is None else visibility(alpha)
         return intervals.half_widths(known, plan.settings.coverage) * np.float32(plan.settings.strength) * seen
 
     def _write(self, rows: slice, columns: slice, pixels: FloatArray) -> None:

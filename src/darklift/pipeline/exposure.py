@@ -62,9 +62,18 @@ def aim_for(wish: Exposure, guess: Guess, brightness: float, scene: Scene | None
     return Aim(_kept_in_range(replace(guess, brightness=wanted)), share)
 
 
-def lit_kept(wish: Exposure) -> float:
-    """How far what is well lit stays as it is, in [0, 1]: the less, the more another brightness is asked for."""
-    return 0.0 if wish.mean is not None else max(0.0, 1 - abs(wish.stops or 0.0))
+def lit_kept(wish: Exposure, wanted: float, brightness: float) -> tuple[float, float]:
+    """How far what is well lit stays as it is, (while it would get brighter, while it would get darker), both in
+    [0, 1], in a photo of this mean brightness that is to have the mean ``wanted``.
+
+    It follows a wish all the way from one stop on: upwards from the model's choice, and downwards from where the photo
+    itself would get darker. Before, a darker wish only lifts the rest less.
+    """
+    stops = 0.0 if wish.stops is None else wish.stops
+    darker = _GAMMA * math.log2(brightness / wanted) if brightness > wanted else 0.0
+    if wish.mean is None:
+        darker = min(darker, max(-stops, 0.0))
+    return (0.0 if wish.mean is not None else 1 - min(max(stops, 0.0), 1.0)), 1 - _rise(darker, 0.0, 1.0)
 
 
 def _kept_in_range(wanted: Guess) -> Guess:

@@ -43,6 +43,8 @@ class Look:
     """What each place of it holds; None where the model does not say how bright it should be."""
     empty: bool = False
     """It holds nothing to bring out."""
+    hidden: bool = False
+    """It is transparent throughout: it is left as it is, whatever is asked for."""
     gray: bool = False
     """It has no colours, and shall have none."""
     space: ColourSpace | None = None
@@ -70,7 +72,7 @@ def look_at(model: Model, picture: Picture, at_least: Tile | None = None) -> Loo
     smoothing = plan_smoothing(view) if model.card.deblocks else None
     seen, bits = replace(view, smoothing=smoothing), picture.source.bits
     overview = describe_strips(view.size, map(seen.counted, view.strips()), bits=bits)
-    guess = model.guess_exposure(overview)
+    guess, hidden = model.guess_exposure(overview), hides_all(picture)
     return Look(
         size=picture.size,
         inside=view.inside,
@@ -79,7 +81,8 @@ def look_at(model: Model, picture: Picture, at_least: Tile | None = None) -> Loo
         overview=overview,
         guess=guess,
         signal=None if guess is None else look_for_signal(view, bits),
-        empty=hides_all(picture) or holds_nothing(view, bits),
+        empty=hidden or holds_nothing(view, bits),
+        hidden=hidden,
         gray=picture.gray or _is_gray(view),
         space=space,
         held_bytes=picture.held.nbytes,

@@ -91,7 +91,7 @@ class Plan:
 
     @property
     def _nothing_to_do(self) -> bool:
-        return self.look.empty and self.settings.exposure is None
+        return self.look.hidden or (self.look.empty and self.settings.exposure is None)
 
     @property
     def unchanged(self) -> bool:
@@ -115,8 +115,9 @@ class Plan:
         """How far the model may go at each place; None for as far as it likes. Made anew each time."""
         if self.look.signal is None or self.aim is None or self.settings.lift != "trusted":
             return None
+        wanted, signal = self.aim.wanted.brightness, self.look.signal
         return restrain(
-            self.look.signal, self.aim.wanted.brightness, kept=lit_kept(Exposure.of(self.settings.exposure))
+            signal, wanted, kept=lit_kept(Exposure.of(self.settings.exposure), wanted, signal.scene.brightness)
         )
 
     @property

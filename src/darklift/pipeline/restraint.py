@@ -70,12 +70,13 @@ class Restraint:
         made += lit * (np.float32(self.keep) * away + np.float32(1 - self.keep) * np.maximum(away, 0))
 
 
-def restrain(signal: Signal, wanted: float, *, kept: float) -> Restraint:
+def restrain(signal: Signal, wanted: float, *, kept: tuple[float, float]) -> Restraint:
     """How far a model may go with a photo that is to have this mean brightness, in (0, 1).
 
-    kept: how far well-lit places stay as they are, in [0, 1]; 0 where a person asked for another brightness: then they
-    follow, and only never get darker while the photo gets brighter.
+    kept: how far well-lit places stay as they are while they would get brighter, and while they would get darker, both
+    in [0, 1]; less than 1 where a person asked for another brightness (``exposure.lit_kept``).
     """
+    brighter, darker = kept
     held, level, lit = (each.astype(np.float32) for each in (signal.held, signal.level, signal.lit))
     scene = signal.scene
     gain = _gain_of_lights(scene, wanted)
@@ -87,8 +88,8 @@ def restrain(signal: Signal, wanted: float, *, kept: float) -> Restraint:
         size=signal.size,
         ceiling=np.minimum(ceiling, _NO_CEILING).astype(np.float32),
         colour=colour.astype(np.float32),
-        lit=np.zeros_like(lit) if kept < 1 and wanted < scene.tones @ TONES else lit,
-        keep=kept * float(1 - smooth_ramp(gain, _LIFTED)),
+        lit=np.float32(darker) * lit,
+        keep=brighter * float(1 - smooth_ramp(gain, _LIFTED)),
     )
 
 

@@ -153,13 +153,14 @@ class Settings:
             raise UsageError(f"strength is {self.strength!r}, expected 0 (the photo as it is) to 1 (fully enhanced)")
         if not isinstance(self.preset, str | None):
             raise UsageError(f"preset is {self.preset!r}, expected a name, or None for the model's first")
-        if self.uncertainty not in (False, True):
+        if isinstance(self.uncertainty, str) or _number(self.uncertainty) not in (0, 1):
             raise UsageError(f"uncertainty is {self.uncertainty!r}, expected True or False")
         if isinstance(self.coverage, str) or not 0 < _number(self.coverage) < 1:
             raise UsageError(f"coverage is {self.coverage!r}, expected a share of the true values, such as 0.9")
         for name, known in (("lift", get_args(Lift)), ("deblock", get_args(Deblock))):
-            if getattr(self, name) not in known:
-                raise UsageError(f"{name} is {getattr(self, name)!r}, expected {' or '.join(known)}")
+            value = getattr(self, name)
+            if not isinstance(value, str) or value not in known:
+                raise UsageError(f"{name} is {value!r}, expected {' or '.join(known)}")
         for name in CONTROLS:
             value = getattr(self, name)
             if isinstance(value, str) or not -100 <= _number(value) <= 100:
@@ -167,7 +168,7 @@ class Settings:
             object.__setattr__(self, name, float(value))
         object.__setattr__(self, "strength", float(self.strength))
         object.__setattr__(self, "uncertainty", bool(self.uncertainty))
-        object.__setattr__(self, "coverage", float(self.coverage))
+        object.__setattr__(self, "coverage", round(float(self.coverage), 6))  # 0.9 of single precision is 0.9
         for name, least in (("seed", None), ("steps", 1)):
             object.__setattr__(self, name, _whole(name, getattr(self, name), least))
 

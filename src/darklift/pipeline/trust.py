@@ -91,6 +91,11 @@ class Scene:
     smeared: float
     """In [0, 1], how far a phone's noise reduction has gone: what is fine in its dark parts is blotches."""
 
+    @property
+    def brightness(self) -> float:
+        """Its mean, unit."""
+        return float(self.tones @ TONES)
+
 
 def same_scene(scenes: Sequence[Scene]) -> Scene:
     """The mean of some."""
