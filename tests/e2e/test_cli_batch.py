@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Darklift: TypeAlias = "Callable[..., Result]"
 MakePhotos: TypeAlias = Callable[[Sequence[str]], None]
 
+SLOW_DISK = Path(__file__).parent / "slow_disk"
 NAMES = tuple(f"in/{name}.png" for name in "abcdefgh")
 
 
@@ -316,7 +317,8 @@ def until(condition: Callable[[], bool], patience: float = 120) -> None:
 
 def done(out: Path) -> int:
     """How many are in the manifest."""
-    return (out / ".darklift/manifest.jsonl").read_bytes().count(b"\n") if (out / ".darklift").exists() else 0
+    manifest = out / ".darklift/manifest.jsonl"
+    return manifest.read_bytes().count(b"\n") if manifest.exists() else 0
 
 
 def finish(photos: Path, out: Path) -> None:
@@ -410,3 +412,22 @@ def test_two_runs_at_once_share_the_work(photos: Path, out: Path) -> None:
     assert results(out) == results(photos / "alone")
     assert len(lines(out)) == 9, "each was done once"
     assert all("exists" not in text for text in told)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX'")
+def test_a_slow_disk_loses_and_doubles_nothing(photos: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that touches the disk takes 20 to 40 ms, as on a share far away; of two runs at once, one is killed."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(SLOW_DISK), os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.setenv("SLOW_FOLDER", str(out.parent))
+    monkeypatch.setenv("SLOW_SECONDS", "0.02")
+    first, second = (start(photos, out, "--workers", "1") for _ in range(2))
+    until(lambda: done(out) >= 2)
+    os.killpg(first.pid, signal.SIGKILL)
+    first.communicate(timeout=60)
+    _, told = second.communicate(timeout=300)
+    assert second.returncode == 1, told
+    assert "1 of 9 photos failed" in told
+    assert results(out) == results(photos / "alone")
+    outputs = [line["output"] for line in lines(out) if line["status"] == "done"]
+    assert len(set(outputs)) == 8
+    assert len(outputs) <= 9, "more than what was at hand was done again"
