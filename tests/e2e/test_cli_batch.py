@@ -148,6 +148,9 @@ class TestResuming:
         assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
         assert loaded_models == []
         assert darklift("enhance", "in", "-o", "new/", "--dry-run").exit_code == 0
+        unknown = darklift("enhance", "in", "-o", "new/", "--dry-run", "--model", "nosuch")
+        assert unknown.exit_code in (1, 2)
+        assert "nosuch" in unknown.stderr
         assert not (tmp_path / "new").exists()
 
     def test_a_pipe_leaves_nothing_to_go_on_from(self, darklift: Darklift, make_photos: MakePhotos) -> None:

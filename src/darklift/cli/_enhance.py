@@ -169,6 +169,7 @@ def enhance(
     refused_as(context, account.to_json if as_json else None)
     try:
         if dry_run:
+            opening.identity()  # a model that there is not is told now as well
             account.foretell(request, ledger, skip_existing=skip_existing)
         else:
             with nullcontext() if ledger is None else ledger:
