@@ -129,6 +129,7 @@ class TestTrain:
             ("0", "step 1/31  loss_mean 0.5000  lr 1.0e-03  60.00 s/step  ETA 0:30:00\nhm\n"),
         ):
             monkeypatch.setenv("RANK", rank)
+            monkeypatch.setenv("WORLD_SIZE", "2")
             with training_display(line_every=1) as display:
                 display.step(report, 31)
                 display.note("hm")
