@@ -128,8 +128,9 @@ class TestTrain:
             ("1", ""),
             ("0", "step 1/31  loss_mean 0.5000  lr 1.0e-03  60.00 s/step  ETA 0:30:00\nhm\n"),
         ):
-            monkeypatch.setenv("RANK", rank)
-            monkeypatch.setenv("WORLD_SIZE", "2")
+            told = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}
+            for name, value in told.items():  # as torchrun sets them
+                monkeypatch.setenv(name, value)
             with training_display(line_every=1) as display:
                 display.step(report, 31)
                 display.note("hm")
