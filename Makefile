@@ -25,7 +25,7 @@ demo: $(DEMO_READY) ## Enhance a dark photo without PyTorch; IMAGE=photo.jpg for
 	echo "Done: the enhanced photo is in demo/, before and after side by side in $$sheet"
 
 # Nothing in tests/unit exports a network, trains one, or starts a pool of processes.
-quick: $(TEST_READY) ## Run the unit tests only, in under a minute
+quick: $(TEST_READY) ## Run the unit tests only, in about a minute
 	OMP_NUM_THREADS=1 $(TEST_VENV)/bin/python -m pytest -n 2 tests/unit tests/test_architecture.py $(PYTEST_ARGS)
 
 # Training with PyTorch in a process that has used OpenVINO was seen to crash (Linux, OpenVINO 2026.4.1).
