@@ -87,12 +87,14 @@ class Shown:
 
     def __call__(self, run: int, name: str, made: Picture) -> None:
         """The result of an evaluation, by its number."""
-        from darklift.evaluation.evaluate import read_pair
+        from darklift.image import read_image
+        from darklift.image.spaces import as_srgb
 
-        low, high = read_pair(self._pairs[name])
+        pair = self._pairs[name]
+        high = as_srgb(read_image(pair.high))
         if name not in self._seen:
             self._seen.add(name)
-            self.gallery.add_pair(name, low, high)
+            self.gallery.add_pair(name, read_image(pair.low), high)
         self.gallery.add(run, name, made, high)
 
 

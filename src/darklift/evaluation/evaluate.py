@@ -29,9 +29,11 @@ __all__ = [
     "Crew",
     "Scored",
     "evaluate",
+    "nothing_left",
     "read_pair",
     "scorable",
     "score",
+    "size_in_words",
 ]
 
 
@@ -111,7 +113,7 @@ def evaluate(
         if on_pair is not None and outcome.picture is not None:
             on_pair(outcome.result, outcome.picture)
     if not results:
-        raise _nothing_left(left_out)
+        raise nothing_left(left_out)
     card = crew.card
     return Evaluation(
         model=card.name,
@@ -175,7 +177,7 @@ def scorable(pairs: Sequence[Pair]) -> tuple[tuple[Pair, ...], tuple[LeftOut, ..
         reasons = list(pool.map(_obstacle, pairs))
     left_out = tuple(LeftOut(pair.name, why) for pair, why in zip(pairs, reasons, strict=True) if why is not None)
     if pairs and len(left_out) == len(pairs):
-        raise _nothing_left(left_out)
+        raise nothing_left(left_out)
     return tuple(pair for pair, why in zip(pairs, reasons, strict=True) if why is None), left_out
 
 
@@ -187,7 +189,8 @@ def _obstacle(pair: Pair) -> str | None:
     return None
 
 
-def _nothing_left(left_out: Sequence[LeftOut]) -> DataError:
+def nothing_left(left_out: Sequence[LeftOut]) -> DataError:
+    """That no pair could be scored, and why the first could not."""
     return DataError(f"none of {len(left_out)} pairs can be scored; the first of them: {left_out[0].reason}")
 
 
@@ -198,16 +201,18 @@ def read_pair(pair: Pair) -> tuple[Picture, Picture]:
     low, high = read_image(pair.low), as_srgb(read_image(pair.high))
     if low.size != high.size:
         raise DataError(
-            f"pair {pair.name} differs in size: {_size(low)} and {_size(high)}: a pair shows the same pixels twice"
+            f"pair {pair.name} differs in size: {size_in_words(low)} and {size_in_words(high)}: a pair shows the same "
+            "pixels twice"
         )
     if min(low.size) < MIN_SSIM_SIDE:
         raise DataError(
-            f"pair {pair.name} is {_size(low)}, expected {MIN_SSIM_SIDE} pixels a side or more: leave it out"
+            f"pair {pair.name} is {size_in_words(low)}, expected {MIN_SSIM_SIDE} pixels a side or more: leave it out"
         )
     return low, high
 
 
-def _size(picture: Picture) -> str:
+def size_in_words(picture: Picture) -> str:
+    """Width and height, as in 600x400."""
     height, width = picture.size
     return f"{width}x{height}"
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from darklift.data import Pair
 from darklift.errors import DarkliftError, DataError, ImageError, ModelError
-from darklift.evaluation.evaluate import read_pair
+from darklift.evaluation.evaluate import nothing_left, read_pair, size_in_words
 from darklift.evaluation.evaluation import Evaluation, LeftOut, PairResult
 from darklift.evaluation.metrics import Chosen, score_pair
 from darklift.image import Picture
@@ -104,7 +104,8 @@ def evaluate_method(
         seconds = time.perf_counter() - started
         if made.size != low.size:
             raise ModelError(
-                f"{method.name} made {_size(made)} of {pair.name}, which is {_size(low)}: sizes must agree"
+                f"{method.name} made {size_in_words(made)} of {pair.name}, which is {size_in_words(low)}: sizes must "
+                "agree"
             )
         scores = score_pair(made.pixels, high.pixels, (made.source.bits, high.source.bits), chosen.metrics)
         result = PairResult(pair.name, scores, seconds)
@@ -112,7 +113,7 @@ def evaluate_method(
         if on_pair is not None:
             on_pair(result, made)
     if not results:
-        raise DataError(f"none of {len(pairs)} pairs can be scored; the first of them: {left_out[0].reason}")
+        raise nothing_left(left_out)
     return Evaluation(
         model=method.name,
         weights=method.weights,
@@ -127,8 +128,3 @@ def evaluate_method(
         chosen=chosen,
         note=method.note,
     )
-
-
-def _size(picture: Picture) -> str:
-    height, width = picture.size
-    return f"{width}x{height}"

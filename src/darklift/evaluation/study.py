@@ -67,7 +67,7 @@ class Study:
         self.scenes = None if scenes is None else tuple(scenes.get(name, f"{name} alone") for name in self.names)
         """The scene of each picture, or None where every picture counts as one."""
 
-    @property
+    @cached_property
     def metrics(self) -> tuple[Metric, ...]:
         """Those that every entry has a value of for every picture."""
         results = [result for entry in self.entries for name in self.names for result in entry.by_name[name]]
@@ -112,6 +112,12 @@ class Study:
                 for seed in range(len(entry.runs))
             ]
         )
+
+    def best(self, metric: Metric) -> tuple[Entry, ...]:
+        """The entries whose mean, as it is printed, is the best."""
+        means = {entry: round(self.over_pictures(entry, metric).mean, metric.digits) for entry in self.entries}
+        target = max(means.values()) if metric.better == "higher" else min(means.values())
+        return tuple(entry for entry, mean in means.items() if mean == target)
 
     def difference(self, entry: Entry, metric: Metric, reference: Entry | None = None) -> Difference:
         """How much better an entry is than the reference (the first entry), picture by picture."""

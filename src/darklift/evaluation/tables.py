@@ -12,7 +12,7 @@ from darklift.data.pairs import listed
 from darklift.errors import MissingExtraError, UsageError, printable
 from darklift.evaluation.metrics import Metric, describe_metrics
 from darklift.evaluation.significance import RESAMPLES, Spread
-from darklift.evaluation.study import Entry, Study
+from darklift.evaluation.study import Study
 
 __all__ = ["TABLES", "comparison_table", "percent", "study_csv", "study_latex", "study_table"]
 
@@ -55,7 +55,7 @@ def study_latex(study: Study) -> str:
     heads = " & ".join(f"{_tex(metric.heading)} ${_ARROWS[metric.better]}$" for metric in metrics)
     lines = [f"\\begin{{tabular}}{{l{'r' * (len(metrics) + 1)}}}", "\\toprule"]
     lines += [f"method & {heads} & s/image \\\\", "\\midrule"]
-    best = {metric.name: _best(study, metric) for metric in metrics}
+    best = {metric.name: study.best(metric) for metric in metrics}
     for entry in study.entries:
         cells = [
             _tex_cell(study.over_pictures(entry, metric), metric, entry in best[metric.name]) for metric in metrics
@@ -133,13 +133,6 @@ def _about_means(study: Study) -> Iterable[str]:
     yield from (f"**{stain}**" for stain in study.stains)
     for label, names in study.left_out.items():
         yield f"**Without {listed(names)}: not scored for {label}.**"
-
-
-def _best(study: Study, metric: Metric) -> list[Entry]:
-    """The entries whose mean, as printed, is the best."""
-    means = {entry: round(study.over_pictures(entry, metric).mean, metric.digits) for entry in study.entries}
-    target = max(means.values()) if metric.better == "higher" else min(means.values())
-    return [entry for entry, mean in means.items() if mean == target]
 
 
 def _plus_minus(found: Spread, metric: Metric) -> str:

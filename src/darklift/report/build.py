@@ -110,15 +110,13 @@ def _entry(study: Study, entry: Entry) -> dict[str, Any]:
 
 def _cell(study: Study, entry: Entry, metric: Metric) -> dict[str, Any]:
     found = study.over_pictures(entry, metric)
-    means = [round(study.over_pictures(other, metric).mean, metric.digits) for other in study.entries]
-    best = max(means) if metric.better == "higher" else min(means)
     seeds = study.over_seeds(entry, metric).error
     return {
         "value": found.mean,
         "mean": f"{found.mean:.{metric.digits}f}",
         "error": "" if found.error is None else f"{found.error:.{metric.digits}f}",
         "seeds": "" if seeds is None else f"{seeds:.{metric.digits}f}",
-        "best": round(found.mean, metric.digits) == best and len(means) > 1,
+        "best": len(study.entries) > 1 and entry in study.best(metric),
     }
 
 

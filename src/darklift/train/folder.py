@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 from darklift.errors import TrainingError
 from darklift.train.launch import is_first
 
-__all__ = ["STATE", "run_folder"]
+__all__ = ["STATE", "lock_alone", "run_folder"]
 
 STATE = "state.pt"
 """The file in it that a run is resumed from."""
@@ -34,13 +34,7 @@ def run_folder(folder: Path) -> Iterator[None]:
         with _told_of_a_full_disk(folder):
             yield
         return
-    lock = FileLock(folder / _LOCK, timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise TrainingError(
-            f"another process is training in {folder}: wait for it, or choose another --run folder"
-        ) from None
+    lock = lock_alone(folder, f"another process is training in {folder}")
     try:
         with _told_of_a_full_disk(folder):
             yield
@@ -49,6 +43,18 @@ def run_folder(folder: Path) -> Iterator[None]:
         if is_new and [path.name for path in folder.iterdir()] == [_LOCK]:
             (folder / _LOCK).unlink()
             folder.rmdir()
+
+
+def lock_alone(folder: Path, held: str) -> FileLock:
+    """A lock on the folder, acquired; the system frees it when its holder dies. Raises TrainingError, which says that
+    it is ``held``.
+    """
+    lock = FileLock(folder / _LOCK, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise TrainingError(f"{held}: wait for it, or choose another --run folder") from None
+    return lock
 
 
 @contextlib.contextmanager

@@ -14,9 +14,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from darklift.errors import TrainingError
+from darklift.train.folder import lock_alone
 from darklift.train.journal import read_log
 from darklift.train.sweep import Sweep, Trial
 
@@ -49,7 +48,9 @@ def run_sweep(
         TrainingError: the first trial failed, or another process runs this sweep.
     """
     failed, any_done = 0, False
-    with _held(sweep.folder):
+    sweep.folder.mkdir(parents=True, exist_ok=True)
+    lock = lock_alone(sweep.folder, f"another process runs the sweep in {sweep.folder}")
+    try:
         for trial in sweep.trials:
             scores = trial.scores()
             if scores is None:
@@ -66,23 +67,9 @@ def run_sweep(
             sweep.write()
             if on_done is not None:
                 on_done(trial, scores)
-    return failed
-
-
-@contextlib.contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise TrainingError(
-            f"another process runs the sweep in {folder}: wait for it, or choose another --run folder"
-        ) from None
-    try:
-        yield
     finally:
         lock.release()
+    return failed
 
 
 def _train(trial: Trial, recipe: Path, on_step: Callable[[Trial, int], None] | None) -> str | None:
