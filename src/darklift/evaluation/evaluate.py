@@ -16,8 +16,8 @@ from darklift.evaluation.metrics import (
     MIN_SSIM_SIDE,
     Chosen,
     Metric,
-    score_pair,
 )
+from darklift.evaluation.scores import score_pair
 from darklift.image import Picture, read_image
 from darklift.image.spaces import as_srgb
 from darklift.pipeline.enhancer import Enhancer
@@ -242,7 +242,10 @@ def read_pair(pair: Pair) -> tuple[Picture, Picture]:
     """The dark picture as its file has it, and the ground truth in sRGB. Raises ImageError, and DataError where they
     differ in size or are too small.
     """
-    low, high = read_image(pair.low), as_srgb(read_image(pair.high))
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(read_image, pair.high)
+        low = read_image(pair.low)
+        high = as_srgb(other.result())
     if low.size != high.size:
         raise DataError(
             f"pair {pair.name} differs in size: {size_in_words(low)} and {size_in_words(high)}: a pair shows the same "

@@ -11,7 +11,8 @@ from darklift.data import Pair
 from darklift.errors import DarkliftError, DataError, ImageError, ModelError
 from darklift.evaluation.evaluate import Memory, Scored, nothing_left, read_pair, size_in_words
 from darklift.evaluation.evaluation import Evaluation, LeftOut, PairResult
-from darklift.evaluation.metrics import Chosen, score_pair
+from darklift.evaluation.metrics import Chosen
+from darklift.evaluation.scores import score_pair
 from darklift.image import Picture
 from darklift.image.spaces import as_srgb
 from darklift.pipeline.settings import DEFAULTS
