@@ -91,7 +91,7 @@ class Gate:
         policy.check_origin(origin, host, header("sec-fetch-site") if fetched else None)
         if origin in policy.origins:
             visit.headers |= {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": _EXPOSED}
-            visit.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+            visit.headers |= {"Cross-Origin-Resource-Policy": "cross-origin", "Vary": "Origin"}
             if header("access-control-request-method") and visit.method == "OPTIONS":
                 visit.preflight = True
                 visit.headers["Access-Control-Allow-Methods"] = "GET, POST, DELETE"
@@ -137,9 +137,8 @@ class _Visit:
         self.headers: dict[str, str] = dict(_HEADERS)
         if self.path.startswith("/api/"):
             self.headers["Cache-Control"] = "no-store"
-        self._unread = False
         self._fields = scope["headers"]
-        self._unread = any(name in (b"content-length", b"transfer-encoding") for name, _ in self._fields)
+        self._unread = self.header("transfer-encoding") is not None or self.header("content-length") not in (None, "0")
 
     def header(self, name: str) -> str | None:
         """The first of this name."""

@@ -15,6 +15,8 @@ from darklift.web.work import Result
 __all__ = ["KEEP_ALIVE", "Job", "State"]
 
 State: TypeAlias = Literal["waiting", "running", "done", "failed", "cancelled"]
+_OWN = 8192
+"""Bytes that a job takes beside its photo and result, or fewer: so there is an end to failed ones, too."""
 KEEP_ALIVE = 15.0
 """Seconds without news, after which a comment keeps the connection open."""
 
@@ -23,7 +25,8 @@ class Job:
     """Its state, and how far it is."""
 
     def __init__(self, client: str, taken: Taken) -> None:
-        """taken: the bytes that it holds: first the photo's, then the result's."""
+        """taken: the bytes that it holds: first the photo's, then the result's. Raises Problem."""
+        taken.more(_OWN)
         self.client = client
         self.state: State = "waiting"
         self.done, self.total = 0, 1
@@ -75,12 +78,12 @@ class Job:
         """Server-sent events from now on: ``progress`` whenever there is some, at last one named as the state."""
         last: dict[str, Any] | None = None
         while True:
-            news, facts = self._news, self.to_dict()
+            news, facts, ended = self._news, self.to_dict(), self.ended
             if facts != last:
-                name = self.state if self.ended else "progress"
+                name = self.state if ended else "progress"
                 yield f"event: {name}\ndata: {json.dumps(facts)}\n\n".encode()
                 last = facts
-            if self.ended:
+            if ended:
                 return
             try:
                 await asyncio.wait_for(news.wait(), KEEP_ALIVE)
@@ -101,7 +104,7 @@ class Job:
             self.problem = problem_of(error)
             self.state = "cancelled" if isinstance(error, Stopped) else "failed"
         self._errand = None
-        self._taken.become(0 if self.result is None else len(self.result.data))
+        self._taken.become(_OWN + (0 if self.result is None else len(self.result.data)))
         self._wake()
 
     def _wake(self) -> None:

@@ -34,6 +34,8 @@ class Limits:
         for name in ("bytes", "pixels", "queue", "concurrent", "held"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}, expected 1 or more")
+        if self.held < 2 * self.bytes:
+            raise UsageError(f"{self.held} bytes may be held, expected twice the longest photo: {2 * self.bytes}")
         for name in ("timeout", "upload", "minutes"):
             if not 0 < getattr(self, name) < 1e6:
                 raise UsageError(f"{name} is {getattr(self, name):g}, expected more than 0")

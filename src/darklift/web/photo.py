@@ -22,6 +22,10 @@ PREVIEW_SIDE = 1600
 """Pixels along the longer side of the small copy that is held: no preview is larger."""
 
 
+_LOOK = 1_000_000
+"""Bytes, about, of what looks told."""
+
+
 @dataclass(eq=False)
 class Photo:
     """Held between requests; threads may share it."""
@@ -52,7 +56,7 @@ class Photo:
     @property
     def nbytes(self) -> int:
         """Of memory that it takes: its file, the small copy, as much again for a smaller one and what looks told."""
-        return len(self.data) + 2 * self.small.held.nbytes
+        return len(self.data) + 2 * self.small.held.nbytes + _LOOK
 
     def to_dict(self) -> dict[str, Any]:
         """What is told of it, plain values."""

@@ -33,12 +33,7 @@ class Policy:
     def of(cls, origins: Iterable[str], host: str, token: str | None) -> Policy:
         """origins: that are allowed. host: what the server listens on. Raises UsageError for what is no origin."""
         for origin in origins:
-            parts = urlsplit(origin)
-            if (
-                parts.scheme not in ("http", "https")
-                or not parts.hostname
-                or origin != f"{parts.scheme}://{parts.netloc}"
-            ):
+            if _place(origin) is None or origin != origin.lower():
                 raise UsageError(
                     f"--allow-origin {origin} is no origin: give scheme and host, as https://photos.example"
                 )
@@ -46,9 +41,9 @@ class Policy:
 
     def check_host(self, host: str) -> None:
         """Raises Problem."""
-        name = (urlsplit(f"//{host}").hostname or "").lower()
-        known = {*self.hosts, *((urlsplit(origin).hostname or "").lower() for origin in self.origins)}
-        if name not in known and not _is_address(name):
+        place = _place(f"http://{host}")
+        known = {*self.hosts, *(urlsplit(origin).hostname for origin in self.origins)}
+        if place is None or (place[0] not in known and not _is_address(place[0])):
             raise Problem(
                 "origin-refused", "this host is not known here: call the server by its address, or allow the origin"
             )
@@ -59,7 +54,8 @@ class Policy:
             if site == "cross-site":
                 raise Problem("origin-refused", "a page of another site asks: allow its origin")
             return
-        if origin not in self.origins and _place(origin) != _place(f"{urlsplit(origin).scheme}://{host}"):
+        asks = _place(origin)
+        if origin not in self.origins and (asks is None or asks != _place(f"{origin.partition(':')[0]}://{host}")):
             raise Problem("origin-refused", "a page of another origin asks: allow it with --allow-origin")
 
     def check_token(self, authorization: str | None) -> None:
@@ -74,13 +70,18 @@ class Policy:
             )
 
 
-def _place(origin: str) -> tuple[str | None, int | None]:
-    """Host and port."""
+_PORTS = {"http": 80, "https": 443}
+
+
+def _place(origin: str) -> tuple[str, int] | None:
+    """Host and port; None for what is no origin of a web page."""
     try:
         parts = urlsplit(origin)
-        return parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+        if parts.scheme not in _PORTS or not parts.hostname or parts.path or "@" in parts.netloc:
+            return None
+        return parts.hostname, parts.port or _PORTS[parts.scheme]
     except ValueError:
-        return None, None
+        return None
 
 
 def _is_address(name: str) -> bool:

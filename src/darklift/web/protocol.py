@@ -18,7 +18,7 @@ __all__ = ["patient_protocol"]
 _log = logging.getLogger(__name__)
 
 _CONNECTIONS, _OF_ONE = 1000, 250
-"""At a time: of all, and from one address (unless it is a proxy's)."""
+"""At a time: of all, and from one address, unless they come through proxies."""
 
 
 def patient_protocol(service: Service, proxies: list[str]) -> type[H11Protocol]:
@@ -35,7 +35,7 @@ def patient_protocol(service: Service, proxies: list[str]) -> type[H11Protocol]:
             super().connection_made(transport)
             self._address = self.client[0] if self.client else ""
             of_address[self._address] += 1
-            crowd = self._address not in proxies and of_address[self._address] > _OF_ONE
+            crowd = not proxies and of_address[self._address] > _OF_ONE
             if crowd or len(self.connections) > _CONNECTIONS:
                 self._refuse(Problem("client-busy" if crowd else "busy", "too many connections: close some"))
             else:
@@ -64,6 +64,9 @@ def patient_protocol(service: Service, proxies: list[str]) -> type[H11Protocol]:
 
         def send_400_response(self, msg: str) -> None:
             """For what is no HTTP; h11 says with its error whether it was only too long."""
+            if not self._between_requests():
+                self.transport.close()  # in the middle of an answer
+                return
             too_long = getattr(sys.exc_info()[1], "error_status_hint", 400) == 431
             kind = "headers-too-large" if too_long else "bad-request"
             self._refuse(Problem(kind, "the request's head is too long" if too_long else "this is no HTTP request"))
