@@ -106,8 +106,8 @@ def web() -> Iterator[Web]:
         yield made
 
 
-def large(folder: Path, width: int = 2400, height: int = 1600) -> bytes:
-    """A photo that takes seconds."""
+def large(folder: Path, width: int = 900, height: int = 600) -> bytes:
+    """A photo that takes a while."""
     codes = np.random.default_rng(0).integers(0, 30, (height // 8, width // 8, 3), dtype=np.uint8)
     Image.fromarray(codes).resize((width, height), Image.Resampling.BICUBIC).save(folder / "large.jpg", quality=90)
     return (folder / "large.jpg").read_bytes()
@@ -178,7 +178,7 @@ def test_nothing_is_written_to_the_disk(tmp_path: Path) -> None:
     def no_file_grows() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
-    photo = large(tmp_path, 1200, 900)
+    photo = large(tmp_path)
     padded = photo + bytes(3_000_000)  # longer than what others keep in memory of a form
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     with running(preexec_fn=no_file_grows, env=environment) as web:
@@ -240,10 +240,13 @@ def test_an_upload_that_breaks_off_leaves_nothing(web: Web) -> None:
 
 def test_a_download_that_breaks_off_leaves_nothing(web: Web, tmp_path: Path) -> None:
     """Not even a part of it, and no slot."""
-    photo = large(tmp_path, 1600, 1200)
-    head = f"POST {API}/enhance?format=png HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(photo)}\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", web.port), timeout=PATIENCE) as connection:
+    photo = large(tmp_path, 2400, 1600)
+    address = f"{API}/enhance?strength=0&format=bmp"
+    head = f"POST {address} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(photo)}\r\n\r\n"
+    with socket.socket() as connection:
+        connection.settimeout(PATIENCE)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", web.port))
         connection.sendall(head.encode() + photo)
         assert connection.recv(4096).startswith(b"HTTP/1.1 200")
         assert web.metric("darklift_held_bytes") > 1_000_000
@@ -257,7 +260,7 @@ def test_what_is_no_http_or_too_much_of_it_is_refused(web: Web) -> None:
     assert answer.startswith(b"HTTP/1.1 431 ")
     assert b"application/problem+json" in answer
     assert b"HTTP/1.1 403 " in web.raw(b"GET / HTTP/1.0\r\n\r\n")
-    assert any("431 headers-too-large" in line for line in web.log)
+    assert any(" GET other 431 " in line for line in web.log)
 
 
 def test_a_refusal_can_be_read_though_the_upload_goes_on(web: Web) -> None:
@@ -319,7 +322,7 @@ def test_a_signal_lets_what_runs_come_to_its_end(tmp_path: Path) -> None:
 
 def test_a_second_signal_ends_it(tmp_path: Path) -> None:
     with running() as web:
-        job = web.http.post(f"{API}/jobs?steps=8", content=large(tmp_path, 4800, 3200)).headers["location"]
+        job = web.http.post(f"{API}/jobs?steps=8", content=large(tmp_path)).headers["location"]
         web.wait_until(lambda: web.http.get(job).json()["done"] >= 1)
         web.process.send_signal(signal.SIGINT)
         web.wait_until(lambda: web.http.get(f"{API}/health/ready").status_code == 503)
