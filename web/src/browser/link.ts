@@ -41,10 +41,11 @@ export class WorkerLink {
     const abort = (): void => this.cancel(id, signal?.reason);
     signal?.addEventListener("abort", abort);
     this.running().postMessage(asked);
-    if (keep) this.kept.push(asked);
     this.watch();
     try {
-      return (await result) as Calls[Name]["out"];
+      const made = (await result) as Calls[Name]["out"];
+      if (keep) this.kept.push(asked);
+      return made;
     } finally {
       signal?.removeEventListener("abort", abort);
     }
@@ -91,10 +92,9 @@ export class WorkerLink {
 
   /** A new worker, which is asked all that the old one still owed. */
   private renew(): void {
-    const owed = [...this.waiting.values()].filter(({ asked }) => !this.kept.includes(asked));
+    const owed = [...this.waiting.values()].;
     this.end();
     for (const { asked } of owed) this.running().postMessage(asked);
-    this.running();
   }
 
   /** The worker broke down, most likely for want of memory: whoever waits is told, and the next call starts another. */

@@ -8,10 +8,21 @@ export interface PhotoRequest {
   file: File;
 }
 
+/** A model's files, to be opened when it is first used. */
+export interface ModelPack {
+  name: string;
+  files: Packed;
+}
+
 /** What can be asked for, by name: what goes in, and what comes out. */
 export interface Calls {
-  start: { in: { runtime: Packed; graphics: Packed | null; jpeg: Packed; threads: number; memory: number }; out: { computes: string } };
-  model: { in: { name: string; files: Packed }; out: null };
+  /** Start the runtime and open a model. graphics: the runtime's build for the graphics card; null for the plain one. */
+  start: {
+    in: { runtime: Packed; graphics: ArrayBuffer | null; threads: number; memory: number; model: ModelPack };
+    out: { computes: string };
+  };
+  /** Hand over a part that a later call needs: a further model, or a pack of its own. */
+  add: { in: ModelPack; out: null };
   open: { in: PhotoRequest; out: { format: string; width: number; height: number } };
   original: { in: PhotoRequest & { side: number }; out: ShownPixels };
   preview: { in: PhotoRequest & { choices: Choices; side: number }; out: ShownPixels };
