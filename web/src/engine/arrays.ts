@@ -79,3 +79,13 @@ function reflected(length: number, padded: number, start: number): Int32Array {
   }
   return from;
 }
+
+const GREEN_SAYS = Math.fround(0.587);
+const BLUE_SAYS = Math.fround(0.114);
+
+/** Luma of ITU-R BT.601 of one pixel; written as differences so that equal channels give exactly their value. */
+export function lumaOfPixel(red: number, green: number, blue: number): number {
+  const f32 = Math.fround;
+  const towardsGreen = f32(red + f32(GREEN_SAYS * f32(green - red)));
+  return f32(towardsGreen + f32(BLUE_SAYS * f32(blue - red)));
+}
