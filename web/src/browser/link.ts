@@ -1,6 +1,6 @@
 /** The page's end of its worker: calls that can be cancelled, and a new worker where one does not let go. */
 import { StudioError } from "../studio.ts";
-import type { Asked, CallName, Calls, Failure, Told } from "./protocol.ts";
+import type { Asked, Call, CallName, Calls, Failure, Told } from "./protocol.ts";
 
 /** Milliseconds after which a worker that works on something cancelled is ended, when somebody waits for it. The runtime
  * cannot be interrupted within a step, and a new worker takes a second or two to be where the old one was. */
@@ -9,7 +9,7 @@ const PATIENCE = 1500;
 type Progress = (done: number, total: number, phase: "opening" | "loading" | "enhancing" | "saving") => void;
 
 interface Waiting {
-  asked: Asked & { id: number };
+  asked: Call;
   onProgress?: Progress;
   resolve(result: unknown): void;
   reject(error: unknown): void;
@@ -24,7 +24,7 @@ export class WorkerLink {
   private restart: ReturnType<typeof setTimeout> | undefined;
 
   /** What any new worker is told before all else. */
-  private readonly kept: Asked[] = [];
+  private readonly kept: Call[] = [];
 
   /** source: where the worker's script is. */
   constructor(private readonly source: string) {}
@@ -36,7 +36,7 @@ export class WorkerLink {
   ): Promise<Calls[Name]["out"]> {
     const { signal, onProgress, keep } = options;
     signal?.throwIfAborted();
-    const id = this.next++, asked = { id, call, values } as Asked & { id: number };
+    const id = this.next++, asked = { id, call, values } as Call;
     const result = new Promise<unknown>((resolve, reject) => this.waiting.set(id, { asked, onProgress, resolve, reject }));
     const abort = (): void => this.cancel(id, signal?.reason);
     signal?.addEventListener("abort", abort);
@@ -92,7 +92,7 @@ export class WorkerLink {
 
   /** A new worker, which is asked all that the old one still owed. */
   private renew(): void {
-    const owed = [...this.waiting.values()].;
+    const owed = [...this.waiting.values()];
     this.end();
     for (const { asked } of owed) this.running().postMessage(asked);
   }

@@ -47,10 +47,11 @@ export interface EnhancedPixels extends ShownPixels {
 
 export type CallName = keyof Calls;
 
+/** To the worker: a call. */
+export type Call = { [Name in CallName]: { id: number; call: Name; values: Calls[Name]["in"] } }[CallName];
+
 /** To the worker. */
-export type Asked =
-  | { [Name in CallName]: { id: number; call: Name; values: Calls[Name]["in"] } }[CallName]
-  | { cancel: number };
+export type Asked = Call | { cancel: number };
 
 /** From the worker. */
 export type Told =

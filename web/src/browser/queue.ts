@@ -1,7 +1,7 @@
 /** The worker's end: calls come in, are done one after the other, and can be cancelled while they wait or work. */
 import { DarkliftError, ImageError } from "../engine/errors.ts";
 import { StudioError } from "../studio.ts";
-import type { Asked, CallName, Calls, Failure, Told } from "./protocol.ts";
+import type { Asked, Call, CallName, Calls, Failure, Told } from "./protocol.ts";
 
 /** What a call has at hand while it works. */
 export interface Job {
@@ -17,7 +17,7 @@ export type Desk = {
 
 /** Serve the page from now on. */
 export function serve(desk: Desk): void {
-  const queue: (Asked & { id: number })[] = [], cancelled = new Set<number>();
+  const queue: Call[] = [], cancelled = new Set<number>();
   let busy = false;
   const post = (told: Told, moves: Transferable[] = []): void => self.postMessage(told, { transfer: moves });
   const work = async (): Promise<void> => {

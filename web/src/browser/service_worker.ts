@@ -6,44 +6,26 @@
  * Its answers carry the headers of an isolated page, which let the runtime use several threads on any host: from the
  * second visit on.
  */
-declare const self: ServiceWorkerGlobalScope & { darkliftKept: { version: string; files: string[] } };
 declare function importScripts(...urls: string[]): void;
-
-interface ServiceWorkerGlobalScope {
-  readonly location: Location;
-  readonly registration: { scope: string };
-  skipWaiting(): Promise<void>;
-  readonly clients: { claim(): Promise<void> };
-  addEventListener(type: "install" | "activate", listener: (event: LaterEvent) => void): void;
-  addEventListener(type: "fetch", listener: (event: LaterEvent & AnswerEvent) => void): void;
-}
-
-interface LaterEvent {
-  waitUntil(until: Promise<unknown>): void;
-}
-
-interface AnswerEvent {
-  readonly request: Request;
-  respondWith(answer: Promise<Response>): void;
-}
 
 importScripts("kept.js");
 
 const PREFIX = "darklift-";
-const { version, files } = self.darkliftKept;
+const scope = self as unknown as ServiceWorkerGlobalScope & { darkliftKept: { version: string; files: string[] } };
+const { version, files } = scope.darkliftKept;
 const NAME = `${PREFIX}${version}`;
 
-self.addEventListener("install", (event) => event.waitUntil(keep()));
-self.addEventListener("activate", (event) => event.waitUntil(forgetOthers()));
-self.addEventListener("fetch", (event) => {
+scope.addEventListener("install", (event) => event.waitUntil(keep()));
+scope.addEventListener("activate", (event) => event.waitUntil(forgetOthers()));
+scope.addEventListener("fetch", (event) => {
   const { method, url } = event.request;
-  if (method === "GET" && url.startsWith(self.registration.scope)) event.respondWith(answer(event.request));
+  if (method === "GET" && url.startsWith(scope.registration.scope)) event.respondWith(answer(event.request));
 });
 
 async function keep(): Promise<void> {
   const cache = await caches.open(NAME);
   await cache.addAll(files.map((file) => new Request(file, { cache: "no-cache" })));
-  await self.skipWaiting();
+  await scope.skipWaiting();
 }
 
 async function forgetOthers(): Promise<void> {

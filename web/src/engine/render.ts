@@ -6,7 +6,7 @@ import { mapTiles } from "./fade.ts";
 import type { Model } from "./model.ts";
 import { noiseField } from "./noise.ts";
 import type { Picture } from "./picture.ts";
-import type { Plan } from "./plan.ts";
+import { type Plan, TILE_OVERLAP } from "./plan.ts";
 import { sample } from "./sampler.ts";
 import type { Tile } from "./tile.ts";
 import { View } from "./view.ts";
@@ -39,7 +39,7 @@ export async function render(model: Model, picture: Picture, plan: Plan, options
     const before = number++ * plan.steps, total = plan.tiles.length * plan.steps;
     return sampleTile(model, view, plan, tile, async (done) => onStep?.(before + done, total));
   };
-  await mapTiles(plan.tiles, look.inside.size, work, plan.overlap, (place, made) => canvas.put(place, made));
+  await mapTiles(plan.tiles, look.inside.size, work, TILE_OVERLAP, (place, made) => canvas.put(place, made));
   return result;
 }
 
