@@ -1,3 +1,4 @@
+/// <reference types="node" />
 /**
  * For the tests of Python: enhance pictures under node as the page's worker does, without a browser.
  *

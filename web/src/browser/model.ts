@@ -5,6 +5,7 @@ import { cardOf, type ModelCard } from "../engine/card.ts";
 import { ModelError } from "../engine/errors.ts";
 import type { Guess, Model, Piece, Tensor, Tensors } from "../engine/model.ts";
 import type { Overview } from "../engine/overview.ts";
+import { checkGraphics } from "./graphics.ts";
 import type { Runtime } from "./runtime.ts";
 import { sha256 } from "./sha256.ts";
 
@@ -13,7 +14,8 @@ const CARD = "model.json";
 /** A model's files by name, decompressed when they are asked for. */
 export type ModelFiles = (name: string) => Promise<Uint8Array>;
 
-/** Open a model. memory: bytes that a photo may take. Rejects with ModelError for a damaged one. */
+/** Open a model. memory: bytes that a photo may take. Rejects with ModelError for a damaged one,
+ * and where a graphics card computes something else than the processor. */
 export async function openModel(runtime: Runtime, files: ModelFiles, memory: number): Promise<OnnxModel> {
   const card = cardOf(JSON.parse(new TextDecoder().decode(await files(CARD))));
   const graphs: Record<string, InferenceSession> = {};
@@ -24,6 +26,7 @@ export async function openModel(runtime: Runtime, files: ModelFiles, memory: num
     }
     const graph = name.replace(/\.onnx$/, "");
     graphs[graph] = await runtime.open(data, graph === "step");
+    if (graph === "step" && runtime.graphics) await checkGraphics(runtime, graphs.step, await runtime.open(data, false));
   }
   if (!graphs.step) throw new ModelError(`model ${card.name} has no graph 'step', only ${Object.keys(graphs)}`);
   return new OnnxModel(card, graphs, runtime, memory);

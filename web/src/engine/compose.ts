@@ -4,7 +4,7 @@ import { plane, type Planes } from "./arrays.ts";
 import { knownOfPlaces } from "./doubt.ts";
 import { visibility } from "./hidden.ts";
 import { halfWidths } from "./intervals.ts";
-import type { Picture } from "./picture.ts";
+import { type Picture, whiteOf } from "./picture.ts";
 import type { Plan } from "./plan.ts";
 import type { Restraint } from "./restraint.ts";
 import { Tile } from "./tile.ts";
@@ -25,7 +25,7 @@ export class Canvas {
     private readonly plan: Plan,
     private readonly onDoubt: OnDoubt | null,
   ) {
-    this.pixels = new Uint8ClampedArray(view.picture.data);
+    this.pixels = codesOf(view.picture);
     this.restraint = plan.share ? plan.restraint : null;
   }
 
@@ -76,6 +76,14 @@ export class Canvas {
       }
     }
   }
+}
+
+/** A copy of 8 bits. */
+function codesOf({ data }: Picture): Uint8ClampedArray<ArrayBuffer> {
+  const codes = new Uint8ClampedArray(data.length);
+  if (whiteOf({ data }) === 255) codes.set(data);
+  else for (let i = 0; i < data.length; i++) codes[i] = data[i] / 257;
+  return codes;
 }
 
 /** In place. */

@@ -5,6 +5,8 @@ import { uprightXmp } from "./xmp.ts";
 
 const EXIF = "Exif\0\0", XMP = "http://ns.adobe.com/xap/1.0/\0", PHOTOSHOP = "Photoshop 3.0\0", ICC = "ICC_PROFILE\0";
 const APP0 = 0xe0, APP1 = 0xe1, APP2 = 0xe2, APP13 = 0xed, COMMENT = 0xfe;
+/** Bytes of a profile that a segment takes. */
+const ICC_ROOM = 65_519;
 const QUANTISATION = 0xdb, SCAN = 0xda, END = 0xd9;
 /** Frame headers: all of SOF0 … SOF15 but for the tables and reserved ones among them. */
 const FRAMES = [0xc0, 0xc1, 0xc2, 0xc3, 0xc5, 0xc6, 0xc7, 0xc9, 0xca, 0xcb, 0xcd, 0xce, 0xcf];
@@ -51,6 +53,16 @@ export function readJpeg(bytes: Bytes): JpegFile {
   }
   if (profile.length) file.icc = joined(...profile.filter(Boolean));
   return file;
+}
+
+/** The segments that are kept, and those of a profile, which may take several. */
+export function withIcc(file: JpegFile, icc: Bytes | null): Segment[] {
+  const count = icc ? Math.ceil(icc.length / ICC_ROOM) : 0;
+  const profile = Array.from({ length: count }, (_, i) => {
+    const part = (icc as Bytes).slice(i * ICC_ROOM, (i + 1) * ICC_ROOM);
+    return { marker: APP2, contents: joined(ofLatin(ICC), Uint8Array.of(i + 1, count), part) };
+  });
+  return [...file.kept, ...profile];
 }
 
 /** The same segments around the picture of another JPEG file. */
