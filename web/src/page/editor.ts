@@ -72,6 +72,7 @@ export class Editor {
   private updateTitle(entry: Entry | null): void {
     const size = entry?.size ? ` · ${entry.size.width} × ${entry.size.height}` : "";
     const title = find("title");
+    title.hidden = !entry;
     title.textContent = entry ? entry.file.name : "";
     if (entry && size) title.append(Object.assign(document.createElement("span"), { textContent: size }));
     document.title = entry ? `${entry.file.name} – darklift` : `darklift – ${say("first.title")}`;

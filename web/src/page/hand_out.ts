@@ -33,12 +33,13 @@ export function distinct(names: string[]): string[] {
 }
 
 /** Throws a DOMException where the browser does not allow it. */
-export async function copy(drawing: Drawing): Promise<void> {
+export async function copy(drawing: Promise<Drawing>): Promise<void> {
   if (!navigator.clipboard?.write) throw new DOMException("no clipboard for pictures", "NotAllowedError");
   await navigator.clipboard.write([new ClipboardItem({ "image/png": png(drawing) })]);
 }
 
-async function png(drawing: Drawing): Promise<Blob> {
+async function png(coming: Promise<Drawing>): Promise<Blob> {
+  const drawing = await coming;
   const canvas = new OffscreenCanvas(drawing.width, drawing.height);
   canvas.getContext("2d")!.drawImage(drawing, 0, 0);
   return canvas.convertToBlob({ type: "image/png" });

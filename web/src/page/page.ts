@@ -225,7 +225,7 @@ class Table {
   private async copy(entry: Entry): Promise<void> {
     if (!entry.after || !entry.result) return;
     try {
-      await copy(entry.after.drawing);
+      await copy(this.work.sharpened(entry));
       tell(say("said.copied"));
     } catch (error) {
       if (!(error instanceof DOMException)) throw error;

@@ -29,9 +29,17 @@ export interface Entry {
 export class Roll {
   readonly entries: Entry[] = [];
   current: Entry | null = null;
-  private readonly listeners: (() => void)[] = [];
+  private listeners: (() => void)[] = [];
 
   onChange(listener: () => void): void {
+    this.listeners.push(listener);
+  }
+
+  /** Calls at every change until the answer is true. */
+  until(look: () => boolean): void {
+    const listener = () => {
+      if (look()) this.listeners = this.listeners.filter((other) => other !== listener);
+    };
     this.listeners.push(listener);
   }
 

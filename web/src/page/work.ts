@@ -40,10 +40,27 @@ export class Work {
 
   /** A photo that is shown smaller than it is, as it was not looked at while it was made: makes it again, to zoom in. */
   sharpen(entry: Entry): void {
-    const shown = entry.after?.drawing.width ?? 0;
-    if (entry.state !== "done" || !entry.size || shown >= Math.min(entry.size.width, this.hooks.largest)) return;
+    if (entry.state !== "done" || this.isSharp(entry)) return;
     entry.state = "waiting";
     this.wake();
+  }
+
+  /** The result in all its pixels. Rejects with an AbortError if it is not made, as something else is asked for. */
+  sharpened(entry: Entry): Promise<Drawing> {
+    this.sharpen(entry);
+    return new Promise((resolve, reject) => {
+      const look = () => {
+        if (entry.state === "waiting" || entry.state === "opening" || entry.state === "working") return false;
+        if (entry.result && entry.after && this.isSharp(entry)) resolve(entry.after.drawing);
+        else reject(new DOMException("not made", "AbortError"));
+        return true;
+      };
+      if (!look()) this.roll.until(look);
+    });
+  }
+
+  private isSharp(entry: Entry): boolean {
+    return !entry.size || (entry.after?.drawing.width ?? 0) >= Math.min(entry.size.width, this.hooks.largest);
   }
 
   /** Other choices for the photo that is looked at. */
