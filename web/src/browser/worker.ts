@@ -1,0 +1,5 @@
+/** The worker's script: what computes, away from the page. */
+import { Bench } from "./bench.ts";
+import { serve } from "./queue.ts";
+
+serve(new Bench());
