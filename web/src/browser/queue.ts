@@ -28,7 +28,7 @@ export function serve(desk: Desk): void {
         const job = jobOf(id, cancelled, post);
         await job.breathe();
         const call = desk[asked.call] as (values: unknown, job: Job, moves: Transferable[]) => Promise<unknown>;
-        post({ id, result: await call(asked.values, job, moves) }, moves);
+        post({ id, result: await call.call(desk, asked.values, job, moves) }, moves);
       } catch (error) {
         post({ id, failed: failureOf(error) });
       }

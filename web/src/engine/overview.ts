@@ -12,6 +12,8 @@ const QUANTILES = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99];
 const HIGHLIGHTS = [0.999, 0.9999];
 const CONTRAST_SCALES = 5;
 const CONTRAST_SIDE = 640;
+/** Pixels along a cell: single precision adds up to so many of them well, and in the order that Python does. */
+const FEW = 8;
 /** Codes of 8 bits: what is as bright as the first counts as white, what is darker than the second as black. */
 const BRIGHT = 250;
 const DARK = 3;
@@ -36,11 +38,18 @@ export interface Overview {
 export type Counted = readonly [low: Planes, weights: Float32Array | null];
 
 /** A small picture of a large one that comes in strips from top to bottom: the mean of each cell in a grid over it,
- * where cells are whole pixels. A side shorter than the grid repeats its pixels. */
+ * where cells are whole pixels. A side shorter than the grid repeats its pixels.
+ *
+ * A cell's rows are added first, and then its columns; of each, the others to the first. As Python does, that is in single
+ * precision where there are few. */
 export class AreaAverage {
-  private readonly sums: Float64Array;
+  private readonly made: Planes;
   private readonly rows: Int32Array;
   private readonly columns: Int32Array;
+  /** Of each channel, what was added of a row of cells so far: its first row of pixels, and the others. */
+  private readonly first: Float32Array;
+  private readonly others: Float64Array;
+  private readonly few: boolean;
   private seen = 0;
   private cell = 0;
 
@@ -50,20 +59,23 @@ export class AreaAverage {
     private readonly shape: Size,
     private readonly size: Size = [THUMBNAIL, THUMBNAIL],
   ) {
-    this.sums = new Float64Array(channels * size[0] * size[1]);
+    this.made = planesOf(channels, ...size);
     this.rows = edges(shape[0], size[0]);
     this.columns = edges(shape[1], size[1]);
+    this.first = new Float32Array(channels * shape[1]);
+    this.others = new Float64Array(channels * shape[1]);
+    this.few = Math.max(shape[0] / size[0], shape[1] / size[1]) <= FEW;
   }
 
   /** The next rows of the picture: (channels, h, W). */
   add(planes: Planes): void {
-    for (let row = 0; row < planes.height; row++, this.seen++) {
-      while (this.end(this.cell) <= this.seen) this.cell++;
-      for (let cell = this.cell; cell < this.size[0] && this.rows[cell] <= this.seen; cell++) {
-        for (let channel = 0; channel < this.channels; channel++) {
-          this.addRow(planes.data, (channel * planes.height + row) * this.shape[1], channel * this.size[0] + cell);
-        }
+    for (let row = 0; row < planes.height; row++) {
+      const isFirst = this.seen === this.rows[this.cell];
+      for (let channel = 0; channel < this.channels; channel++) {
+        this.addRow(planes.data, (channel * planes.height + row) * this.shape[1], channel * this.shape[1], isFirst);
       }
+      this.seen++;
+      while (this.cell < this.size[0] && this.seen === this.end(this.cell)) this.finishRow();
     }
   }
 
@@ -72,30 +84,44 @@ export class AreaAverage {
     return Math.max(this.rows[cell + 1], this.rows[cell] + 1);
   }
 
-  private addRow(data: Float32Array, start: number, line: number): void {
-    const { columns, sums } = this;
-    const cells = this.size[1];
-    for (let cell = 0, i = line * cells; cell < cells; cell++, i++) {
-      const first = start + columns[cell];
-      const last = Math.max(start + columns[cell + 1], first + 1);
-      let sum = data[first];
-      for (let place = first + 1; place < last; place++) sum += data[place];
-      sums[i] += sum;
+  private addRow(data: Float32Array, start: number, place: number, isFirst: boolean): void {
+    const { others } = this;
+    const count = this.shape[1];
+    if (isFirst) {
+      this.first.set(data.subarray(start, start + count), place);
+      others.fill(0, place, place + count);
+    } else if (this.few) {
+      for (let i = 0; i < count; i++) others[place + i] = Math.fround(others[place + i] + data[start + i]);
+    } else {
+      for (let i = 0; i < count; i++) others[place + i] += data[start + i];
     }
+  }
+
+  private finishRow(): void {
+    const { columns, first, others, few, made, cell } = this;
+    const [height, width] = this.size;
+    const rows = this.end(cell) - this.rows[cell];
+    for (let channel = 0; channel < this.channels; channel++) {
+      const line = channel * this.shape[1];
+      for (let column = 0; column < width; column++) {
+        const start = line + columns[column];
+        const end = Math.max(line + columns[column + 1], start + 1);
+        let sum = 0;
+        if (few) {
+          for (let i = start + 1; i < end; i++) sum = Math.fround(sum + Math.fround(first[i] + others[i]));
+          sum = Math.fround(Math.fround(first[start] + others[start]) + sum);
+        } else {
+          for (let i = start; i < end; i++) sum += first[i] + others[i];
+        }
+        made.data[(channel * height + cell) * width + column] = sum / (rows * (end - start));
+      }
+    }
+    this.cell++;
   }
 
   /** (channels, rows, columns), once all rows have come. */
   result(): Planes {
-    const made = planesOf(this.channels, ...this.size);
-    for (let i = 0, channel = 0; channel < this.channels; channel++) {
-      for (let row = 0; row < this.size[0]; row++) {
-        const height = this.end(row) - this.rows[row];
-        for (let column = 0; column < this.size[1]; column++, i++) {
-          made.data[i] = this.sums[i] / (height * Math.max(this.columns[column + 1] - this.columns[column], 1));
-        }
-      }
-    }
-    return made;
+    return this.made;
   }
 }
 

@@ -2,6 +2,8 @@
  *
  * Legend: beta_t the variance added at step t (t = 0 … T - 1 here); abar_t = prod_{s<=t} (1 - beta_s). */
 
+import { roundHalfToEven } from "./statistics.ts";
+
 /** Noise levels of one sampling run as abar values, noisiest first, ending with 1 (the clean picture). */
 export type Ladder = readonly number[];
 
@@ -42,10 +44,4 @@ export function timesteps(total: number, steps: number, spacing: Spacing): numbe
       ? (steps - 1 - i) * Math.floor(total / steps)
       : roundHalfToEven(total - i * (total / steps)) - 1,
   );
-}
-
-function roundHalfToEven(value: number): number {
-  const below = Math.floor(value);
-  if (value - below !== 0.5) return Math.round(value);
-  return below % 2 ? below + 1 : below;
 }

@@ -61,3 +61,10 @@ export function quantile(values: Float32Array, share: number): number {
   const [apart, behind] = [f32(high - low), place - before];
   return behind >= 0.5 ? high - apart * (1 - behind) : low + apart * behind;
 }
+
+/** The nearest whole number, the even one of two, as Python's `round`. */
+export function roundHalfToEven(value: number): number {
+  const below = Math.floor(value);
+  if (value - below !== 0.5) return Math.round(value);
+  return below % 2 ? below + 1 : below;
+}

@@ -2,7 +2,7 @@
  * `pipeline/trust.py`, which tells why. */
 
 import { boxMeans, brightest, Guide, type Grid, gridFor, lumaOf, mapped, ramp, smoothRamp, toHalf } from "./cells.ts";
-import { mean, median, quantile } from "./statistics.ts";
+import { mean, median, quantile, roundHalfToEven } from "./statistics.ts";
 import { type Size, Tile } from "./tile.ts";
 import type { View } from "./view.ts";
 
@@ -186,12 +186,6 @@ function stops(value: number): number {
 
 function codes(stops: number, most: number): number {
   return Math.min(Math.max(f32(f32(2 ** stops) - 1), 0), most);
-}
-
-function roundHalfToEven(value: number): number {
-  const below = Math.floor(value);
-  if (value - below !== 0.5) return Math.round(value);
-  return below % 2 ? below + 1 : below;
 }
 
 /** Means over the pixels of each cell. */
