@@ -1,3 +1,4 @@
+/// <reference types="node" />
 /** Enhances pictures for a test as the page's worker does, which compares with what Python makes of them. */
 
 import { readFileSync } from "node:fs";
@@ -28,12 +29,12 @@ interface Made {
   seconds: [number, number];
 }
 
-const ORT = new URL("../node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded", import.meta.url);
+const WASM = new URL("../node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm", import.meta.url);
 
 /** What becomes of each picture; side: of a quick look at it, null is all of it. */
 export async function answer({ model: folder, memory, jobs }: Request): Promise<Made[]> {
   const bytes = (path: string | URL): Uint8Array<ArrayBuffer> => new Uint8Array(readFileSync(path));
-  const runtime = startWasm({ wasm: bytes(new URL(`${ORT.href}.wasm`)), glue: `${ORT.href}.mjs` }, 1);
+  const runtime = startWasm(bytes(WASM), 1);
   const model = await openModel(runtime, async (name) => bytes(`${folder}/${name}`), memory);
   const made: Made[] = [];
   for (const { picture, settings, side } of jobs) {
