@@ -43,9 +43,11 @@ async function writePack(name, files) {
   await writeFile(join(SITE, "packs", `${name}.js`), script);
 }
 
-async function workerScript() {
+/** The worker, with one of the runtime's builds in it. */
+async function workerScript(runtime) {
   return bundled("src/browser/worker.ts", ".js", {
-    conditions: ["onnxruntime-web-use-extern-wasm"], // which is in a pack of its own
+    alias: { "onnxruntime-web/wasm": runtime },
+    // it is started from a blob, where the runtime starts its threads from, too
     banner: { js: "var scriptUrl=self.location.href;" },
     define: { "import.meta.url": "scriptUrl" },
     external: ["node:*", "fs", "path", "module", "worker_threads", "perf_hooks", "os"],
@@ -59,12 +61,9 @@ await cp(join(PAGE, "index.html"), join(SITE, "index.html"));
 await writeFile(join(SITE, "main.js"), await bundled("src/page/main.ts"));
 await writeFile(join(SITE, "main.css"), await bundled("src/page/main.ts", ".css"));
 await writeFile(join(SITE, "service_worker.js"), await bundled("src/browser/service_worker.ts"));
-await writePack("worker", { "worker.js": await workerScript() });
-await writePack("runtime", {
-  "runtime.wasm": await readFile(join(ORT, "ort-wasm-simd-threaded.wasm")),
-  "runtime.mjs": await readFile(join(ORT, "ort-wasm-simd-threaded.mjs")),
-});
-await writePack("graphics", { "graphics.mjs": await readFile(join(ORT, "ort-wasm-simd-threaded.asyncify.mjs")) });
+await writePack("worker", { "worker.js": await workerScript("onnxruntime-web/wasm") });
+await writePack("graphics", { "worker.js": await workerScript("onnxruntime-web/webgpu") });
+await writePack("runtime", { "runtime.wasm": await readFile(join(ORT, "ort-wasm-simd-threaded.wasm")) });
 await writeFile(
   join(SITE, "packs/graphics.bin"), compressed(await readFile(join(ORT, "ort-wasm-simd-threaded.asyncify.wasm"))),
 );

@@ -1,66 +1,57 @@
 /// <reference types="node" />
-/**
- * For the tests of Python: enhance pictures under node as the page's worker does, without a browser.
- *
- * node enhance.mjs RUNTIME JOBS: RUNTIME is the folder of onnxruntime-web's files, JOBS a JSON file with a list of
- * {model, pixels, width, height, alpha, gray, container, settings, result, doubt?}; `pixels` names a file of RGBA bytes,
- * `result` one that is written so, `doubt` one for float32 half-widths. Prints a JSON list of {seconds, tiles, steps,
- * share, brightness}.
- */
-import { readFileSync, writeFileSync } from "node:fs";
+/** Enhances pictures for a test as the page's worker does, which compares with what Python makes of them. */
+
+import { readFileSync } from "node:fs";
+import { openModel } from "../src/browser/model.ts";
 import { startWasm } from "../src/browser/runtime.ts";
-import { openModel, type OnnxModel } from "../src/browser/model.ts";
-import { plan } from "../src/engine/plan.ts";
+import { type Picture, sizeOf } from "../src/engine/picture.ts";
+import { decide, plan } from "../src/engine/plan.ts";
+import { lookOfReduced, reduced } from "../src/engine/reduce.ts";
 import { render } from "../src/engine/render.ts";
-import { settingsOf } from "../src/engine/settings.ts";
+import { type Settings, settingsOf } from "../src/engine/settings.ts";
+import type { Tile } from "../src/engine/tile.ts";
 
-interface Job {
-  model: string;
-  pixels: string;
-  width: number;
+interface Request {
+  /** The folder of a model. */
+  readonly model: string;
+  readonly memory: number;
+  readonly jobs: readonly { picture: Picture; settings: Partial<Settings>; side: number | null }[];
+}
+
+interface Made {
   height: number;
-  alpha: boolean;
-  gray: boolean;
-  container: string | null;
-  settings: Parameters<typeof settingsOf>[0];
-  result: string;
-  doubt?: string;
+  width: number;
+  pixels: Uint8Array;
+  /** Half-widths, where they were asked for. */
+  doubt: Float32Array | null;
+  tiles: number;
+  /** Of looking, and of rendering. */
+  seconds: [number, number];
 }
 
-const [runtimeFolder, jobsFile] = process.argv.slice(2);
-const bytes = (path: string): Uint8Array<ArrayBuffer> => new Uint8Array(readFileSync(path));
-const build = `${runtimeFolder}/ort-wasm-simd-threaded`;
-const runtime = startWasm({ wasm: bytes(`${build}.wasm`), glue: `file://${build}.mjs` }, 1);
-const models = new Map<string, OnnxModel>();
+const WASM = new URL("../node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm", import.meta.url);
 
-async function modelIn(folder: string): Promise<OnnxModel> {
-  const known = models.get(folder) ?? (await openModel(runtime, async (name) => bytes(`${folder}/${name}`), 4e9));
-  models.set(folder, known);
-  return known;
-}
-
-async function run(job: Job): Promise<object> {
-  const model = await modelIn(job.model);
-  const { width, height, alpha, gray, container } = job;
-  const picture = { width, height, alpha, gray, container, data: bytes(job.pixels) };
-  const started = performance.now();
-  const made = await plan(model, picture, settingsOf({ ...job.settings, uncertainty: Boolean(job.doubt) }));
-  const planned = performance.now();
-  const widths = new Float32Array(width * height);
-  const result = await render(model, picture, made, {
-    onDoubt: (place, told) => {
+/** What becomes of each picture; side: of a quick look at it, null is all of it. */
+export async function answer({ model: folder, memory, jobs }: Request): Promise<Made[]> {
+  const bytes = (path: string | URL): Uint8Array<ArrayBuffer> => new Uint8Array(readFileSync(path));
+  const runtime = startWasm(bytes(WASM), 1);
+  const model = await openModel(runtime, async (name) => bytes(`${folder}/${name}`), memory);
+  const made: Made[] = [];
+  for (const { picture, settings, side } of jobs) {
+    const started = performance.now();
+    const full = await plan(model, picture, settingsOf(settings)), looked = performance.now();
+    const seen = side === null ? picture : reduced(picture, side);
+    const seenPlan = side === null ? full : await decide(model, lookOfReduced(full.look, seen), full.settings);
+    const doubt = full.intervals && new Float32Array(seen.height * seen.width);
+    const put = (place: Tile, widths: Float32Array): void => {
       for (let row = 0; row < place.height; row++) {
-        widths.set(told.subarray(row * place.width, (row + 1) * place.width), (place.top + row) * width + place.left);
+        doubt?.set(widths.subarray(row * place.width, (row + 1) * place.width), (place.top + row) * seen.width + place.left);
       }
-    },
-  });
-  const seconds = (performance.now() - started) / 1000;
-  writeFileSync(job.result, result.data);
-  if (job.doubt) writeFileSync(job.doubt, new Uint8Array(widths.buffer));
-  const { share, brightness, unchanged, tiles, steps } = made;
-  return { seconds, planning: (planned - started) / 1000, share, brightness, unchanged, tiles: tiles.length, steps };
+    };
+    const result = await render(model, seen, seenPlan, { onDoubt: put }), ended = performance.now();
+    const [height, width] = sizeOf(result), pixels = new Uint8Array(result.data);
+    const seconds: [number, number] = [(looked - started) / 1000, (ended - looked) / 1000];
+    made.push({ height, width, pixels, doubt, tiles: seenPlan.tiles.length, seconds });
+  }
+  return made;
 }
-
-const told: object[] = [];
-for (const job of JSON.parse(readFileSync(jobsFile, "utf8")) as Job[]) told.push(await run(job));
-console.log(JSON.stringify(told));

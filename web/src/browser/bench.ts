@@ -31,11 +31,11 @@ export class Bench implements Desk {
   private readonly models = new Map<string, OnnxModel>();
   private readonly photos = new Map<number, OpenPhoto>();
 
-  async start({ runtime, graphics, threads, memory, model }: Calls["start"]["in"]): Promise<{ computes: string }> {
+  async start({ runtime, threads, memory, model }: Calls["start"]["in"]): Promise<{ computes: string }> {
     this.memory = memory;
-    this.packs.set(model.name, model.files);
+    this.packs.set(`model-${model.name}`, model.files);
     this.models.clear();
-    this.runtime = await startRuntime(runtime, graphics, threads);
+    this.runtime = await startRuntime(runtime, threads);
     await this.model(model.name);
     return { computes: this.runtime.name };
   }
@@ -119,7 +119,7 @@ export class Bench implements Desk {
 
   private async model(name: string): Promise<OnnxModel> {
     if (!this.runtime) throw new StudioError("internal", {}, "the runtime has not started");
-    const pack = this.part(name);
+    const pack = this.part(`model-${name}`);
     const known = this.models.get(name) ?? (await openModel(this.runtime, (file) => unpack(pack, file), this.memory));
     this.models.set(name, known);
     return known;

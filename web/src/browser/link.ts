@@ -8,6 +8,13 @@ const PATIENCE = 1500;
 
 type Progress = (done: number, total: number, phase: "opening" | "loading" | "enhancing" | "saving") => void;
 
+export interface CallOptions {
+  signal?: AbortSignal;
+  onProgress?: Progress;
+  /** A worker that takes this one's place is asked the same. */
+  keep?: boolean;
+}
+
 interface Waiting {
   asked: Call;
   onProgress?: Progress;
@@ -29,10 +36,9 @@ export class WorkerLink {
   /** source: where the worker's script is. */
   constructor(private readonly source: string) {}
 
-  /** Ask the worker. Rejects with a StudioError, or an AbortError as soon as the signal aborts. keep: a worker that takes
-   * its place is asked the same. */
+  /** Ask the worker. Rejects with a StudioError, or an AbortError as soon as the signal aborts. */
   async call<Name extends CallName>(
-    call: Name, values: Calls[Name]["in"], options: { signal?: AbortSignal; onProgress?: Progress; keep?: boolean } = {},
+    call: Name, values: Calls[Name]["in"], options: CallOptions = {},
   ): Promise<Calls[Name]["out"]> {
     const { signal, onProgress, keep } = options;
     signal?.throwIfAborted();
@@ -103,6 +109,11 @@ export class WorkerLink {
     this.waiting.clear();
     this.end();
     owed.forEach(({ reject }) => reject(new StudioError("internal", {}, message)));
+  }
+
+  /** No more calls: whoever waits is told. */
+  close(): void {
+    this.lose("the worker was replaced");
   }
 
   private end(): void {

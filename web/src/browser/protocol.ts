@@ -1,6 +1,7 @@
 /** What the page and its worker say to each other. */
 import type { Choices, Note } from "../studio.ts";
 import type { Packed } from "./packs.ts";
+import type { RuntimeCode } from "./runtime.ts";
 
 /** A photo by its number; the worker opens its file when it has not done so yet. */
 export interface PhotoRequest {
@@ -16,9 +17,9 @@ export interface ModelPack {
 
 /** What can be asked for, by name: what goes in, and what comes out. */
 export interface Calls {
-  /** Start the runtime and open a model. graphics: the runtime's build for the graphics card; null for the plain one. */
+  /** Start the runtime and open a model. memory: bytes that a photo may take. */
   start: {
-    in: { runtime: Packed; graphics: ArrayBuffer | null; threads: number; memory: number; model: ModelPack };
+    in: { runtime: RuntimeCode; threads: number; memory: number; model: ModelPack };
     out: { computes: string };
   };
   /** Hand over a part that a later call needs: a further model, or a pack of its own. */

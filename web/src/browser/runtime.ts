@@ -1,15 +1,10 @@
-/** ONNX Runtime Web, started once: on the graphics card where there is one, else as WebAssembly. */
-import * as plain from "onnxruntime-web/wasm";
-import * as graphicsRuntime from "onnxruntime-web/webgpu";
+/** ONNX Runtime Web, started once: on the graphics card where there is one, else as WebAssembly.
+ *
+ * It is bundled in two builds: for the worker of graphics cards, `build.mjs` puts `onnxruntime-web/webgpu` in the place of
+ * what is imported here. */
+import * as ort from "onnxruntime-web/wasm";
 import type { InferenceSession, Tensor } from "onnxruntime-web/wasm";
 import { type Packed, unpack } from "./packs.ts";
-
-/** What a build of the runtime consists of. */
-export interface RuntimeFiles {
-  wasm: Uint8Array<ArrayBuffer>;
-  /** Where its script can be imported from. */
-  glue: string;
-}
 
 /** A started runtime. */
 export interface Runtime {
@@ -22,33 +17,36 @@ export interface Runtime {
   tensor(data: Float32Array, dims: readonly number[]): Tensor;
 }
 
-/** Start the build in a pack. graphics: that for the graphics card, compressed or not; null is for the processor, with so
- * many threads, of which more than one take a page that is isolated (`crossOriginIsolated`). */
-export async function startRuntime(pack: Packed, graphics: ArrayBuffer | null, threads: number): Promise<Runtime> {
-  const glue = new Blob([await unpack(pack, graphics ? "graphics.mjs" : "runtime.mjs")], { type: "text/javascript" });
-  const files = { glue: URL.createObjectURL(glue), wasm: graphics ? await plainOf(graphics) : await unpack(pack, "runtime.wasm") };
-  if (!graphics) return startWasm(files, threads);
-  return started(graphicsRuntime as unknown as typeof plain, files, 1, "WebGPU", "webgpu");
+/** What is compiled: in a pack, or as it was fetched for the graphics card, compressed or not. */
+export type RuntimeCode = Packed | ArrayBuffer;
+
+/** Start it. threads: of the processor; more than one take a page that is isolated (`crossOriginIsolated`). */
+export async function startRuntime(code: RuntimeCode, threads: number): Promise<Runtime> {
+  if (!(code instanceof ArrayBuffer)) return startWasm(await unpack(code, "runtime.wasm"), threads);
+  return started(await plainOf(new Uint8Array(code)), 1, "WebGPU", "webgpu");
 }
 
 /** As WebAssembly. */
-export function startWasm(files: RuntimeFiles, threads: number): Runtime {
-  return started(plain, files, threads, threads > 1 ? `WebAssembly, ${threads} threads` : "WebAssembly", "wasm");
+export function startWasm(wasm: Uint8Array<ArrayBuffer>, threads: number): Runtime {
+  return started(wasm, threads, threads > 1 ? `WebAssembly, ${threads} threads` : "WebAssembly", "wasm");
+}
+
+/** Whether this script was started by the runtime as one of its threads, and does no more than it does by itself. */
+export function isThread(): boolean {
+  return globalThis.self?.name?.startsWith("em-pthread");
 }
 
 /** Some hosts decompress what they send. */
-async function plainOf(sent: ArrayBuffer): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = new Uint8Array(sent), compressed = bytes[0] === 0x1f && bytes[1] === 0x8b;
-  if (!compressed) return bytes;
-  return new Uint8Array(await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer());
+async function plainOf(sent: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+  const compressed = sent[0] === 0x1f && sent[1] === 0x8b;
+  if (!compressed) return sent;
+  const stream = new Blob([sent]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-function started(
-  ort: typeof plain, files: RuntimeFiles, threads: number, name: string, heavyProvider: "wasm" | "webgpu",
-): Runtime {
+function started(code: Uint8Array<ArrayBuffer>, threads: number, name: string, heavyProvider: "wasm" | "webgpu"): Runtime {
   const { wasm } = ort.env;
-  wasm.wasmBinary = files.wasm.buffer;
-  wasm.wasmPaths = { mjs: files.glue };
+  wasm.wasmBinary = code.buffer;
   wasm.numThreads = threads;
   ort.env.logLevel = "fatal"; // errors are thrown; its warnings are about its own optimiser
   return {
