@@ -65,7 +65,7 @@ $(DEMO_READY): pyproject.toml $(call remake_unless_usable,$(DEMO_VENV))
 
 $(TEST_READY): pyproject.toml constraints.txt $(call remake_unless_usable,$(TEST_VENV))
 	@echo "Preparing $(TEST_VENV): PyTorch and all tools (only the first time; takes minutes)"
-	$(call install,$(TEST_VENV),--editable ".[torch$(comma)heif$(comma)raw$(comma)deep$(comma)jxl$(comma)exr$(comma)openvino$(comma)watch$(comma)report$(comma)test$(comma)dev$(comma)docs]" --constraint constraints.txt)
+	$(call install,$(TEST_VENV),--editable ".[torch$(comma)heif$(comma)raw$(comma)deep$(comma)jxl$(comma)exr$(comma)openvino$(comma)watch$(comma)report$(comma)web$(comma)test$(comma)dev$(comma)docs]" --constraint constraints.txt)
 
 comma := ,
 # $(1) the environment's folder, $(2) what pip installs into it

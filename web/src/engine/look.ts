@@ -9,7 +9,7 @@ import { type Fill, hidesAll, isSeenThrough, planFill, seenPart } from "./hidden
 import type { Guess, Model } from "./model.ts";
 import { holdsNothing } from "./nothing.ts";
 import { describeStrips, type Overview } from "./overview.ts";
-import { type Picture, sizeOf } from "./picture.ts";
+import { type Picture, sizeOf, whiteOf } from "./picture.ts";
 import { type Size, Tile } from "./tile.ts";
 import { lookForSignal, type Signal } from "./trust.ts";
 import { View } from "./view.ts";
@@ -99,9 +99,10 @@ function viewOf(picture: Picture): View {
 /** Whether some of the part that counts of a picture with alpha can be seen through. */
 function hidesSome({ picture, inside }: View): boolean {
   if (!picture.alpha) return false;
+  const white = whiteOf(picture);
   for (let row = inside.top; row < inside.top + inside.height; row++) {
     const start = 4 * (row * picture.width + inside.left) + 3;
-    for (let i = start; i < start + 4 * inside.width; i += 4) if (picture.data[i] < 255) return true;
+    for (let i = start; i < start + 4 * inside.width; i += 4) if (picture.data[i] < white) return true;
   }
   return false;
 }

@@ -1,4 +1,4 @@
-/** A picture as seen: upright, sRGB of 8 bits. */
+/** A picture as seen: upright, sRGB. */
 
 import type { Size } from "./tile.ts";
 
@@ -8,8 +8,9 @@ export interface Picture {
   readonly height: number;
   /** In pixels. */
   readonly width: number;
-  /** Red, green, blue and alpha of each pixel, row by row, not premultiplied: as of a canvas or a decoded file. */
-  readonly data: Uint8Array | Uint8ClampedArray;
+  /** Red, green, blue and alpha of each pixel, row by row, not premultiplied: as of a canvas or a decoded file, or of 16
+   * bits. */
+  readonly data: Uint8Array | Uint8ClampedArray | Uint16Array;
   /** Whether the file has alpha, be it opaque throughout; without, what `data` holds of it is not looked at. */
   readonly alpha: boolean;
   /** The file had one channel: the three are alike, and are written back as one. */
@@ -26,10 +27,24 @@ export function sizeOf(picture: Picture): Size {
 /** Whether nothing shines through anywhere. */
 export function isOpaque(picture: Picture): boolean {
   if (!picture.alpha) return true;
-  const { data } = picture;
-  for (let i = 3; i < data.length; i += 4) if (data[i] < 255) return false;
+  const { data } = picture, white = whiteOf(picture);
+  for (let i = 3; i < data.length; i += 4) if (data[i] < white) return false;
   return true;
 }
 
-/** 0 … 255 as unit floats: value / 255 in single precision. */
-export const UNIT_OF_CODE = Float32Array.from({ length: 256 }, (_, code) => code / 255);
+/** What stands for 1 in its data. */
+export function whiteOf({ data }: Pick<Picture, "data">): number {
+  return data instanceof Uint16Array ? 65535 : 255;
+}
+
+/** Each number that its data can hold as a unit float: value / white in single precision. */
+export function unitsOf(picture: Pick<Picture, "data">): Float32Array {
+  return whiteOf(picture) === 255 ? UNIT_OF_CODE : (unitOfFineCode ??= units(65535));
+}
+
+function units(white: number): Float32Array {
+  return Float32Array.from({ length: white + 1 }, (_, code) => code / white);
+}
+
+const UNIT_OF_CODE = units(255);
+let unitOfFineCode: Float32Array | undefined;

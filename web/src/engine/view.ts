@@ -5,7 +5,7 @@ import { type Planes, planesOf } from "./arrays.ts";
 import type { Smoothing } from "./deblock.ts";
 import type { Fill } from "./hidden.ts";
 import type { Counted } from "./overview.ts";
-import { type Picture, UNIT_OF_CODE } from "./picture.ts";
+import { type Picture, unitsOf } from "./picture.ts";
 import { type Size, Tile } from "./tile.ts";
 
 /** The part of a photo that counts, hidden pixels filled and flat dark blocks smoothed. Tiles are counted from the corner
@@ -53,6 +53,7 @@ export class View {
   /** The photo's own pixels there, neither filled nor smoothed: (3, h, w) unit. */
   own(tile: Tile): Planes {
     const { data, width } = this.picture;
+    const units = unitsOf(this.picture);
     const { top, left } = tile.placedIn(this.inside);
     const area = tile.height * tile.width;
     const made = planesOf(3, tile.height, tile.width);
@@ -61,9 +62,9 @@ export class View {
       const start = 4 * ((top + row) * width + left);
       const end = start + 4 * tile.width;
       for (let from = start; from < end; from += 4, i++) {
-        unit[i] = UNIT_OF_CODE[data[from]];
-        unit[i + area] = UNIT_OF_CODE[data[from + 1]];
-        unit[i + 2 * area] = UNIT_OF_CODE[data[from + 2]];
+        unit[i] = units[data[from]];
+        unit[i + area] = units[data[from + 1]];
+        unit[i + 2 * area] = units[data[from + 2]];
       }
     }
     return made;
@@ -73,11 +74,12 @@ export class View {
   alpha(tile: Tile): Float32Array | null {
     if (!this.picture.alpha) return null;
     const { data, width } = this.picture;
+    const units = unitsOf(this.picture);
     const { top, left } = tile.placedIn(this.inside);
     const made = new Float32Array(tile.height * tile.width);
     for (let row = 0, i = 0; row < tile.height; row++) {
       const start = 4 * ((top + row) * width + left) + 3;
-      for (let column = 0; column < tile.width; column++, i++) made[i] = UNIT_OF_CODE[data[start + 4 * column]];
+      for (let column = 0; column < tile.width; column++, i++) made[i] = units[data[start + 4 * column]];
     }
     return made;
   }
