@@ -39,11 +39,11 @@ def _scene(height: int, width: int, light: float = 1.0, noise: float = 0.01, see
     return made * light + noise * rng.standard_normal(made.shape)
 
 
-def _night(height: int = 300, width: int = 420) -> Values:
+def _night(height: int = 220, width: int = 310) -> Values:
     """Nearly black, and some lamps."""
     made = _scene(height, width, light=0.02, noise=0.004)
     rows, columns = np.mgrid[0:height, 0:width]
-    for row, column, reach in ((60, 80, 30), (90, 300, 18), (200, 220, 45)):
+    for row, column, reach in ((60, 80, 30), (90, 250, 18), (160, 200, 35)):
         glow = np.exp(-((rows - row) ** 2 + (columns - column) ** 2) / reach**2)
         made += glow[:, :, None] * np.array([1.0, 0.85, 0.6])
     return _codes(made)

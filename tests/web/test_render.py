@@ -84,7 +84,9 @@ def test_a_quick_look_is_as_bright_as_all_of_it(tmp_path: Path) -> None:
     """Of a photo that is looked at small: its channels' means are those of the full result, within two codes."""
     jobs = {name: Job(picture_of(name), side=160) for name in ("night_jpeg", "backlit", "cut_out", "letterbox")}
     for (name, job), small in zip(jobs.items(), ask_for("nano", jobs, tmp_path), strict=True):
-        full = assemble(Enhancer("nano", threads=1).run(job.picture, bits=8).picture, np.float32, gray=False, alpha=True)
+        full = assemble(
+            Enhancer("nano", threads=1).run(job.picture, bits=8).picture, np.float32, gray=False, alpha=True
+        )
         shown = small["pixels"].reshape(small["height"], small["width"], 4)
         assert max(shown.shape[:2]) == 160
         assert np.abs(mean_of(shown / 255) - mean_of(full)).max() < 2 / 255, name

@@ -71,6 +71,7 @@ function modelOf(request: Request): Model {
 
 function told(made: Plan): object {
   const { aim, brightness, condition, fingerprint, intervals, ladder, preset, share, steps, tiles, unchanged } = made;
+  const { restraint } = made;
   const conditions = Object.fromEntries(Object.entries(condition).map(([name, tensor]) => [name, tensor.data]));
   const kept = { aim, brightness, fingerprint, ladder, preset, share, steps, tiles, unchanged };
   return {
@@ -79,7 +80,7 @@ function told(made: Plan): object {
     intervals: intervals && { ...intervals, factors: [...intervals.factors] },
     smooths: made.smoothing !== null,
     tone: made.tone && { curve: made.tone.curve, saturation: made.tone.saturation, colourKept: made.tone.colourKept },
-    restraint: made.restraint,
+    restraint: restraint && { ...restraint, limits: null },
   };
 }
 

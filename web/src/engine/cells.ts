@@ -51,12 +51,14 @@ export function gridAt(planes: Planes, channel: number): Grid {
 export function brightest(low: Planes): Float32Array {
   const [red, green, blue] = [plane(low, 0), plane(low, 1), plane(low, 2)];
   const made = new Float32Array(red.length);
-  for (let i = 0; i < made.length; i++) {
-    const [r, g, b] = [red[i], green[i], blue[i]];
-    const most = r > g ? r : g;
-    made[i] = most > b ? most : b;
-  }
+  for (let i = 0; i < made.length; i++) made[i] = brightestOf(red[i], green[i], blue[i]);
   return made;
+}
+
+/** The same of one pixel. Without a branch, which no processor foresees in noise. */
+export function brightestOf(red: number, green: number, blue: number): number {
+  const most = (red + green + Math.abs(red - green)) / 2;
+  return f32((most + blue + Math.abs(most - blue)) / 2);
 }
 
 /** ITU-R BT.601: (3, h, w) -> (h, w). */

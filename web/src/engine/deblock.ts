@@ -6,6 +6,7 @@ import {
   blocksOf,
   boxMeans,
   boxSums,
+  brightestOf,
   enlarged,
   type Grid,
   gridAt,
@@ -180,17 +181,18 @@ function alike(view: View, strip: Tile, alpha: Float32Array | null): Planes {
   for (let row = 0, i = 0; row < height; row++) {
     const compared = row < below - 1 ? width - 1 : 0; // but for the photo's last row, and each row's last pixel
     for (let column = 0; column < width; column++, i++) {
-      const [r, g, b] = [red[i], green[i], blue[i]];
-      const most = r > g ? (r > b ? r : b) : g > b ? g : b;
-      const bright = f32(f32(most - start) / span);
+      const r = red[i];
+      const g = green[i];
+      const b = blue[i];
+      const bright = f32(f32(brightestOf(r, g, b) - start) / span);
       if (bright >= 1) continue;
       let dark = bright > 0 ? f32(1 - bright) : 1;
       if (alpha !== null) dark = f32(dark * alpha[i]);
       darkness[i] = dark;
       if (column >= compared) continue;
       comparable[i] = dark;
-      const [next, under] = [i + 1, i + width];
-      const beside = r === red[next] && g === green[next] && b === blue[next];
+      const under = i + width;
+      const beside = r === red[i + 1] && g === green[i + 1] && b === blue[i + 1];
       if (beside && r === red[under] && g === green[under] && b === blue[under]) same[i] = dark;
     }
   }

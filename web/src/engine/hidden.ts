@@ -47,23 +47,41 @@ export class Fill {
     for (let top = 0; top < part.height; top += ROWS) {
       const rows = Math.min(ROWS, part.height - top);
       const around = enlarged(this.cells, size, new Tile(part.top + top, part.left, rows, part.width)).data;
+      const start = top * part.width;
       const count = rows * part.width;
       for (let channel = 0; channel < 3; channel++) {
-        for (let i = 0, place = top * part.width; i < count; i++, place++) {
-          const share = visibility(alpha[place]); // of 1 and of 0 exact
-          const own = f32(low.data[channel * area + place] * share);
-          const value = f32(own + f32(around[channel * count + i] * f32(1 - share)));
-          made.data[channel * area + place] = value < 1 ? value : 1;
-        }
+        const first = channel * area + start;
+        mix(low.data, made.data, first, alpha, start, around.subarray(channel * count, (channel + 1) * count));
       }
     }
     return made;
   }
 }
 
+/** Into `made` from `first` on: the pixels of `low` as far as they are seen, else what is around. */
+function mix(
+  low: Float32Array,
+  made: Float32Array,
+  first: number,
+  alpha: Float32Array,
+  start: number,
+  around: Float32Array,
+): void {
+  for (let i = 0; i < around.length; i++) {
+    const share = visibility(alpha[start + i]); // of 1 and of 0 exact
+    const value = f32(f32(low[first + i] * share) + f32(around[i] * f32(1 - share)));
+    made[first + i] = value < 1 ? value : 1;
+  }
+}
+
 function solidWeights(alpha: Float32Array): Float32Array {
   const span = f32(RIM_END - RIM_START);
-  return alpha.map((value) => Math.min(Math.max(f32(f32(value - RIM_START) / span), 0), 1));
+  const made = new Float32Array(alpha.length);
+  for (let i = 0; i < made.length; i++) {
+    const share = f32(f32(alpha[i] - RIM_START) / span);
+    made[i] = share > 1 ? 1 : share > 0 ? share : 0;
+  }
+  return made;
 }
 
 /** How far pixels have colours of their own: 0 for hidden ones, 1 from an alpha of a quarter on. */
@@ -103,9 +121,10 @@ export function seenPart({ height, width, data }: Picture): Tile {
 export function planFill(view: View): Fill {
   let [seen, solid] = [0, 0];
   for (const strip of view.strips()) {
-    for (const alpha of alphaOf(view, strip)) {
-      seen += alpha;
-      if (alpha >= RIM_END) solid++;
+    const alpha = alphaOf(view, strip);
+    for (let i = 0; i < alpha.length; i++) {
+      seen += alpha[i];
+      if (alpha[i] >= RIM_END) solid++;
     }
   }
   const fill = new Fill(planesOf(3, 0, 0), solid >= SOLID_SHARE * seen);

@@ -61,7 +61,9 @@ export class Tone {
     const [red, green, blue] = [plane(rgb, 0), plane(rgb, 1), plane(rgb, 2)];
     const black = curve[0]; // what is added to all alike is no light of that colour
     for (let i = 0; i < red.length; i++) {
-      const [r, g, b] = [red[i], green[i], blue[i]];
+      const r = red[i];
+      const g = green[i];
+      const b = blue[i];
       const least = Math.min(r, g, b);
       const most = Math.max(r, g, b);
       let newMost = this.lookedUp(curve, most);
@@ -117,7 +119,9 @@ function saturate(amount: number, rgb: Planes): void {
   const gain = f32(MORE_COLOUR * amount);
   for (let i = 0; i < red.length; i++) {
     const gray = lumaOfPixel(red[i], green[i], blue[i]);
-    const [r, g, b] = [f32(red[i] - gray), f32(green[i] - gray), f32(blue[i] - gray)];
+    const r = f32(red[i] - gray);
+    const g = f32(green[i] - gray);
+    const b = f32(blue[i] - gray);
     let times = f32(1 + amount);
     if (amount > 0) {
       const up = f32(Math.max(r, g, b) / Math.max(f32(1 - gray), TINY));
