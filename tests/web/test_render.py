@@ -12,15 +12,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from shared import SHARED, needs_pictures
-from web_engine import WEB, ask, needs_node
-from web_pictures import picture_of
 
 from darklift import Enhancer, Picture, Settings
 from darklift.image import from_array, read_image
 from darklift.image.arrays import assemble
 from darklift.pipeline.render import Enhanced
+from darklift.pipeline.settings import DEFAULTS
 from darklift.weights import find_model
+from shared import SHARED, needs_pictures
+from web_engine import WEB, ask, needs_node, rgba_of, told, wishes_of
+from web_pictures import picture_of
 
 needs_packages = pytest.mark.skipif(
     not (WEB / "node_modules/onnxruntime-web").is_dir(), reason="no ONNX Runtime Web: run npm ci in web/"
@@ -52,7 +53,7 @@ WISHES = (
 @dataclass(frozen=True)
 class Job:
     picture: Picture
-    settings: Settings = Settings()
+    settings: Settings = DEFAULTS
     side: int | None = None
 
 
@@ -84,7 +85,9 @@ def test_a_quick_look_is_as_bright_as_all_of_it(tmp_path: Path) -> None:
     """Of a photo that is looked at small: its channels' means are those of the full result, within two codes."""
     jobs = {name: Job(picture_of(name), side=160) for name in ("night_jpeg", "backlit", "cut_out", "letterbox")}
     for (name, job), small in zip(jobs.items(), ask_for("nano", jobs, tmp_path), strict=True):
-        full = assemble(Enhancer("nano", threads=1).run(job.picture, bits=8).picture, np.float32, gray=False, alpha=True)
+        full = assemble(
+            Enhancer("nano", threads=1).run(job.picture, bits=8).picture, np.float32, gray=False, alpha=True
+        )
         shown = small["pixels"].reshape(small["height"], small["width"], 4)
         assert max(shown.shape[:2]) == 160
         assert np.abs(mean_of(shown / 255) - mean_of(full)).max() < 2 / 255, name
@@ -116,22 +119,8 @@ def check_pixels(name: str, got: dict[str, Any], expected: Enhanced) -> None:
 def ask_for(model: str, jobs: dict[str, Job], folder: Path) -> list[dict[str, Any]]:
     asked = []
     for number, job in enumerate(jobs.values()):
-        (folder / f"{number}.rgba").write_bytes(rgba_of(job.picture).tobytes())
-        pixels = {"file": str(folder / f"{number}.rgba"), "kind": "uint8"}
+        pixels = folder / f"{number}.rgba"
+        pixels.write_bytes(rgba_of(job.picture).tobytes())
         asked.append({"picture": told(job.picture, pixels), "settings": wishes_of(job.settings), "side": job.side})
     made: list[dict[str, Any]] = ask("enhance.ts", {"model": str(find_model(model)), "memory": MEMORY, "jobs": asked})
     return made
-
-
-def told(picture: Picture, pixels: dict[str, str]) -> dict[str, Any]:
-    height, width = picture.size
-    kind = {"alpha": picture.has_alpha, "gray": picture.gray, "container": picture.source.container}
-    return {"height": height, "width": width, "data": pixels, **kind}
-
-
-def rgba_of(picture: Picture) -> np.ndarray:
-    return np.ascontiguousarray(assemble(picture, np.uint8, gray=False, alpha=True))
-
-
-def wishes_of(settings: Settings) -> dict[str, Any]:
-    return {name: value for name, value in settings.to_dict().items() if name != "window"}
