@@ -1,11 +1,10 @@
-"""The page's own studio in a real browser: what it opens, computes and gives back, on any host, from disk, and cut off."""
+"""The page's own studio in a real browser: what it opens and gives back, on any host, from disk, and cut off."""
 
 from __future__ import annotations
 
 import base64
 import functools
 import io
-import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -15,16 +14,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browsers import Heard, chromium, needs_chromium, needs_modules, serving
 from PIL import Image, PngImagePlugin
-from profiles import P3, gamma, make_profile
-from web_engine import WEB
-from web_pictures import picture_of
 
+from browsers import Heard, chromium, needs_chromium, needs_modules, serving
 from darklift import Enhancer, Picture
 from darklift.image import decode_image, encode_image
 from darklift.image.arrays import assemble
 from darklift.web.export import export_site
+from profiles import P3, gamma, make_profile
+from web_engine import WEB
+from web_pictures import picture_of
 
 pytestmark = [needs_chromium, needs_modules]
 

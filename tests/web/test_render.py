@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from shared import SHARED, needs_pictures
-from web_engine import WEB, ask, needs_node
-from web_pictures import picture_of
 
 from darklift import Enhancer, Picture, Settings
 from darklift.image import from_array, read_image
 from darklift.image.arrays import assemble
 from darklift.pipeline.render import Enhanced
 from darklift.weights import find_model
+from shared import SHARED, needs_pictures
+from web_engine import WEB, ask, needs_node
+from web_pictures import picture_of
 
 needs_packages = pytest.mark.skipif(
     not (WEB / "node_modules/onnxruntime-web").is_dir(), reason="no ONNX Runtime Web: run npm ci in web/"
@@ -29,6 +29,7 @@ pytestmark = [needs_node, needs_packages]
 
 REAL = SHARED / "data" / "real"
 MEMORY = 2_000_000_000
+DEFAULTS = Settings()
 TIPPED = 2e-4
 """Share of the values that may be off by one code. Measured: 2e-5 at the most."""
 SHOWN = (
@@ -52,7 +53,7 @@ WISHES = (
 @dataclass(frozen=True)
 class Job:
     picture: Picture
-    settings: Settings = Settings()
+    settings: Settings = DEFAULTS
     side: int | None = None
 
 
