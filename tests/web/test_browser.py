@@ -234,6 +234,15 @@ def test_a_quick_look_and_the_map_of_doubt(page: Any) -> None:
     assert phases[-1] == "saving"
 
 
+def test_other_tones_of_the_same_photo_are_those_of_the_command_line(page: Any) -> None:
+    data = coded(dark(), "PNG")
+    ask(page, "open", "tones.png", base64.b64encode(data).decode())
+    for choices in ({}, {"saturation": 60, "shadows": 40}, {"strength": 0.5}, {"exposure": 1}):
+        made = ask(page, "enhance", "tones.png", choices)
+        result = decode_image(base64.b64decode(made["file"]))
+        assert np.abs(codes(result) - codes(by_python(data, **choices))).max() <= 1, choices
+
+
 def test_giving_up_is_soon_and_the_next_call_works(page: Any) -> None:
     ask(page, "open", "slow.png", base64.b64encode(coded(dark(300, 400).resize((1000, 750)), "PNG")).decode())
     told = ask(page, "cancel", "slow.png", 300)
