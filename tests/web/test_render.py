@@ -30,6 +30,7 @@ pytestmark = [needs_node, needs_packages]
 
 REAL = SHARED / "data" / "real"
 MEMORY = 2_000_000_000
+DEFAULTS = Settings()
 TIPPED = 2e-4
 """Share of the values that may be off by one code. Measured: 2e-5 at the most."""
 SHOWN = (

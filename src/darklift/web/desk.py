@@ -114,8 +114,18 @@ class Desk:
             raise Problem("stopping", "the server is stopping: try again in a while")
         errand = Errand(client, work, on_step)
         self._waiting.setdefault(client, deque()).append(errand)
+        errand.outcome.add_done_callback(lambda _: self._leave(errand))
         self._fill_slots()
         return errand
+
+    def _leave(self, errand: Errand[Any]) -> None:
+        """One that was cancelled before its turn makes room in the queue."""
+        line = self._waiting.get(errand.client)
+        if not errand.begun and line is not None and errand in line:
+            line.remove(errand)
+            if not line:
+                del self._waiting[errand.client]
+            self._fill_slots()
 
     def _fill_slots(self) -> None:
         while len(self.running) < self.slots and self._waiting:

@@ -16,7 +16,7 @@ from darklift.web.uploads import Gone
 
 _METHODS = ("GET", "HEAD", "POST", "DELETE", "OPTIONS", "PUT", "PATCH")
 
-__all__ = ["CONTENT_SECURITY_POLICY", "Gate"]
+__all__ = ["CONTENT_SECURITY_POLICY", "HEAD_BYTES", "Gate"]
 
 _log = logging.getLogger(__name__)
 
@@ -54,6 +54,8 @@ _EXPOSED = ", ".join(
         ),
     )
 )
+HEAD_BYTES = 32_768
+"""The longest head of a request. What comes piece by piece, the protocol stops at as many."""
 _LINGER, _LINGER_BYTES = 2.0, 64_000_000
 """Seconds and bytes that are still read of an upload that was refused, so that its sender gets to read why."""
 
@@ -85,6 +87,9 @@ class Gate:
 
     def _admit(self, visit: _Visit) -> None:
         policy, header = self._policy, visit.header
+        if visit.head_bytes > HEAD_BYTES:
+            visit.headers["Connection"] = "close"
+            raise Problem("headers-too-large", f"the request's head has more than {HEAD_BYTES} bytes: shorten it")
         host, origin = header("host") or "", header("origin")
         policy.check_host(host)
         fetched = visit.path.startswith("/api/") or visit.path == "/metrics"
@@ -139,6 +144,12 @@ class _Visit:
             self.headers["Cache-Control"] = "no-store"
         self._fields = scope["headers"]
         self._unread = self.header("transfer-encoding") is not None or self.header("content-length") not in (None, "0")
+
+    @property
+    def head_bytes(self) -> int:
+        """Of the address and the headers."""
+        address = len(self.scope["raw_path"]) + len(self.scope["query_string"])
+        return address + sum(len(name) + len(value) for name, value in self._fields)
 
     def header(self, name: str) -> str | None:
         """The first of this name."""

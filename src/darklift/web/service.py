@@ -63,7 +63,7 @@ class Service:
         self.looks = Desk("look", limits.concurrent, limits.queue, min(limits.timeout, 60.0))
         """What a person waits for who moves a slider: small, and beside the work."""
         self.metrics = Metrics(self)
-        self.stopping = False
+        self.stopping = self._hurried = False
 
     def _make_room(self, client: str, count: int) -> None:
         for shelf in (self.jobs, self.photos):
@@ -103,12 +103,13 @@ class Service:
         unfinished = [job for job in self.jobs.values() if not job.ended]
         await asyncio.gather(self.work.drain(), self.looks.drain())
         for _ in range(int(_FETCHED / 0.1)):
-            if all(job.result is None or job.fetched for job in unfinished):
+            if self._hurried or all(job.result is None or job.fetched for job in unfinished):
                 break
             await asyncio.sleep(0.1)
 
     def stop(self) -> None:
-        """Ask what runs to end."""
+        """Ask what runs to end, and wait for nobody."""
+        self._hurried = True
         self.work.stop()
         self.looks.stop()
 

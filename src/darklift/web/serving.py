@@ -12,14 +12,12 @@ import uvicorn
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from darklift.errors import DarkliftError, UsageError
-from darklift.web.gate import Gate
+from darklift.web.gate import HEAD_BYTES, Gate
 from darklift.web.protocol import patient_protocol
 from darklift.web.service import Service
 
 __all__ = ["listen", "serve"]
 
-_HEAD_BYTES = 32_768
-"""The longest head of a request."""
 _BACKLOG = 256
 _KEEP_ALIVE = 15
 """Seconds that a connection may rest between two requests."""
@@ -67,7 +65,7 @@ def serve(
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        h11_max_incomplete_event_size=_HEAD_BYTES,
+        h11_max_incomplete_event_size=HEAD_BYTES,
         timeout_keep_alive=_KEEP_ALIVE,
         timeout_graceful_shutdown=_LAST_ANSWERS,
     )
@@ -93,6 +91,11 @@ class _Server(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
         self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        if self.force_exit:  # which leaves this out
+            await self.lifespan.shutdown()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """In the main thread, between any two instructions."""

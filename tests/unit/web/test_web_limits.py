@@ -253,3 +253,13 @@ def test_nobody_is_served_while_it_stops(web: Serving) -> None:
 def test_limits_that_are_none_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(UsageError):
         Limits(**wrong)  # type: ignore[arg-type]
+
+
+def test_what_is_cancelled_while_it_waits_makes_room() -> None:
+    with serving(queue=2) as web:
+        web.step.may_go.clear()
+        jobs = [web.http.post(f"{API}/jobs", content=dark_photo()).headers["location"] for _ in range(2)]
+        for _ in range(5):
+            web.http.delete(jobs.pop())
+            jobs.append(web.http.post(f"{API}/jobs", content=dark_photo()).headers["location"])
+        assert web.service.work.waiting == 1

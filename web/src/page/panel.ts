@@ -36,9 +36,10 @@ export class Panel {
     }
     for (const [name, input] of this.switches) input.checked = choices[name] === SWITCHES[name].on;
     this.model.value = choices.model;
-    for (const [at, { title, bytes }] of this.facts.models.entries()) {
+    for (const [at, { name, title, bytes }] of this.facts.models.entries()) {
       const size = say("model.size", { size: Math.round(bytes / 1e5) / 10 });
-      this.model.options[at].text = bytes ? `${title} · ${size}` : title;
+      this.model.options[at].text = bytes ? `${name} · ${size}` : name;
+      this.model.options[at].title = title;
     }
   }
 

@@ -43,7 +43,7 @@ export function takeGestures(stage: Stage): void {
   };
   stage.box.addEventListener("pointerup", lift);
   stage.box.addEventListener("pointercancel", lift);
-  stage.box.addEventListener("wheel", (event) => {
+  find("stage").addEventListener("wheel", (event) => {
     event.preventDefault();
     const pixels = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? event.deltaY * 16 : event.deltaY;
     stage.zoom(stage.scale * Math.exp(-pixels * (event.ctrlKey ? 0.01 : 0.002)), ...point(event));
