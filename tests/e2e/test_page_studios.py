@@ -101,7 +101,7 @@ def test_a_dropped_photo_comes_back_as_the_command_line_writes_it(visit, address
         assert data == expected
     else:  # another encoder of JPEG
         assert np.abs(pixels(data) - pixels(expected)).mean() < 1
-    sent = "Photos are sent to" if which == "served" else "Nothing is sent anywhere."
+    sent = "Photos go to" if which == "served" else "Nothing is sent anywhere."
     assert page.locator("#sends").text_content().startswith(sent)
 
 
