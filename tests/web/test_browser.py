@@ -1,11 +1,10 @@
-"""The page's own studio in a real browser: what it opens, computes and gives back, on any host, from disk, and cut off."""
+"""The page's own studio in a real browser: what it opens and gives back, on any host, from disk, and cut off."""
 
 from __future__ import annotations
 
 import base64
 import functools
 import io
-import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -15,16 +14,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browsers import Heard, chromium, needs_chromium, needs_modules, serving
 from PIL import Image, PngImagePlugin
-from profiles import P3, gamma, make_profile
-from web_engine import WEB
-from web_pictures import picture_of
 
+from browsers import Heard, chromium, needs_chromium, needs_modules, serving
 from darklift import Enhancer, Picture
 from darklift.image import decode_image, encode_image
 from darklift.image.arrays import assemble
 from darklift.web.export import export_site
+from profiles import P3, gamma, make_profile
+from web_engine import WEB
+from web_pictures import picture_of
 
 pytestmark = [needs_chromium, needs_modules]
 
@@ -233,6 +232,15 @@ def test_a_quick_look_and_the_map_of_doubt(page: Any) -> None:
     phases = [told[2] for told in full["progress"]]
     assert phases[0] == "enhancing"
     assert phases[-1] == "saving"
+
+
+def test_other_tones_of_the_same_photo_are_those_of_the_command_line(page: Any) -> None:
+    data = coded(dark(), "PNG")
+    ask(page, "open", "tones.png", base64.b64encode(data).decode())
+    for choices in ({}, {"saturation": 60, "shadows": 40}, {"strength": 0.5}, {"exposure": 1}):
+        made = ask(page, "enhance", "tones.png", choices)
+        result = decode_image(base64.b64decode(made["file"]))
+        assert np.abs(codes(result) - codes(by_python(data, **choices))).max() <= 1, choices
 
 
 def test_giving_up_is_soon_and_the_next_call_works(page: Any) -> None:

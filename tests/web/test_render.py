@@ -12,15 +12,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from shared import SHARED, needs_pictures
-from web_engine import WEB, ask, needs_node
-from web_pictures import picture_of
 
 from darklift import Enhancer, Picture, Settings
 from darklift.image import from_array, read_image
 from darklift.image.arrays import assemble
 from darklift.pipeline.render import Enhanced
+from darklift.pipeline.settings import DEFAULTS
 from darklift.weights import find_model
+from shared import SHARED, needs_pictures
+from web_engine import WEB, ask, needs_node, rgba_of, told, wishes_of
+from web_pictures import picture_of
 
 needs_packages = pytest.mark.skipif(
     not (WEB / "node_modules/onnxruntime-web").is_dir(), reason="no ONNX Runtime Web: run npm ci in web/"
@@ -29,6 +30,7 @@ pytestmark = [needs_node, needs_packages]
 
 REAL = SHARED / "data" / "real"
 MEMORY = 2_000_000_000
+DEFAULTS = Settings()
 TIPPED = 2e-4
 """Share of the values that may be off by one code. Measured: 2e-5 at the most."""
 SHOWN = (
@@ -52,7 +54,7 @@ WISHES = (
 @dataclass(frozen=True)
 class Job:
     picture: Picture
-    settings: Settings = Settings()
+    settings: Settings = DEFAULTS
     side: int | None = None
 
 
@@ -118,22 +120,8 @@ def check_pixels(name: str, got: dict[str, Any], expected: Enhanced) -> None:
 def ask_for(model: str, jobs: dict[str, Job], folder: Path) -> list[dict[str, Any]]:
     asked = []
     for number, job in enumerate(jobs.values()):
-        (folder / f"{number}.rgba").write_bytes(rgba_of(job.picture).tobytes())
-        pixels = {"file": str(folder / f"{number}.rgba"), "kind": "uint8"}
+        pixels = folder / f"{number}.rgba"
+        pixels.write_bytes(rgba_of(job.picture).tobytes())
         asked.append({"picture": told(job.picture, pixels), "settings": wishes_of(job.settings), "side": job.side})
     made: list[dict[str, Any]] = ask("enhance.ts", {"model": str(find_model(model)), "memory": MEMORY, "jobs": asked})
     return made
-
-
-def told(picture: Picture, pixels: dict[str, str]) -> dict[str, Any]:
-    height, width = picture.size
-    kind = {"alpha": picture.has_alpha, "gray": picture.gray, "container": picture.source.container}
-    return {"height": height, "width": width, "data": pixels, **kind}
-
-
-def rgba_of(picture: Picture) -> np.ndarray:
-    return np.ascontiguousarray(assemble(picture, np.uint8, gray=False, alpha=True))
-
-
-def wishes_of(settings: Settings) -> dict[str, Any]:
-    return {name: value for name, value in settings.to_dict().items() if name != "window"}

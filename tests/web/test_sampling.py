@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from web_engine import as_given, ask, needs_node
 
 from darklift.diffusion import SamplerPreset, noise_field, sample
 from darklift.pipeline.tiling import map_tiles, plan_tiles
+from web_engine import as_given, ask, needs_node
 
 pytestmark = needs_node
 
@@ -33,13 +33,11 @@ def test_noise_is_numpys_to_the_bit() -> None:
 @pytest.mark.parametrize("predicts", ["x0", "eps"])
 def test_the_walk_down_a_ladder(predicts: str) -> None:
     x = noise_field(1, 0, 1, (0, 0, 1, 500))
-    presets = [
-        SamplerPreset(steps=steps, schedule="cosine", train_steps=1000, spacing="trailing", eta=eta, clip=clip, predicts=predicts)
-        for steps, eta, clip in ((1, 0.0, True), (3, 0.0, True), (5, 0.0, False), (8, 1.0, True))
-    ]  # fmt: skip
-    made = asked(
-        "walks", [{"x": as_given(x), "ladder": one.ladder(), "preset": {"eta": one.eta, "clip": one.clip, "predicts": predicts}} for one in presets]
-    )  # fmt: skip
+    kind: dict[str, Any] = {"schedule": "cosine", "train_steps": 1000, "spacing": "trailing", "predicts": predicts}
+    ways = ((1, 0.0, True), (3, 0.0, True), (5, 0.0, False), (8, 1.0, True))
+    presets = [SamplerPreset(steps=steps, eta=eta, clip=clip, **kind) for steps, eta, clip in ways]
+    jobs = [{"x": as_given(x), "ladder": one.ladder(), "preset": one.to_dict()} for one in presets]
+    made = asked("walks", jobs)
     for preset, got in zip(presets, made, strict=True):
         expected = sample(
             lambda x, _: x * np.float32(0.5),

@@ -3,7 +3,7 @@ import type { Look } from "../engine/look.ts";
 import { lookAt } from "../engine/look.ts";
 import { checkSettings, decide, type Plan } from "../engine/plan.ts";
 import { lookOfReduced, reduced } from "../engine/reduce.ts";
-import { render } from "../engine/render.ts";
+import { Made, render } from "../engine/render.ts";
 import { type Settings, settingsOf } from "../engine/settings.ts";
 import { type Choices, StudioError } from "../studio.ts";
 import { bitmapOf, shown } from "./shown.ts";
@@ -20,6 +20,9 @@ import { type Runtime, startRuntime } from "./runtime.ts";
 interface OpenPhoto extends OpenFile {
   /** By the model's name. */
   looks: Map<string, Look>;
+  /** Of its quick looks, and of all of it. */
+  small: Made;
+  whole: Made;
   /** Of the last full result, and the choices that it was made by. */
   doubt: { choices: string; map: DoubtMap } | null;
 }
@@ -60,7 +63,7 @@ export class Bench implements Desk {
     const small = reduced(photo.picture, asked.side);
     const plan = await decided(model, lookOfReduced(look, small), settingsFrom(asked.choices));
     await job.breathe();
-    return shown(await render(model, small, plan, { onStep: () => job.breathe() }), asked.side, moves);
+    return shown(await render(model, small, plan, { onStep: () => job.breathe(), made: photo.small }), asked.side, moves);
   }
 
   async enhance(asked: Calls["enhance"]["in"], job: Job, moves: Transferable[]): Promise<EnhancedPixels> {
@@ -89,7 +92,7 @@ export class Bench implements Desk {
   }
 
   private async photo({ photo, file }: PhotoRequest): Promise<OpenPhoto> {
-    const known = this.photos.get(photo) ?? { ...(await openFile(file, this.memory)), looks: new Map(), doubt: null };
+    const known = this.photos.get(photo) ?? { ...(await openFile(file, this.memory)), ...unseen() };
     this.photos.set(photo, known);
     return known;
   }
@@ -106,6 +109,7 @@ export class Bench implements Desk {
         await job.breathe();
       },
       onDoubt: (place, widths, seen) => map.add(place, widths, seen),
+      made: photo.whole,
     });
     photo.doubt = model.intervals && { choices: keyOf(choices), map };
     return { plan, result };
@@ -130,6 +134,10 @@ export class Bench implements Desk {
     if (!pack) throw new StudioError("internal", {}, `the worker has no ${name}: the page has to hand it over first`);
     return pack;
   }
+}
+
+function unseen(): Omit<OpenPhoto, keyof OpenFile> {
+  return { looks: new Map(), small: new Made(), whole: new Made(), doubt: null };
 }
 
 async function decided(model: OnnxModel, look: Look, settings: Settings): Promise<Plan> {

@@ -77,9 +77,17 @@ export interface NoiseWindow {
   width: number;
 }
 
+/** The last field and what it is of: the next photo of the same size has the same. */
+let last: { of: string; field: Float32Array } | undefined;
+
 /** Unit Gaussian noise of a window: float32 (channels, height, width). seed: any whole number. draw: 0, 1, 2 … */
 export function noiseField(seed: number, draw: number, channels: number, window: NoiseWindow): Float32Array {
-  const { top, left, height, width } = window;
+  const { top, left, height, width } = window, of = [seed, draw, channels, top, left, height, width].join();
+  if (last?.of !== of) last = { of, field: drawn(seed, draw, channels, window) };
+  return last.field.slice();
+}
+
+function drawn(seed: number, draw: number, channels: number, { top, left, height, width }: NoiseWindow): Float32Array {
   const field = new Float32Array(channels * height * width), block = new Float32Array(channels * BLOCK * BLOCK);
   const stream = new Philox([seed, PURPOSE]);
   for (let by = Math.floor(top / BLOCK); by * BLOCK < top + height; by++) {

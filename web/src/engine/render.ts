@@ -14,10 +14,29 @@ import { View } from "./view.ts";
 /** Told (steps done, steps in all); waited for. What it throws ends the work. */
 export type OnStep = (done: number, total: number) => Promise<void>;
 
-/** onDoubt: told how far the result may be off, tile by tile, once the tile is in the result that is passed with it. */
+/** What the network made last of one picture in one piece: tones and strength change without asking it again. */
+export class Made {
+  private key = "";
+  private planes: Planes | null = null;
+
+  /** A copy of what was made by the same wish, or what `make` makes. */
+  async of(plan: Plan, make: () => Promise<Planes>): Promise<Planes> {
+    const { settings, aim, ladder, look } = plan;
+    const key = JSON.stringify([plan.fingerprint, look.size, look.inside, aim?.wanted, ladder, settings.seed, settings.deblock]);
+    if (this.key !== key || !this.planes) {
+      this.planes = await make();
+      this.key = key;
+    }
+    return { ...this.planes, data: this.planes.data.slice() };
+  }
+}
+
+/** onDoubt: told how far the result may be off, tile by tile, once the tile is in the result that is passed with it.
+ * made: of earlier results of the same picture. */
 export interface RenderOptions {
   onStep?: OnStep;
   onDoubt?: (place: Tile, widths: Float32Array, result: Picture) => void;
+  made?: Made;
 }
 
 /** Make what the plan says of the picture that it was made for. Rejects with UsageError for another one's plan. */
@@ -35,10 +54,12 @@ export async function render(model: Model, picture: Picture, plan: Plan, options
     return result;
   }
   let number = 0;
-  const work = async (tile: Tile): Promise<Planes> => {
+  const sampled = async (tile: Tile): Promise<Planes> => {
     const before = number++ * plan.steps, total = plan.tiles.length * plan.steps;
     return sampleTile(model, view, plan, tile, async (done) => onStep?.(before + done, total));
   };
+  const whole = plan.tiles.length === 1 ? options.made : undefined;
+  const work = (tile: Tile): Promise<Planes> => (whole ? whole.of(plan, () => sampled(tile)) : sampled(tile));
   await mapTiles(plan.tiles, look.inside.size, work, TILE_OVERLAP, (place, made) => canvas.put(place, made));
   return result;
 }
