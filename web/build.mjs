@@ -54,6 +54,15 @@ async function workerScript(runtime) {
   });
 }
 
+/** What those ask for whose code is in the page. */
+async function licences() {
+  const files = ["licences.txt", ...["client-zip/LICENSE.txt", "@jsquash/jpeg/LICENSE", "@jsquash/jpeg/codec/LICENSE.codec.md"].map(
+    (file) => join("node_modules", file),
+  )];
+  const texts = await Promise.all(files.map((file) => readFile(join(HERE, file), "utf8")));
+  return files.map((file, i) => (i ? `\n\n== ${file.replace("node_modules/", "")} ==\n\n${texts[i]}` : texts[i])).join("");
+}
+
 await rm(SITE, { recursive: true, force: true });
 await mkdir(join(SITE, "packs"), { recursive: true });
 await cp(join(PAGE, "public"), SITE, { recursive: true });
@@ -61,6 +70,7 @@ await cp(join(PAGE, "index.html"), join(SITE, "index.html"));
 await writeFile(join(SITE, "main.js"), await bundled("src/page/main.ts"));
 await writeFile(join(SITE, "main.css"), await bundled("src/page/main.ts", ".css"));
 await writeFile(join(SITE, "service_worker.js"), await bundled("src/browser/service_worker.ts"));
+await writeFile(join(SITE, "licences.txt"), await licences());
 await writePack("worker", { "worker.js": await workerScript("onnxruntime-web/wasm") });
 await writePack("graphics", { "worker.js": await workerScript("onnxruntime-web/webgpu") });
 await writePack("runtime", { "runtime.wasm": await readFile(join(ORT, "ort-wasm-simd-threaded.wasm")) });
