@@ -11,6 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from darklift import Picture, Settings
+from darklift.image.arrays import assemble
+
 WEB = Path(__file__).resolve().parents[1] / "web"
 _LEAST_NODE = 24
 """The first long-term release of Node.js that takes TypeScript's types and parameter properties off by itself."""
@@ -19,11 +22,7 @@ _FLAGS = ("--experimental-transform-types", "--disable-warning=ExperimentalWarni
 _ANSWER = """
 import { readFileSync, writeFileSync } from "node:fs";
 const kinds = { float32: Float32Array, float64: Float64Array, uint8: Uint8Array, int32: Int32Array };
-const buffer = (bytes, kind) => new kinds[kind](bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
-const given = (_, value) => {
-  if (value?.base64 !== undefined) return buffer(Buffer.from(value.base64, "base64"), value.kind);
-  return value?.file !== undefined ? buffer(readFileSync(value.file), value.kind) : value;
-};
+const given = (_, value) => value?.file === undefined ? value : new Uint8Array(readFileSync(value.file));
 const told = (_, value) => {
   if (!ArrayBuffer.isView(value)) return value;
   const kind = Object.keys(kinds).find((name) => value.constructor === kinds[name]);
@@ -59,7 +58,8 @@ needs_node = pytest.mark.skipif(
 def ask(module: str, request: Any) -> Any:
     """What ``answer`` of a file in ``web/tests`` makes of a request.
 
-    Either way JSON, where arrays are ``{kind, base64}``; those of an answer are numpy's again, flat.
+    The request is JSON, in which ``{file}`` stands for the bytes of a file; so is the answer, whose arrays
+    become numpy's, flat.
     """
     assert _NODE is not None
     command = [_NODE, *_FLAGS, "--input-type=module", "--eval", _ANSWER, "--", (WEB / "tests" / module).as_uri()]
@@ -68,9 +68,21 @@ def ask(module: str, request: Any) -> Any:
     return json.loads(done.stdout, object_hook=_array)
 
 
-def as_given(array: np.ndarray) -> dict[str, str]:
-    """An array for a request."""
-    return {"kind": array.dtype.name, "base64": base64.b64encode(np.ascontiguousarray(array)).decode("ascii")}
+def told(picture: Picture, pixels: Path) -> dict[str, Any]:
+    """A picture for a request, whose pixels lie in a file as :func:`rgba_of` has them."""
+    height, width = picture.size
+    kind = {"alpha": picture.has_alpha, "gray": picture.gray, "container": picture.source.container}
+    return {"height": height, "width": width, "data": {"file": str(pixels)}, **kind}
+
+
+def rgba_of(picture: Picture) -> np.ndarray:
+    """Its values as a browser holds them: (H, W, 4) of 8 bits."""
+    return np.ascontiguousarray(assemble(picture, np.uint8, gray=False, alpha=True))
+
+
+def wishes_of(settings: Settings) -> dict[str, Any]:
+    """Settings for a request, by Python's names, which are the page's, too."""
+    return {name: value for name, value in settings.to_dict().items() if name != "window"}
 
 
 def _array(found: dict[str, Any]) -> Any:

@@ -100,7 +100,9 @@ def _transparent_margins() -> Values:
     return _with_alpha(_codes(_scene(200, 240, 0.2)), alpha)
 
 
-def _framed(values: Values, widths: tuple[int, int, int, int], colour: tuple[int, int, int], noise: float = 0) -> Values:
+def _framed(
+    values: Values, widths: tuple[int, int, int, int], colour: tuple[int, int, int], noise: float = 0
+) -> Values:
     """With a border of so many pixels at the top, the bottom, the left and the right."""
     top, bottom, left, right = widths
     height, width = values.shape[:2]

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browsers import drop, faults, paste, until
 from PIL import Image
+
+from browsers import drop, faults, paste, until
 
 NIGHT = Path(__file__).resolve().parents[2] / "examples/night.jpg"
 

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
-from browsers import drop, faults, until
 from PIL import Image
+
+from browsers import drop, faults, until
 
 NIGHT = Path(__file__).resolve().parents[2] / "examples/night.jpg"
 LANGUAGES = {

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from browsers import Heard, chromium, needs_chromium
 
+from browsers import Heard, chromium, needs_chromium
 from darklift.evaluation.study import Study
 from darklift.image import from_array
 from evaluations import evaluation

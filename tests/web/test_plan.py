@@ -1,4 +1,4 @@
-"""What the page plans for a photo in the browser is what Python plans for it: every value, under all kinds of settings."""
+"""What the page plans for a photo in the browser is what Python plans for it: every value."""
 
 import json
 from collections.abc import Mapping
@@ -7,28 +7,31 @@ from typing import Any
 
 import numpy as np
 import pytest
-from shared import SHARED, needs_pictures
-from web_engine import as_given, ask, needs_node
-from web_pictures import PICTURES, picture_of
 
 from darklift.image import Picture, read_image
 from darklift.pipeline.compose import view_of
 from darklift.pipeline.look import Look
 from darklift.pipeline.plan import Plan, plan, replan
 from darklift.pipeline.restraint import Restraint
-from darklift.pipeline.settings import Exposure, Settings
+from darklift.pipeline.settings import Settings
 from darklift.pipeline.tiling import Tile
 from darklift.pipeline.trust import Signal
 from darklift.runtime import Model
 from darklift.store.load import Opening
 from darklift.weights import find_model
+from shared import SHARED, needs_pictures
+from web_engine import ask, needs_node, rgba_of, told, wishes_of
+from web_pictures import PICTURES, picture_of
 
 pytestmark = needs_node
 
 REAL = SHARED / "data" / "real"
 MEMORY = 2_000_000_000
-ROUNDED = 2e-6
-"""What single precision leaves of another order of additions, of values up to about 1."""
+ROUNDED = 5e-7
+"""What single precision leaves of another order of additions, of values up to about 1. Measured: 2.4e-7 at the most."""
+TIPPED = 0.002
+"""Share of a map's cells, or of the pixels around them, that may differ where a value lies just between two of half
+precision, as logarithms are rounded otherwise. Measured: 1.3e-3 at the most, of a small picture."""
 CARD = json.loads((find_model("nano") / "model.json").read_text(encoding="utf-8"))
 FEW = (Settings(), Settings(exposure="+1", lift="full", deblock="off"), Settings(exposure="mean=0.4", shadows=40))
 MANY = (
@@ -67,28 +70,17 @@ def check(model: Model, picture: Picture, settings: tuple[Settings, ...], folder
     first = plan(model, picture, settings[0])
     plans = [first, *(replan(model, first, wish) for wish in settings[1:])]
     piece = piece_of(first.look)
-    pixels = folder / "pixels"
-    pixels.write_bytes(rgba(picture).tobytes())
     guess = first.look.guess
     assert guess is not None
-    made = ask(
-        "plan.ts",
-        {
-            "picture": {
-                "height": picture.size[0],
-                "width": picture.size[1],
-                "data": {"file": str(pixels), "kind": "uint8"},
-                "alpha": picture.has_alpha,
-                "gray": picture.gray,
-                "container": picture.source.container,
-            },
-            "card": CARD,
-            "guess": {"brightness": guess.brightness, "doubt": guess.doubt},
-            "memory": MEMORY,
-            "settings": [wishes_of(wish) for wish in settings],
-            "piece": [piece.top, piece.left, piece.height, piece.width],
-        },
-    )
+    asked = {
+        "picture": told(picture, pixels_of(picture, folder)),
+        "card": CARD,
+        "guess": {"brightness": guess.brightness, "doubt": guess.doubt},
+        "memory": MEMORY,
+        "settings": [wishes_of(wish) for wish in settings],
+        "piece": [piece.top, piece.left, piece.height, piece.width],
+    }
+    made = ask("plan.ts", asked)
     check_look(made["look"], first.look)
     assert len(made["plans"]) == len(plans)
     for got, expected in zip(made["plans"], plans, strict=True):
@@ -96,21 +88,13 @@ def check(model: Model, picture: Picture, settings: tuple[Settings, ...], folder
         check_piece(got["piece"], picture, expected, piece)
 
 
-def rgba(picture: Picture) -> np.ndarray:
-    """Its 8-bit values as a browser holds them: what lies under no alpha is anything."""
-    held = picture.held
-    assert held.colours.dtype == np.uint8
-    values = np.full((*picture.size, 4), 77, np.uint8)
-    values[:, :, :3] = held.colours
-    if held.alpha is not None:
-        values[:, :, 3] = held.alpha
-    return values
-
-
-def wishes_of(settings: Settings) -> dict[str, Any]:
-    wishes = settings.to_dict()
-    del wishes["window"]
-    return wishes
+def pixels_of(picture: Picture, folder: Path) -> Path:
+    """A file with its values; what alpha it holds where the picture has none, nobody may look at."""
+    values = rgba_of(picture)
+    if not picture.has_alpha:
+        values[:, :, 3] = 77
+    (folder / "pixels").write_bytes(values.tobytes())
+    return folder / "pixels"
 
 
 def piece_of(look: Look) -> Tile:
@@ -129,11 +113,11 @@ def alike(got: Any, expected: Any, tolerance: float = ROUNDED) -> None:
 
 
 def alike_as_halves(got: np.ndarray, expected: np.ndarray) -> None:
-    """Of half precision: a value that lies just between two may fall to the other. (What is small was a power less 1.)"""
+    """Of half precision: a value that lies just between two may fall to the other. What is small was a power less 1."""
     expected = expected.astype(np.float64).ravel()
     apart = np.abs(got - expected)
     assert (apart <= 2.0**-10 * expected + 3e-7).all()
-    assert (apart > 0).mean() <= 0.002
+    assert (apart > 0).mean() <= max(TIPPED, 1 / apart.size)
 
 
 def tile_of(got: Mapping[str, int]) -> Tile:
@@ -151,7 +135,7 @@ def check_look(got: dict[str, Any], look: Look) -> None:
     if look.smoothing is not None:
         alike(got["smoothing"]["strength"], look.smoothing.strength)
         for name in ("share", "slopes", "offsets", "coloured"):
-            alike(got["smoothing"][name]["data"], getattr(look.smoothing, name), 2e-4 if name == "slopes" else 5e-6)
+            alike(got["smoothing"][name]["data"], getattr(look.smoothing, name))
     alike(got["overview"]["thumbnail"]["data"], look.overview.thumbnail)
     alike(got["overview"]["statistics"], look.overview.statistics)
     alike(got["overview"]["cues"], look.overview.cues)
@@ -166,9 +150,10 @@ def check_signal(got: dict[str, Any], signal: Signal) -> None:
     for name in ("held", "level", "lit"):
         alike_as_halves(got[name]["data"], getattr(signal, name))
     scene = got["scene"]
-    assert np.abs(scene["tones"] - signal.scene.tones).sum() * signal.level.size <= 2.01 * max(1, signal.level.size // 500)
+    moved = np.abs(scene["tones"] - signal.scene.tones).sum() / 2  # the share of cells that lie in another step
+    assert moved <= max(TIPPED, 1.01 / signal.level.size)
     for name in ("lights", "span", "night", "backlight", "smeared"):
-        alike(scene[name], getattr(signal.scene, name), 1e-5)
+        alike(scene[name], getattr(signal.scene, name), 5e-6)
 
 
 def check_plan(got: dict[str, Any], made: Plan) -> None:
@@ -203,20 +188,20 @@ def check_plan(got: dict[str, Any], made: Plan) -> None:
 def check_restraint(got: dict[str, Any], restraint: Restraint) -> None:
     assert tuple(got["size"]) == restraint.size
     alike(got["keep"], restraint.keep, 1e-5)
-    for name in ("ceiling", "colour", "lit"):
+    for name in ("ceiling", "level", "colour", "lit"):
         values, expected = got[name]["data"], getattr(restraint, name).astype(np.float64).ravel()
         apart = np.abs(values - expected) / np.maximum(expected, 1e-3)
-        assert (apart > 2e-5).mean() <= 0.002  # where half precision fell to the other side
-        assert apart.max() <= 0.01
+        assert (apart > 1e-5).mean() <= max(TIPPED, 1 / apart.size)
+        assert apart.max() <= 0.005
 
 
 def check_piece(got: dict[str, Any], picture: Picture, made: Plan, piece: Tile) -> None:
     view = view_of(picture, made)
     own = view.own(piece)
-    alike(got["seen"], view.of(piece), 5e-6)
+    alike(got["seen"], view.of(piece))
     lit = np.minimum(own * np.float32(3) + np.float32(0.05), 1).astype(np.float32)
     if made.restraint is not None:
-        made.restraint.apply(lit, own, piece)
+        made.restraint.apply(lit, own, view.of(piece), piece)
     check_pixels(got["restrained"], lit)
     if made.tone is not None:
         made.tone.apply(lit)
@@ -226,5 +211,5 @@ def check_piece(got: dict[str, Any], picture: Picture, made: Plan, piece: Tile) 
 def check_pixels(got: np.ndarray, expected: np.ndarray) -> None:
     """Nearly all are the same; around a cell whose half precision fell to the other side, they are nearly so."""
     apart = np.abs(got - expected.astype(np.float64).ravel())
-    assert apart.max() <= 0.5 / 255
-    assert (apart > 1e-5).mean() <= 0.02
+    assert apart.max() <= 0.1 / 255
+    assert (apart > 1e-5).mean() <= TIPPED

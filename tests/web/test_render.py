@@ -19,7 +19,7 @@ from darklift.image.arrays import assemble
 from darklift.pipeline.render import Enhanced
 from darklift.weights import find_model
 from shared import SHARED, needs_pictures
-from web_engine import WEB, ask, needs_node
+from web_engine import WEB, ask, needs_node, rgba_of, told, wishes_of
 from web_pictures import picture_of
 
 needs_packages = pytest.mark.skipif(
@@ -119,22 +119,8 @@ def check_pixels(name: str, got: dict[str, Any], expected: Enhanced) -> None:
 def ask_for(model: str, jobs: dict[str, Job], folder: Path) -> list[dict[str, Any]]:
     asked = []
     for number, job in enumerate(jobs.values()):
-        (folder / f"{number}.rgba").write_bytes(rgba_of(job.picture).tobytes())
-        pixels = {"file": str(folder / f"{number}.rgba"), "kind": "uint8"}
+        pixels = folder / f"{number}.rgba"
+        pixels.write_bytes(rgba_of(job.picture).tobytes())
         asked.append({"picture": told(job.picture, pixels), "settings": wishes_of(job.settings), "side": job.side})
     made: list[dict[str, Any]] = ask("enhance.ts", {"model": str(find_model(model)), "memory": MEMORY, "jobs": asked})
     return made
-
-
-def told(picture: Picture, pixels: dict[str, str]) -> dict[str, Any]:
-    height, width = picture.size
-    kind = {"alpha": picture.has_alpha, "gray": picture.gray, "container": picture.source.container}
-    return {"height": height, "width": width, "data": pixels, **kind}
-
-
-def rgba_of(picture: Picture) -> np.ndarray:
-    return np.ascontiguousarray(assemble(picture, np.uint8, gray=False, alpha=True))
-
-
-def wishes_of(settings: Settings) -> dict[str, Any]:
-    return {name: value for name, value in settings.to_dict().items() if name != "window"}

@@ -2,8 +2,7 @@
 
 import { type Planes, planesOf } from "../src/engine/arrays.ts";
 import { cardOf } from "../src/engine/card.ts";
-import { decide, plan, type Plan, replan } from "../src/engine/plan.ts";
-import { lookAt } from "../src/engine/look.ts";
+import { plan, type Plan, replan } from "../src/engine/plan.ts";
 import type { Guess, Model, Tensor } from "../src/engine/model.ts";
 import type { Overview } from "../src/engine/overview.ts";
 import type { Picture } from "../src/engine/picture.ts";
@@ -33,18 +32,6 @@ export async function answer(request: Request): Promise<unknown> {
   return { look: first.look, plans: plans.map((made) => ({ ...told(made), piece: shown(request, made) })) };
 }
 
-/** The time that a plan takes, in seconds: of the second one, when the code is compiled. */
-export async function timed(request: Request): Promise<number> {
-  const model = modelOf(request);
-  let seconds = 0;
-  for (let round = 0; round < 2; round++) {
-    const started = performance.now();
-    await decide(model, await lookAt(model, request.picture), settingsOf());
-    seconds = (performance.now() - started) / 1000;
-  }
-  return seconds;
-}
-
 /** A model whose network is told what to answer, and that passes on what it is told. */
 function modelOf(request: Request): Model {
   const card = cardOf(request.card);
@@ -70,13 +57,11 @@ function modelOf(request: Request): Model {
 }
 
 function told(made: Plan): object {
-  const { aim, brightness, condition, fingerprint, intervals, ladder, preset, share, steps, tiles, unchanged } = made;
-  const { restraint } = made;
-  const conditions = Object.fromEntries(Object.entries(condition).map(([name, tensor]) => [name, tensor.data]));
-  const kept = { aim, brightness, fingerprint, ladder, preset, share, steps, tiles, unchanged };
+  const { aim, brightness, fingerprint, ladder, preset, share, steps, tiles, unchanged } = made;
+  const { intervals, restraint } = made;
   return {
-    ...kept,
-    condition: conditions,
+    ...{ aim, brightness, fingerprint, ladder, preset, share, steps, tiles, unchanged },
+    condition: Object.fromEntries(Object.entries(made.condition).map(([name, tensor]) => [name, tensor.data])),
     intervals: intervals && { ...intervals, factors: [...intervals.factors] },
     smooths: made.smoothing !== null,
     tone: made.tone && { curve: made.tone.curve, saturation: made.tone.saturation, colourKept: made.tone.colourKept },
@@ -91,7 +76,7 @@ function shown(request: Request, made: Plan): object {
   const tile = new Tile(...request.piece);
   const [seen, own] = [view.of(tile), view.own(tile)];
   const lit: Planes = planesOf(3, tile.height, tile.width, own.data.map((value) => Math.min(value * 3 + Math.fround(0.05), 1)));
-  made.restraint?.apply(lit, own, tile);
+  made.restraint?.apply(lit, own, seen, tile);
   const restrained = lit.data.slice();
   made.tone?.apply(lit);
   return { seen: seen.data, restrained, toned: lit.data };
