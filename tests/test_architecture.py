@@ -25,6 +25,7 @@ MAY_IMPORT = {
     "__init__": "store pipeline image errors",
     "__main__": "cli",
     "errors": "",
+    "field_docs": "",
     "files": "",
     "diffusion": "",
     "weights": "errors",
@@ -40,6 +41,8 @@ MAY_IMPORT = {
     "report": "evaluation figures image files errors",
     "batch": "pipeline store runtime figures data image files errors",
     "train": "evaluation pipeline store methods weights data diffusion image files errors",
+    "web": "batch pipeline store weights runtime figures image field_docs errors",
+    "web.limits": "errors",
     "cli": ANYTHING,
 }
 

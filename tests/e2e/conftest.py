@@ -1,9 +1,9 @@
 """A model that needs no weights, and the command line inside the test's process."""
 
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -85,3 +85,58 @@ def make_photos(tmp_path: Path) -> Callable[[Sequence[str]], None]:
             Image.fromarray(pixels).save(path)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def fake_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the page with a studio that brightens by a power function, and as slowly as a test wants."""
+    from browsers import build_page, needs_modules, serving
+
+    if needs_modules.args[0]:
+        pytest.skip(needs_modules.kwargs["reason"])
+    folder = tmp_path_factory.mktemp("page")
+    build_page(folder, "tests/fake_main.ts")
+    with serving(folder) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A headless Chromium."""
+    from browsers import chromium, needs_chromium
+
+    if needs_chromium.args[0]:
+        pytest.skip(needs_chromium.kwargs["reason"])
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def visit(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Opens an address in a browser of its own (its choices: those of Playwright's ``new_context``) once it is ready.
+
+    Afterwards: nothing was said on any page's console but ``page.may_say``, no page asked another host, and nothing
+    moved by itself, unless the test sets ``page.may_move``.
+    """
+    from browsers import Heard, shifts
+
+    opened = []
+
+    def visit(address: str, **choices: Any) -> Any:
+        choices = {"viewport": {"width": 1280, "height": 800}, "locale": "en-GB", "reduced_motion": "reduce", **choices}
+        page = browser.new_context(**choices).new_page()
+        page.set_default_timeout(60_000)
+        heard, page.may_say, page.may_move = Heard(), (), False
+        heard.listen(page)
+        page.goto(address)
+        page.wait_for_selector("html[data-ready=yes]")
+        opened.append((page, heard, address))
+        return page
+
+    yield visit
+    for page, heard, address in opened:
+        moved = shifts(page)
+        page.context.close()
+        assert [text for text in heard.said if not any(may in text for may in page.may_say)] == []
+        assert heard.hosts <= {address.split("/")[2]}
+        assert page.may_move or sum(score for score, _ in moved) < 0.001, moved

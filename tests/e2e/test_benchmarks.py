@@ -55,6 +55,19 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return root / "low", root / "high"
 
 
+# --- web --------------------------------------------------------------------------------------------------------------
+
+
+@needs("uvicorn", "web")
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere not every address 127.x.x.x is this machine")
+def test_many_clients_at_once() -> None:
+    """It ends with an error where one of them got anything but its picture or a refusal, or something was left over."""
+    output = run("web/load.py", "--clients", 6, "--seconds", 5, "--queue", 4)
+    (rows,) = tables(output)
+    assert rows["anything else"][""] == "0"
+    assert "alive True, nothing held True, same pictures True, exit code 0" in output
+
+
 # --- speed ------------------------------------------------------------------------------------------------------------
 
 

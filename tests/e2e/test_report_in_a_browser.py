@@ -1,24 +1,15 @@
-"""The report in a real browser: nothing is logged, charts are drawn, tables sort, the slider and the magnifier work.
-
-Needs Playwright for Python and a Chromium that is installed (CHROMIUM, or the first one on the PATH).
-"""
-
-import os
-import shutil
+"""The report in a real browser: nothing is logged, charts are drawn, tables sort, the slider and the magnifier work."""
 
 import numpy as np
 import pytest
 
+from browsers import Heard, chromium, needs_chromium
 from darklift.evaluation.study import Study
 from darklift.image import from_array
 from evaluations import evaluation
 
-playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 pytest.importorskip("altair", reason="the extra report is not installed")
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium is installed")
-
-QUIET = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
@@ -34,18 +25,14 @@ def page(tmp_path_factory):
                 gallery.add(run, name, flat(0.9 - 0.2 * run), flat(0.9))
         runs = {entry: number for number, entry in enumerate(study.entries)}
         write_report(path, study, gallery, runs, title="A report")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+    heard = Heard()
+    with chromium() as browser:
         opened = browser.new_context(offline=True).new_page()
-        said = []
-        # That reading a canvas is slow is said of the test below that reads one.
-        opened.on("console", lambda it: None if "willReadFrequently" in it.text else said.append(it.text))
-        opened.on("pageerror", lambda error: said.append(str(error)))
+        heard.listen(opened)
         opened.goto(path.as_uri())
         opened.wait_for_selector("body[data-ready=yes]", timeout=60_000)
         yield opened
-        browser.close()
-    assert not said
+    assert not heard.said
 
 
 def flat(level):

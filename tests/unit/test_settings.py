@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import darklift
 from darklift import Exposure, Settings, UsageError, Window
 from darklift.cli import _choices
-from darklift.cli._choices import field_docs
+from darklift.field_docs import field_docs
 from darklift.pipeline.look import Look
 from darklift.pipeline.settings import CONTROLS
 from darklift.store.load import Opening

@@ -7,7 +7,7 @@ from darklift.image import FloatArray, Picture, luma
 from darklift.pipeline.render import Enhanced
 from darklift.pipeline.tiling import Tile
 
-__all__ = ["draw_doubt"]
+__all__ = ["draw_doubt", "share_in_doubt"]
 
 _BLACK = np.float32(1 / 255)
 """Unit: less than this is shown as nothing."""
@@ -21,9 +21,15 @@ def draw_doubt(uncertainty: FloatArray, enhanced: Enhanced) -> Picture:
     """
     if enhanced.coverage is None:
         return draw_heatmap(uncertainty, "sure", "unsure")
-    percent = np.empty_like(uncertainty)
-    for strip in Tile(0, 0, *uncertainty.shape).strips():
-        shown = luma(enhanced.picture.part(*strip.window))
-        percent[strip.window] = 100 * uncertainty[strip.window] / np.maximum(shown, _BLACK)
+    percent = 100 * share_in_doubt(uncertainty, enhanced)
     note = f"± so much of what is shown holds for {enhanced.coverage:.0%}"
     return draw_heatmap(percent, "seen", "invented", ends=(0, 100), unit="%", note=note)
+
+
+def share_in_doubt(uncertainty: FloatArray, enhanced: Enhanced) -> FloatArray:
+    """How much of what is shown the intervals are, (H, W) from 0; more than 1 where they reach beyond black."""
+    share = np.empty_like(uncertainty)
+    for strip in Tile(0, 0, *uncertainty.shape).strips():
+        shown = luma(enhanced.picture.part(*strip.window))
+        share[strip.window] = uncertainty[strip.window] / np.maximum(shown, _BLACK)
+    return share

@@ -24,6 +24,7 @@ from darklift.cli._metrics import metrics
 from darklift.cli._sweep import sweep
 from darklift.cli._train import train
 from darklift.cli._watch import watch
+from darklift.cli._web import web
 from darklift.errors import DarkliftError, MissingExtraError
 
 __all__ = ["app", "main"]
@@ -40,7 +41,8 @@ _TORCH = (
     "onnxscript",
     "scipy",
 )
-_MODULES_OF_EXTRAS = {"torch": _TORCH}
+_WEB = ("starlette", "uvicorn", "python_multipart", "prometheus_client")
+_MODULES_OF_EXTRAS = {"torch": _TORCH, "web": _WEB}
 _STOPPED = 130  # what a shell reports of a command that Ctrl-C ended
 
 
@@ -85,7 +87,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # a defect's traceback is for a report: plain and whole
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (enhance, info, train, sweep, evaluate, export, convert, synth, darken, watch, cluster):
+for command in (enhance, info, train, sweep, evaluate, export, convert, synth, darken, watch, cluster, web):
     app.command()(command)
 app.add_typer(batch, name="batch")
 app.add_typer(datasets, name="datasets")

@@ -7,10 +7,8 @@ every command has it.
 
 from __future__ import annotations
 
-import ast
 import functools
 import inspect
-import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
@@ -19,23 +17,14 @@ from typing import Annotated, Any, get_args
 import typer
 
 from darklift.errors import UsageError
+from darklift.field_docs import field_docs
 from darklift.pipeline.settings import Deblock, Lift, Settings, Window
 from darklift.store.load import Backend, Opening, Precision
 
-__all__ = ["Openings", "field_docs", "spelled_out"]
+__all__ = ["Openings", "spelled_out"]
 
 _RUNNING = "Where and how it runs"
 _TONE = "Tone and colour"
-
-
-def field_docs(cls: type) -> dict[str, str]:
-    """What stands below each field of a class, as one paragraph."""
-    (declared,) = (node for node in ast.parse(inspect.getsource(cls)).body if isinstance(node, ast.ClassDef))
-    docs = {}
-    for line, below in itertools.pairwise(declared.body):
-        if isinstance(line, ast.AnnAssign) and isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
-            docs[ast.unparse(line.target)] = inspect.cleandoc(str(below.value.value)).replace("\n", " ")
-    return docs
 
 
 @dataclass(frozen=True)

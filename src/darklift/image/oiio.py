@@ -1,8 +1,12 @@
-"""Files by way of OpenImageIO, for the formats that it knows best. It works on files alone, so streams become one."""
+"""Files by way of OpenImageIO, for the formats that it knows best. It works on files alone, so streams become one: in
+memory, where the system has such files (Linux).
+"""
 
+import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -29,8 +33,7 @@ class Read(NamedTuple):
 def read_with(extra: Extra, purpose: str, ending: str, stream: BinaryIO) -> Read:
     """The one picture of a file whose kind usually has this ending. Raises ``ImageError`` where it is damaged."""
     library = extra.load(purpose)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, f"picture{ending}")
+    with _file(ending) as path:
         stream.seek(0)
         with path.open("wb") as copy:
             shutil.copyfileobj(stream, copy)
@@ -71,10 +74,25 @@ def written_with(extra: Extra, purpose: str, ending: str, samples: npt.NDArray[A
             spec.attribute(name, library.TypeDesc(f"uint8[{len(value)}]"), np.frombuffer(value, np.uint8))
         else:
             spec.attribute(name, value)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, f"picture{ending}")
-        file = library.ImageOutput.create(str(path))
+    with _file(ending) as path:
+        file = library.ImageOutput.create(f"picture{ending}")
         done = file.open(str(path), spec) and file.write_image(np.ascontiguousarray(samples))
         if not (file.close() and done):
             raise ValueError(one_line(file.geterror()))
         return path.read_bytes()
+
+
+@contextmanager
+def _file(ending: str) -> Iterator[Path]:
+    """The path of an empty file, which is gone afterwards. One in memory has no name, and so no ending."""
+    if not hasattr(os, "memfd_create") or not os.path.isdir("/proc/self/fd"):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, f"picture{ending}")
+            path.touch()
+            yield path
+        return
+    descriptor = os.memfd_create("darklift")
+    try:
+        yield Path(f"/proc/self/fd/{descriptor}")
+    finally:
+        os.close(descriptor)

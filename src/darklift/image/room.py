@@ -29,9 +29,16 @@ _guard: ContextVar[Callable[[Room], None] | None] = ContextVar("guard", default=
 @contextmanager
 def guarded(check: Callable[[Room], None]) -> Iterator[None]:
     """Meanwhile, ``check`` hears of each picture between its header and its pixels, and may raise: of what this thread
-    decodes.
+    decodes. Within another ``guarded``, after that one's check.
     """
-    before = _guard.set(check)
+    outer = _guard.get()
+
+    def both(room: Room) -> None:
+        if outer is not None:
+            outer(room)
+        check(room)
+
+    before = _guard.set(both)
     try:
         yield
     finally:

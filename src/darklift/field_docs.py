@@ -1,0 +1,19 @@
+"""What is written below the fields of a class, for those who tell people of them: ``--help``, the HTTP API."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import itertools
+
+__all__ = ["field_docs"]
+
+
+def field_docs(cls: type) -> dict[str, str]:
+    """What stands below each field of a class, as one paragraph."""
+    (declared,) = (node for node in ast.parse(inspect.getsource(cls)).body if isinstance(node, ast.ClassDef))
+    docs = {}
+    for line, below in itertools.pairwise(declared.body):
+        if isinstance(line, ast.AnnAssign) and isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
+            docs[ast.unparse(line.target)] = inspect.cleandoc(str(below.value.value)).replace("\n", " ")
+    return docs

@@ -1,0 +1,41 @@
+/** How much memory a photo takes on its way, and how small its tiles must be to stay within what it may take. As Python's
+ * `pipeline/memory.py`. */
+
+import { ImageError } from "./errors.ts";
+import type { Look } from "./look.ts";
+import type { Model } from "./model.ts";
+
+/** Pixels. A picture of up to the first squared is worked on in one piece. */
+export const TILE_SIDES = [1024, 640, 384] as const;
+/** Bytes. A photo that can do with so much by the second of these tiles does with it, for a few percent of time. */
+const MODEST = 1_000_000_000;
+/** Bytes of the page itself, a model and what runs it. */
+const PROGRAM = 120_000_000;
+/** Bytes that a step takes for each pixel of a tile, where a model's card does not say: those of compact. */
+const PER_TILE_PIXEL = 320;
+/** Bytes of what is on its way between photo, network and result. */
+const STRIPS = 50_000_000;
+
+/** The side of tiles, in pixels: as large as pays, or as memory allows. mapBytes: of a map beside the result.
+ *
+ * Throws ImageError, which says the least that would do, where none is small enough. */
+export function tileSide(model: Model, look: Look, mapBytes: number): number {
+  const pixels = look.inside.height * look.inside.width;
+  const perPixel = model.card.footprint.bytesPerPixel || PER_TILE_PIXEL;
+  const needs = TILE_SIDES.map((side) => {
+    return PROGRAM + 2 * look.heldBytes + Math.min(side ** 2, pixels) * perPixel + STRIPS + mapBytes;
+  });
+  const attempts = [
+    [Math.min(model.memory, MODEST), 2],
+    [model.memory, TILE_SIDES.length],
+  ];
+  for (const [limit, count] of attempts) {
+    const found = needs.findIndex((needed, i) => i < count && needed <= limit);
+    if (found >= 0) return TILE_SIDES[found];
+  }
+  const least = Math.ceil(Math.min(...needs) / 1e7) / 100;
+  throw new ImageError(
+    `${look.size[1]}x${look.size[0]} pixels take ${least} GB of memory at the least, and ` +
+      `${(model.memory / 1e9).toFixed(2)} GB may be taken: make the photo smaller`,
+  );
+}
