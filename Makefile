@@ -11,7 +11,7 @@ TEST_READY := $(TEST_VENV)/.ready
 SHELL := /bin/sh
 export PYTHON IMAGE
 
-.PHONY: help demo quick test docs lint format clean remake
+.PHONY: help demo quick test browser docs lint format clean remake
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -35,6 +35,14 @@ OPENVINO_TESTS := tests/golden/test_openvino.py
 test: lint ## Run the linters, the type checker and all tests
 	OMP_NUM_THREADS=1 $(TEST_VENV)/bin/python -m pytest -n 2 --ignore=$(OPENVINO_TESTS) $(PYTEST_ARGS)
 	OMP_NUM_THREADS=1 $(TEST_VENV)/bin/python -m pytest $(OPENVINO_TESTS) $(PYTEST_ARGS) || test $$? = 5 # none chosen
+
+browser: ## Install what tests of web pages need: Chromium (Debian, as root) and web/node_modules
+	@if command -v chromium || command -v google-chrome; then :; \
+	elif [ "`id -u`" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && apt-get install -qq -y chromium || echo "Chromium could not be installed: its tests are skipped"; \
+	else echo "No Chromium: tests that need one are skipped. Debian, as root: apt-get install chromium"; fi
+	@if command -v npm >/dev/null; then cd web && npm ci --silent --no-audit --no-fund; \
+	else echo "No npm: tests of the page's sources are skipped. Debian, as root: apt-get install npm"; fi
 
 docs: $(TEST_READY) ## Build the documentation site in site/; any warning is an error
 	PYTHONPATH=tools $(TEST_VENV)/bin/python -m zensical build --strict --clean

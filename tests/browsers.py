@@ -108,7 +108,8 @@ def build_page(folder: Path, entry: str) -> None:
     command = [str(esbuild), entry, "--bundle", "--format=iife", "--log-level=warning", f"--outfile={folder}/main.js"]
     subprocess.run(command, cwd=WEB, check=True)
     shutil.copytree(WEB / "src/page/public", folder, dirs_exist_ok=True)
-    shutil.copy(WEB / "src/page/index.html", folder)
+    for file in ("web/src/page/index.html", "examples/night.jpg"):
+        shutil.copy(WEB.parent / file, folder)
 
 
 def drop(page: Any, files: Iterable[Path]) -> None:

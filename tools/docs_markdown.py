@@ -2,6 +2,7 @@
 
 - ``<!-- generated: command line -->`` becomes the reference of all commands, out of their own help.
 - ``<!-- generated: data sets -->`` becomes what is known of each data set, out of the table in ``darklift.data``.
+- ``<!-- generated: http api -->`` becomes every address of the web server, its choices and its problems.
 - ``<!-- generated: python api -->`` becomes a ``:::`` for each name that ``darklift`` offers.
 - ``<!-- generated: keys MODULE.CLASS -->`` becomes a table of a configuration's keys, out of its source.
 - Equations, which ``pymdownx.arithmatex`` has found, become MathML: browsers draw it by themselves, without a script
@@ -25,10 +26,11 @@ from markdown import Extension, Markdown
 from markdown.preprocessors import Preprocessor
 from markdown.treeprocessors import Treeprocessor
 
-__all__ = ["Site", "api_reference", "command_reference", "data_sets", "key_table", "makeExtension"]
+__all__ = ["Site", "api_reference", "command_reference", "data_sets", "http_reference", "key_table", "makeExtension"]
 
 _GENERATED = re.compile(
-    r"<!-- generated: (?:command line|(?P<sets>data sets)|(?P<api>python api)|keys (?P<name>[\w.]+)) -->"
+    r"<!-- generated: (?:command line|(?P<sets>data sets)|(?P<http>http api)|(?P<api>python api)"
+    r"|keys (?P<name>[\w.]+)) -->"
 )
 _ROLE = re.compile(r":[a-z]+:`~?(?:[\w.]*\.)?(\w+)`")
 _LITERAL = re.compile(r"(?<!:)::$")
@@ -48,6 +50,7 @@ _KINDS = {
     r" \| None$": "",
     r"'": "",
 }
+_JSON_KINDS = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false"}
 _BOUNDS = {
     "ge": "from {}",
     "gt": "above {}",
@@ -82,6 +85,8 @@ class _Generated(Preprocessor):
                 made.append(line)
             elif found["sets"]:
                 made += data_sets()
+            elif found["http"]:
+                made += http_reference()
             elif found["api"]:
                 made += api_reference()
             else:
@@ -102,6 +107,48 @@ class _Equations(Treeprocessor):
                 display = "block" if latex.startswith("\\[") else "inline"
                 element.text = None
                 element.append(convert_to_element(latex[2:-2].strip(), display=display))
+
+
+# ----------------------------------------------------------------------------------------------------------- HTTP API
+
+
+def http_reference() -> list[str]:
+    """Each address with its answers, then the choices, then the problems: out of the server's own description."""
+    from darklift.web.openapi import description
+    from darklift.web.problems import PROBLEMS
+    from darklift.weights import CATALOGUE
+
+    document = description(list(CATALOGUE))
+    lines = ["## Addresses", "", "| | address | what it does | answers | choices |", "|---|---|---|---|---|"]
+    for address, operations in document["paths"].items():
+        for method, operation in operations.items():
+            names = [parameter["$ref"].rsplit("/", 1)[1] for parameter in operation.get("parameters", [])]
+            choices = "the picture's" if "strength" in names else ""
+            own = ", ".join(f"`{name}`" for name in names if name in ("side", "as", "photo"))
+            answers = ", ".join(operation["responses"])
+            cells = (
+                method.upper(),
+                f"`{address}`",
+                operation["summary"],
+                answers,
+                ", ".join(filter(None, [choices, own])),
+            )
+            lines.append(f"| {' | '.join(cells)} |")
+    lines += ["", "## Choices", "", "| field | what it may be | meaning |", "|---|---|---|"]
+    for name, parameter in document["components"]["parameters"].items():
+        lines.append(f"| `{name}` | {_schema_in_words(parameter['schema'])} | {parameter['description']} |")
+    lines += ["", "## Problems", "", "| status | kind | title |", "|--:|---|---|"]
+    lines += [f"| {status} | `{kind}` | {title} |" for kind, (status, title) in PROBLEMS.items()]
+    return lines
+
+
+def _schema_in_words(schema: dict[str, Any]) -> str:
+    words = ", ".join(f"`{word}`" for word in schema["enum"]) if "enum" in schema else _JSON_KINDS[schema["type"]]
+    if "minimum" in schema:
+        words += f" from {schema['minimum']}" + (f" to {schema['maximum']}" if "maximum" in schema else "")
+    if "default" in schema:
+        words += f"; `{str(schema['default']).lower()}` by default"
+    return words
 
 
 # --------------------------------------------------------------------------------------------------------- Python API

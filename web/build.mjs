@@ -66,6 +66,7 @@ async function licences() {
 await rm(SITE, { recursive: true, force: true });
 await mkdir(join(SITE, "packs"), { recursive: true });
 await cp(join(PAGE, "public"), SITE, { recursive: true });
+await cp(join(HERE, "../examples/night.jpg"), join(SITE, "night.jpg"));
 await cp(join(PAGE, "index.html"), join(SITE, "index.html"));
 await writeFile(join(SITE, "main.js"), await bundled("src/page/main.ts"));
 await writeFile(join(SITE, "main.css"), await bundled("src/page/main.ts", ".css"));

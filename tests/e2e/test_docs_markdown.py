@@ -121,3 +121,19 @@ GENERIC = {"pymdownx.arithmatex": {"generic": True}}
 )
 def test_sphinx_is_understood(site: ModuleType, written: str, shown: str) -> None:
     assert markdown.markdown(written, extensions=[site.Site()]) == f"<p>{shown}</p>"
+
+
+def test_every_address_choice_and_problem_of_the_server_is_told_of(site: ModuleType) -> None:
+    pytest.importorskip("starlette", reason="the extra web is not installed")
+    from darklift.web.fields import FIELDS
+    from darklift.web.openapi import description
+    from darklift.web.problems import PROBLEMS
+
+    page = "\n".join(site.http_reference())
+    assert "| POST | `/api/v1/enhance` | Enhance a photo | 200, 400, " in page
+    for address in description(["compact"])["paths"]:
+        assert f" | `{address}` | " in page
+    for name in FIELDS:
+        assert f"\n| `{name}` | " in page
+    for kind, (status, _) in PROBLEMS.items():
+        assert f"| {status} | `{kind}` | " in page

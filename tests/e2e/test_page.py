@@ -189,6 +189,29 @@ def test_a_quick_look_comes_first_and_only_the_last_choice_counts(page, tmp_path
     assert darker < mean(saved(page)[1]) - 20
 
 
+def test_a_photo_made_in_the_background_is_made_sharp_when_it_is_zoomed_into(page, tmp_path):
+    paths = [tmp_path / "one.png", tmp_path / "two.png"]
+    for path in paths:
+        Image.open(NIGHT).resize((2400, 1600)).save(path)
+    page.evaluate("fake.full = 100")
+    drop(page, paths)
+    until(page, "document.querySelectorAll('#thumbs [data-state=done]').length === 2")
+    page.keyboard.press("]")
+    finished(page)
+    page.keyboard.press("1")
+    until(page, "fake.made === 3")
+    finished(page)
+    page.keyboard.press("+")
+    page.keyboard.press("[")
+    page.keyboard.press("0")
+    page.wait_for_timeout(300)
+    assert page.evaluate("fake.made") == 3
+    page.keyboard.press("1")  # it was put aside while the other one was looked at
+    until(page, "fake.made === 4")
+    finished(page)
+    assert Image.open(BytesIO(saved(page)[1])).size == (2400, 1600)
+
+
 def test_the_map_lies_over_the_result_with_its_legend(page):
     drop(page, [NIGHT])
     finished(page)

@@ -24,8 +24,8 @@ MAX_LINES = 120
 Darklift: TypeAlias = "Callable[..., Result]"
 MakePhotos: TypeAlias = Callable[[Sequence[str]], None]
 
-# This waits for a file that is not here; conversion has tests of its own.
-ONLY_PARSED = ("convert",)
+# The first waits for a file that is not here, the second until it is stopped; both have tests of their own.
+ONLY_PARSED = ("convert", "web")
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 /** A studio that brightens by a power function: enough to try the page, and slow or failing where a test wants it. */
 import { StudioError, type Choices, type Drawing, type Facts, type Photo, type Shown, type Studio } from "../src/studio.ts";
 
-/** What tests may change: milliseconds of a full picture, of a quick look; whether it sends. */
-export const fake = { full: 800, quick: 60, opens: 50, sends: false };
+/** What tests may change: milliseconds of a full picture, of a quick look, of opening; and how many it has made. */
+export const fake = { full: 800, quick: 60, opens: 50, made: 0 };
 
 export class FakeStudio implements Studio {
   async start(): Promise<Facts> {
@@ -13,7 +13,7 @@ export class FakeStudio implements Studio {
       ],
       computes: "WebAssembly, 2 threads",
       opens: [".jpg", ".jpeg", ".png", ".webp", ".avif"],
-      sends: fake.sends,
+      sends: false,
     };
   }
 
@@ -61,6 +61,7 @@ class FakePhoto implements Photo {
       onProgress?.(done, 10, "enhancing");
       await pause(fake.full / 10, signal);
     }
+    fake.made++;
     const canvas = brighten(draw(this.bitmap, Infinity), choices);
     const shown = await shownOf(canvas);
     const file = await canvas.convertToBlob({ type: "image/jpeg", quality: 0.95 });

@@ -19,6 +19,8 @@ from darklift.web.problems import Problem, Stopped
 __all__ = ["Desk", "Errand", "Ticket"]
 
 T = TypeVar("T")
+_CLAIM = 15.0
+"""Seconds, three times as many as refusals tell to wait, in which who was refused comes before who was served."""
 
 
 class Ticket:
@@ -84,6 +86,7 @@ class Desk:
         self.slots, self.queue, self.seconds = slots, queue, seconds
         self.running: set[Errand[Any]] = set()
         self._waiting: OrderedDict[str, deque[Errand[Any]]] = OrderedDict()
+        self._claims: OrderedDict[str, float] = OrderedDict()
         self._pool = ThreadPoolExecutor(slots, thread_name_prefix=f"darklift-{name}")
         self._idle = asyncio.Event()
         self._idle.set()
@@ -101,8 +104,18 @@ class Desk:
         share = max(1, self.queue // 2)
         if len(self._waiting.get(client, ())) >= share:
             raise Problem("client-busy", f"{share} pictures of yours are waiting: send more when some are done")
-        if self.waiting >= self.queue:
+        if self.queue - self.waiting <= self._claims_before(client):
+            self._claims[client] = time.monotonic()
             raise Problem("busy", f"{self.queue} pictures are waiting: try again in a while")
+
+    def _claims_before(self, client: str) -> int:
+        """How many others were refused before this one, and may still come back: their places are theirs."""
+        since = time.monotonic() - _CLAIM
+        for other, asked in list(self._claims.items()):
+            if asked < since:
+                del self._claims[other]
+        before = list(self._claims)
+        return before.index(client) if client in self._claims else len(before)
 
     def submit(
         self, client: str, work: Callable[[Ticket], T], on_step: Callable[[int, int], None] = lambda done, total: None
@@ -112,6 +125,7 @@ class Desk:
             self.check_room(client)
         elif self._closing:
             raise Problem("stopping", "the server is stopping: try again in a while")
+        self._claims.pop(client, None)
         errand = Errand(client, work, on_step)
         self._waiting.setdefault(client, deque()).append(errand)
         errand.outcome.add_done_callback(lambda _: self._leave(errand))

@@ -22,12 +22,12 @@ from darklift.web.shelf import Taken
 from darklift.web.uploads import read_upload
 from darklift.web.work import MEDIA_TYPES, uncertainty
 
-__all__ = ["api_routes"]
+__all__ = ["Routes", "api_routes"]
 
 
 def api_routes(service: Service) -> list[BaseRoute]:
     """Every address of the API, without /api/v1 in front of it."""
-    photos, jobs, own = PhotoRoutes(service), JobRoutes(service), _Routes(service)
+    photos, jobs, own = PhotoRoutes(service), JobRoutes(service), Routes(service)
     return [
         Route("/models", own.models, methods=["GET"]),
         Route("/formats", own.formats, methods=["GET"]),
@@ -50,7 +50,7 @@ def api_routes(service: Service) -> list[BaseRoute]:
     ]
 
 
-class _Routes:
+class Routes:
     """All that holds nothing between requests."""
 
     def __init__(self, service: Service) -> None:

@@ -1,4 +1,4 @@
-"""The page's own files, which are built by ``web/build.mjs`` and lie in ``site/``."""
+"""The page's own files, as they were built."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-__all__ = ["SITE", "Site"]
+from darklift.web.export import SITE
 
-SITE = Path(__file__).parent / "site"
-"""The folder that they lie in."""
+__all__ = ["Site"]
+
 _TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",

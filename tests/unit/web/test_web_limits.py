@@ -263,3 +263,29 @@ def test_what_is_cancelled_while_it_waits_makes_room() -> None:
             web.http.delete(jobs.pop())
             jobs.append(web.http.post(f"{API}/jobs", content=dark_photo()).headers["location"])
         assert web.service.work.waiting == 1
+
+
+def test_who_was_refused_comes_before_who_was_served() -> None:
+    """Else those who get a place come back at once, and take it again."""
+    with serving(queue=1) as web:
+        clients = [web.from_address(f"10.0.0.{number}") for number in range(3)]
+        web.step.may_go.clear()
+        held = [clients[0].post(f"{API}/jobs", content=dark_photo()) for _ in range(2)]  # one runs, one waits
+        assert [answer.status_code for answer in held] == [202, 202]
+        assert is_problem(clients[1].post(f"{API}/jobs", content=dark_photo()), "busy")
+        assert is_problem(clients[2].post(f"{API}/jobs", content=dark_photo()), "busy")
+        clients[0].delete(held[1].headers["location"])  # now there is a place
+        assert is_problem(clients[0].post(f"{API}/jobs", content=dark_photo()), "busy")
+        assert is_problem(clients[2].post(f"{API}/jobs", content=dark_photo()), "busy")
+        assert clients[1].post(f"{API}/jobs", content=dark_photo()).status_code == 202
+
+
+def test_a_place_is_not_kept_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("darklift.web.desk._CLAIM", 0.0)
+    with serving(queue=1) as web:
+        web.step.may_go.clear()
+        one, two = web.from_address("10.0.0.1"), web.from_address("10.0.0.2")
+        held = [one.post(f"{API}/jobs", content=dark_photo()) for _ in range(2)]
+        assert is_problem(two.post(f"{API}/jobs", content=dark_photo()), "busy")
+        one.delete(held[1].headers["location"])
+        assert one.post(f"{API}/jobs", content=dark_photo()).status_code == 202

@@ -2,6 +2,7 @@
 import type { Choices, Enhanced, Facts, OnProgress, Photo, Shown, Studio } from "../studio.ts";
 import { StudioError } from "../studio.ts";
 import { type CallOptions, WorkerLink } from "./link.ts";
+import { note } from "./notes.ts";
 import { keepOffline } from "./offline.ts";
 import { loadPack, type Packed, unpack } from "./packs.ts";
 import type { CallName, Calls, ModelPack } from "./protocol.ts";
@@ -70,7 +71,7 @@ export class BrowserStudio implements Studio {
       console.warn("the graphics card failed, and is not used any more:", error);
       await this.begin(null);
       const made = await this.callOnce(name, values, options, packs);
-      if (made && "notes" in made) made.notes.push({ key: "without_graphics" });
+      if (made && "notes" in made) made.notes.push(note("without_graphics", {}));
       return made;
     }
   }
@@ -181,11 +182,13 @@ async function textOf(pack: Packed, name: string): Promise<string> {
   return new TextDecoder().decode(await unpack(pack, name));
 }
 
-/** The runtime's build for the graphics card; null where there is no card, or no fetching it. */
+/** The runtime's build for the graphics card; null where there is no card, only software that poses as one, or no fetching
+ * it. */
 async function graphicsBuild(): Promise<ArrayBuffer | null> {
-  const { gpu } = navigator as Navigator & { gpu?: { requestAdapter(): Promise<object | null> } };
+  if (!("gpu" in navigator) || location.protocol === "file:") return null;
   try {
-    if (location.protocol === "file:" || !(await gpu?.requestAdapter())) return null;
+    const adapter = await navigator.gpu.requestAdapter();
+    if (!adapter || adapter.info?.isFallbackAdapter) return null;
     const answer = await fetch(GRAPHICS);
     return answer.ok ? await answer.arrayBuffer() : null;
   } catch (error) {

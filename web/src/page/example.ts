@@ -8,6 +8,8 @@ const WAIT = 350;
 
 export function startExample(): void {
   const pair = find("pair");
+  // A page opened from disk may show its pictures, but not read them.
+  document.querySelector<HTMLElement>("[data-do=sample]")!.hidden = location.protocol === "file:";
   const slider = find<HTMLInputElement>("example");
   const show = () => {
     pair.style.setProperty("--night", `${slider.value}%`);

@@ -27,6 +27,7 @@ export function warn(text: string): void {
 /** Says a short success to everybody, for a while. */
 export function tell(text: string): void {
   announce(text);
+  document.querySelector(".toast.brief")?.remove();
   const toast = document.createElement("div");
   toast.className = "toast brief";
   toast.setAttribute("aria-hidden", "true");

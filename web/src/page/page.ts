@@ -29,6 +29,7 @@ export async function startPage(studio: Studio): Promise<void> {
   const early: File[] = [];
   let take = (files: File[]) => {
     early.push(...files);
+    tell(say("phase.loading"));
   };
   takeIn((files) => {
     if (files.length) take(files);
@@ -45,7 +46,9 @@ export async function startPage(studio: Studio): Promise<void> {
   });
   document.documentElement.dataset.ready = "drawn";
   try {
-    const facts = await studio.start();
+    const facts = await studio.start((done, total) => {
+      find("computes").textContent = `${say("phase.loading")} (${say("percent", { value: Math.round((100 * done) / total) })})`;
+    });
     const table = new Table(studio, facts, stage);
     commands = { ...commands, ...table.commands };
     take = (files) => table.take(files);

@@ -26,6 +26,10 @@ export interface Entry {
   progress: { done: number; total: number; phase: Phase } | null;
 }
 
+/** Pixels along the longer side of a drawing of a photo that is not looked at, and of its thumbnail. */
+export const ASIDE = 1600;
+export const THUMB = 160;
+
 export class Roll {
   readonly entries: Entry[] = [];
   current: Entry | null = null;
@@ -64,6 +68,18 @@ export class Roll {
     if (current && current.state !== "opening" && current.state !== "working") putAway(current);
     this.current = entry;
     this.changed();
+    if (current) void this.shrink(current);
+  }
+
+  /** Several photos in all their pixels are more than a phone can hold. */
+  private async shrink(entry: Entry): Promise<void> {
+    for (const layer of ["before", "after"] as const) {
+      const shown = entry[layer];
+      const small = shown && (await smaller(shown, ASIDE));
+      if (!small || small === shown || entry === this.current || entry[layer] !== shown) continue;
+      entry[layer] = small;
+      shown.drawing.close();
+    }
   }
 
   /** The next (1) or the previous (-1) photo is looked at. */
@@ -104,4 +120,17 @@ export function putAway(entry: Entry): void {
   entry.photo?.close();
   entry.photo = null;
   entry.map = null;
+}
+
+/** The same, at most `side` pixels along its longer side. */
+export async function smaller(shown: Shown, side: number): Promise<Shown> {
+  const { width, height } = shown.drawing;
+  const scale = side / Math.max(width, height);
+  if (scale >= 1) return shown;
+  const drawing = await createImageBitmap(shown.drawing, {
+    resizeWidth: Math.max(1, Math.round(width * scale)),
+    resizeHeight: Math.max(1, Math.round(height * scale)),
+    resizeQuality: "high",
+  });
+  return { drawing, histogram: shown.histogram };
 }

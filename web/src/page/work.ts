@@ -1,14 +1,11 @@
 /** Works on the photos one after the other, on the one that is looked at first. */
-import { StudioError, type Choices, type Drawing, type Photo, type Shown, type Studio } from "../studio.ts";
-import { putAway, type Entry, type Roll } from "./roll.ts";
+import { StudioError, type Choices, type Drawing, type Photo, type Studio } from "../studio.ts";
+import { ASIDE, putAway, smaller, THUMB, type Entry, type Roll } from "./roll.ts";
 
 /** Milliseconds that a slider must rest before a quick look, and before the full picture. */
 const REST = { quick: 70, full: 450 };
 /** A quick look should take about this long, and has between so many pixels along its longer side. */
 const QUICK = { milliseconds: 300, least: 320, most: 1280 };
-/** Pixels along the longer side of a drawing of a photo that is not looked at, and of its thumbnail. */
-const ASIDE = 1600;
-const THUMB = 160;
 
 export interface Hooks {
   /** The longest side of the original that can be drawn here. */
@@ -210,17 +207,4 @@ export class Work {
       });
     });
   }
-}
-
-/** The same, at most `side` pixels along its longer side. */
-export async function smaller(shown: Shown, side: number): Promise<Shown> {
-  const { width, height } = shown.drawing;
-  const scale = side / Math.max(width, height);
-  if (scale >= 1) return shown;
-  const drawing = await createImageBitmap(shown.drawing, {
-    resizeWidth: Math.max(1, Math.round(width * scale)),
-    resizeHeight: Math.max(1, Math.round(height * scale)),
-    resizeQuality: "high",
-  });
-  return { drawing, histogram: shown.histogram };
 }

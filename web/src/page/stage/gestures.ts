@@ -115,9 +115,10 @@ export function makeDivider(stage: Stage): void {
   stage.onSplit = () => {
     const { left, top, width, height } = stage.visible;
     over.hidden = width === 0;
-    Object.assign(over.style, { left: `${left}px`, top: `${top}px`, width: `${width}px`, height: `${height}px` });
+    for (const [name, value] of Object.entries({ left, top, width, height, split: stage.split * width })) {
+      over.style.setProperty(`--${name}`, `${value}px`);
+    }
     divider.hidden = !stage.divides;
-    divider.style.transform = `translateX(${stage.split * width}px)`;
     const percent = Math.round(stage.split * 100);
     divider.setAttribute("aria-valuenow", String(percent));
     divider.setAttribute("aria-valuetext", say("compare.value", { percent: 100 - percent }));
