@@ -51,8 +51,10 @@ class Stage:
         """What the last instruction of this kind says; "" where there is none."""
         return next((rest for known, rest in reversed(self.steps) if known == word), "")
 
-    def environment(self) -> dict[str, str]:
-        pairs = (pair.split("=", 1) for word, rest in self.steps if word == "ENV" for pair in shlex.split(rest))
+    def environment(self, before: int | None = None) -> dict[str, str]:
+        """What its ENV sets, in all or before a step."""
+        said = (rest for word, rest in self.steps[:before] if word == "ENV")
+        pairs = (pair.split("=", 1) for rest in said for pair in shlex.split(rest))
         return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/", **dict(pairs)}
 
     def user(self) -> tuple[int, int]:
@@ -121,12 +123,12 @@ def build(made: list[Stage], base: Path, work: Path, lent: list[Path]) -> Path:
             shutil.rmtree(root / folder, ignore_errors=True)
             (root / folder).mkdir(parents=True, exist_ok=True)
         roots[stage.name] = root
-        for word, rest in stage.steps:
+        for at, (word, rest) in enumerate(stage.steps):
             print(f"stage {number}: {word} {rest[:90]}", flush=True)
             if word == "COPY":
                 copy(rest, root, roots)
             elif word == "RUN":
-                run(rest, root, stage.environment(), lent)
+                run(rest, root, stage.environment(at), lent)
     return root
 
 

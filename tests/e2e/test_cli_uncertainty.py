@@ -47,3 +47,10 @@ def test_a_coverage_that_was_not_calibrated_is_a_wrong_request(darklift, night: 
     assert refused.exit_code == 2
     assert "0.9, 0.95" in refused.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["night.png"]
+
+
+def test_a_coverage_without_a_map_is_a_wrong_request(darklift, night: Path, tmp_path: Path) -> None:
+    refused = darklift("enhance", "night.png", "-m", "nano", "--coverage", "0.95")
+    assert refused.exit_code == 2
+    assert "give --uncertainty, too" in refused.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["night.png"]

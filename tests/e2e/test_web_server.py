@@ -386,3 +386,14 @@ def test_a_port_in_use_is_one_line(web: Web) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith(f"darklift: cannot listen on 127.0.0.1, port {web.port} (Address already in use)")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_proxy_is_believed_who_its_clients_are_and_nobody_else() -> None:
+    forwarded = {"X-Forwarded-For": "203.0.113.9"}
+    with running("--proxy", "127.0.0.1") as web:
+        assert web.http.get(f"{API}/models", headers=forwarded).status_code == 200
+        web.wait_until(lambda: any(" 203.0.113.9 GET " in line for line in web.log))
+    with running() as web:
+        assert web.http.get(f"{API}/models", headers=forwarded).status_code == 200
+        web.wait_until(lambda: any(" 127.0.0.1 GET " in line for line in web.log))
+        assert not any("203.0.113.9" in line for line in web.log)

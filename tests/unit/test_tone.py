@@ -109,7 +109,7 @@ def test_each_control_moves_what_its_name_says(name: str, amount: int) -> None:
     assert np.abs(half).max() < 0.85 * abs(moved[most])
     if name in ("shadows", "highlights"):
         assert np.abs(moved[[0, 1, 2, 253, 254, 255]]).max() < 0.5, "the ends stay"
-        assert abs(most - (85 if name == "shadows" else 170)) <= 3
+        assert abs(most - (51 if name == "shadows" else 204)) <= 3
     else:
         assert moved[255 if name == "blacks" else 0] == 0, "the other end stays"
         if (name == "blacks") == (amount > 0):

@@ -188,7 +188,7 @@ def check_plan(got: dict[str, Any], made: Plan) -> None:
 def check_restraint(got: dict[str, Any], restraint: Restraint) -> None:
     assert tuple(got["size"]) == restraint.size
     alike(got["keep"], restraint.keep, 1e-5)
-    for name in ("ceiling", "colour", "lit"):
+    for name in ("ceiling", "level", "colour", "lit"):
         values, expected = got[name]["data"], getattr(restraint, name).astype(np.float64).ravel()
         apart = np.abs(values - expected) / np.maximum(expected, 1e-3)
         assert (apart > 1e-5).mean() <= max(TIPPED, 1 / apart.size)
@@ -201,7 +201,7 @@ def check_piece(got: dict[str, Any], picture: Picture, made: Plan, piece: Tile) 
     alike(got["seen"], view.of(piece))
     lit = np.minimum(own * np.float32(3) + np.float32(0.05), 1).astype(np.float32)
     if made.restraint is not None:
-        made.restraint.apply(lit, own, piece)
+        made.restraint.apply(lit, own, view.of(piece), piece)
     check_pixels(got["restrained"], lit)
     if made.tone is not None:
         made.tone.apply(lit)

@@ -17,7 +17,6 @@ from darklift import Enhancer, Picture, Settings
 from darklift.image import from_array, read_image
 from darklift.image.arrays import assemble
 from darklift.pipeline.render import Enhanced
-from darklift.pipeline.settings import DEFAULTS
 from darklift.weights import find_model
 from shared import SHARED, needs_pictures
 from web_engine import WEB, ask, needs_node, rgba_of, told, wishes_of

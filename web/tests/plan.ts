@@ -76,7 +76,7 @@ function shown(request: Request, made: Plan): object {
   const tile = new Tile(...request.piece);
   const [seen, own] = [view.of(tile), view.own(tile)];
   const lit: Planes = planesOf(3, tile.height, tile.width, own.data.map((value) => Math.min(value * 3 + Math.fround(0.05), 1)));
-  made.restraint?.apply(lit, own, tile);
+  made.restraint?.apply(lit, own, seen, tile);
   const restrained = lit.data.slice();
   made.tone?.apply(lit);
   return { seen: seen.data, restrained, toned: lit.data };

@@ -21,7 +21,7 @@ from darklift.cli._saving import (
     LosslessOption,
     QualityOption,
 )
-from darklift.errors import BatchError
+from darklift.errors import BatchError, UsageError
 from darklift.pipeline.settings import Settings
 from darklift.store.load import Opening
 
@@ -101,13 +101,14 @@ def enhance(
         ),
     ] = None,
     coverage: Annotated[
-        float,
+        float | None,
         typer.Option(
             metavar="X",
             help="Of --uncertainty: how often the true values shall lie within what it tells, 0.9 or 0.95.",
+            show_default=str(Settings.coverage),
             rich_help_panel=_FILES,
         ),
-    ] = Settings.coverage,
+    ] = None,
     resume: ResumeOption = False,
     retry_failed: RetryFailedOption = False,
     skip_existing: SkipExistingOption = False,
@@ -151,7 +152,10 @@ def enhance(
     from darklift.batch.request import Request
     from darklift.batch.transfer import Reading, Saving
 
-    settings = settings.changed(coverage=coverage)
+    if coverage is not None:
+        if uncertainty is None:
+            raise UsageError("--coverage says how often a map of --uncertainty is right: give --uncertainty, too")
+        settings = settings.changed(coverage=coverage)
     skipped = find_skipped(inputs, recursive=recursive, output=output)
     none_begun = Account([], skipped, None, quiet=quiet, overwrite=overwrite)
     refused_as(context, none_begun.to_json if as_json else None)

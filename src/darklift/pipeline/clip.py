@@ -32,8 +32,8 @@ _LOOKED_AT = 24
 """Frames, spread over a clip, that the shared look is taken from."""
 
 _BLACK = 0.5
-"""Of the clip's brightness: what holds nothing and is darker is a black frame, which stays as it is. One as bright as
-the others is dark and flat by chance, and goes with them."""
+"""Of the clip's brightness: what holds nothing and is darker is a black frame, of which a model makes nothing; tones
+change in it as in the others. One as bright as the others is dark and flat by chance, and goes with them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +120,8 @@ def plan_frame(model: Model, picture: Picture, shared: SharedLook, settings: Set
     signal = look.signal
     if signal is not None and shared.scene is not None:
         signal = replace(signal, scene=shared.scene)
-    return decide(model, replace(look, overview=overview, guess=shared.guess, signal=signal, empty=empty), settings)
+    look = replace(look, overview=overview, guess=shared.guess, signal=signal, empty=empty, alone=shared.empty)
+    return decide(model, look, settings)
 
 
 @dataclass(frozen=True, eq=False)

@@ -75,7 +75,7 @@ class Canvas:
         assert signal is not None
         own, shown = view.own(tile), made.copy()
         if self._restraint is not None:
-            self._restraint.apply(shown, own, tile)
+            self._restraint.apply(shown, own, _seen(view, tile, own), tile)
         known = known_of_places(view, signal, tile, _towards(shown, own, plan.share))
         alpha = None if view.fill is None else view.alpha(tile)
         seen = np.float32(not plan.look.hidden) if alpha is None else visibility(alpha)
@@ -116,12 +116,17 @@ def _own_numbers(view: View, plan: Plan, tile: Tile, rgb: FloatArray) -> FloatAr
     return pixels
 
 
+def _seen(view: View, tile: Tile, own: FloatArray) -> FloatArray:
+    """What the network saw there; own: the photo's own pixels."""
+    return own if view.fill is None and view.smoothing is None else view.of(tile)
+
+
 def _mixed(view: View, plan: Plan, tile: Tile, rgb: FloatArray, restraint: Restraint | None) -> FloatArray:
     """In place."""
     amount, tone = plan.settings.strength * plan.share, plan.tone
     own = view.own(tile) if restraint is not None or tone is not None or amount != 1 or view.fill is not None else rgb
     if restraint is not None:
-        restraint.apply(rgb, own, tile)
+        restraint.apply(rgb, own, _seen(view, tile, own), tile)
     if tone is not None:  # acts on what is there with all of the change; strength then mixes that with the photo
         tone.apply(_towards(rgb, own, plan.share))
         amount = plan.settings.strength

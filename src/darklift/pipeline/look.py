@@ -43,6 +43,8 @@ class Look:
     """What each place of it holds; None where the model does not say how bright it should be."""
     empty: bool = False
     """It holds nothing to bring out."""
+    alone: bool = True
+    """It is no frame of a clip that holds something elsewhere: tones of an empty one stay, too."""
     hidden: bool = False
     """It is transparent throughout: it is left as it is, whatever is asked for."""
     gray: bool = False

@@ -82,16 +82,18 @@ class Plan:
     @property
     def share(self) -> float:
         """How much of what the model makes goes into the result, in [0, 1]; the rest is the photo itself."""
-        return 0.0 if self._nothing_to_do else 1.0 if self.aim is None else self.aim.share
+        nothing = self.look.hidden or self._stays_black
+        return 0.0 if nothing else 1.0 if self.aim is None else self.aim.share
 
     @property
     def tone(self) -> Tone | None:
         """What is done to tones and colours after the model; None for nothing."""
-        return None if self._nothing_to_do else Tone.of(self.settings)
+        nothing = self.look.hidden or (self._stays_black and self.look.alone)
+        return None if nothing else Tone.of(self.settings)
 
     @property
-    def _nothing_to_do(self) -> bool:
-        return self.look.hidden or (self.look.empty and self.settings.exposure is None)
+    def _stays_black(self) -> bool:
+        return self.look.empty and self.settings.exposure is None
 
     @property
     def unchanged(self) -> bool:

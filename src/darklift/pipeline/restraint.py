@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,15 +15,21 @@ from darklift.pipeline.trust import TONES, Scene, Signal
 __all__ = ["Restraint", "restrain"]
 
 _CODE = np.float32(1 / 255)
-_HELD, _BEYOND, _MARGIN = 2.5, 2.5, 1.1
+_HALF_A_CODE = np.float32(0.5) * _CODE
+_HELD, _BEYOND, _MARGIN = 2.2, 2.5, 1.1
 """A place that holds nothing is lifted by at most ``_BEYOND`` times what the lights are; one that holds h codes by
 (h / _HELD)² more."""
-_NIGHT = 0.6
-"""By which a night has to hold more for the same lift."""
-_NO_CEILING = 4.0
-"""Unit: so high that nothing reaches it."""
-_COLOURLESS, _LEAST_COLOUR = (0.3, 4.0), 0.35
+_NIGHT = 1.6
+"""By which a night has to hold more for the same lift; where it holds nothing, it gets the root of this less."""
+_NO_CEILING = 8.0
+"""Unit: so high that nothing reaches half of it."""
+_OWN = np.float32(0.5)
+"""How far the ceiling goes up and down with the pixels themselves, so that twigs before a sky stay twigs: held to one
+value they become smoke."""
+_COLOURLESS, _LEAST_COLOUR = (0.3, 5.0), 0.35
 """Codes held: up to the first, this share of the colour is left; from the second on all."""
+_COLOURLESS_AT_NIGHT = 12.0
+"""Codes held from which on a night's colours are all left: what little a sensor saw of a dark sky is olive."""
 _LIFTED = (1.5, 2.5)
 """Times that the lights are lifted: up to the first, what is well lit stays as it is; from the second on it only never
 gets darker, as a tone curve that left it where it was would be none."""
@@ -32,32 +39,38 @@ gets darker, as a tone curve that left it where it was would be none."""
 class Restraint:
     """How far what a model made may go, place by place: maps over the grid of a :class:`Signal`, each (h, w).
 
-    ceiling: luma that is hardly exceeded, unit. colour: the share of it that stays. lit: how much of the photo itself
-    stays. keep: of that, the share that stays in any case; the rest only where it would get darker.
+    ceiling: luma that is hardly exceeded where a pixel is as bright as those around it, unit. level: how bright those
+    are, unit, and half a code more. colour: the share of it that stays. lit: how much of the photo itself stays. keep:
+    of that, the share that stays in any case; the rest only where it would get darker.
     """
 
     size: tuple[int, int]
     ceiling: FloatArray
+    level: FloatArray
     colour: FloatArray
     lit: FloatArray
     keep: float
 
-    def apply(self, made: FloatArray, own: FloatArray, part: Tile) -> FloatArray:
-        """Restrain, in place, what a model made of a part of the photo: (3, h, w) unit; own: the photo there."""
+    def apply(self, made: FloatArray, own: FloatArray, seen: FloatArray, part: Tile) -> FloatArray:
+        """Restrain, in place, what a model made of a part of the photo: (3, h, w) unit. own: the photo there; seen: the
+        same as the network sees it.
+        """
         for block in blocks_of(part):
             cells = cells_of(block, self.ceiling.shape, self.size)
             there = block.seen_from(part).window
             if (self.ceiling[cells] < _NO_CEILING).any() or (self.colour[cells] < 1).any():
-                self._hold_down(made[:, *there], block)
+                self._hold_down(made[:, *there], seen[:, *there], block)
             if self.lit[cells].any():
                 self._hold_on(made[:, *there], own[:, *there], block)
         return made
 
-    def _hold_down(self, made: FloatArray, block: Tile) -> None:
-        ceiling, colour = enlarged(np.stack([self.ceiling, self.colour]), self.size, block)
+    def _hold_down(self, made: FloatArray, seen: FloatArray, block: Tile) -> None:
+        ceiling, level, colour = enlarged(np.stack([self.ceiling, self.level, self.colour]), self.size, block)
+        free = ceiling >= _NO_CEILING
+        ceiling *= (1 - _OWN) + _OWN * (luma_of(seen) + _HALF_A_CODE) / level
         luma = luma_of(made)
         excess = np.square(np.square(luma / ceiling))
-        excess[ceiling >= _NO_CEILING] = 0
+        excess[free] = 0
         gain = 1 / np.sqrt(np.sqrt(1 + excess))
         luma *= gain * (1 - colour)
         gain *= colour
@@ -79,14 +92,17 @@ def restrain(signal: Signal, wanted: float, *, kept: tuple[float, float]) -> Res
     brighter, darker = kept
     held, level, lit = (each.astype(np.float32) for each in (signal.held, signal.level, signal.lit))
     scene = signal.scene
-    gain = _gain_of_lights(scene, wanted)
-    ceiling = gain * (_BEYOND + (held / (_HELD * (1 + _NIGHT * scene.night))) ** 2) * (level + np.float32(0.5) * _CODE)
+    level += _HALF_A_CODE
+    gain, more = _gain_of_lights(scene, wanted), 1 + _NIGHT * scene.night
+    ceiling = gain * (_BEYOND / math.sqrt(more) + (held / (_HELD * more)) ** 2) * level
     if scene.span < 1:  # the darker the whole, the higher
         ceiling = ceiling / max(scene.span, 1e-6) ** 2
-    colour = 1 - scene.span * (1 - _LEAST_COLOUR) * (1 - smooth_ramp(held, _COLOURLESS))
+    uncertain = (_COLOURLESS[0], _COLOURLESS[1] + scene.night * (_COLOURLESS_AT_NIGHT - _COLOURLESS[1]))
+    colour = 1 - scene.span * (1 - _LEAST_COLOUR) * (1 - smooth_ramp(held, uncertain))
     return Restraint(
         size=signal.size,
         ceiling=np.minimum(ceiling, _NO_CEILING).astype(np.float32),
+        level=level,
         colour=colour.astype(np.float32),
         lit=np.float32(darker) * lit,
         keep=brighter * float(1 - smooth_ramp(gain, _LIFTED)),

@@ -27,8 +27,9 @@ _INWARD, _OUTWARD = 0.2, 0.1
 comes to lie so far inside."""
 _END_REACHES = 0.8
 """Of the coded range, how far from its end moving one is felt."""
-_ZONE = 0.15
-"""By how much of the coded range shadows (highlights) move at most, a third of it from black (white)."""
+_ZONE = (0.1, 0.2)
+"""By how much of the coded range shadows move at most, darker and brighter (highlights brighter and darker), a fifth of
+it from black (white)."""
 _MORE_COLOUR = 1.5
 """By how much of itself a pale colour's distance from gray grows at most."""
 _TINY = np.float32(1e-6)
@@ -91,9 +92,9 @@ def _end(x: Curve, amount: float) -> Curve:
 
 
 def _zone(x: Curve, amount: float) -> Curve:
-    """Values from 0 to 1 with those around a third moved; the ends and what is next to them stay."""
-    most = 16 / 729  # of the bump, at 1/3
-    return x + _ZONE * amount / most * x * x * (1 - x) ** 4
+    """Values from 0 to 1 with those around a fifth moved; the ends and what is next to them stay."""
+    most = 0.2**2 * 0.8**8  # of the bump, at 1/5
+    return x + _ZONE[amount > 0] * amount / most * x * x * (1 - x) ** 8
 
 
 def _least(rgb: FloatArray) -> FloatArray:

@@ -40,7 +40,7 @@ _RADIUS, _EDGE, _LIT_EDGE = 4, 0.15, 0.01
 _CODE = np.float32(1 / 255)
 _FINER = 4
 """A file with more bits holds at most so many times what one of 8 bits holds: below that is noise."""
-_LIVELY, _LIVELY_RADIUS, _LEAST_LIVELY = (0.03, 0.25), 5, 0.35
+_LIVELY, _LIVELY_RADIUS, _LEAST_LIVELY = (0.03, 0.25), 5, 0.6
 """Codes by which neighbours differ, on average: what noise dithers, averages tell; what a coder left flat holds the
 last share of its codes."""
 _MOST = 60
@@ -49,7 +49,7 @@ _SPAN = (35, 75)
 """Codes of the brightest parts: up to the first a photo is dark throughout, and its blacks are as underexposed as all
 of it; from the second on it has lights, and its blacks are black."""
 _NIGHTS = (
-    ((0.8, 3.0), (0.12, 0.45), (40, 80)),
+    ((1.0, 3.5), (0.12, 0.45), (40, 80)),
     ((8.0, 16.0), (0.4, 0.7), (70, 140)),
 )
 """A night, by much that is black beside what is lit, or by more that is dark beside lamps: codes held there, the share
@@ -62,10 +62,10 @@ _FEWEST, _SMEARED_RADIUS = 2000, 2
 """Cells to judge it by, and the radius around each that is."""
 _LIT = (0.45, 0.85)
 """Unit: up to the first a place may be lifted, from the second on it is well lit."""
-_BACKLIT, _GLOW = (0.2, 0.4), 0.6
-_SHADE, _SHADED = (0.25, 0.38), (0.02, 0.22)
-"""Back light: the share that is lit, and the unit value from which a place is; the share in its shade, and between
-which values a place is."""
+_BACKLIT, _GLOW = (0.2, 0.4), 0.7
+_SHADE, _SHADED = (0.28, 0.4), (0.02, 0.22)
+"""Back light: the share that is lit, and the unit value from which a place is; how much of all else lies in its shade,
+times how far the light comes from one side, and between which values a place does."""
 
 TONES = (np.arange(256, dtype=np.float64) + 0.5) / 256
 """The middles of the steps of :attr:`Scene.tones`, unit."""
@@ -140,7 +140,7 @@ def look_for_signal(view: View, bits: int) -> Signal:
     around_top, shade = Guide(top, _RADIUS, _LIT_EDGE), box_means(level, _RADIUS)
     shaded = (shade > _SHADED[0]) & (shade < _SHADED[1]) & shown
     glowing = (around_top.mean > _GLOW) & shown
-    lit_share, shade_share = (float(part.sum() / shown.sum()) for part in (glowing, shaded))
+    in_shade = _one_sided(glowing) * shaded.sum() / max((shown & ~glowing).sum(), 1)
     smeared = _smeared(level / _CODE, beside / _CODE, further / _CODE, shown)
     level = _codes(around.smooth(_stops(level)), 255) * _CODE
     return Signal(
@@ -153,7 +153,7 @@ def look_for_signal(view: View, bits: int) -> Signal:
             lights=lights,
             span=float(smooth_ramp(brightest_parts / _CODE, _SPAN)),
             night=_night(float(brightest_parts / _CODE), held[shown]),
-            backlight=float(smooth_ramp(lit_share, _BACKLIT) * smooth_ramp(shade_share, _SHADE)),
+            backlight=float(smooth_ramp(glowing.sum() / shown.sum(), _BACKLIT) * smooth_ramp(in_shade, _SHADE)),
             smeared=smeared,
         ),
     )
@@ -195,6 +195,15 @@ def _night(brightest_parts: float, held: FloatArray) -> float:
         float(smooth_ramp(brightest_parts, lights) * smooth_ramp((1 - smooth_ramp(held, codes)).mean(), share))
         for codes, share, lights in _NIGHTS
     )
+
+
+def _one_sided(glowing: npt.NDArray[np.bool_]) -> float:
+    """In [0, 1], how far what is lit lies on one side: by how much its shares of two outer thirds differ."""
+    apart = []
+    for across in (glowing, glowing.T):
+        third = -(-len(across) // 3)
+        apart.append(abs(float(across[:third].mean() - across[-third:].mean())))
+    return max(apart)
 
 
 def _smeared(level: FloatArray, beside: FloatArray, further: FloatArray, shown: npt.NDArray[np.bool_]) -> float:

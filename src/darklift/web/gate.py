@@ -9,6 +9,7 @@ import time
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from darklift.errors import printable
 from darklift.web.policy import Policy
 from darklift.web.problems import Problem, problem_of, problem_response
 from darklift.web.service import Service
@@ -116,7 +117,7 @@ class Gate:
         seconds = time.monotonic() - visit.began
         route = visit.route
         self._service.metrics.answered(visit.method, route, visit.status, seconds, visit.received, visit.sent)
-        client = visit.scope["client"][0] if visit.scope.get("client") else "-"
+        client = printable(visit.scope["client"][0]) if visit.scope.get("client") else "-"
         _log.info(
             "%s %s %s %d %d in %d out %.3f s",
             client,

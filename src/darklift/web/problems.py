@@ -47,11 +47,13 @@ _ADDRESS = "about:blank#"
 class Problem(DarkliftError):
     """A request that is refused, or that failed; ``kind`` is one of :data:`PROBLEMS`."""
 
-    def __init__(self, kind: str, detail: str, *, retry_after: int = 5, headers: Mapping[str, str] = {}) -> None:
+    def __init__(
+        self, kind: str, detail: str, *, retry_after: int = 5, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(detail)
         self.kind = kind
         self.status, self.title = PROBLEMS[kind]
-        self.headers = dict(headers)
+        self.headers = dict(headers or {})
         if kind in _RETRY:
             self.headers["Retry-After"] = str(retry_after)
 

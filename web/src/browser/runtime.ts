@@ -46,6 +46,8 @@ async function plainOf(sent: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayB
 
 function started(code: Uint8Array<ArrayBuffer>, threads: number, name: string, heavyProvider: "wasm" | "webgpu"): Runtime {
   const { wasm } = ort.env;
+  // ONNX Runtime Web 1.30 convolves 63 channels wrongly in the layout that it prefers, and not in this one
+  const heavyWork = heavyProvider === "webgpu" ? { name: heavyProvider, preferredLayout: "NCHW" as const } : heavyProvider;
   wasm.wasmBinary = code.buffer;
   wasm.numThreads = threads;
   ort.env.logLevel = "fatal"; // errors are thrown; its warnings are about its own optimiser
@@ -54,7 +56,7 @@ function started(code: Uint8Array<ArrayBuffer>, threads: number, name: string, h
     graphics: heavyProvider === "webgpu",
     open: (graph, heavy) =>
       ort.InferenceSession.create(graph, {
-        executionProviders: [heavy ? heavyProvider : "wasm"],
+        executionProviders: [heavy ? heavyWork : "wasm"],
         enableMemPattern: false, // from the second tile on, a plan of all memory beside what the first one took
         logSeverityLevel: 4,
       }),

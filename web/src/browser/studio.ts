@@ -181,11 +181,13 @@ async function textOf(pack: Packed, name: string): Promise<string> {
   return new TextDecoder().decode(await unpack(pack, name));
 }
 
-/** The runtime's build for the graphics card; null where there is no card, or no fetching it. */
+/** The runtime's build for the graphics card; null where there is no card, only software that poses as one, or no fetching
+ * it. */
 async function graphicsBuild(): Promise<ArrayBuffer | null> {
-  const { gpu } = navigator as Navigator & { gpu?: { requestAdapter(): Promise<object | null> } };
+  if (!("gpu" in navigator) || location.protocol === "file:") return null;
   try {
-    if (location.protocol === "file:" || !(await gpu?.requestAdapter())) return null;
+    const adapter = await navigator.gpu.requestAdapter();
+    if (!adapter || adapter.info?.isFallbackAdapter) return null;
     const answer = await fetch(GRAPHICS);
     return answer.ok ? await answer.arrayBuffer() : null;
   } catch (error) {

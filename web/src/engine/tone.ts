@@ -12,8 +12,10 @@ const INWARD = 0.2;
 const OUTWARD = 0.1;
 /** Of the coded range, how far from its end moving one is felt. */
 const END_REACHES = 0.8;
-/** By how much of the coded range shadows (highlights) move at most, a third of it from black (white). */
-const ZONE = 0.15;
+/** By how much of the coded range shadows move at most, darker and brighter (highlights brighter and darker), a fifth of it
+ * from black (white). */
+const ZONE_DARKER = 0.1;
+const ZONE_BRIGHTER = 0.2;
 /** By how much of itself a pale colour's distance from gray grows at most. */
 const MORE_COLOUR = 1.5;
 
@@ -104,10 +106,10 @@ function endMoved(x: number, amount: number): number {
   return toe + move * fades;
 }
 
-/** A value from 0 to 1 with those around a third moved; the ends and what is next to them stay. */
+/** A value from 0 to 1 with those around a fifth moved; the ends and what is next to them stay. */
 function zoneMoved(x: number, amount: number): number {
-  const most = 16 / 729; // of the bump, at 1/3
-  return x + ((ZONE * amount) / most) * x * x * (1 - x) ** 4;
+  const most = 0.2 ** 2 * 0.8 ** 8; // of the bump, at 1/5
+  return x + (((amount > 0 ? ZONE_BRIGHTER : ZONE_DARKER) * amount) / most) * x * x * (1 - x) ** 8;
 }
 
 /** Move colours away from the gray of their luma, or towards it.

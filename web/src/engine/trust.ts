@@ -1,7 +1,8 @@
 /** Lift what is there: how much each place of a photo holds. (What follows from it: `restraint.ts`.) As Python's
  * `pipeline/trust.py`, which tells why. */
 
-import { boxMeans, brightest, Guide, type Grid, gridFor, lumaOf, mapped, ramp, smoothRamp, toHalf } from "./cells.ts";
+import { CellMeans } from "./cell_means.ts";
+import { boxMeans, brightest, Guide, type Grid, lumaOf, mapped, ramp, smoothRamp, toHalf } from "./cells.ts";
 import { mean, median, quantile, roundHalfToEven } from "./statistics.ts";
 import { type Size, Tile } from "./tile.ts";
 import type { View } from "./view.ts";
@@ -16,7 +17,7 @@ const LIT_EDGE = 0.01;
  * share of its codes. */
 const LIVELY = [0.03, 0.25] as const;
 const LIVELY_RADIUS = 5;
-const LEAST_LIVELY = 0.35;
+const LEAST_LIVELY = 0.6;
 /** Codes; more than enough. */
 const MOST = 60;
 /** Codes of the brightest parts: up to the first a photo is dark throughout, and its blacks are as underexposed as all of
@@ -25,7 +26,7 @@ const SPAN = [35, 75] as const;
 /** A night, by much that is black beside what is lit, or by more that is dark beside lamps: codes held there, the share of
  * such cells in the photo, codes of its brightest parts. */
 const NIGHTS = [
-  { codes: [0.8, 3.0], share: [0.12, 0.45], lights: [40, 80] },
+  { codes: [1.0, 3.5], share: [0.12, 0.45], lights: [40, 80] },
   { codes: [8.0, 16.0], share: [0.4, 0.7], lights: [70, 140] },
 ] as const;
 /** Neighbours differ by this share of what the next but one do, where noise was smeared: up to the first it was, from the
@@ -38,11 +39,11 @@ const FEWEST = 2000;
 const SMEARED_RADIUS = 2;
 /** Unit: up to the first a place may be lifted, from the second on it is well lit. */
 const LIT = [0.45, 0.85] as const;
-/** Back light: the share that is lit, and the unit value from which a place is; the share in its shade, and between which
- * values a place is. */
+/** Back light: the share that is lit, and the unit value from which a place is; how much of all else lies in its shade,
+ * times how far the light comes from one side, and between which values a place does. */
 const BACKLIT = [0.2, 0.4] as const;
-const GLOW = 0.6;
-const SHADE = [0.25, 0.38] as const;
+const GLOW = 0.7;
+const SHADE = [0.28, 0.4] as const;
 const SHADED = [0.02, 0.22] as const;
 
 const f32 = Math.fround;
@@ -148,14 +149,33 @@ function nightOf(brightestParts: number, held: Float32Array): number {
 
 /** {@link Scene.backlight}, by how bright the places around each cell are at the most and on average. */
 function backlightOf(top: Grid, level: Grid, shown: Uint8Array): number {
-  let [glowing, shaded, count] = [0, 0, 0];
+  const glowing = mapped(top, (value, i) => (shown[i] && value > f32(GLOW) ? 1 : 0));
+  let [lit, shaded, count] = [0, 0, 0];
   for (let i = 0; i < shown.length; i++) {
     if (!shown[i]) continue;
     count++;
-    if (top.data[i] > f32(GLOW)) glowing++;
+    lit += glowing.data[i];
     if (level.data[i] > f32(SHADED[0]) && level.data[i] < f32(SHADED[1])) shaded++;
   }
-  return f32(smoothRamp(glowing / count, BACKLIT) * smoothRamp(shaded / count, SHADE));
+  const inShade = (oneSided(glowing) * shaded) / Math.max(count - lit, 1);
+  return f32(smoothRamp(lit / count, BACKLIT) * smoothRamp(inShade, SHADE));
+}
+
+/** In [0, 1], how far what is lit (1, all else 0) lies on one side: by how much its shares of two outer thirds differ. */
+function oneSided(glowing: Grid): number {
+  const { height, width } = glowing;
+  const [rows, columns] = [Math.ceil(height / 3), Math.ceil(width / 3)];
+  const share = (top: number, left: number, bottom: number, right: number): number => {
+    let lit = 0;
+    for (let row = top; row < bottom; row++) {
+      for (let i = row * width + left; i < row * width + right; i++) lit += glowing.data[i];
+    }
+    return lit / ((bottom - top) * (right - left));
+  };
+  return Math.max(
+    Math.abs(share(0, 0, rows, width) - share(height - rows, 0, height, width)),
+    Math.abs(share(0, 0, height, columns) - share(0, width - columns, height, width)),
+  );
 }
 
 /** {@link Scene.smeared}; 0 where there is too little to judge it by. */
@@ -245,47 +265,5 @@ function differences(
     further[column] = column > 1 ? Math.abs(f32(own - luma[i - 2])) : 0;
     const both = hasAbove ? f32(before + Math.abs(f32(own - luma[i - columns]))) : before;
     restless[column] = Math.min(both / 2, most);
-  }
-}
-
-/** Means over cells of side² pixels, the last of each row and column as far as the photo goes, of a map that comes row by
- * row: in single precision, rows first. */
-class CellMeans {
-  private readonly sums: Float32Array;
-  private readonly made: Grid;
-  private waiting = 0;
-  private cell = 0;
-
-  constructor(
-    size: Size,
-    private readonly side: number,
-  ) {
-    this.sums = new Float32Array(size[1]);
-    this.made = gridFor([Math.ceil(size[0] / side), Math.ceil(size[1] / side)]);
-  }
-
-  add(row: Float32Array): void {
-    const { sums } = this;
-    if (this.waiting === 0) sums.set(row);
-    else for (let i = 0; i < sums.length; i++) sums[i] += row[i];
-    this.waiting++;
-    if (this.waiting === this.side) this.finishRow();
-  }
-
-  private finishRow(): void {
-    const { sums, side, made } = this;
-    for (let start = 0; start < sums.length; start += side) {
-      const end = Math.min(start + side, sums.length);
-      let sum = sums[start];
-      for (let i = start + 1; i < end; i++) sum = f32(sum + sums[i]);
-      made.data[this.cell++] = sum / f32(this.waiting * (end - start));
-    }
-    this.waiting = 0;
-  }
-
-  /** Once all rows have come. */
-  result(): Grid {
-    if (this.waiting) this.finishRow();
-    return this.made;
   }
 }
