@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import functools
 import io
+import json
+import re
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -195,10 +197,19 @@ def test_what_a_browser_cannot_write_becomes_png_and_that_is_said(page: Any, for
     assert decode_image(file).source.container == "PNG"
 
 
+@pytest.mark.parametrize("language", sorted(path.stem for path in (WEB / "src/page/texts").glob("*.json")))
+def test_every_note_has_its_words(language: str) -> None:
+    texts = json.loads((WEB / f"src/page/texts/{language}.json").read_text(encoding="utf-8"))
+    keys = re.findall(r"^  (\w+): \[(.*)\],$", (WEB / "src/browser/notes.ts").read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(keys) > 5
+    for key, values in keys:
+        assert set(re.findall(r"\{(\w+)\}", texts[f"note.{key}"])) == set(re.findall(r"\w+", values)), key
+
+
 def test_of_several_frames_the_first_and_that_is_said(page: Any) -> None:
     data = coded(dark(), "GIF", save_all=True, append_images=[dark(70).resize((120, 90))])
     made, _ = enhanced(page, "a.gif", data)
-    assert {"key": "first_frame"} in made["notes"]
+    assert {"key": "first_frame", "values": {}} in made["notes"]
 
 
 def test_a_photo_that_stays_as_it_is_stays_the_same_file(page: Any) -> None:

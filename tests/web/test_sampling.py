@@ -8,7 +8,7 @@ import pytest
 
 from darklift.diffusion import SamplerPreset, noise_field, sample
 from darklift.pipeline.tiling import map_tiles, plan_tiles
-from web_engine import as_given, ask, needs_node
+from web_engine import ask, needs_node
 
 pytestmark = needs_node
 
@@ -36,7 +36,7 @@ def test_the_walk_down_a_ladder(predicts: str) -> None:
     kind: dict[str, Any] = {"schedule": "cosine", "train_steps": 1000, "spacing": "trailing", "predicts": predicts}
     ways = ((1, 0.0, True), (3, 0.0, True), (5, 0.0, False), (8, 1.0, True))
     presets = [SamplerPreset(steps=steps, eta=eta, clip=clip, **kind) for steps, eta, clip in ways]
-    jobs = [{"x": as_given(x), "ladder": one.ladder(), "preset": one.to_dict()} for one in presets]
+    jobs = [{"x": x.ravel().tolist(), "ladder": one.ladder(), "preset": one.to_dict()} for one in presets]
     made = asked("walks", jobs)
     for preset, got in zip(presets, made, strict=True):
         expected = sample(
@@ -67,5 +67,5 @@ def test_tiles_join_to_the_bit(size: tuple[int, int]) -> None:
 
 def test_digests_are_sha256() -> None:
     texts = [np.arange(length, dtype=np.uint8) for length in (0, 1, 55, 56, 63, 64, 65, 119, 120, 200)]
-    got = asked("digests", [as_given(text) for text in texts])
+    got = asked("digests", [text.tolist() for text in texts])
     assert got == [hashlib.sha256(text.tobytes()).hexdigest() for text in texts]

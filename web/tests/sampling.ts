@@ -8,7 +8,7 @@ import { planTiles, type Size } from "../src/engine/tile.ts";
 import { sha256 } from "../src/browser/sha256.ts";
 
 interface Walk {
-  x: Float32Array;
+  x: number[];
   ladder: number[];
   preset: { eta: number; clip: boolean; predicts: "eps" | "x0" };
 }
@@ -23,7 +23,7 @@ export const walks = async (asked: Walk[]): Promise<Float32Array[]> => {
   const made: Float32Array[] = [];
   for (const { x, ladder, preset } of asked) {
     const fresh = (draw: number): Float32Array => noiseField(5, draw, 1, { top: 0, left: 0, height: 1, width: x.length });
-    made.push(await sample(halves, x.slice(), ladder, preset, fresh));
+    made.push(await sample(halves, Float32Array.from(x), ladder, preset, fresh));
   }
   return made;
 };
@@ -45,7 +45,8 @@ export const faded = async ({ size, side, overlap }: { size: Size; side: number;
   return made.data;
 };
 
-export const digests = async (texts: Uint8Array[]): Promise<string[]> => texts.map(sha256);
+/** Of bytes. */
+export const digests = async (texts: number[][]): Promise<string[]> => texts.map((text) => sha256(Uint8Array.from(text)));
 
 const asked = { noise, walks, faded, digests };
 

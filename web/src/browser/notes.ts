@@ -1,3 +1,5 @@
+import type { Note } from "../studio.ts";
+
 /** The keys of all notes that a result from this browser may have, with the values that each has; the page's texts say
  * them to people. */
 export const NOTES = {
@@ -16,3 +18,10 @@ export const NOTES = {
   /** The graphics card failed, and the processor did it. */
   without_graphics: [],
 } as const satisfies Record<string, readonly string[]>;
+
+/** A note with the values that its key has. */
+export function note<Key extends keyof typeof NOTES>(
+  key: Key, values: Readonly<Record<(typeof NOTES)[Key][number], string | number>>,
+): Note {
+  return { key, values: { ...values } };
+}

@@ -2,6 +2,7 @@
 import type { Choices, Enhanced, Facts, OnProgress, Photo, Shown, Studio } from "../studio.ts";
 import { StudioError } from "../studio.ts";
 import { type CallOptions, WorkerLink } from "./link.ts";
+import { note } from "./notes.ts";
 import { keepOffline } from "./offline.ts";
 import { loadPack, type Packed, unpack } from "./packs.ts";
 import type { CallName, Calls, ModelPack } from "./protocol.ts";
@@ -70,7 +71,7 @@ export class BrowserStudio implements Studio {
       console.warn("the graphics card failed, and is not used any more:", error);
       await this.begin(null);
       const made = await this.callOnce(name, values, options, packs);
-      if (made && "notes" in made) made.notes.push({ key: "without_graphics" });
+      if (made && "notes" in made) made.notes.push(note("without_graphics", {}));
       return made;
     }
   }

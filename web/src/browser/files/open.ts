@@ -1,6 +1,7 @@
 /** A photo's file: its pixels as seen, and what is needed to write a file like it. */
 import { isOpaque, type Picture } from "../../engine/picture.ts";
 import { type Note, StudioError } from "../../studio.ts";
+import { note } from "../notes.ts";
 import { type Bytes, has } from "./bytes.ts";
 import { checkRoom, decodeByBrowser, type Decoded } from "./decode.ts";
 import { profileName, isSrgb } from "./icc.ts";
@@ -83,14 +84,14 @@ async function openPng(bytes: Bytes, file: File, most: number): Promise<Omit<Ope
   const png = await readPng(bytes), notes = png.left.map(leftOut);
   checkRoom(png.width, png.height, most);
   const alpha = png.colour === 4 || png.colour === 6 || png.transparency !== null;
-  if (png.depth === 16) notes.push({ key: "bits_reduced", values: { from: 16, to: 8 } });
-  if (png.animated) notes.push({ key: "first_frame" });
+  if (png.depth === 16) notes.push(note("bits_reduced", { from: 16, to: 8 }));
+  if (png.animated) notes.push(note("first_frame", {}));
   let decoded: Decoded;
   if (png.srgb) decoded = { ...sizeAfter(png), data: uprightPixels(await decodePng(png), png) };
   else {
     decoded = await decodeByBrowser(file, "unreadable", most);
     notes.push(converted(png.profile));
-    if (alpha) notes.push({ key: "alpha_rounded" });
+    if (alpha) notes.push(note("alpha_rounded", {}));
   }
   const picture = pictureOf(decoded, "PNG", { alpha, gray: png.colour === 0 || png.colour === 4 });
   return { picture, container: { kind: "PNG", png }, notes };
@@ -99,11 +100,11 @@ async function openPng(bytes: Bytes, file: File, most: number): Promise<Omit<Ope
 async function openWebp(bytes: Bytes, file: File, most: number): Promise<Omit<OpenFile, "original">> {
   const decoded = await decodeByBrowser(file, "unreadable", most);
   const webp = readWebp(bytes, decoded.width, decoded.height), notes: Note[] = [];
-  if (webp.animated) notes.push({ key: "first_frame" });
+  if (webp.animated) notes.push(note("first_frame", {}));
   if (webp.icc && !isSrgb(webp.icc)) notes.push(converted(profileName(webp.icc)));
   const upright = { ...sizeAfter(webp), data: uprightPixels(decoded.data, webp) };
   const picture = pictureOf(upright, "WebP", { alpha: webp.alpha, gray: false });
-  if (!isOpaque(picture)) notes.push({ key: "alpha_rounded" });
+  if (!isOpaque(picture)) notes.push(note("alpha_rounded", {}));
   return { picture, container: { kind: "WebP", webp }, notes };
 }
 
@@ -111,7 +112,7 @@ async function openOther(
   kind: "GIF" | "BMP" | "AVIF" | "HEIF" | null, bytes: Bytes, file: File, most: number,
 ): Promise<Omit<OpenFile, "original">> {
   const decoded = await decodeByBrowser(file, kind ? "unreadable" : "unsupported", most), notes: Note[] = [];
-  if (kind === "GIF" && framesOf(bytes) > 1) notes.push({ key: "first_frame" });
+  if (kind === "GIF" && framesOf(bytes) > 1) notes.push(note("first_frame", {}));
   if (kind === "AVIF" || kind === "HEIF") notes.push(leftOut("EXIF, XMP"));
   const picture = pictureOf(decoded, kind, { alpha: true, gray: false });
   return { picture: { ...picture, alpha: !isOpaque(picture) }, container: { kind }, notes };
@@ -122,11 +123,11 @@ function pictureOf(decoded: Decoded, container: string | null, what: Pick<Pictur
 }
 
 function converted(profile: string): Note {
-  return { key: "colours_converted", values: { profile } };
+  return note("colours_converted", { profile });
 }
 
 function leftOut(what: string): Note {
-  return { key: "left_out", values: { what } };
+  return note("left_out", { what });
 }
 
 /** Pictures in a GIF file, up to two. */

@@ -1,6 +1,7 @@
 /** A result as a file like the original: its format, its way of coding, its metadata. */
 import { type Picture } from "../../engine/picture.ts";
 import type { Note } from "../../studio.ts";
+import { note } from "../notes.ts";
 import type { Packed } from "../packs.ts";
 import type { Bytes } from "./bytes.ts";
 import { contextOf } from "./decode.ts";
@@ -38,7 +39,7 @@ export async function saveFile(
   if (container.kind === "PNG") return saved("PNG", await pngFile(result, container.png), opened, notes);
   const webp = container.kind === "WebP" ? await webpFile(result, container.webp) : null;
   if (webp) return saved("WebP", webp, opened, notes);
-  const written: Note = { key: "written_as", values: { format: container.kind ?? original.type, instead: "PNG" } };
+  const written = note("written_as", { format: container.kind ?? original.type, instead: "PNG" });
   return saved("PNG", await pngFile(result, null), opened, [...notes, written]);
 }
 
