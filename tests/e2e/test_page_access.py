@@ -86,6 +86,16 @@ def test_another_language_and_look_are_kept(visit, fake_site):
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
 
 
+def test_enlarged_four_times_it_scrolls_one_way_only(visit, fake_site):
+    page = visit(fake_site, viewport={"width": 320, "height": 256})
+    opened(page)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.locator("#stage").bounding_box()["width"] >= 300
+    page.locator("#save").scroll_into_view_if_needed()
+    with page.expect_download():
+        page.click("#save")
+
+
 @pytest.mark.parametrize("screen", SCREENS)
 def test_every_screen_shows_all_of_it(visit, fake_site, screen):
     width, height = SCREENS[screen]

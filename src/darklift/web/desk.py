@@ -104,12 +104,13 @@ class Desk:
         share = max(1, self.queue // 2)
         if len(self._waiting.get(client, ())) >= share:
             raise Problem("client-busy", f"{share} pictures of yours are waiting: send more when some are done")
-        if self.queue - self.waiting <= self._claims_before(client):
+        free, crowded = self.queue - self.waiting, self.waiting >= (self.queue + 1) // 2
+        if free <= 0 or (crowded and free <= self._claims_before(client)):
             self._claims[client] = time.monotonic()
             raise Problem("busy", f"{self.queue} pictures are waiting: try again in a while")
 
     def _claims_before(self, client: str) -> int:
-        """How many others were refused before this one, and may still come back: their places are theirs."""
+        """How many others were refused before this one, and may still come back."""
         since = time.monotonic() - _CLAIM
         for other, asked in list(self._claims.items()):
             if asked < since:

@@ -267,25 +267,42 @@ def test_what_is_cancelled_while_it_waits_makes_room() -> None:
 
 def test_who_was_refused_comes_before_who_was_served() -> None:
     """Else those who get a place come back at once, and take it again."""
-    with serving(queue=1) as web:
-        clients = [web.from_address(f"10.0.0.{number}") for number in range(3)]
+    with serving(queue=2) as web:
+        clients = [web.from_address(f"10.0.0.{number}") for number in range(4)]
         web.step.may_go.clear()
-        held = [clients[0].post(f"{API}/jobs", content=dark_photo()) for _ in range(2)]  # one runs, one waits
-        assert [answer.status_code for answer in held] == [202, 202]
-        assert is_problem(clients[1].post(f"{API}/jobs", content=dark_photo()), "busy")
-        assert is_problem(clients[2].post(f"{API}/jobs", content=dark_photo()), "busy")
-        clients[0].delete(held[1].headers["location"])  # now there is a place
-        assert is_problem(clients[0].post(f"{API}/jobs", content=dark_photo()), "busy")
-        assert is_problem(clients[2].post(f"{API}/jobs", content=dark_photo()), "busy")
-        assert clients[1].post(f"{API}/jobs", content=dark_photo()).status_code == 202
+        held = [clients[number].post(f"{API}/jobs", content=dark_photo()) for number in (0, 0, 1)]
+        assert [answer.status_code for answer in held] == [202, 202, 202]  # one runs, two wait
+        for late in (2, 3):
+            assert is_problem(clients[late].post(f"{API}/jobs", content=dark_photo()), "busy")
+        clients[1].delete(held[2].headers["location"])  # now there is a place
+        for number in (1, 3):
+            assert is_problem(clients[number].post(f"{API}/jobs", content=dark_photo()), "busy")
+        assert clients[2].post(f"{API}/jobs", content=dark_photo()).status_code == 202
 
 
-def test_a_place_is_not_kept_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("darklift.web.desk._CLAIM", 0.0)
-    with serving(queue=1) as web:
+def test_a_place_is_not_kept_for_long_nor_where_there_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(queue=2) as web:
         web.step.may_go.clear()
-        one, two = web.from_address("10.0.0.1"), web.from_address("10.0.0.2")
-        held = [one.post(f"{API}/jobs", content=dark_photo()) for _ in range(2)]
-        assert is_problem(two.post(f"{API}/jobs", content=dark_photo()), "busy")
-        one.delete(held[1].headers["location"])
+        one, two, three = (web.from_address(f"10.0.0.{number}") for number in range(3))
+        held = [client.post(f"{API}/jobs", content=dark_photo()) for client in (one, one, two)]
+        assert is_problem(three.post(f"{API}/jobs", content=dark_photo()), "busy")
+        two.delete(held[2].headers["location"])
+        one.delete(held[1].headers["location"])  # nobody waits now
+        assert two.post(f"{API}/jobs", content=dark_photo()).status_code == 202
+        assert is_problem(one.post(f"{API}/jobs", content=dark_photo()), "busy")  # the last place is three's
+        monkeypatch.setattr("darklift.web.desk._CLAIM", 0.0)
         assert one.post(f"{API}/jobs", content=dark_photo()).status_code == 202
+
+
+def test_as_many_are_computed_at_a_time_as_are_allowed() -> None:
+    with serving(concurrent=2) as web:
+        web.step.may_go.clear()
+        jobs = [web.http.post(f"{API}/jobs", content=dark_photo(seed=seed)).headers["location"] for seed in range(4)]
+        assert web.step.began.acquire(timeout=10)
+        assert web.step.began.acquire(timeout=10)
+        assert (len(web.service.work.running), web.service.work.waiting) == (2, 2)
+        web.step.may_go.set()
+        for job in jobs:
+            web.http.get(f"{job}/events")
+            assert web.http.get(f"{job}/result").status_code == 200
+        assert web.step.most == 2

@@ -97,6 +97,7 @@ export class Editor {
     if (!failed && !stopped) return;
     find("trouble-title").textContent = failed ? say("failed.title", { name: entry.file.name }) : say("stopped.title");
     find("trouble-text").textContent = failed ? reason(failed) : say("stopped.text");
+    find("trouble").querySelector<HTMLElement>("[data-do=remove]")!.hidden = stopped;
     find("trouble").querySelector("[data-do=again]")!.textContent = say(failed ? "again" : "go.on");
   }
 
