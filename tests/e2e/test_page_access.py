@@ -191,6 +191,7 @@ def test_two_fingers_zoom_and_one_moves_the_divider(visit, fake_site):
 
 def test_all_of_it_by_keyboard_only(visit, fake_site):
     page = visit(fake_site, reduced_motion="no-preference")
+    page.on("filechooser", lambda chooser: chooser.set_files([NIGHT, NIGHT]))
     press, has_focus = page.keyboard.press, "document.activeElement.matches('{}')"
 
     def tab_to(selector):
@@ -202,9 +203,7 @@ def test_all_of_it_by_keyboard_only(visit, fake_site):
 
     tab_to("#first [data-do=open]")
     assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
-    with page.expect_file_chooser() as chooser:
-        press("Enter")
-    chooser.value.set_files([NIGHT, NIGHT])
+    press("Enter")
     page.wait_for_selector("#save:enabled")
     tab_to("#divider")
     until(page, "document.querySelector('#divider').ariaValueNow === '50'")
