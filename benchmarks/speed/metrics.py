@@ -13,7 +13,8 @@ import numpy as np
 from timing import print_table
 
 from darklift.data import match_pairs, read_names, select, strip_role_prefix
-from darklift.evaluation.metrics import choose_metrics, score_pair
+from darklift.evaluation.metrics import choose_metrics
+from darklift.evaluation.scores import score_pair
 from darklift.image import read_image
 
 

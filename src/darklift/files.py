@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import re
@@ -16,7 +17,10 @@ from typing import BinaryIO
 
 import psutil
 
-__all__ = ["locked", "new_file", "remove_leftovers", "write_atomically"]
+__all__ = ["OWN_FOLDER", "append_line", "file_digest", "locked", "new_file", "remove_leftovers", "write_atomically"]
+
+OWN_FOLDER = ".darklift"
+"""Holds what darklift keeps for its own use beside results. Its dot hides it from those who look for pictures."""
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -177,3 +181,40 @@ def locked(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(file)  # which gives the lock back
+
+
+def file_digest(path: Path) -> str:
+    """A file's SHA-256, in hexadecimal. Raises OSError."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def append_line(path: Path, line: bytes, lock: Path) -> None:
+    """Put a line at the end of a file that is there: whole or not at all, and on the disk when this returns.
+
+    Others may do the same at the same time. What somebody who was killed left of a line stays a line of its own.
+
+    line: without its end. lock: see :func:`locked`. Raises OSError, with the file as it was.
+    """
+    with locked(lock):
+        file = os.open(path, os.O_RDWR | os.O_APPEND | getattr(os, "O_BINARY", 0))
+        try:
+            _append(file, line + b"\n")
+        finally:
+            os.close(file)
+
+
+def _append(file: int, line: bytes) -> None:
+    before = os.fstat(file).st_size
+    if before:
+        os.lseek(file, before - 1, os.SEEK_SET)
+        if os.read(file, 1) != b"\n":
+            line = b"\n" + line
+    try:
+        written = 0
+        while written < len(line):
+            written += os.write(file, line[written:])
+        os.fsync(file)
+    except OSError:
+        os.ftruncate(file, before)
+        raise

@@ -147,6 +147,15 @@ def test_metrics(pairs: tuple[Path, Path]) -> None:
     assert "6 numbers for each of 2 pairs" in output
 
 
+def test_share_of_an_evaluation(pairs: tuple[Path, Path]) -> None:
+    low, high = pairs
+    told = re.search(
+        r"2 pairs: .* s of a core; .* \((\d+)%\)", run("speed/evaluation.py", "--low", low, "--high", high)
+    )
+    assert told is not None
+    assert 0 < int(told[1]) < 100
+
+
 def test_rivals_take_turns_and_are_compared_round_by_round(monkeypatch: pytest.MonkeyPatch) -> None:
     timing = load_timing(monkeypatch)
     order: list[str] = []

@@ -20,7 +20,8 @@ from darklift.evaluation.metric_weights import (
     VGG16,
     add_weights,
 )
-from darklift.evaluation.metrics import choose_metrics, score_pair
+from darklift.evaluation.metrics import choose_metrics
+from darklift.evaluation.scores import score_pair
 from pictures import noisy_pair
 
 # Place among torchvision's layers, channels out and in, side of the window.

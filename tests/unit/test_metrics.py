@@ -23,9 +23,9 @@ from darklift.evaluation.metrics import (
     mean_scores,
     psnr,
     scale_to_gt_mean,
-    score_pair,
     ssim,
 )
+from darklift.evaluation.scores import score_pair
 from pictures import noisy_pair as random_pair
 
 
@@ -442,3 +442,16 @@ def test_metrics_go_to_other_processes():
     plain = next(metric for metric in there if metric.name == "psnr")
     assert plain.value(as_saved(one), as_saved(other)) == psnr(one, other)
     assert [metric.score.keywords for metric in there if metric.base == "dists"] == 2 * [{"folder": Path("weights")}]
+
+
+def test_threads_change_no_score(monkeypatch):
+    rng = np.random.default_rng(5)
+    one, other = rng.random((2, 170, 190, 3), np.float32)
+    metrics = choose_metrics("psnr,ssim,ssim_gray,ms_ssim,ciede2000,exposure_error,niqe").metrics
+    found = []
+    for threads in (1, 2):
+        monkeypatch.setattr("darklift.evaluation.scores.thread_count", lambda count=threads: count)
+        found.append(score_pair(one, other, metrics=metrics))
+    sent = pickle.loads(pickle.dumps(metrics))  # as worker processes get them
+    assert found[0] == found[1] == score_pair(one, other, metrics=sent)
+    assert list(found[0]) == list(found[1]) == [metric.name for metric in metrics]

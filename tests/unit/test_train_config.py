@@ -1,8 +1,10 @@
 """Recipes: what is read, what ``--set`` changes, what is refused, and that a saved recipe is the same recipe."""
 
 import functools
+import itertools
 import json
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -65,7 +67,7 @@ def test_every_shipped_recipe_parses_and_builds_its_network(path):
     assert recipe.train.stage in {None, *(stage.name for stage in method.stages)}
     assert sum(parameter.numel() for parameter in method.net.parameters()) > 1000
     assert all(side % method.footprint.size_multiple == 0 for _, side in recipe.train.crops)
-    assert recipe.data.validation is not None
+    assert (recipe.data.validation is None) == (path.stem == "compact_lolv1")  # which trains on all pairs there are
     assert recipe.train.warmup + recipe.train.decay <= recipe.train.steps
 
 
@@ -80,6 +82,23 @@ def test_a_shipped_recipe_that_begins_from_a_bundled_model_fits_it(path):
         load_weights(method, exported_weights(method, CATALOGUE[recipe.train.initial].folder), recipe.train.initial)
     else:  # a file that whoever trains has made
         assert recipe.train.initial is None or recipe.train.initial.endswith(".safetensors")
+
+
+def test_the_recipe_of_published_tables_takes_every_pair_and_its_twin_holds_the_split_out():
+    path = Path(darklift.__file__).parent / "recipes" / "compact_lolv1.toml"
+    recipe = load_recipe(path)
+    assert recipe.train.initial is None
+    assert {source.layout for source in recipe.data.sources} == {"lol-v1"}
+    assert not any(source.leave_out or source.leave_out_every for source in recipe.data.sources)
+    told = "".join(line[1:].rstrip("\\") for line in path.read_text(encoding="utf-8").splitlines() if line[:1] == "#")
+    words = shlex.split(told[told.rindex("darklift train compact_lolv1") : told.index("As compact.toml")])
+    changes = [word for option, word in itertools.pairwise(words) if option == "--set"]
+    twin = load_recipe(path, changes)
+    assert {source.leave_out for source in twin.data.sources} == {"lolv1-val"}
+    assert twin.data.validation is not None
+    assert twin.data.validation.names == "lolv1-val"
+    assert twin.train == recipe.train
+    assert twin.model == recipe.model
 
 
 @pytest.mark.parametrize(

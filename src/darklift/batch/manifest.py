@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from darklift.errors import BatchError
-from darklift.files import locked
+from darklift.files import OWN_FOLDER, append_line
 
 __all__ = ["FOLDER", "Entry", "FileState", "Manifest", "PhotoFile"]
 
-FOLDER = ".darklift"
-"""Holds the manifest and the claims, below the results' folder. Its dot hides it from those who look for pictures."""
+FOLDER = OWN_FOLDER
+"""Holds the manifest and the claims, below the results' folder."""
 _FILE = "manifest.jsonl"
 _LOCK = "lock"
 
@@ -227,32 +227,10 @@ class Manifest:
 
         It is an error that the manifest is gone: whoever removed the results, or unplugged their disk, meant to.
         """
-        line = entry.to_json().encode() + b"\n"
         try:
-            with locked(self.folder / _LOCK):
-                file = os.open(self.path, os.O_RDWR | os.O_APPEND | getattr(os, "O_BINARY", 0))
-                try:
-                    self._write(file, line)
-                finally:
-                    os.close(file)
+            append_line(self.path, entry.to_json().encode(), self.folder / _LOCK)
         except FileNotFoundError as error:
             raise BatchError(f"{self.results} was removed while darklift wrote into it") from error
         except OSError as error:
             raise BatchError(f"cannot write {self.path}: {error.strerror}") from error
         self.refresh()
-
-    @staticmethod
-    def _write(file: int, line: bytes) -> None:
-        before = os.fstat(file).st_size
-        if before:
-            os.lseek(file, before - 1, os.SEEK_SET)
-            if os.read(file, 1) != b"\n":  # whoever wrote that was killed: it stays a line of its own
-                line = b"\n" + line
-        try:
-            written = 0
-            while written < len(line):
-                written += os.write(file, line[written:])
-            os.fsync(file)
-        except OSError:
-            os.ftruncate(file, before)
-            raise

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, nullcontext
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,20 +11,16 @@ import typer
 
 from darklift.cli._choices import Openings, spelled_out
 from darklift.cli._comparison import Comparison, as_json, variations
-from darklift.cli._console import progress_bar, put_out, say, warn
+from darklift.cli._console import put_out, say, warn
 from darklift.cli._methods import other_methods, row_names
 from darklift.cli._options import OverwriteOption, write_json
 from darklift.cli._results import Keep, Places
+from darklift.cli._scoring import Row, Run, kept_beside
 from darklift.errors import DarkliftError, UsageError
 from darklift.pipeline.settings import Settings
-from darklift.store.load import Opening
 
 if TYPE_CHECKING:
-    from darklift.data import Pair
-    from darklift.evaluation.evaluation import Evaluation, PairResult
-    from darklift.evaluation.method import Method
-    from darklift.evaluation.metrics import Chosen
-    from darklift.image import Picture
+    from darklift.evaluation.evaluation import Evaluation
 
 __all__ = ["evaluate"]
 
@@ -131,6 +127,14 @@ def evaluate(
             metavar="FILE", help="Write a page that opens offline: tables, charts, pictures, error maps (.html)."
         ),
     ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Keep each score as soon as it is there, in .darklift beside --json, and go on from those of before. "
+            "Pictures for a report or a sheet are taken from --save then.",
+        ),
+    ] = False,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Score models on pairs of dark photo and ground truth, plain and GT-mean side by side.
@@ -149,6 +153,7 @@ def evaluate(
       darklift evaluate --low our485/low --high our485/high --names lolv1-val
       darklift evaluate --low low --high high --model runs/b/best.safetensors
       darklift evaluate --low low --high high --vary steps=1,2,4 --vary seed=0,1,2 --report report.html
+      darklift evaluate --low low --high high -m a.safetensors -m b.safetensors --json scores.json --resume
     """
     from darklift.data import match_pairs, read_names, select, strip_role_prefix
     from darklift.data.overlap import scenes_of
@@ -165,29 +170,31 @@ def evaluate(
     others = other_methods(baseline or (), outputs or (), onnx or (), openings.usual)
     models = openings.named or (() if others and not vary else (openings.usual,))
     changed = variations(settings, vary or ())
-    works = [_Row(f"{opening.model}{name}", opening, one) for opening in models for name, one in changed]
-    works += [_Row(method.name, method, settings) for method in others]
+    works = [Row(f"{opening.model}{name}", opening, one) for opening in models for name, one in changed]
+    works += [Row(method.name, method, settings) for method in others]
     rows = row_names([work.name for work in works])
     comparison = Comparison(tuple(table or ()), report)
     comparison.check(overwrite)
     pairs = match_pairs(low, high, pair_name=strip_role_prefix)
     if names is not None:
         pairs = select(pairs, read_names(names))
-    places = Places(rows, save, sheet)
+    kept = kept_beside(json_file, save, pictures=sheet is not None or report is not None) if resume else None
+    places = Places(rows, save, sheet, kept)
     places.check(pairs, json_file, overwrite)
     pairs, left_out = scorable(pairs)
     pairs, more = without_obstacles(pairs, others)
     left_out = (*left_out, *more)
     for pair in left_out:
         warn(f"left out {pair.name}: {pair.reason}")
+    run = Run(pairs, ground_truth_mean, chosen, min(workers, len(pairs)), kept)
     evaluations: dict[str, Evaluation] = {}
     with ExitStack() as stack:
         shown = comparison.gallery(stack, pairs)
         for name, work in zip(rows, works, strict=True):
-            keep = Keep(pairs, places.folder(name), sheet, overwrite)
+            keep = Keep(pairs, places.folder(name), sheet, overwrite, resumes=resume)
             keep.show_in(shown, len(evaluations))
             try:
-                evaluation = _evaluated(work, pairs, ground_truth_mean, chosen, keep, min(workers, len(pairs)))
+                evaluation = run.evaluated(work, keep)
             except DarkliftError as error:
                 if name == rows[-1] and not evaluations:
                     raise
@@ -212,40 +219,3 @@ def evaluate(
         say(f"numbers: {json_file}")
     if len(evaluations) < len(rows) or any(evaluation.left_out for evaluation in evaluations.values()):
         raise typer.Exit(1)
-
-
-@dataclass(frozen=True)
-class _Row:
-    """What one row of the table is of."""
-
-    name: str
-    work: Opening | Method
-    settings: Settings
-
-
-def _evaluated(
-    row: _Row,
-    pairs: tuple[Pair, ...],
-    give_mean: bool,
-    chosen: Chosen,
-    keep: Keep,
-    workers: int,
-) -> Evaluation:
-    """A model, on some processes, or another method, with a bar."""
-    from darklift.evaluation.crew import Scorers
-    from darklift.evaluation.evaluate import evaluate as score
-    from darklift.evaluation.method import evaluate_method
-    from darklift.pipeline.enhancer import Enhancer
-
-    def on_pair(result: PairResult, picture: Picture) -> None:
-        keep(result, picture, bar.update)
-
-    work = row.work
-    if not isinstance(work, Opening):
-        with progress_bar() as bar:
-            bar.update(0, len(pairs), pairs[0].name)
-            return evaluate_method(work, pairs, chosen=chosen, on_pair=on_pair)
-    crew = nullcontext(Enhancer(work.load())) if workers == 1 else Scorers(work, workers)
-    with crew as scorer, progress_bar() as bar:
-        bar.update(0, len(pairs), pairs[0].name)
-        return score(scorer, pairs, row.settings, give_mean=give_mean, chosen=chosen, on_pair=on_pair)

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from darklift.cli._comparison import Shown
     from darklift.data import Pair
     from darklift.evaluation.evaluation import PairResult
+    from darklift.evaluation.kept import Kept
     from darklift.image import Picture
 
-__all__ = ["Keep", "Places"]
+__all__ = ["Keep", "Places", "saved"]
 
 LABELS = ("before", "after", "ground truth")
 
@@ -31,6 +32,8 @@ class Places:
     rows: tuple[str, ...]
     save: Path | None
     sheet: str | None
+    kept: Kept | None = None
+    """Scores of before: pictures that are theirs may lie in their places already."""
 
     def folder(self, row: str) -> Path | None:
         """Of a row's pictures, None where none are kept."""
@@ -52,8 +55,10 @@ class Places:
             outputs.append(("--json", json_file))
         for folder in filter(None, map(self.folder, self.rows)):
             for pair in pairs:
-                check_new_file("--save", saved(folder, pair.name), overwrite)
-                outputs.append(("--save", saved(folder, pair.name)))
+                path = saved(folder, pair.name)
+                if self.kept is None or not self.kept.has_made(path):
+                    check_new_file("--save", path, overwrite)
+                outputs.append(("--save", path))
         sources = {os.path.realpath(path) for pair in pairs for path in (pair.low, pair.high)}
         for option, path in outputs:
             if os.path.realpath(path) in sources:
@@ -68,11 +73,15 @@ def saved(folder: Path, name: str) -> Path:
 class Keep:
     """Told each result as it comes: moves the bar, and keeps the pictures that were asked for."""
 
-    def __init__(self, pairs: tuple[Pair, ...], save: Path | None, sheet: str | None, overwrite: bool) -> None:
+    def __init__(
+        self, pairs: tuple[Pair, ...], save: Path | None, sheet: str | None, overwrite: bool, *, resumes: bool = False
+    ) -> None:
+        """resumes: what is there under a result's name is that very result, or one of before that it replaces."""
         from darklift.figures.sheet import Sheet
 
         self._pairs = {pair.name: pair for pair in pairs}
-        self._save, self._overwrite = save, overwrite
+        self.folder = save
+        self._overwrite, self._resumes = overwrite, resumes
         self._sheet = None if sheet is None else Sheet(sheet, len(pairs), LABELS, overwrite=overwrite)
         self._done = 0
         self._shown: Shown | None = None
@@ -82,16 +91,30 @@ class Keep:
         """Also show the results in a report, as those of the evaluation of this number."""
         self._shown, self._run = shown, run
 
-    def __call__(self, result: PairResult, picture: Picture, show: Callable[[float, float, str], None]) -> None:
+    @property
+    def wants_pictures(self) -> bool:
+        """Whether anything is made of the pictures."""
+        return any(wish is not None for wish in (self.folder, self._sheet, self._shown))
+
+    def __call__(
+        self,
+        result: PairResult,
+        picture: Picture | None,
+        show: Callable[[float, float, str], None],
+        *,
+        is_saved: bool = False,
+    ) -> None:
         from darklift.image import write_image
 
         self._done += 1
         show(self._done, len(self._pairs), result.name)
+        if picture is None:
+            return
         if self._shown is not None:
             self._shown(self._run, result.name, picture)
-        if self._save is not None:
-            make_folder(self._save)
-            write_image(picture, saved(self._save, result.name), overwrite=self._overwrite)
+        if self.folder is not None and not is_saved:
+            make_folder(self.folder)
+            write_image(picture, saved(self.folder, result.name), overwrite=self._overwrite or self._resumes)
         if self._sheet is not None:
             make_folder(self._sheet.paths[0].parent)
             pair = self._pairs[result.name]

@@ -41,6 +41,10 @@ class Baseline:
         """Never any."""
         return None
 
+    def identity(self, pair: Pair) -> Mapping[str, str]:
+        """What is told of it: a formula of your own that has changed needs another note."""
+        return {"name": self.name, "note": self.note, "weights": self.weights}
+
     def enhance(self, low: Picture, pair: Pair, truth: Picture) -> Picture:
         """What the formula makes of it."""
         return low.with_pixels(self.make(low.pixels, mean_brightness(truth.pixels)).astype(np.float32, copy=False))

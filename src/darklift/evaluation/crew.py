@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from darklift.data import Pair
-from darklift.evaluation.evaluate import Asked, Scored, score
+from darklift.evaluation.evaluate import Asked, Scored, WhenDone, score
 from darklift.evaluation.evaluation import LeftOut
 from darklift.pipeline.enhancer import Enhancer
 from darklift.runtime import ModelCard
@@ -16,7 +16,7 @@ from darklift.runtime.processes import Processes, Trade
 from darklift.runtime.threads import thread_count
 from darklift.store.load import Opening
 
-__all__ = ["Scorers"]
+__all__ = ["Scorers", "threads_each"]
 
 
 @dataclass(frozen=True)
@@ -52,18 +52,29 @@ class Scorers(Processes[_Task, _Answer]):
     """
 
     def __init__(self, opening: Opening, workers: int) -> None:
-        threads = max(1, (thread_count(opening.threads) or os.cpu_count() or 1) // workers)
+        threads = threads_each(opening, workers)
         super().__init__(_Scoring(replace(opening, threads=threads)), workers, threads)
 
-    def score(self, pairs: Sequence[Pair], asked: Asked) -> Iterator[Scored | LeftOut]:
-        """What came of each pair, in their order. Raises UsageError."""
+    def score(
+        self, pairs: Sequence[Pair], asked: Asked, when_done: WhenDone | None = None
+    ) -> Iterator[Scored | LeftOut]:
+        """What came of each pair, in their order. when_done: told of each that was scored as soon as it was, so perhaps
+        before its turn. Raises UsageError.
+        """
         waiting: dict[int, Scored | LeftOut] = {}
         turn = 0
         for answer in self(_Task(number, pair, asked) for number, pair in enumerate(pairs)):
             waiting[answer.number] = answer.outcome
+            if when_done is not None and isinstance(answer.outcome, Scored):
+                when_done(pairs[answer.number], answer.outcome)
             while turn in waiting:
                 yield waiting.pop(turn)
                 turn += 1
+
+
+def threads_each(opening: Opening, workers: int) -> int:
+    """Of so many processes that share the cores, or what the opening says. Raises UsageError."""
+    return max(1, (thread_count(opening.threads) or os.cpu_count() or 1) // workers)
 
 
 def _do(enhancer: Enhancer, task: _Task) -> _Answer:

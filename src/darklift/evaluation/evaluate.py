@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, TypeAlias
 
 from darklift.data import Pair
 from darklift.errors import DataError, ImageError
@@ -16,8 +16,8 @@ from darklift.evaluation.metrics import (
     MIN_SSIM_SIDE,
     Chosen,
     Metric,
-    score_pair,
 )
+from darklift.evaluation.scores import score_pair
 from darklift.image import Picture, read_image
 from darklift.image.spaces import as_srgb
 from darklift.pipeline.enhancer import Enhancer
@@ -27,7 +27,9 @@ from darklift.runtime import ModelCard
 __all__ = [
     "Asked",
     "Crew",
+    "Memory",
     "Scored",
+    "WhenDone",
     "evaluate",
     "nothing_left",
     "read_pair",
@@ -58,10 +60,10 @@ class Scored:
     """
 
     result: PairResult
-    picture: Picture | None
-    window: str
-    steps: int
-    takes_exposure: bool
+    picture: Picture | None = None
+    window: str = "whole picture"
+    steps: int | None = None
+    takes_exposure: bool = False
 
 
 class Crew(Protocol):
@@ -72,8 +74,29 @@ class Crew(Protocol):
         """The model's."""
         ...
 
-    def score(self, pairs: Sequence[Pair], asked: Asked) -> Iterator[Scored | LeftOut]:
-        """What came of each pair, in their order."""
+    def score(
+        self, pairs: Sequence[Pair], asked: Asked, when_done: WhenDone | None = None
+    ) -> Iterator[Scored | LeftOut]:
+        """What came of each pair, in their order. when_done: told of each that was scored as soon as it was."""
+        ...
+
+
+WhenDone: TypeAlias = Callable[[Pair, Scored], None]
+
+
+class Memory(Protocol):
+    """Whoever knows scores from before: :class:`~darklift.evaluation.kept.KeptRow`."""
+
+    def find(self, pair: Pair) -> Scored | None:
+        """What came of this pair before, without its picture; None where that is not known."""
+        ...
+
+    def picture(self, pair: Pair) -> Picture | None:
+        """The picture of a pair that was found; None where none is kept."""
+        ...
+
+    def add(self, pair: Pair, scored: Scored) -> None:
+        """Remember what came of it."""
         ...
 
 
@@ -84,33 +107,37 @@ def evaluate(
     *,
     give_mean: bool = False,
     chosen: Chosen | None = None,
-    on_pair: Callable[[PairResult, Picture], None] | None = None,
+    on_pair: Callable[[PairResult, Picture | None], None] | None = None,
+    pictures: bool = True,
+    memory: Memory | None = None,
 ) -> Evaluation:
     """Enhance every pair's dark picture and score the result against its ground truth.
 
     enhancer: what does it, in this process, or a crew of several. give_mean: tell the model each ground truth's mean
     brightness, instead of the settings' exposure. chosen: by which metrics, as :func:`~.metrics.choose_metrics` gives
     them. A result is scored as sRGB, in as many bits as its dark picture has, a ground truth in its own. on_pair:
-    called with each result and its enhanced picture, in the order of the pairs. A pair that cannot be scored
+    called with each result and its enhanced picture, in the order of the pairs; None instead of a picture that memory
+    has not kept, and of all where no pictures are wanted. memory: told what is scored, and asked
+    for what was scored before, which is not done again. A pair that cannot be scored
     (:func:`scorable`) is left out, and the others go on. Raises DataError (no pairs, or none that can be scored) and
     UsageError.
     """
     if not pairs:
         raise DataError("there are no pairs to evaluate on: pass folders with at least one picture each")
     chosen = Chosen() if chosen is None else chosen
-    asked = Asked(settings, give_mean, pictures=on_pair is not None, metrics=chosen.metrics)
+    asked = Asked(settings, give_mean, pictures=pictures and on_pair is not None, metrics=chosen.metrics)
     crew: Crew = _Alone(enhancer) if isinstance(enhancer, Enhancer) else enhancer
     results: list[PairResult] = []
     left_out: list[LeftOut] = []
     windows = set()
-    for outcome in crew.score(pairs, asked):
+    for outcome in crew.score(pairs, asked) if memory is None else _with_memory(crew, pairs, asked, memory):
         if isinstance(outcome, LeftOut):
             left_out.append(outcome)
             continue
         last = outcome
         results.append(outcome.result)
         windows.add(outcome.window)
-        if on_pair is not None and outcome.picture is not None:
+        if on_pair is not None:
             on_pair(outcome.result, outcome.picture)
     if not results:
         raise nothing_left(left_out)
@@ -131,15 +158,32 @@ def evaluate(
     )
 
 
+def _with_memory(crew: Crew, pairs: Sequence[Pair], asked: Asked, memory: Memory) -> Iterator[Scored | LeftOut]:
+    known = {pair.name: found for pair in pairs if (found := memory.find(pair)) is not None}
+    fresh = crew.score([pair for pair in pairs if pair.name not in known], asked, memory.add)
+    for pair in pairs:
+        if pair.name not in known:
+            yield next(fresh)
+        elif asked.pictures:  # read when its turn comes: memory does not hold them all
+            yield replace(known[pair.name], picture=memory.picture(pair))
+        else:
+            yield known[pair.name]
+
+
 class _Alone:
     """This process."""
 
     def __init__(self, enhancer: Enhancer) -> None:
         self._enhancer, self.card = enhancer, enhancer.model.card
 
-    def score(self, pairs: Sequence[Pair], asked: Asked) -> Iterator[Scored | LeftOut]:
+    def score(
+        self, pairs: Sequence[Pair], asked: Asked, when_done: WhenDone | None = None
+    ) -> Iterator[Scored | LeftOut]:
         for pair in pairs:
-            yield score(self._enhancer, pair, asked)
+            outcome = score(self._enhancer, pair, asked)
+            if when_done is not None and isinstance(outcome, Scored):
+                when_done(pair, outcome)
+            yield outcome
 
 
 def score(enhancer: Enhancer, pair: Pair, asked: Asked) -> Scored | LeftOut:
@@ -198,7 +242,10 @@ def read_pair(pair: Pair) -> tuple[Picture, Picture]:
     """The dark picture as its file has it, and the ground truth in sRGB. Raises ImageError, and DataError where they
     differ in size or are too small.
     """
-    low, high = read_image(pair.low), as_srgb(read_image(pair.high))
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(read_image, pair.high)
+        low = read_image(pair.low)
+        high = as_srgb(other.result())
     if low.size != high.size:
         raise DataError(
             f"pair {pair.name} differs in size: {size_in_words(low)} and {size_in_words(high)}: a pair shows the same "

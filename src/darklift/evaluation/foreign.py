@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -12,6 +14,7 @@ import numpy as np
 
 from darklift.data import Pair
 from darklift.errors import ConfigError, ModelError, hint_for, one_line
+from darklift.files import file_digest
 from darklift.image import FloatArray, Picture, pad_to_multiple
 from darklift.runtime.onnx import OnnxGraph, open_graph
 
@@ -52,6 +55,8 @@ class ForeignNetwork:
 
     card: ForeignCard
     graph: OnnxGraph
+    digest: str = ""
+    """The SHA-256 of its file, and of those beside it that hold its weights."""
     runs: str = "onnx"
     knows_truth: bool = False
 
@@ -75,6 +80,11 @@ class ForeignNetwork:
     def obstacle(self, pair: Pair) -> str | None:
         """None: what it makes is known when it has been made."""
         return None
+
+    def identity(self, pair: Pair) -> Mapping[str, str]:
+        """Its files by what is in them, and what the card says of how it takes pictures."""
+        told = {field.name: str(getattr(self.card, field.name)) for field in fields(self.card)}
+        return {**told, "model": self.digest}
 
     def enhance(self, low: Picture, pair: Pair, truth: Picture) -> Picture:
         """What it makes of the whole picture. Raises ModelError where that is no picture of its size."""
@@ -140,4 +150,15 @@ def open_foreign(path: Path, device: str = "auto", threads: int | None = None) -
             got = f"{role} {names[role]!r}" if names[role] else f"no {role}"
             several = "a network of one input" if role == "input" and len(known) > 1 else "one of them"
             raise ConfigError(f"{path}: {got}, and {card.model.name} has {', '.join(known)}: expected {several}")
-    return ForeignNetwork(ForeignCard(**{**vars(card), **names}), graph)
+    return ForeignNetwork(ForeignCard(**{**vars(card), **names}), graph, _digest(card.model))
+
+
+def _digest(model: Path) -> str:
+    """Of the file, and of files beside it that hold weights: ONNX names them by a protobuf pair of two texts."""
+    try:
+        content = model.read_bytes()
+        named = re.finditer(rb"\x0a\x08location\x12([\x01-\x7f])", content)  # the last byte is the name's length
+        beside = {model.parent / os.fsdecode(content[found.end() : found.end() + found[1][0]]) for found in named}
+        return " ".join(file_digest(path) for path in (model, *sorted(beside)) if path.is_file())
+    except OSError as error:
+        raise ModelError(f"cannot read {model}: {error.strerror}") from error

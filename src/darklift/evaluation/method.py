@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from darklift.data import Pair
 from darklift.errors import DarkliftError, DataError, ImageError, ModelError
-from darklift.evaluation.evaluate import nothing_left, read_pair, size_in_words
+from darklift.evaluation.evaluate import Memory, Scored, nothing_left, read_pair, size_in_words
 from darklift.evaluation.evaluation import Evaluation, LeftOut, PairResult
-from darklift.evaluation.metrics import Chosen, score_pair
+from darklift.evaluation.metrics import Chosen
+from darklift.evaluation.scores import score_pair
 from darklift.image import Picture
 from darklift.image.spaces import as_srgb
 from darklift.pipeline.settings import DEFAULTS
@@ -50,6 +52,10 @@ class Method(Protocol):
         """Why it has nothing to show for this pair, in one line; None where it has."""
         ...
 
+    def identity(self, pair: Pair) -> Mapping[str, str]:
+        """All that decides what it makes of this pair, but for the pair's own pictures: files by what is in them."""
+        ...
+
     def enhance(self, low: Picture, pair: Pair, truth: Picture) -> Picture:
         """The result, of the dark picture's size. Raises DarkliftError."""
         ...
@@ -77,12 +83,13 @@ def evaluate_method(
     pairs: Sequence[Pair],
     *,
     chosen: Chosen | None = None,
-    on_pair: Callable[[PairResult, Picture], None] | None = None,
+    on_pair: Callable[[PairResult, Picture | None], None] | None = None,
+    memory: Memory | None = None,
 ) -> Evaluation:
     """Score what a method makes of every pair, under the protocol of :func:`~.evaluate.evaluate`.
 
-    Results are scored as sRGB, in as many bits as they have. on_pair: as there. A pair that cannot be scored is left
-    out. Raises DataError (no pairs, or none that can be scored) and ModelError (the method failed at a pair).
+    Results are scored as sRGB, in as many bits as they have. on_pair, memory: as there. A pair that cannot be scored is
+    left out. Raises DataError (no pairs, or none that can be scored) and ModelError (the method failed at a pair).
     """
     if not pairs:
         raise DataError("there are no pairs to evaluate on: pass folders with at least one picture each")
@@ -90,28 +97,20 @@ def evaluate_method(
     results: list[PairResult] = []
     left_out: list[LeftOut] = []
     for pair in pairs:
-        try:
-            low, high = read_pair(pair)
-        except (DataError, ImageError) as error:
-            left_out.append(LeftOut(pair.name, str(error)))
-            continue
-        low = as_srgb(low)
-        started = time.perf_counter()
-        try:
-            made = as_srgb(method.enhance(low, pair, high))
-        except DarkliftError as error:
-            raise ModelError(f"{method.name}, pair {pair.name}: {error}") from error
-        seconds = time.perf_counter() - started
-        if made.size != low.size:
-            raise ModelError(
-                f"{method.name} made {size_in_words(made)} of {pair.name}, which is {size_in_words(low)}: sizes must "
-                "agree"
-            )
-        scores = score_pair(made.pixels, high.pixels, (made.source.bits, high.source.bits), chosen.metrics)
-        result = PairResult(pair.name, scores, seconds)
-        results.append(result)
+        scored = None if memory is None else memory.find(pair)
+        if scored is None:
+            try:
+                scored = _scored(method, pair, chosen)
+            except (DataError, ImageError) as error:
+                left_out.append(LeftOut(pair.name, str(error)))
+                continue
+            if memory is not None:
+                memory.add(pair, scored)
+        elif on_pair is not None and memory is not None:
+            scored = replace(scored, picture=memory.picture(pair))
+        results.append(scored.result)
         if on_pair is not None:
-            on_pair(result, made)
+            on_pair(scored.result, scored.picture)
     if not results:
         raise nothing_left(left_out)
     return Evaluation(
@@ -128,3 +127,21 @@ def evaluate_method(
         chosen=chosen,
         note=method.note,
     )
+
+
+def _scored(method: Method, pair: Pair, chosen: Chosen) -> Scored:
+    """Raises DataError and ImageError (a file of the pair), ModelError (the method)."""
+    low, high = read_pair(pair)
+    low = as_srgb(low)
+    started = time.perf_counter()
+    try:
+        made = as_srgb(method.enhance(low, pair, high))
+    except DarkliftError as error:
+        raise ModelError(f"{method.name}, pair {pair.name}: {error}") from error
+    seconds = time.perf_counter() - started
+    if made.size != low.size:
+        raise ModelError(
+            f"{method.name} made {size_in_words(made)} of {pair.name}, which is {size_in_words(low)}: sizes must agree"
+        )
+    scores = score_pair(made.pixels, high.pixels, (made.source.bits, high.source.bits), chosen.metrics)
+    return Scored(PairResult(pair.name, scores, seconds), made)

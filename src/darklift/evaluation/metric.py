@@ -65,6 +65,8 @@ class Metric:
     licence: str = "Apache-2.0, as darklift"
     """Of the code, and of weights that it needs."""
     needs: Needs = field(default=NOTHING)
+    weights: str = ""
+    """The files of weights that it was opened with. Each of them is the only one of its name."""
 
     @property
     def base(self) -> str:
@@ -85,8 +87,11 @@ class Metric:
         return ""
 
     def opened(self, folder: Path) -> Metric:
-        """The same, with its weights taken from this folder."""
-        return replace(self, score=partial(self.score, folder=folder)) if self.needs.weights else self
+        """The same, with its weights taken from this folder. Raises ModelError for damaged ones."""
+        if not self.needs.weights:
+            return self
+        there = next((names for names in self.needs.weights if all(find(name, folder) for name in names)), ())
+        return replace(self, score=partial(self.score, folder=folder), weights=" ".join(there))
 
     def fits(self, height: int, width: int) -> bool:
         """Whether a picture of this size is large enough."""

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from darklift.errors import DataError, ModelError, one_line
-from darklift.files import write_atomically
+from darklift.files import file_digest, write_atomically
 
 __all__ = [
     "ALEXNET",
@@ -148,8 +148,7 @@ def find(name: str, folder: Path) -> Path | None:
 @lru_cache(maxsize=16)
 def _sum_of(path: Path, size: int, changed: int) -> str:
     """A file's SHA-256, once as long as its size and time stay."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return file_digest(path)
 
 
 def add_weights(files: Sequence[Path], folder: Path) -> tuple[WeightsFile, ...]:

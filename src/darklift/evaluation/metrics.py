@@ -10,11 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-import numpy as np
-
 from darklift.errors import UsageError, hint_for
 from darklift.evaluation.colour_difference import ciede2000
-from darklift.evaluation.fidelity import FloatPixels, as_saved, psnr
+from darklift.evaluation.fidelity import as_saved, psnr
 from darklift.evaluation.metric import Metric, Needs
 from darklift.evaluation.metric_weights import (
     ALEXNET,
@@ -38,7 +36,6 @@ from darklift.evaluation.protocol import (
     PROTOCOLS,
     exposure_error,
     mean_brightness,
-    require_unit_rgb,
     scale_to_gt_mean,
 )
 from darklift.evaluation.structure import MIN_MS_SSIM_SIDE, MIN_SSIM_SIDE, ms_ssim, ssim, ssim_gray
@@ -60,7 +57,6 @@ __all__ = [
     "mean_scores",
     "psnr",
     "scale_to_gt_mean",
-    "score_pair",
     "ssim",
 ]
 
@@ -240,34 +236,6 @@ def choose_metrics(wanted: str | Iterable[str] = "default", folder: Path | None 
         tuple(metric.opened(folder) for metric in columns if not missing[metric.base]),
         {metric.name: missing[metric.base] for metric in columns if missing[metric.base]},
     )
-
-
-def score_pair(
-    prediction_unit: FloatPixels,
-    target_unit: FloatPixels,
-    bits: tuple[int, int] = (8, 8),
-    metrics: Sequence[Metric] = DEFAULT_METRICS,
-) -> Scores:
-    """Score one output by every metric.
-
-    Args:
-        prediction_unit: (H, W, 3) float RGB in [0, 1], **not rounded**: GT-mean scales before it rounds. Values outside
-            are clipped first, under both protocols: they would not survive in a saved picture.
-        target_unit: the ground truth, of the same shape.
-        bits: how finely a file of each tells values apart. Most metrics are of these files: each picture is rounded to
-            8 bits, or to 16 where there are more than 8.
-        metrics: by which; a picture that one has no value for has NaN.
-
-    Raises:
-        UsageError: another dtype, shapes that differ or do not fit, values that are not finite.
-    """
-    require_unit_rgb(prediction_unit)
-    require_unit_rgb(target_unit)
-    prediction, target = np.clip(prediction_unit, 0.0, 1.0), np.clip(target_unit, 0.0, 1.0)
-    target_file = as_saved(target, bits[1])  # one array for both protocols: what was made of it is not made again
-    floats = {protocol.name: (protocol.prepare(prediction, target), target) for protocol in PROTOCOLS}
-    files = {name: (as_saved(output, bits[0]), target_file) for name, (output, _) in floats.items()}
-    return {metric.name: metric.value(*(files if metric.saved else floats)[metric.protocol.name]) for metric in metrics}
 
 
 def mean_scores(scores: Sequence[Scores]) -> Scores:

@@ -9,6 +9,7 @@ from pathlib import Path
 from darklift.data import Pair, strip_role_prefix
 from darklift.data.pairs import images_by_name
 from darklift.errors import DataError, ImageError
+from darklift.files import file_digest
 from darklift.image import Picture, read_image
 from darklift.pipeline.enhancer import RESULT_ENDING
 
@@ -45,6 +46,14 @@ class Outputs:
             shown = " and ".join(f"{width}x{height}" for height, width in (size, expected))
             return f"{path} and its dark picture differ in size: {shown}"
         return None
+
+    def identity(self, pair: Pair) -> Mapping[str, str]:
+        """What is in the file for the pair. Raises ImageError."""
+        path = self.files.get(pair.name)
+        try:
+            return {"sha256": "" if path is None else file_digest(path)}
+        except OSError as error:
+            raise ImageError(f"cannot read {path}: {error.strerror}") from error
 
     def enhance(self, low: Picture, pair: Pair, truth: Picture) -> Picture:
         """The picture in the folder. Raises DataError where there is none, ImageError."""

@@ -27,6 +27,7 @@ import numpy as np
 
 from darklift.errors import UsageError
 from darklift.evaluation.fidelity import FloatPixels
+from darklift.evaluation.latest import Latest
 
 __all__ = [
     "GT_MEAN",
@@ -90,8 +91,7 @@ def scale_to_gt_mean(prediction_unit: FloatPixels, target_unit: FloatPixels) -> 
     Raises:
         UsageError: as :func:`mean_brightness`.
     """
-    brightness = mean_brightness(prediction_unit)
-    target_brightness = mean_brightness(target_unit)
+    brightness, target_brightness = _both(prediction_unit, target_unit)
     scale = target_brightness / brightness if brightness > 0.0 else 1.0
     # float64 for the product: an almost black output's scale may exceed what a half or single float holds.
     scaled = np.clip(prediction_unit.astype(np.float64) * scale, 0.0, 1.0)
@@ -115,9 +115,17 @@ def exposure_error(prediction_unit: FloatPixels, target_unit: FloatPixels) -> fl
     Raises:
         UsageError: as :func:`mean_brightness`.
     """
-    brightness = max(mean_brightness(prediction_unit), DARKEST_BRIGHTNESS)
-    target_brightness = max(mean_brightness(target_unit), DARKEST_BRIGHTNESS)
+    brightness, target_brightness = (max(mean, DARKEST_BRIGHTNESS) for mean in _both(prediction_unit, target_unit))
     return abs(math.log2(brightness / target_brightness))
+
+
+def _both(prediction_unit: FloatPixels, target_unit: FloatPixels) -> tuple[float, float]:
+    """Their mean brightness, once for both who ask."""
+    both = prediction_unit, target_unit
+    return _LATEST.get(both, lambda: (mean_brightness(prediction_unit), mean_brightness(target_unit)))
+
+
+_LATEST: Latest[tuple[float, float]] = Latest()
 
 
 def require_unit_rgb(image_unit: FloatPixels) -> None:

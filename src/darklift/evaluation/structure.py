@@ -114,7 +114,7 @@ def _finest(left: SavedPixels, right: SavedPixels) -> tuple[Float64Array, Float6
     return _LATEST.get((left, right), lambda: _similarities(left, right))
 
 
-_LATEST: Latest[tuple[Float64Array, Float64Array]] = Latest()
+_LATEST: Latest[tuple[Float64Array, Float64Array]] = Latest(count=2)  # both protocols, which may take turns
 
 
 def _require_sides(picture: SavedPixels, least: int, name: str) -> None:

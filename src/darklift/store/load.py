@@ -61,12 +61,16 @@ class Opening:
             "precision": str(self.precision),
         }
 
+    def is_exported(self) -> bool:
+        """Whether it is an exported model, not a checkpoint. Raises ModelError, UsageError."""
+        return find_model(str(self.model)).is_dir()
+
     def runs_on_cpu(self) -> bool:
         """Whether it is an exported model that several processes may run at once, each on some of the cores.
 
         Raises ModelError, UsageError.
         """
-        if not find_model(str(self.model)).is_dir():
+        if not self.is_exported():
             return False
         if self.device != "auto" or self.backend == "openvino":
             return self.device.lower() in ("auto", "cpu")

@@ -205,6 +205,10 @@ class TrainConfig(_Section):
     """How often the run is saved, so that it can go on from there."""
     log_every: int = Field(default=50, gt=0)
     """Every so many steps, the losses are written to the log."""
+    trackers: tuple[Literal["mlflow", "wandb"], ...] = ()
+    """Where losses, scores and the recipe's values are sent, beside the log and TensorBoard: "mlflow" (the extra
+    mlflow) and "wandb" (Weights & Biases, the extra wandb), which are set up by variables of their own.
+    """
 
     @field_validator("crops")
     @classmethod

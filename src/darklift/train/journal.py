@@ -1,4 +1,4 @@
-"""What a run writes down on its way: a line of JSON for each report, and the same values for TensorBoard."""
+"""What a run writes down on its way: a line of JSON for each report, the same values for TensorBoard and trackers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from darklift.files import write_atomically
 from darklift.train.loop import StepReport
+from darklift.train.trackers import Trackers
 
 __all__ = ["Journal", "read_log"]
 
@@ -31,14 +32,16 @@ class Journal:
     these are done again.
     """
 
-    def __init__(self, folder: Path, step: int) -> None:
+    def __init__(self, folder: Path, step: int, trackers: Trackers) -> None:
         self._log = folder / _LOG
-        self._forget_after(step)
+        self._trackers = trackers
+        self._trackers.told(self._forget_after(step))
         self._board = SummaryWriter(str(folder), purge_step=step)
 
     def close(self) -> None:
-        """Let TensorBoard's writer, a thread of its own, write out what it still holds."""
+        """Let TensorBoard's writer, a thread of its own, and trackers write out what they still hold."""
         self._board.close()
+        self._trackers.close()
 
     def report(self, report: StepReport) -> None:
         """The losses of this one step, their mean over the last steps (``loss_mean``), its learning rate, the
@@ -56,13 +59,19 @@ class Journal:
             self._board.add_scalar(name, value, step)
         with self._log.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step, **{k: round(v, 6) for k, v in values.items()}}) + "\n")
+        self._trackers.log(step, values)
 
-    def _forget_after(self, step: int) -> None:
+    def _forget_after(self, step: int) -> set[tuple[int, str]]:
+        """What is taken away: steps, with the names of their values."""
         if not self._log.exists():
-            return
-        kept = []
+            return set()
+        kept, forgotten = [], set()
         for line in self._log.read_text(encoding="utf-8").splitlines(keepends=True):
             with contextlib.suppress(json.JSONDecodeError):  # the last line, cut short
-                if json.loads(line)["step"] <= step:
+                values = json.loads(line)
+                if values["step"] <= step:
                     kept.append(line)
+                else:
+                    forgotten |= {(values["step"], name) for name in values}
         write_atomically(self._log, "".join(kept).encode())
+        return forgotten

@@ -30,6 +30,7 @@ from darklift.train.launch import accelerator_of, check_launch, launch_note, oth
 from darklift.train.loop import StepReport, new_state, set_training, train_steps
 from darklift.train.setup import build_network, choose_stage, load_initial_weights, settle_precision
 from darklift.train.state import check_same_run, order_changes, read_state, restore_state, save_state
+from darklift.train.trackers import Trackers, check_trackers
 from darklift.train.validation import Validator
 
 __all__ = ["Progress", "train"]
@@ -56,6 +57,7 @@ def train(recipe: Recipe, folder: Path, *, resume: bool = False, progress: Progr
     first one validates, writes and tells.
     """
     check_launch(recipe.train)
+    check_trackers(recipe.train.trackers)
     progress = progress or Progress()
     note = launch_note()
     if note is not None:
@@ -92,7 +94,13 @@ class _Run:
         self.validator = Validator(recipe.data, folder) if recipe.data.validation and self.is_main else None
         if self.is_main:
             _prepare(folder, recipe, self.accelerator)
-        self.journal = Journal(folder, self.state.step) if self.is_main else None
+        self.journal = self._journal() if self.is_main else None
+
+    def _journal(self) -> Journal:
+        step, tree = self.state.step, self.recipe.model_dump(mode="json")
+        names = self.recipe.train.trackers
+        trackers = Trackers(names, self.folder, tree, goes_on=step > 0, tell=self.progress.note)
+        return Journal(self.folder, step, trackers)
 
     def close(self) -> None:
         """End what was begun beside the training."""

@@ -218,7 +218,9 @@ def _claim(trial: Trial, recipe: Recipe) -> None:
 
 
 def _comparable(recipe: Recipe) -> dict[str, Any]:
-    """A recipe but for what its machine decided."""
+    """A recipe but for what its machine decided, and who is told."""
     tree = recipe.model_dump(mode="json")
-    tree["train"] = {key: value for key, value in tree["train"].items() if key not in ("precision", "workers")}
+    tree["train"] = {
+        key: value for key, value in tree["train"].items() if key not in ("precision", "workers", "trackers")
+    }
     return tree
