@@ -47,6 +47,7 @@ async function plainOf(sent: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayB
 function started(code: Uint8Array<ArrayBuffer>, threads: number, name: string, heavyProvider: "wasm" | "webgpu"): Runtime {
   const { wasm } = ort.env;
   // ONNX Runtime Web 1.30 convolves 63 channels wrongly in the layout that it prefers, and not in this one
+  // (findings/onnxruntime-web-webgpu-conv-channels.sh)
   const heavyWork = heavyProvider === "webgpu" ? { name: heavyProvider, preferredLayout: "NCHW" as const } : heavyProvider;
   wasm.wasmBinary = code.buffer;
   wasm.numThreads = threads;
