@@ -123,6 +123,17 @@ def test_a_jpeg_file_keeps_how_it_is_coded_and_what_it_tells(page: Any) -> None:
     assert np.abs(codes(result) - codes(expected)).mean() < 1.5  # two coders of one picture
 
 
+def test_a_video_behind_a_photo_is_left_out_and_that_is_said(page: Any) -> None:
+    packet = (
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/" xmlns:G="http://ns.google.com/photos/1.0/camera/" G:MotionPhoto="1"/>'
+    )
+    data = coded(dark(), "JPEG", xmp=packet) + b"\0\0\0\x18ftypmp42" + bytes(5000)
+    made, file = enhanced(page, "a.jpg", data)
+    assert made["notes"] == [{"key": "left_out", "values": {"what": "data behind the picture"}}]
+    assert b'G:MotionPhoto="0"' in file
+    assert len(file) < len(data)
+
+
 @pytest.mark.parametrize("sampling", ["4:2:0", "4:2:2"])
 def test_colour_keeps_the_room_that_it_had(page: Any, sampling: str) -> None:
     _, file = enhanced(page, "a.jpg", coded(dark(), "JPEG", quality=95, subsampling=sampling))

@@ -5,6 +5,8 @@ import { uprightXmp } from "./xmp.ts";
 
 const EXIF = "Exif\0\0", XMP = "http://ns.adobe.com/xap/1.0/\0", PHOTOSHOP = "Photoshop 3.0\0", ICC = "ICC_PROFILE\0";
 const APP0 = 0xe0, APP1 = 0xe1, APP2 = 0xe2, APP13 = 0xed, COMMENT = 0xfe;
+/** What a JPEG file leaves behind its picture most often: previews, other views. */
+const FURTHER = "further pictures";
 /** Bytes of a profile that a segment takes. */
 const ICC_ROOM = 65_519;
 const QUANTISATION = 0xdb, SCAN = 0xda, END = 0xd9;
@@ -51,6 +53,7 @@ export function readJpeg(bytes: Bytes): JpegFile {
     else if (marker === APP2 && has(contents, 0, ICC)) profile[contents[ICC.length] - 1] = contents.slice(ICC.length + 2);
     else sortOut(file, segment);
   }
+  if (hasMoreBehind(bytes) && !file.left.includes(FURTHER)) file.left.push("data behind the picture");
   if (profile.length) file.icc = joined(...profile.filter(Boolean));
   return file;
 }
@@ -106,7 +109,7 @@ function sortOut(file: JpegFile, { marker, contents }: Segment): void {
   } else if (marker === COMMENT || (marker === APP13 && has(contents, 0, PHOTOSHOP))) {
     file.kept.push({ marker, contents });
   } else if (marker === APP2 && has(contents, 0, "MPF\0")) {
-    file.left.push("further pictures");
+    file.left.push(FURTHER);
   } else if (marker === 0xeb) {
     file.left.push("content credentials");
   }
@@ -134,4 +137,16 @@ function qualityOf(contents: Bytes): number | null {
     at += 1 + 64 * wide;
   }
   return null;
+}
+
+/** Whether something follows the end of the picture, such as a motion photo's video. */
+function hasMoreBehind(bytes: Bytes): boolean {
+  let at = 2;
+  while (at + 1 < bytes.length) {
+    const marker = bytes[at + 1];
+    if (bytes[at] !== 0xff || marker === 0 || marker === 0xff || (marker >= 0xd0 && marker <= 0xd7)) at++; // within a scan
+    else if (marker === END) return bytes.length - at - 2 > 1; // a byte of padding is nothing
+    else at += 2 + u16(bytes, at + 2);
+  }
+  return false;
 }
