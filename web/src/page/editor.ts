@@ -117,6 +117,8 @@ export class Editor {
   }
 
   private updateNotes(entry: Entry): void {
+    const coming = !entry.result && ["waiting", "opening", "working"].includes(entry.state);
+    if (coming && this.shown === entry) return; // what is said stays for now, or the slider that moves would jump
     const told = entry.result?.notes ?? [];
     const notes = told.map(({ key, values }) => noteText(key, values));
     const asWished = entry.choices.strength === 0 || told.some(({ key }) => key === "nothing");
