@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -66,6 +67,15 @@ def test_many_clients_at_once() -> None:
     (rows,) = tables(output)
     assert rows["anything else"][""] == "0"
     assert "alive True, nothing held True, same pictures True, exit code 0" in output
+
+
+def test_visits_of_the_static_page() -> None:
+    pytest.importorskip("playwright", reason="Playwright is not installed: pip install playwright")
+    if not (os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")):
+        pytest.skip("no Chromium is installed: apt-get install chromium, or set CHROMIUM to one")
+    (table,) = tables(run("web/visit.py", "--rounds", 1))
+    assert float(table["first photo"]["s (median)"]) > float(table["usable"]["s (median)"]) > 0
+    assert table["darklift enhance"]["of the command"] == "1.00"
 
 
 # --- speed ------------------------------------------------------------------------------------------------------------

@@ -208,8 +208,10 @@ def score(enhancer: Enhancer, pair: Pair, asked: Asked) -> Scored | LeftOut:
 
 
 def _stain(name: str, info: Mapping[str, Any]) -> str:
-    data_set = info.get("chosen_on_test_split")
-    return f"{name} was chosen on {data_set}'s test split: its scores there are no test." if data_set else ""
+    chosen_on, trained_on = info.get("chosen_on_test_split"), info.get("trained_on")
+    said = [f"{name} was chosen on {chosen_on}'s test split: its scores there are no test."] if chosen_on else []
+    said += [f"{name} was trained on {trained_on}: its scores on them are no test."] if trained_on else []
+    return " ".join(said)
 
 
 def scorable(pairs: Sequence[Pair]) -> tuple[tuple[Pair, ...], tuple[LeftOut, ...]]:

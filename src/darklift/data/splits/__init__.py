@@ -1,7 +1,7 @@
 """Lists of names: a split that comes with darklift, by its name, or a text file.
 
-``lolv1-val``: 51 of LOL-v1's 485 training pairs, 25 whole scenes. darklift's models are chosen on them and never
-trained on them.
+``lolv1-val``: 51 of LOL-v1's 485 training pairs, 25 whole scenes. darklift's models are chosen on them. The bundled
+ones are then trained on all pairs; twins of theirs that never saw these 51 are in the repository's benchmarks/models.
 """
 
 import os
