@@ -88,6 +88,11 @@ def choose_model(page, name):
     page.locator("#model").select_option(name)
 
 
+def test_the_first_screen_shows_what_darklift_makes_of_its_example(enhanced):
+    shown = NIGHT.parents[1] / "web/src/page/public/night_enhanced.jpg"
+    assert np.abs(pixels(shown.read_bytes()) - pixels(enhanced(NIGHT))).mean() < 1
+
+
 @pytest.mark.parametrize("which", PAGES)
 def test_a_dropped_photo_comes_back_as_the_command_line_writes_it(visit, addresses, which, enhanced):
     page = visit(addresses[which])
