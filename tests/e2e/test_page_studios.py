@@ -211,23 +211,6 @@ def test_an_empty_file_and_one_that_has_gone(visit, addresses, which, tmp_path):
     assert empty.startswith("empty.jpg: This is no photo")
 
 
-def test_a_server_that_asks_for_a_token(visit, browser, tmp_path):
-    pytest.importorskip("starlette", reason="the extra web is not installed")
-    (tmp_path / "token").write_text("secret")
-    command = [sys.executable, "-m", "darklift", "web", "--port", "0", "--token-file", str(tmp_path / "token")]
-    with subprocess.Popen([*command, "--model", "nano"], stderr=subprocess.PIPE, text=True) as server:
-        try:
-            address = re.search(r"http://[\d.]+:\d+/", server.stderr.readline())[0]
-            assert visit(f"{address}#token=secret").url == address
-            page = browser.new_context(locale="en-GB").new_page()
-            page.goto(address)
-            assert page.locator("[role=alert] p").inner_text().startswith("This server asks for a token. Put #token=")
-            page.context.close()
-        finally:
-            server.terminate()
-            server.communicate(timeout=60)
-
-
 @pytest.mark.parametrize("which", PAGES)
 def test_the_map_of_uncertainty(visit, addresses, which, small):
     page = visit(addresses[which])
