@@ -41,7 +41,8 @@ browser: ## Install what tests of web pages need: Chromium (Debian, as root) and
 	elif [ "`id -u`" = 0 ] && command -v apt-get >/dev/null; then \
 		apt-get update -qq && apt-get install -qq -y chromium || echo "Chromium could not be installed: its tests are skipped"; \
 	else echo "No Chromium: tests that need one are skipped. Debian, as root: apt-get install chromium"; fi
-	@if command -v npm >/dev/null; then cd web && npm ci --silent --no-audit --no-fund || echo "npm failed: tests of the page's sources are skipped"; \
+	@if command -v npm >/dev/null; then cd web && npm ci --silent --no-audit --no-fund \
+			|| echo "web/node_modules could not be installed: tests of the page's sources are skipped"; \
 	else echo "No npm: tests of the page's sources are skipped. Debian, as root: apt-get install npm"; fi
 
 docs: $(TEST_READY) ## Build the documentation site in site/; any warning is an error

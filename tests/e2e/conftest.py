@@ -100,7 +100,7 @@ def fake_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # no longer, as Playwright's loop keeps tests of other modules from running theirs
 def browser() -> Iterator[Any]:
     """A headless Chromium."""
     from browsers import chromium, needs_chromium

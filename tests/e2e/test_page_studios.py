@@ -88,6 +88,11 @@ def choose_model(page, name):
     page.locator("#model").select_option(name)
 
 
+def test_the_first_screen_shows_what_darklift_makes_of_its_example(enhanced):
+    shown = NIGHT.parents[1] / "web/src/page/public/night_enhanced.jpg"
+    assert np.abs(pixels(shown.read_bytes()) - pixels(enhanced(NIGHT))).mean() < 1
+
+
 @pytest.mark.parametrize("which", PAGES)
 def test_a_dropped_photo_comes_back_as_the_command_line_writes_it(visit, addresses, which, enhanced):
     page = visit(addresses[which])
@@ -167,6 +172,46 @@ def test_photos_of_many_kinds_at_once_and_a_broken_one(visit, addresses, which, 
 
 
 @pytest.mark.parametrize("which", PAGES)
+def test_why_a_photo_is_left_as_it_is(visit, addresses, which, tmp_path):
+    page = visit(addresses[which])
+    page.may_move = True  # what is said of a photo stands above the sliders
+    for name, colour in (("black.png", (0, 0, 0)), ("bright.png", (200, 190, 180))):
+        Image.new("RGB", (90, 60), colour).save(tmp_path / name)
+    drop(page, [tmp_path / "black.png"])
+    assert download(page)[1] == (tmp_path / "black.png").read_bytes()
+    assert page.locator("#notes li").all_inner_texts() == [
+        "This photo is black, or holds nothing but noise: it stays as it is. Move Exposure to change it all the same."
+    ]
+    drop(page, [tmp_path / "bright.png"])
+    page.locator("#thumbs li").nth(1).click()
+    page.wait_for_selector("#save:enabled")
+    assert "bright enough" in page.locator("#notes").inner_text()
+    jump = """slider => {
+        const top = slider.getBoundingClientRect().top;
+        slider.dispatchEvent(new Event('input', {bubbles: true}));
+        return slider.getBoundingClientRect().top - top;
+    }"""
+    assert page.locator("#strength").evaluate(jump) == 0  # as it moves, nothing else does
+    page.locator("#strength").fill("0")
+    page.wait_for_selector("#save:enabled")
+    assert page.locator("#notes").is_hidden()  # it was asked for
+
+
+@pytest.mark.parametrize("which", PAGES)
+def test_an_empty_file_and_one_that_has_gone(visit, addresses, which, tmp_path):
+    """Folders that are dropped are files that cannot be read, too. Neither is a fault of the server's."""
+    page = visit(addresses[which])
+    (tmp_path / "empty.jpg").touch()
+    (tmp_path / "gone.jpg").write_bytes(NIGHT.read_bytes())
+    page.set_input_files("#file", [NIGHT, tmp_path / "gone.jpg", tmp_path / "empty.jpg"])
+    (tmp_path / "gone.jpg").unlink()
+    until(page, "document.querySelectorAll('#thumbs [data-state=failed]').length === 2")
+    gone, empty = page.locator("[role=alert] p").all_inner_texts()
+    assert gone.startswith(("gone.jpg: It is no photo", "gone.jpg: This is no photo"))
+    assert empty.startswith("empty.jpg: This is no photo")
+
+
+@pytest.mark.parametrize("which", PAGES)
 def test_the_map_of_uncertainty(visit, addresses, which, small):
     page = visit(addresses[which])
     drop(page, [small])
@@ -203,6 +248,31 @@ def test_the_static_page_works_offline_after_its_first_visit(browser, small, tmp
     page.wait_for_selector("html[data-ready=yes]")
     drop(page, [small])
     assert download(page)[0] == "small_enhanced.png"
+    page.context.close()
+
+
+def test_a_static_page_leaves_its_neighbours_alone(browser, tmp_path):
+    """Pages on one host share their storage, and those below a page are within its service worker's reach."""
+    from darklift.web.export import export_site
+
+    folder = tmp_path / "host"
+    export_site(folder, ["nano"])
+    export_site(folder / "below", ["nano", "compact"])
+    (folder / "news.txt").write_text("old")
+    page = browser.new_context(locale="en-GB").new_page()
+    with serving(folder) as address:
+        for path in ("", "below/"):
+            page.goto(f"{address}{path}")
+            page.wait_for_selector("html[data-ready=yes]")
+            page.evaluate("navigator.serviceWorker.ready")
+        page.goto(address)
+        assert page.evaluate("fetch('news.txt', {cache: 'no-store'}).then(it => it.text())") == "old"
+        (folder / "news.txt").write_text("new")
+        assert page.evaluate("fetch('news.txt', {cache: 'no-store'}).then(it => it.text())") == "new"
+        until(page, "caches.keys().then(names => names.length === 2)")
+    for path in ("", "below/"):  # nobody serves them any more
+        page.goto(f"{address}{path}")
+        page.wait_for_selector("html[data-ready=yes]")
     page.context.close()
 
 

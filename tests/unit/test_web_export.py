@@ -79,6 +79,26 @@ def test_an_earlier_export_is_replaced(tmp_path: Path, site: Path) -> None:
     assert [path.name for path in tmp_path.iterdir() if path.name not in ("page", "built")] == []
 
 
+@pytest.mark.parametrize("stop", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_an_earlier_export_stays_where_a_new_one_fails(
+    tmp_path: Path, site: Path, monkeypatch: pytest.MonkeyPatch, stop: BaseException
+) -> None:
+    folder = export_site(tmp_path / "page", ["nano"])
+    (site / "main.js").write_text("another")
+    replace = Path.replace
+
+    def fails(source: Path, target: Path) -> Path:
+        if source.name == "made":
+            raise stop
+        return replace(source, target)
+
+    monkeypatch.setattr(Path, "replace", fails)
+    with pytest.raises(ModelError if isinstance(stop, OSError) else KeyboardInterrupt):
+        export_site(folder, ["nano"])
+    assert (folder / "main.js").read_text() == "this is main.js"
+    assert {path.name for path in tmp_path.iterdir()} == {"page", "built"}
+
+
 def test_an_empty_folder_will_do(tmp_path: Path) -> None:
     (tmp_path / "page").mkdir()
     assert (export_site(tmp_path / "page", ["nano"]) / "index.html").is_file()

@@ -86,7 +86,7 @@ export type OnProgress = (done: number, total: number, phase: "opening" | "loadi
 export class StudioError extends Error {
   constructor(
     readonly key:
-      | "unreadable" | "unsupported" | "too_large" | "out_of_memory" | "busy" | "offline" | "server" | "internal",
+      | "unreadable" | "unsupported" | "too_large" | "out_of_memory" | "busy" | "offline" | "token" | "server" | "internal",
     readonly values: Record<string, string | number> = {},
     message: string = key,
   ) {

@@ -54,12 +54,22 @@ def export_site(folder: Path, models: Sequence[str]) -> Path:
             for name, script in packs.items():
                 (made / "packs" / f"{name}.js").write_text(script, encoding="ascii")
             (made / _KEPT).write_text(_kept(made, default=next(iter(packs))), encoding="utf-8")
-            if target.exists():
-                target.replace(Path(temporary) / "before")
-            made.replace(target)
+            _put(made, target, Path(temporary) / "before")
     except OSError as error:
         raise ModelError(f"cannot write the page to {folder}: {one_line(error)}") from error
     return folder
+
+
+def _put(made: Path, target: Path, before: Path) -> None:
+    """A folder in the place of another, which is moved away first, and back where that fails."""
+    if target.exists():
+        target.replace(before)
+    try:
+        made.replace(target)
+    except BaseException:
+        if before.exists():
+            before.replace(target)
+        raise
 
 
 def _model_packs(models: Sequence[str]) -> dict[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import mimetypes
-import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -28,9 +27,6 @@ _TYPES = {
     ".wasm": "application/wasm",
     ".webmanifest": "application/manifest+json",
 }
-_FINGERPRINT = re.compile(r"[.-][0-9A-Za-z_-]{8,}\.[a-z0-9]+$")
-"""Of a name with a hash of its contents: such a file never changes."""
-_FOREVER, _ASK = "public, max-age=31536000, immutable", "no-cache"
 _COMPUTES_HERE, _COMPUTES_THERE = (
     b'<meta name="darklift-studio" content="%s">' % who for who in (b"browser", b"server")
 )
@@ -42,7 +38,6 @@ class _File:
     data: bytes
     etag: str
     media_type: str
-    cache: str
 
 
 class Site:
@@ -62,7 +57,7 @@ class Site:
         if name not in self._files:
             raise HTTPException(404)
         file = _read(self._files[name])
-        headers = {"ETag": file.etag, "Cache-Control": file.cache}
+        headers = {"ETag": file.etag, "Cache-Control": "no-cache"}  # another version has other files by the same names
         if file.etag in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
         body = b"" if request.method == "HEAD" else file.data
@@ -77,4 +72,4 @@ def _read(file: Path) -> _File:
         data = data.replace(_COMPUTES_HERE, _COMPUTES_THERE)
     known = _TYPES.get(file.suffix) or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
     digest = hashlib.sha256(data).hexdigest()[:32]
-    return _File(data, f'"{digest}"', known, _FOREVER if _FINGERPRINT.search(file.name) else _ASK)
+    return _File(data, f'"{digest}"', known)

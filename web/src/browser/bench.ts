@@ -11,6 +11,7 @@ import { DoubtMap } from "./doubt_map.ts";
 import { openFile, type OpenFile } from "./files/open.ts";
 import { saveFile } from "./files/save.ts";
 import { type OnnxModel, openModel } from "./model.ts";
+import { note } from "./notes.ts";
 import { type Packed, unpack } from "./packs.ts";
 import type { Calls, EnhancedPixels, PhotoRequest, ShownPixels } from "./protocol.ts";
 import type { Desk, Job } from "./queue.ts";
@@ -72,7 +73,8 @@ export class Bench implements Desk {
     const seconds = (performance.now() - started) / 1000;
     job.tell(0, 1, "saving");
     const saved = await saveFile(photo, result, plan.unchanged, () => this.part("jpeg"));
-    return { ...(await shown(result, Infinity, moves)), ...saved, seconds, unchanged: plan.unchanged };
+    const notes = plan.look.empty && !plan.share ? [note("nothing", {}), ...saved.notes] : saved.notes;
+    return { ...(await shown(result, Infinity, moves)), ...saved, notes, seconds, unchanged: plan.unchanged };
   }
 
   async uncertainty(asked: Calls["uncertainty"]["in"], job: Job, moves: Transferable[]): Promise<ImageBitmap> {

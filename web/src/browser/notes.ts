@@ -3,6 +3,8 @@ import type { Note } from "../studio.ts";
 /** The keys of all notes that a result from this browser may have, with the values that each has; the page's texts say
  * them to people. */
 export const NOTES = {
+  /** The photo is black, or a lens cap's noise, and stays as it is. */
+  nothing: [],
   /** The colours were converted from the profile of that name to sRGB, and the result says that it is sRGB. */
   colours_converted: ["profile"],
   /** The file has 16 bits a channel, of which the browser keeps 8. */

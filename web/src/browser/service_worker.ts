@@ -1,7 +1,8 @@
 /**
  * Keeps the site for times without a network, and answers with it: from what is kept first, so that a site works the same
  * whether its host can be reached or not. `kept.js` beside it lists the files with a fingerprint of them all; with
- * another fingerprint, all are fetched anew, and the old ones go.
+ * another fingerprint, all are fetched anew, and the old ones go. Whatever else lies on the same host is none of its
+ * business: neither other pages below this one, nor what another export keeps.
  *
  * Its answers carry the headers of an isolated page, which let the runtime use several threads on any host: from the
  * second visit on.
@@ -10,16 +11,19 @@ declare function importScripts(...urls: string[]): void;
 
 importScripts("kept.js");
 
-const PREFIX = "darklift-";
-const scope = self as unknown as ServiceWorkerGlobalScope & { darkliftKept: { version: string; files: string[] } };
-const { version, files } = scope.darkliftKept;
+const scope = self as unknown as ServiceWorkerGlobalScope & {
+  darkliftKept: { version: string; files: string[]; later: string[] };
+};
+const { version, files, later } = scope.darkliftKept;
+const PREFIX = `darklift ${scope.registration.scope} `;
 const NAME = `${PREFIX}${version}`;
+const OURS = new Set([...files, ...later].map((file) => new URL(file, scope.registration.scope).href));
 
 scope.addEventListener("install", (event) => event.waitUntil(keep()));
 scope.addEventListener("activate", (event) => event.waitUntil(forgetOthers()));
 scope.addEventListener("fetch", (event) => {
   const { method, url } = event.request;
-  if (method === "GET" && url.startsWith(scope.registration.scope)) event.respondWith(answer(event.request));
+  if (method === "GET" && OURS.has(url.split(/[?#]/)[0])) event.respondWith(answer(event.request));
 });
 
 async function keep(): Promise<void> {

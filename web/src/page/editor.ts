@@ -117,8 +117,12 @@ export class Editor {
   }
 
   private updateNotes(entry: Entry): void {
-    const notes = entry.result?.notes.map(({ key, values }) => noteText(key, values)) ?? [];
-    if (entry.result?.unchanged) notes.unshift(noteText("unchanged"));
+    const coming = !entry.result && ["waiting", "opening", "working"].includes(entry.state);
+    if (coming && this.shown === entry) return; // what is said stays for now, or the slider that moves would jump
+    const told = entry.result?.notes ?? [];
+    const notes = told.map(({ key, values }) => noteText(key, values));
+    const asWished = entry.choices.strength === 0 || told.some(({ key }) => key === "nothing");
+    if (entry.result?.unchanged && !asWished) notes.unshift(noteText("unchanged"));
     if (this.mapped && entry.map && (entry.choices.exposure !== null || entry.choices.lift === "full")) {
       notes.push(noteText("guess"));
     }

@@ -55,7 +55,8 @@ export async function startPage(studio: Studio): Promise<void> {
     if (early.length) take(early);
     document.documentElement.dataset.ready = "yes";
   } catch (error) {
-    warn(say("error.start", { message: error instanceof StudioError ? reason(error) : String(error) }));
+    const told = error instanceof StudioError && error.key !== "internal";
+    warn(told ? reason(error) : say("error.start", { message: error instanceof Error ? error.message : String(error) }));
   }
 }
 

@@ -18,6 +18,7 @@ const KINDS: Record<string, Kind> = {
   "client-busy": "busy",
   stopping: "busy",
   "slow-upload": "offline",
+  "no-token": "token",
   "wrong-choice": "internal",
   "bad-request": "internal",
 };

@@ -1,6 +1,8 @@
 /** A photo that the server holds, and holds again where it has let it go. */
 
-import { StudioError, type Choices, type Drawing, type Enhanced, type OnProgress, type Photo, type Shown } from "../studio.ts";
+import {
+  StudioError, type Choices, type Drawing, type Enhanced, type Note, type OnProgress, type Photo, type Shown,
+} from "../studio.ts";
 import { drawingOf, shownOf } from "./drawings.ts";
 import { eventsOf } from "./events.ts";
 import { Forgotten, studioError, type Problem, type Server } from "./http.ts";
@@ -18,7 +20,9 @@ interface ResultFacts {
   extension: string;
   media_type: string;
   seconds: number;
+  share: number;
   unchanged: boolean;
+  holds_nothing: boolean;
   warnings: string[];
 }
 
@@ -39,8 +43,20 @@ export async function openPhoto(server: Server, file: File, extensions: string[]
 }
 
 async function send(server: Server, file: File, signal?: AbortSignal): Promise<PhotoFacts> {
+  await checkReadable(file);
   const answer = await server.askPatiently("photos", { method: "POST", body: file, signal });
   return (await answer.json()) as PhotoFacts;
+}
+
+/** Sending a folder, or a file that has gone, fails as if the server did not answer. Rejects with a StudioError. */
+async function checkReadable(file: File): Promise<void> {
+  let start: ArrayBuffer;
+  try {
+    start = await file.slice(0, 1).arrayBuffer();
+  } catch (error) {
+    throw new StudioError("unreadable", {}, String(error));
+  }
+  if (!start.byteLength) throw new StudioError("unsupported", {}, "the file is empty");
 }
 
 class ServerPhoto implements Photo {
@@ -96,7 +112,7 @@ class ServerPhoto implements Photo {
         name: this.resultName(facts.extension),
         seconds: facts.seconds,
         unchanged: facts.unchanged,
-        notes: facts.warnings.map((text) => ({ key: "left_out", values: { what: text } })),
+        notes: notesOf(facts),
       };
     } finally {
       this.forget(`jobs/${job}`); // stops it where it still runs
@@ -169,6 +185,11 @@ class ServerPhoto implements Photo {
     const same = this.extensions.some((all) => all.includes(extension) && all.includes(own.toLowerCase()));
     return `${stem}_enhanced${same ? own : extension}`;
   }
+}
+
+function notesOf({ share, holds_nothing, warnings }: ResultFacts): Note[] {
+  const notes: Note[] = warnings.map((text) => ({ key: "left_out", values: { what: text } }));
+  return holds_nothing && !share ? [{ key: "nothing" }, ...notes] : notes;
 }
 
 function phaseOf(facts: JobFacts): "opening" | "enhancing" | "saving" {
