@@ -17,6 +17,7 @@ const KINDS: Record<string, Kind> = {
   busy: "busy",
   "client-busy": "busy",
   stopping: "busy",
+  timeout: "busy",
   "slow-upload": "offline",
   "no-token": "token",
   "wrong-choice": "internal",
