@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import numpy as np
 import pytest
 from filelock import FileLock
@@ -17,6 +18,10 @@ if TYPE_CHECKING:  # PyTorch takes seconds to import: only the tests that use it
     from darklift.train import Recipe
 
 RECIPES = Path(darklift.__file__).parent / "recipes"
+# How long an example takes only says how busy the machine is.
+hypothesis.settings.register_profile("darklift", deadline=None)
+hypothesis.settings.load_profile("darklift")
+
 SIZES = [(64, 64), (96, 64), (64, 96), (80, 72), (65, 91), (96, 96)]
 
 

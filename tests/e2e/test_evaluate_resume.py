@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -47,8 +48,10 @@ def without_seconds(file: str, row: int | None = None) -> list[dict[str, Any]]:
 
 
 def begin(*arguments: str) -> subprocess.Popen[bytes]:
+    """With SIGINT at its default, which a shell's background jobs, such as these tests, may ignore."""
     command = [sys.executable, "-m", "darklift", "evaluate", *arguments]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, preexec_fn=heed)
 
 
 def interrupt(count: int, how: int, *arguments: str) -> int:

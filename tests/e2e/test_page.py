@@ -94,6 +94,7 @@ def test_ten_at_once_are_done_one_after_the_other_but_for_broken_ones(page, phot
     page.evaluate("fake.full = 60")
     drop(page, photos)
     until(page, "document.querySelectorAll('#thumbs [data-state=done]').length === 8")
+    until(page, "document.querySelectorAll('#thumbs [data-state=failed]').length === 2")
     states = [it.get_attribute("data-state") for it in page.locator("#thumbs li").all()]
     assert [number for number, state in enumerate(states) if state == "failed"] == [1, 9]
     alerts = page.locator("[role=alert]").all_inner_texts()
