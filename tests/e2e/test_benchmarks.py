@@ -4,7 +4,6 @@ import importlib.util
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -70,8 +69,9 @@ def test_many_clients_at_once() -> None:
 
 
 def test_visits_of_the_static_page() -> None:
-    pytest.importorskip("playwright", reason="Playwright is not installed: pip install playwright")
-    if not (os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")):
+    from browsers import CHROMIUM  # skips where there is no Playwright
+
+    if not CHROMIUM:
         pytest.skip("no Chromium is installed: apt-get install chromium, or set CHROMIUM to one")
     (table,) = tables(run("web/visit.py", "--rounds", 1))
     assert float(table["first photo"]["s (median)"]) > float(table["usable"]["s (median)"]) > 0
