@@ -88,6 +88,20 @@ def test_sizes() -> None:
     assert 20 < float(table["64x48"]["peak memory (MB)"]) < 2000
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not tell of a process's memory")
+def test_photos(pairs: tuple[Path, Path]) -> None:
+    low, _ = pairs
+    builds = ("--against", BENCHMARKS.parent / "src", "--photos", low / "a.png")
+    made, given = tables(run("speed/photos.py", *builds, "--sizes", "64x48", "--rounds", 1, "--", "--model", "nano"))
+    ways = [f"{way}, {build} build" for way in ("command", "model loaded") for build in ("the other", "this")]
+    assert list(made) == list(given) == ways
+    for row in (made, given):
+        assert row[ways[0]]["of the first"] == row[ways[0]]["of its"] == row[ways[0]]["of that"] == "1.000"
+        assert 0.5 < float(row[ways[1]]["of that"]) < 2
+        assert all(float(row[way]["s a MP"]) > 0 for way in ways)
+    assert {path.name for path in low.iterdir()} == {"a.png", "b.png"}, "results are elsewhere"
+
+
 def test_folders() -> None:
     own = str(BENCHMARKS.parent / "src")
     tiny = ("--photos", 2, "--size", "64x48", "--rounds", 1, "--model", "nano", "--against", own, "--cores", 2)
