@@ -138,6 +138,19 @@ def test_backends() -> None:
     assert differences["torch, fp32"]["largest"] in ("0", "1")
 
 
+def test_peers() -> None:
+    tiny = ("--tile", "40x32", "--rounds", 1, "--threads", 1, "--models", "nano")
+    output = run("speed/peers.py", *tiny, "--sizes", "33x25", "80x32", "--runtimes", "torch")
+    whole, tiled = tables(output)
+    assert "79,416 parameters" in output
+    assert list(whole) == ["darklift, nano", "Zero-DCE-like, torch", "CIDNet-like, torch"]
+    assert whole["darklift, nano"]["to the first"] == "1.00x"
+    assert tiled["CIDNet-like, torch"]["s (median)"].startswith("≈")
+    in_onnx = ("--sizes", "33x25", "--runtimes", "onnx", "--peers", "Zero-DCE-like")
+    (table,) = tables(run("speed/peers.py", *tiny, *in_onnx))
+    assert float(table["Zero-DCE-like, ONNX Runtime"]["processor s"]) > 0
+
+
 def test_gsad() -> None:
     tiny = ("--width", 32, "--repeat", 1, "--size", 32, 32, "--batch", 1, "--crop", 32)
     sampling, term, step = tables(run("speed/gsad.py", *tiny))
