@@ -116,7 +116,7 @@ def make_files(folders: Sequence[Path], every: int, work: Path, sizes: Sequence[
         folder = work / f"{size}-{made_by[:8]}"
         folder.mkdir(parents=True, exist_ok=True)
         for number in range(count):
-            stops = list(LIGHT)[(number // 3) % len(LIGHT)]
+            stops = list(LIGHT)[(number + number // 3) % len(LIGHT)]  # each kind of scene gets each
             scene = None
             for kind in KINDS:
                 name = f"{number:02}-{kind_of(number)}-{kind}-{stops:g}"
