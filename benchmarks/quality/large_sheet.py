@@ -64,14 +64,20 @@ def draw_sheets(folder: Path, shots: Sequence[tuple[Path, Path, Mapping[str, Map
         names = [*list(found)[1:], next(iter(found))]
         columns = {"the dark photo, by a gain": crops_of(lifted, places_to_show(Reference.of(clean)))}
         columns |= {name: Image.open(found[name]["crops"]) for name in names}
-        width = _MARGIN + len(columns) * (SIDE + _MARGIN)
-        sheet = Image.new("RGB", (width, _TITLE + columns[names[0]].height + _MARGIN), "white")
-        draw = ImageDraw.Draw(sheet)
-        for number, (name, crops) in enumerate(columns.items()):
-            left = _MARGIN + number * (SIDE + _MARGIN)
-            draw.text((left, 2), name[-40:], "black", ImageFont.load_default(12))
-            sheet.paste(crops, (left, _TITLE))
-        sheet.save(folder / f"{photo.stem}.png")
+        draw_sheet(folder / f"{photo.stem}.png", columns)
+
+
+def draw_sheet(path: Path, columns: Mapping[str, Image.Image]) -> None:
+    """Crops side by side, under their names."""
+    width = _MARGIN + len(columns) * (SIDE + _MARGIN)
+    height = max(crops.height for crops in columns.values())
+    sheet = Image.new("RGB", (width, _TITLE + height + _MARGIN), "white")
+    draw = ImageDraw.Draw(sheet)
+    for number, (name, crops) in enumerate(columns.items()):
+        left = _MARGIN + number * (SIDE + _MARGIN)
+        draw.text((left, 2), name[-40:], "black", ImageFont.load_default(12))
+        sheet.paste(crops, (left, _TITLE))
+    sheet.save(path)
 
 
 def _square(picture: Codes, place: Place) -> Codes:

@@ -277,6 +277,16 @@ def test_large(pairs: tuple[Path, Path], tmp_path: Path) -> None:
     assert float(again["model=nano"]["PSNR"]) > 100
 
 
+def test_crops(pairs: tuple[Path, Path], tmp_path: Path) -> None:
+    low, _ = pairs
+    variants = ("--variants", "model=nano", "model=nano,strength=0.5")
+    printed = run("quality/crops.py", low, "--every", 2, "--sheet", tmp_path / "sheet", "--threads", 1, *variants)
+    first, second = (line.split(" | ") for line in printed.splitlines()[2:])
+    assert (first[2], second[1]) == ("0.00", "model=nano,strength=0.5")
+    assert float(second[2]) > 1
+    assert [path.name for path in (tmp_path / "sheet").iterdir()] == ["b.png"]
+
+
 def test_night(pairs: tuple[Path, Path]) -> None:
     _, high = pairs
     printed = run("quality/night.py", high, "--every", 1, "--model", "nano")
