@@ -232,9 +232,10 @@ def main() -> None:
     files = make_files(arguments.photos, arguments.every, arguments.work, arguments.sizes, arguments.scenes)
     rows = [(file, score(file, variants, arguments.work, arguments.exposure, arguments.threads)) for file in files]
     print_means(f"all, {len(rows)} shots", rows)
-    for kind in KINDS:
-        of_kind = [row for row in rows if f"-{kind}-" in row[0].photo.name]
-        print_means(f"{kind}, {len(of_kind)} shots", of_kind)
+    for part in (1, 2, 3):  # of a name: the kind of scene, that of the shot, stops of light lost
+        for word in sorted({file.photo.stem.split("-")[part] for file, _ in rows}):
+            some = [row for row in rows if row[0].photo.stem.split("-")[part] == word]
+            print_means(f"{word}{' stops' * (part == 3)}, {len(some)} shots", some)
     print_differences(rows, variants)
     if arguments.sheet:
         draw_sheets(arguments.sheet, [(file.photo, file.truth, found) for file, found in rows])
