@@ -5,7 +5,7 @@ phone would (large_shots.py), enhanced in several ways side by side, and scored 
 of :data:`~large_shots.LIGHT` a scene lacks takes turns, too.
 
 A variant is settings by name, "speed=best" or "speed=fast,lift=full", or "default", and may say besides:
-- model=nano: another model.
+- model=nano: another model, by name or path.
 - resize=4: enhanced at a quarter of each side and enlarged by bicubic interpolation; what any faster way must beat.
 - src=DIR: another checkout's darklift, by the folder that its package lies in.
 - results=DIR: pictures that were enhanced elsewhere, called as the files in WORK/*/ with .png at the end.
@@ -94,7 +94,8 @@ class Variant:
 
     def code(self) -> str:
         """Changes with what makes the picture."""
-        return _digest(self.results or self.src / "darklift", HERE / "large_worker.py")
+        model = [path for path in [Path(self.model)] if path.exists()]
+        return _digest(self.results or self.src / "darklift", HERE / "large_worker.py", *model)
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 import torch
+from memory import dark_photo
 from peer_networks import ColourNet, CurveNet
-from sizes import dark_noise
 from timing import Spread, in_turn, print_table, size_of
 
 from darklift import Enhancer
@@ -71,8 +71,10 @@ def compare(
 ) -> list[tuple[str, ...]]:
     """The rows of one size."""
     width, height = size_of(size)
-    photo = dark_noise(width, height)
-    works: dict[str, Callable[[], object]] = {name: lambda e=model: e(photo) for name, model in models.items()}  # type: ignore[misc]
+    photo = dark_photo(width, height, bits=8)
+    works: dict[str, Callable[[], object]] = {
+        name: lambda e=model: e.run(photo, bits=8) for name, model in models.items()
+    }  # type: ignore[misc]
     largest = size_of(tile)
     tiles = 1.0
     if width * height > largest[0] * largest[1]:

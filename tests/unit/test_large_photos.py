@@ -142,3 +142,18 @@ def test_a_variant_is_what_its_text_says(large: ModuleType, tmp_path: Path) -> N
     found = large.Variant.of(f"steps=2,lift=full,model=nano,resize=4,src={tmp_path}")
     assert found.settings == {"steps": 2, "lift": "full"}
     assert (found.model, found.resize, found.src) == ("nano", 4.0, tmp_path)
+
+
+def test_scores_are_kept_for_as_long_as_what_made_them(large: ModuleType, tmp_path: Path) -> None:
+    """A model by path that is exported anew, or another build's code."""
+    package, model = tmp_path / "src" / "darklift", tmp_path / "model"
+    for folder in (package, model):
+        folder.mkdir(parents=True)
+        (folder / "file").write_text("first")
+    variant = large.Variant.of(f"src={package.parent},model={model}")
+    first = variant.code()
+    assert variant.code() == first
+    for folder in (package, model):
+        (folder / "file").write_text("second")
+        assert variant.code() != first
+        first = variant.code()
