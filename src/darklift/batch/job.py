@@ -78,6 +78,8 @@ class Outcome:
     unchanged: bool = False
     """The written file is the photo's, byte for byte."""
     steps: int = 0
+    scale: int = 1
+    """Pixels along one of the small copy that was worked on; 1 where the photo itself was."""
     seconds: float = 0.0
     """Without reading and writing files."""
     coverage: float | None = None
@@ -107,6 +109,7 @@ class Outcome:
         account["holds_nothing"] = self.holds_nothing
         account["unchanged"] = self.unchanged
         account["steps"] = self.steps
+        account["scale"] = self.scale
         account["seconds"] = round(self.seconds, 3)
         if self.job.map is not None:
             account["uncertainty"] = str(self.job.map)
@@ -232,6 +235,7 @@ def _told(
         left_alone=enhanced.unchanged,
         unchanged=unchanged,
         steps=enhanced.steps,
+        scale=enhanced.scale,
         seconds=enhanced.seconds,
         coverage=enhanced.coverage,
         notes=notes,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from darklift.image import FloatArray, Picture, pad_like, pad_to_multiple, to_un
 from darklift.image.pixels import with_notes
 from darklift.pipeline.compose import Canvas, view_of
 from darklift.pipeline.plan import Plan, check_made_for
+from darklift.pipeline.scaled import PIECE_OVERLAP, SmallCopy
 from darklift.pipeline.settings import Window
 from darklift.pipeline.tiling import Tile, map_tiles, plan_windows
 from darklift.pipeline.view import View, require_picture
@@ -25,6 +27,8 @@ __all__ = ["Enhanced", "OnStep", "render", "render_together"]
 
 OnStep = Callable[[int, int], None]
 """Told (steps done, steps in all)."""
+Seen: TypeAlias = View | SmallCopy
+"""What the network sees."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,8 @@ class Enhanced:
     a good light, with the mean brightness of the result. None where no such thing is known."""
     unchanged: bool = False
     """The picture is the photo itself: nothing of what the model made is in it, and no tone was asked to change."""
+    scale: int = 1
+    """Pixels along one of the small copy that was worked on; 1 where the photo itself was."""
     holds_nothing: bool = False
     """The photo is black or a lens cap's noise: there is nothing to bring out. Its share is 0 then, unless an exposure
     was asked for."""
@@ -156,6 +162,7 @@ def _render_group(
             canvas.uncertainty,
             None if plan.intervals is None else plan.settings.coverage,
             unchanged=plan.unchanged,
+            scale=plan.scale,
             holds_nothing=plan.look.empty,
         )
 
@@ -168,6 +175,32 @@ def _sample_area(
     """
     plan = plans[0]
     _check_memory(model, len(views), plan)
+    if plan.scale == 1:
+        yield from _sample_tiles(model, views, plans, area, on_step)
+        return
+    (view,) = views
+    pieces = [piece for piece in plan.pieces if piece.overlaps(area)]
+    copy = SmallCopy(view, plan.scale, plan.tiles, pieces)
+    count = plan.steps * sum(tile.overlaps(copy.area) for tile in plan.tiles)
+    tell = None if on_step is None else lambda step, of: on_step(step, of + len(pieces))
+    for place, made in _sample_tiles(model, [copy], plans, copy.area, tell):
+        copy.put(place, made[0])
+
+    def work(piece: Tile) -> FloatArray:
+        made = copy.enlarge(model, piece)
+        if on_step is not None:
+            on_step(count + pieces.index(piece) + 1, count + len(pieces))
+        return made
+
+    for place, enlarged in map_tiles(pieces, plan.look.extent, work, PIECE_OVERLAP, area):
+        yield place, enlarged[None]
+
+
+def _sample_tiles(
+    model: Model, views: Sequence[Seen], plans: Sequence[Plan], area: Tile, on_step: OnStep | None
+) -> Iterator[tuple[Tile, FloatArray]]:
+    """The same of what is sampled: the photos, or a small copy."""
+    plan = plans[0]
     if len(plan.tiles) == 1:
         yield area, _sample_tile(model, views, plans, plan.tiles[0], on_step)[:, :, *area.window]
         return
@@ -179,12 +212,12 @@ def _sample_area(
         made: FloatArray = _sample_tile(model, [view], plans, tile, tell)[0]
         return made
 
-    for place, made in map_tiles(worked_on, plan.look.extent, work, plan.overlap, area):
+    for place, made in map_tiles(worked_on, plan.worked_on, work, plan.overlap, area):
         yield place, made[None]
 
 
 def _sample_tile(
-    model: Model, views: Sequence[View], plans: Sequence[Plan], tile: Tile, on_step: OnStep | None
+    model: Model, views: Sequence[Seen], plans: Sequence[Plan], tile: Tile, on_step: OnStep | None
 ) -> FloatArray:
     """Sample one tile of each picture: (B, 3 or 4, h, w), see :func:`_sample_area`."""
     plan, settings = plans[0], plans[0].settings
@@ -232,7 +265,7 @@ def _network_on(
     low = np.stack(seen) if len(seen) > 1 else seen[0][None]
     padded, (top, left) = pad_like(low, footprint.size_multiple, footprint.padding)
     edges = np.array([tile.top, tile.left, tile.top + padded.shape[2], tile.left + padded.shape[3]])
-    box = (edges / np.tile(plan.look.extent, 2)).astype(np.float32)
+    box = (edges * plan.scale / np.tile(plan.look.extent, 2)).astype(np.float32)
     return predict_whole(model, padded, condition, box), (top, left), padded.shape[2:]
 
 
