@@ -232,6 +232,24 @@ def test_phone(pairs: tuple[Path, Path]) -> None:
         assert sum(shares) == pytest.approx(100, abs=4)
 
 
+def test_large(pairs: tuple[Path, Path], tmp_path: Path) -> None:
+    _, high = pairs
+    variants = ("model=nano", "model=nano,resize=2", f"model=nano,src={BENCHMARKS.parent / 'src'}")
+    folders = ("--work", tmp_path, "--sheet", tmp_path / "sheet")
+    tiny = (high, "--every", 1, *folders, "--sizes", "160x128", "--scenes", 1, "--threads", 1)
+    printed = run("quality/large.py", *tiny, "--variants", *variants)
+    means, camera, phone, differences = tables(printed)
+    assert list(means) == list(camera) == list(phone) == ["the clean picture", *variants]
+    assert camera["the clean picture"]["SSIM"] == "1.0000"
+    assert float(camera["model=nano"]["PSNR"]) > 5
+    assert differences[variants[2]]["PSNR"].startswith("+0.00"), "the same code"
+    assert {path.stem for path in (tmp_path / "sheet").iterdir()} == {"00-leaves-camera-2", "00-leaves-phone-2"}
+    for path in (tmp_path / "scores").glob("*.json"):  # none is measured again
+        path.write_text(re.sub('"psnr": (\\d)', r'"psnr": 1\1', path.read_text()))
+    again, *_ = tables(run("quality/large.py", *tiny, "--variants", *variants))
+    assert float(again["model=nano"]["PSNR"]) > 100
+
+
 def test_night(pairs: tuple[Path, Path]) -> None:
     _, high = pairs
     printed = run("quality/night.py", high, "--every", 1, "--model", "nano")
