@@ -91,4 +91,6 @@ def toned(x0: Tensor, made: Tensor) -> Tensor:
 
 def _around(maps: Tensor) -> Tensor:
     """Means over windows of cells, as much of each as there is."""
-    return F.avg_pool2d(maps, 2 * _TONE_RADIUS + 1, stride=1, padding=_TONE_RADIUS, count_include_pad=False)
+    window, radius = 2 * _TONE_RADIUS + 1, _TONE_RADIUS
+    rows = F.avg_pool2d(maps, (window, 1), stride=1, padding=(radius, 0), count_include_pad=False)
+    return F.avg_pool2d(rows, (1, window), stride=1, padding=(0, radius), count_include_pad=False)
