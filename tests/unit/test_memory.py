@@ -140,7 +140,7 @@ def side(megapixels: float, allowed: int | None, bytes_per_pixel: int = 3, map_b
     rows = int((megapixels * 1e6) ** 0.5)
     look = SimpleNamespace(size=(rows, rows), extent=(rows, rows), held_bytes=bytes_per_pixel * rows**2)
     model = SimpleNamespace(memory=allowed, card=SimpleNamespace(footprint=Footprint(16)))
-    return memory.tile_side(model, look, map_bytes)  # type: ignore[arg-type]
+    return memory.tile_side(model, look, look.extent, map_bytes)  # type: ignore[arg-type]
 
 
 def test_tiles_are_as_large_as_memory_allows(monkeypatch: pytest.MonkeyPatch) -> None:

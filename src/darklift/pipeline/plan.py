@@ -20,6 +20,7 @@ from darklift.pipeline.exposure import Aim, aim_for, lit_kept
 from darklift.pipeline.look import Look, look_at
 from darklift.pipeline.memory import tile_side
 from darklift.pipeline.restraint import Restraint, restrain
+from darklift.pipeline.scaled import pieces_of, scale_for, small_size
 from darklift.pipeline.settings import DEFAULTS, Exposure, Settings, Window
 from darklift.pipeline.tiling import Tile, plan_tiles
 from darklift.pipeline.tone import Tone
@@ -68,9 +69,13 @@ class Plan:
     window: Window | None
     """What the network sees at once, None for all of a tile."""
     tiles: tuple[Tile, ...]
-    """The pieces that are sampled one by one. They overlap, and cover the part that is worked on."""
+    """The pieces that are sampled one by one. They overlap, and cover the part that is worked on, or its small copy."""
     overlap: int
     """Pixels of overlap between tiles, over which their results are cross-faded."""
+    scale: int = 1
+    """Pixels along one of the small copy that is worked on; 1 where the photo itself is."""
+    pieces: tuple[Tile, ...] = ()
+    """Of the photo, which are brought to full size one by one where a small copy was worked on. They overlap, too."""
     intervals: Intervals | None = None
     """How far the result may be off, where that was asked for and the model's card tells it."""
 
@@ -78,6 +83,11 @@ class Plan:
     def steps(self) -> int:
         """Sampling steps."""
         return len(self.ladder) - 1
+
+    @property
+    def worked_on(self) -> tuple[int, int]:
+        """(rows, columns) of what is sampled: of the part inside, or of its small copy."""
+        return small_size(self.look.extent, self.scale)
 
     @property
     def share(self) -> float:
@@ -175,11 +185,14 @@ def decide(model: Model, look: Look, settings: Settings) -> Plan:
     window = Window.of(settings.window)
     if window is not None and max(footprint.padded(look.extent)) <= window.side:
         window = None  # all of it lies in one window, also as the network pads it
-    tiles: tuple[Tile, ...] = (Tile(0, 0, *look.extent),)
+    scale = scale_for(look.extent, settings.speed) if model.enlarges else 1
+    worked_on = small_size(look.extent, scale)
+    tiles: tuple[Tile, ...] = (Tile(0, 0, *worked_on),)
     if not footprint.sees_whole:
-        side = tile_side(model, look, map_bytes=_MAP_BYTES * math.prod(look.size) if settings.uncertainty else 0)
-        tiles = plan_tiles(*look.extent, side=side, overlap=TILE_OVERLAP, multiple=footprint.size_multiple)
-    _log.debug("planned %s for %s: %s, %d tiles", look.size, model.card.name, aim, len(tiles))
+        map_bytes = _MAP_BYTES * math.prod(look.size) if settings.uncertainty else 0
+        side = tile_side(model, look, worked_on, map_bytes)
+        tiles = plan_tiles(*worked_on, side=side, overlap=TILE_OVERLAP, multiple=footprint.size_multiple)
+    _log.debug("planned %s for %s: %s, scale %d, %d tiles", look.size, model.card.name, aim, scale, len(tiles))
     return Plan(
         model=model.card.name,
         fingerprint=model.card.fingerprint,
@@ -192,6 +205,8 @@ def decide(model: Model, look: Look, settings: Settings) -> Plan:
         window=window,
         tiles=tiles,
         overlap=TILE_OVERLAP,
+        scale=scale,
+        pieces=pieces_of(look.extent) if scale > 1 else (),
         intervals=model.intervals if settings.uncertainty else None,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -128,8 +129,19 @@ class OnnxGraph:
         return dict(zip(self._outputs, values, strict=True))
 
 
+@cache
+def _share_memory() -> None:
+    """Let all graphs take turns with what one of them took from the system, and keeps."""
+    memory = onnxruntime.OrtMemoryInfo(
+        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
+    )
+    onnxruntime.create_and_register_allocator(memory, None)
+
+
 def _session_options(threads: int) -> Any:
+    _share_memory()
     options = onnxruntime.SessionOptions()
+    options.add_session_config_entry("session.use_env_allocators", "1")
     options.log_severity_level = 4  # nothing: errors are raised, its warnings are about its own optimiser
     options.intra_op_num_threads = threads
     options.enable_mem_pattern = False  # from the second tile on, a plan of all memory beside what the first one took

@@ -45,6 +45,12 @@ class CompactConfig(MethodConfig):
     """Channels of each level of voters of kind picture; see ``coarse_widths``."""
     voter_embedding: int = Field(default=128, ge=1)
     """Numbers in the vector that steers the blocks of voters of kind picture."""
+    detail_width: int = Field(default=0, ge=0)
+    """Channels of the detail net, which brings what the fine net makes of a large photo's small copy to full size. 0 is
+    none: large photos take their whole time then.
+    """
+    detail_blocks: int = Field(default=4, ge=1)
+    """Residual blocks of the detail net."""
     train_steps: int = Field(default=1000, ge=8)
     """Steps of the noise schedule (cosine) that sampling in few steps takes its levels from."""
     noisy_share: float = Field(default=0.6, ge=0, le=1)

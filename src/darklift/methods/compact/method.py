@@ -7,6 +7,7 @@ Legend: ``low`` dark photo, ``x0`` its well-lit partner, ``eps`` unit noise, ``a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
@@ -22,7 +23,8 @@ from darklift.diffusion import SamplerPreset, add_noise, noise_image, random_gen
 from darklift.image.overview import CUES, STATISTICS, THUMBNAIL, area_average, describe
 from darklift.methods.base import Arrays, Batch, Graph, MethodConfig, Stage
 from darklift.methods.compact.config import CompactConfig
-from darklift.methods.compact.inference import ConditionGraph, ExposureGraph, StepGraph
+from darklift.methods.compact.detail import toned
+from darklift.methods.compact.inference import ConditionGraph, DetailGraph, ExposureGraph, StepGraph
 from darklift.methods.compact.net import CompactNet
 from darklift.methods.compact.objective import (
     aligned,
@@ -39,6 +41,9 @@ from darklift.methods.parts.losses import ssim
 from darklift.runtime import Footprint
 
 __all__ = ["Compact"]
+
+_SCALES = (2, 3, 4, 6)
+"""How small the copies are that the detail net learns on, one after the other, step by step."""
 
 
 class Compact:
@@ -63,6 +68,8 @@ class Compact:
                 voters=config.voters,
                 voter_widths=config.voter_widths,
                 voter_embedding=config.voter_embedding,
+                detail_width=config.detail_width,
+                detail_blocks=config.detail_blocks,
             )
         )
         self.footprint = Footprint(2 ** len(config.fine_widths))
@@ -80,7 +87,7 @@ class Compact:
                 )
             }
         )
-        self.stages = (
+        self.stages: tuple[Stage, ...] = (
             Stage("train", partial(self._prepare, config), self._objective),
             Stage(
                 "coarse",
@@ -110,6 +117,17 @@ class Compact:
                 goes_on=True,
             ),
         )
+        if config.detail_width:
+            self.stages += (
+                Stage(
+                    "detail",
+                    partial(self._prepare_detail, config.model_copy(update={"cues": False})),
+                    self._detail_objective,
+                    trains=("detail.",),
+                    goes_on=True,
+                    least_crop=math.lcm(*_SCALES) * 2,
+                ),
+            )
 
     # --- training -----------------------------------------------------------------------------------------------------
 
@@ -127,6 +145,12 @@ class Compact:
             "abar": np.asarray(level, np.float32),
             "eps": noise_image(config.seed, crop.index, (3, *crop.high.shape[1:])),
         }
+
+    @staticmethod
+    def _prepare_detail(config: CompactConfig, crop: Crop) -> Arrays:
+        """What :meth:`_prepare` gives, and how small the copy is that the fine net sees: alike in all of a step."""
+        step = crop.index // crop.batch
+        return Compact._prepare(config, crop) | {"scale": np.asarray(_SCALES[step % len(_SCALES)])}
 
     @staticmethod
     def _prepare_coarse(config: CompactConfig, crop: Crop) -> Arrays:
@@ -188,6 +212,19 @@ class Compact:
         }
         return parts, predicted
 
+    def _detail_objective(self, net: nn.Module, batch: Batch, teacher: nn.Module | None = None) -> dict[str, Tensor]:
+        """L1 + w·(1 - SSIM) of the piece at full size, the ground truth having the tones of what the fine net made."""
+        scale = int(batch["scale"][0])
+        piece = (batch["eps"], batch["abar"], batch["low"], batch["box"])
+        x0_hat, (made,), _ = net(*_overview(batch), batch["wanted"], None, piece, scale)
+        target = toned(batch["x0"], made.float())
+        weight = clipping_weight(target, batch["clipped_weight"])
+        x0_hat = x0_hat.float()
+        return {
+            "l1": (weight * (x0_hat - target)).abs().mean(),
+            "ssim": self.config.ssim_weight * (1 - ssim(x0_hat * weight, target * weight)),
+        }
+
     def _coarse_objective(self, net: nn.Module, batch: Batch, teacher: nn.Module | None = None) -> dict[str, Tensor]:
         """L1 and w·(50 dB - PSNR) of each voter's coarse picture on its own."""
         gain = batch["brightness"] / batch["wanted"]
@@ -213,7 +250,8 @@ class Compact:
 
     def graphs(self) -> Mapping[str, Graph]:
         """exposure: the overview -> the brightness, and how far it may be off. condition: the overview and these -> the
-        coarse picture, maps, and the photo's vector. step: x, a piece of the photo, and these -> x0.
+        coarse picture, maps, and the photo's vector. step: x, a piece of the photo, and these -> x0. detail: a piece
+        of a large photo, and what was made of its small copy -> the piece.
         """
         photo = {
             "thumbnail": np.full((1, 3, THUMBNAIL, THUMBNAIL), 0.1, np.float32),
@@ -238,7 +276,7 @@ class Compact:
         overview = {name: photo[name] for name in seen}
         known = {name: photo[name] for name in ("thumbnail", "statistics", "brightness", "doubt")}
         step = {**piece, "statistics": photo["statistics"], "brightness": photo["brightness"], **condition}
-        return {
+        graphs = {
             "exposure": Graph(
                 ExposureGraph(self.net.exposure, self.config.doubt_stops, self.config.lights_kept),
                 tuple(overview),
@@ -248,6 +286,13 @@ class Compact:
             "condition": Graph(ConditionGraph(self.net.coarse), tuple(known), tuple(condition), known),
             "step": Graph(StepGraph(self.net), tuple(step), ("x0",), step, spatial=("x", "low")),
         }
+        if self.net.detail is not None:
+            half = np.full((2, 3, side // 2, side // 2), 0.1, np.float32)
+            large = {"low": piece["low"], "seen": half, "made": half}
+            graphs["detail"] = Graph(
+                DetailGraph(self.net.detail), tuple(large), ("x0",), large, spatial=("low", "seen", "made")
+            )
+        return graphs
 
 
 def _overview(batch: Batch) -> tuple[Tensor, Tensor, Tensor | None]:

@@ -30,3 +30,6 @@ class CompactSizes:
     """The kinds of the coarse net's voters."""
     voter_widths: tuple[int, ...]
     voter_embedding: int
+    detail_width: int = 0
+    """Channels of the detail net, with ``detail_blocks`` residual blocks; 0 for none."""
+    detail_blocks: int = 0
