@@ -39,12 +39,18 @@ class Canvas:
         picture, size = view.picture, (area.height, area.width)
         self._dtype = np.dtype(np.float32 if bits is None else f"u{bits // 8}")
         channels = 1 if picture.gray and bits is not None else 3
-        self._values: npt.NDArray[Any] = np.empty((*size, channels), self._dtype)
         self.uncertainty = np.zeros(size, np.float32) if plan.settings.uncertainty else None
-        if not kept:
+        as_held = picture.held.holds(self._dtype) and picture.held.colours.shape[2] == channels
+        self._values: npt.NDArray[Any]
+        if as_held and plan.unchanged and size == picture.size:
+            self._values = picture.held.colours  # nothing will be written to it
             return
-        for strip in area.strips():
-            self._write(*strip.seen_from(area).window, picture.part(*strip.window).clip(0, 1))
+        self._values = np.empty((*size, channels), self._dtype)
+        if as_held and kept:
+            self._values[:] = picture.held.colours[area.window]
+        elif kept:
+            for strip in area.strips():
+                self._write(*strip.seen_from(area).window, picture.part(*strip.window).clip(0, 1))
 
     def put(self, tile: Tile, made: FloatArray) -> None:
         """Bring in what a model made of a tile of the view, (3 or 4, h, w) sRGB, which is overwritten; a fourth channel
