@@ -96,54 +96,48 @@ class AreaAverage:
             np.arange(cells + 1) * length // cells for length, cells in zip(shape, size, strict=True)
         )
         self._ends = np.maximum(self._rows[1:], self._rows[:-1] + 1)
-        self._waiting: list[npt.NDArray[Any]] = []
-        self._first, self._seen = 0, 0  # rows that wait, and those that came
+        self._widths = np.maximum(np.diff(self._columns), 1)
+        self._begun: npt.NDArray[Any] | None = None  # the sums of a row of cells whose last pixels have not come
+        self._seen = 0  # rows of pixels
         self._done: list[FloatArray] = []
         self._cells = 0
 
     def add(self, planes: npt.NDArray[Any]) -> None:
         """The next rows, (C, h, W)."""
-        self._waiting.append(planes)
-        self._seen += planes.shape[1]
+        first, self._seen = self._seen, self._seen + planes.shape[1]
+        last = int(np.searchsorted(self._rows[:-1], self._seen))  # as many rows of cells have begun
+        sums = np.empty((len(planes), last - self._cells, planes.shape[2]), _SUMS.get(planes.dtype, planes.dtype))
+        for cell in range(self._cells, last):
+            row = sums[:, cell - self._cells]
+            start, end = (int(edge[cell]) - first for edge in (self._rows, self._ends))
+            if start >= 0 and planes.shape[2] > 1:
+                np.add.reduce(planes[:, start:end], axis=1, dtype=row.dtype, out=row)
+                continue
+            row[:] = 0 if start >= 0 or self._begun is None else self._begun
+            for further in planes[:, max(start, 0) : end].swapaxes(0, 1):  # one after the other, as there
+                row += further
         complete = int(np.searchsorted(self._ends, self._seen, side="right"))
-        if complete == self._cells:
-            return
-        waiting = self._waiting[0] if len(self._waiting) == 1 else np.concatenate(self._waiting, axis=1)
-        whole = slice(0, int(self._ends[complete - 1]) - self._first)
-        starts = self._rows[self._cells : complete] - self._first
-        heights = self._ends[self._cells : complete] - self._rows[self._cells : complete]
-        self._done.append(np.stack([self._averaged(plane[whole], starts, heights) for plane in waiting]))
-        left = int(self._rows[complete]) - self._first
-        self._waiting = [waiting[:, left:].copy()] if left < waiting.shape[1] else []
-        self._first, self._cells = self._first + left, complete
-
-    def _averaged(
-        self, plane: npt.NDArray[Any], starts: npt.NDArray[np.intp], heights: npt.NDArray[np.intp]
-    ) -> FloatArray:
-        if plane.dtype == np.float32 and plane.shape == (len(starts), len(self._columns) - 1):
-            return plane  # every cell is a pixel
-        # One channel at a time, in rows of its own: summing over a channel-last picture takes ten times as long.
-        sums = np.ascontiguousarray(plane, dtype=_SUMS.get(plane.dtype, plane.dtype))
-        widths = np.maximum(np.diff(self._columns), 1)
-        sums = _summed(_summed(sums, starts, heights, axis=0), self._columns[:-1], widths, axis=1)
-        result: FloatArray = (sums / (np.outer(heights, widths) * float(white_of(plane)))).astype(np.float32)
-        return result
+        self._begun = sums[:, -1].copy() if complete < last else None
+        if complete > self._cells:
+            heights = (self._ends - self._rows[:-1])[self._cells : complete]
+            sums = _summed(sums[:, : len(heights)], self._columns[:-1], self._widths)
+            pixels = np.outer(heights, self._widths) * float(white_of(planes))
+            self._done.append((sums / pixels).astype(np.float32))
+        self._cells = complete
 
     def result(self) -> FloatArray:
         """float32 (C, height, width), once all rows have come."""
-        return np.concatenate(self._done, axis=1)
+        return np.ascontiguousarray(np.concatenate(self._done, axis=1))  # or means of it go by its layout
 
 
-def _summed(
-    values: npt.NDArray[Any], starts: npt.NDArray[np.intp], lengths: npt.NDArray[np.intp], axis: int
-) -> npt.NDArray[Any]:
-    """Sums along an axis, of so many values from each start on; of one or two each in a sixth of the time."""
+def _summed(values: npt.NDArray[Any], starts: npt.NDArray[np.intp], lengths: npt.NDArray[np.intp]) -> npt.NDArray[Any]:
+    """Sums along the last axis, of so many values from each start on; of one or two each in a sixth of the time."""
     if lengths.max() > 2:
-        return np.add.reduceat(values, starts, axis=axis)
-    along, two = values.swapaxes(0, axis), np.flatnonzero(lengths == 2)
-    sums = along[starts]
-    sums[two] += along[starts[two] + 1]
-    return sums.swapaxes(0, axis)
+        return np.add.reduceat(values, starts, axis=-1)
+    two = np.flatnonzero(lengths == 2)
+    sums = values[..., starts]
+    sums[..., two] += values[..., starts[two] + 1]
+    return sums
 
 
 def describe(
