@@ -22,14 +22,9 @@ HERE = Path(__file__).parents[2]
 
 PARTS = {
     "read": ["darklift.batch.transfer:read"],
-    "whether numbers": ["darklift.pipeline.look:require_picture"],
     "border": ["darklift.pipeline.look:inside_of_border"],
-    "deblock, plan": ["darklift.pipeline.look:plan_smoothing"],
-    "overview": ["darklift.pipeline.look:describe_strips"],
+    "look": ["darklift.pipeline.look:look_at"],
     "exposure graph": ["darklift.runtime.model:Model.guess_exposure"],
-    "signal": ["darklift.pipeline.look:look_for_signal"],
-    "nothing": ["darklift.pipeline.look:holds_nothing"],
-    "gray": ["darklift.pipeline.look:_is_gray"],
     "condition graph": ["darklift.runtime.model:Model.condition"],
     "noise": ["darklift.pipeline.render:noise_field"],
     "network": ["darklift.runtime.model:Model.predict", "darklift.runtime.model:Model.bind"],

@@ -11,12 +11,11 @@ from darklift.errors import ModelError
 from darklift.evaluation.evaluate import evaluate
 from darklift.image import Picture
 from darklift.methods.compact import Compact, CompactConfig
-from darklift.pipeline.deblock import plan_smoothing
 from darklift.pipeline.exposure import Exposure
 from darklift.store.from_export import exported_method, exported_weights
 from darklift.store.torch_model import torch_model
 from darklift.weights import CATALOGUE
-from seen import view_of_planes
+from seen import smoothing_of, view_of_planes
 from shared import SHARED, needs_pictures
 
 LOL = SHARED / "data" / "lolv1"
@@ -109,7 +108,7 @@ def test_flat_dark_blocks_are_smoothed_before_they_are_lifted(name: str) -> None
     blocked = Picture(blocks.astype(np.float32))
     planes = blocked.pixels.transpose(2, 0, 1)
     view = view_of_planes(planes)
-    smoothing = plan_smoothing(view)
+    smoothing = smoothing_of(view)
     assert smoothing is not None
     smooth = Picture(smoothing.apply(planes, view.inside).transpose(1, 2, 0))
     assert np.abs(smooth.pixels - blocked.pixels).max() > 0.5 / 255

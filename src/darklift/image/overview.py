@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from darklift.image.histogram import Histogram
 from darklift.image.samples import FloatArray, white_of
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "STATISTICS",
     "THUMBNAIL",
     "AreaAverage",
+    "Describing",
     "Overview",
     "area_average",
     "describe",
@@ -160,36 +162,60 @@ def describe_strips(
     cues: bool = True,
     bits: int = 8,
 ) -> Overview:
-    """:func:`describe` of a photo of (H, W) that comes in strips from top to bottom, each with its weights."""
-    factor = -(-max(shape) // _CONTRAST_SIDE)
-    near = (max(shape[0] // factor, 1), max(shape[1] // factor, 1))
-    thumbnail, contrast, say = AreaAverage(shape), AreaAverage(shape, near), AreaAverage(shape, near)
-    histogram, visible, white = _Histogram(bits), _Visible(), 1
+    """:func:`describe` of strips from top to bottom, each with its weights."""
+    described = Describing(shape, cues=cues, bits=bits)
     for planes, weights in strips:
-        thumbnail.add(planes)
-        histogram.add(np.maximum(np.maximum(planes[0], planes[1]), planes[2]), weights)
+        described.add(planes, weights)
+    return described.result()
+
+
+class Describing:
+    """:func:`describe` of a photo of (H, W) that comes in strips from top to bottom."""
+
+    def __init__(self, shape: tuple[int, int], *, cues: bool = True, bits: int = 8) -> None:
+        factor = -(-max(shape) // _CONTRAST_SIDE)
+        near = (max(shape[0] // factor, 1), max(shape[1] // factor, 1))
+        self._thumbnail, self._contrast, self._say = (
+            AreaAverage(shape),
+            AreaAverage(shape, near),
+            AreaAverage(shape, near),
+        )
+        self._histogram, self._visible, self._white = Histogram(bits), _Visible(), 1
+        self._cues, self._as_it_is = cues, factor == 1
+
+    def add(self, planes: npt.NDArray[Any], weights: FloatArray | None, top: npt.NDArray[Any] | None = None) -> None:
+        """The next strip, (3, h, W), and its weights. top: max(R, G, B) of it, where it is known; as integers, all the
+        better.
+        """
+        self._thumbnail.add(planes)
+        self._histogram.add(np.maximum(np.maximum(planes[0], planes[1]), planes[2]) if top is None else top, weights)
         if weights is not None:
-            visible.add(planes, weights)
-        if cues and planes.dtype == np.uint8 and factor == 1:
-            planes, white = planes.astype(np.float32), 255
-        if cues:
-            contrast.add(planes)
-        if cues and weights is not None:
-            say.add(weights[None])
-    made = thumbnail.result()
-    shown = visible.means() if visible.weight is not None else None
-    overview = Overview(made, _statistics(histogram, made.mean(axis=(1, 2)) if shown is None else shown), None)
-    if shown is not None:
-        overview = replace(overview, visible_brightness=float(shown.mean()))
-    if not cues:
-        return overview
-    codes = contrast.result().mean(axis=0, dtype=np.float32)
-    steps = _contrast(codes if white == 255 else 255 * codes, None if shown is None else say.result()[0])
-    further = np.concatenate([np.sqrt(histogram.quantiles(_HIGHLIGHTS)), steps]).astype(np.float32)
-    return replace(overview, cues=further)
+            self._visible.add(planes, weights)
+        if self._cues and planes.dtype == np.uint8 and self._as_it_is:
+            planes, self._white = planes.astype(np.float32), 255
+        if self._cues:
+            self._contrast.add(planes)
+        if self._cues and weights is not None:
+            self._say.add(weights[None])
+
+    def result(self) -> Overview:
+        """Once all strips have come."""
+        made = self._thumbnail.result()
+        shown = self._visible.means() if self._visible.weight is not None else None
+        statistics = _statistics(self._histogram, made.mean(axis=(1, 2)) if shown is None else shown)
+        overview = Overview(made, statistics, None)
+        if shown is not None:
+            overview = replace(overview, visible_brightness=float(shown.mean()))
+        if not self._cues:
+            return overview
+        codes = self._contrast.result().mean(axis=0, dtype=np.float32)
+        say = None if shown is None else self._say.result()[0]
+        steps = _contrast(codes if self._white == 255 else 255 * codes, say)
+        further = np.concatenate([np.sqrt(self._histogram.quantiles(_HIGHLIGHTS)), steps]).astype(np.float32)
+        return replace(overview, cues=further)
 
 
-def _statistics(histogram: _Histogram, channels: npt.NDArray[Any]) -> FloatArray:
+def _statistics(histogram: Histogram, channels: npt.NDArray[Any]) -> FloatArray:
     """See :class:`Overview`. channels: (3,), their means."""
     share = histogram.shares()
     white = len(share) - 1
@@ -216,41 +242,6 @@ class _Visible:
 
     def means(self) -> npt.NDArray[np.float64]:
         return self._sums / (self.weight or 1.0)
-
-
-class _Histogram:
-    """How much of all pixels is at each code: of 256, or of 65536 where there is more to tell than 256 can."""
-
-    def __init__(self, bits: int) -> None:
-        self._deep = bits > 8
-        self._counts: npt.NDArray[Any] = np.zeros(65536 if self._deep else 256, np.int64)
-        self._weights: npt.NDArray[np.float64] | None = None
-
-    def add(self, top: npt.NDArray[Any], weights: FloatArray | None) -> None:
-        white = len(self._counts) - 1
-        if top.dtype == np.uint8 and self._deep:
-            codes = top * np.uint16(257)
-        elif white_of(top) == white:
-            codes = top
-        else:
-            unit = top if top.dtype.kind == "f" else top / np.float32(white_of(top))
-            codes = (np.clip(unit, 0, 1) * white + 0.5).astype(np.uint16)
-        self._counts += np.bincount(codes.ravel(), minlength=len(self._counts))
-        if weights is not None:
-            self._weights = np.zeros(len(self._counts)) if self._weights is None else self._weights
-            self._weights += np.bincount(codes.ravel(), weights.ravel(), minlength=len(self._counts))
-
-    def shares(self) -> npt.NDArray[np.float64]:
-        said = self._counts if self._weights is None else self._weights
-        shares: npt.NDArray[np.float64] = said / said.sum()
-        # A photo of 8 bits in a file of 16 is described as in its own, to the last digit.
-        coarse = self._deep and self._counts[::257].sum() == self._counts.sum()
-        return shares[::257] if coarse else shares
-
-    def quantiles(self, wanted: tuple[float, ...]) -> npt.NDArray[np.float64]:
-        shares = self.shares()
-        found: npt.NDArray[np.float64] = np.searchsorted(np.cumsum(shares), np.array(wanted) - 1e-9) / (len(shares) - 1)
-        return found
 
 
 def _contrast(codes: FloatArray, weights: FloatArray | None = None) -> list[float]:

@@ -41,13 +41,16 @@ def grid_of(size: tuple[int, ...], cells: int) -> tuple[int, int]:
 
 def brightest(low: FloatArray) -> FloatArray:
     """max(R, G, B): (3, h, w) -> (h, w)."""
-    brightest: FloatArray = np.maximum(np.maximum(low[0], low[1]), low[2])
+    brightest: FloatArray = np.maximum(low[0], low[1])
+    np.maximum(brightest, low[2], out=brightest)
     return brightest
 
 
 def luma_of(planes: FloatArray) -> FloatArray:
     """ITU-R BT.601: (3, h, w) -> (h, w)."""
-    luma: FloatArray = planes[0] * np.float32(0.299) + planes[1] * np.float32(0.587) + planes[2] * np.float32(0.114)
+    luma: FloatArray = planes[0] * np.float32(0.299)
+    luma += planes[1] * np.float32(0.587)
+    luma += planes[2] * np.float32(0.114)
     return luma
 
 

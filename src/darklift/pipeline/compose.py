@@ -71,7 +71,7 @@ class Canvas:
         if not (changes or plan.intervals is not None) or not self._area.overlaps(inside):
             return
         for strip in self._area.shared(inside).seen_from(inside).strips():
-            self.put(strip, self._view.own(strip).copy())
+            self.put(strip, self._view.own(strip))
 
     def _half_widths(self, tile: Tile, made: FloatArray) -> FloatArray:
         """Of the intervals around the result there, (h, w) unit: as much of them as there is of the change in it."""

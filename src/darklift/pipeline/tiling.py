@@ -64,11 +64,11 @@ class Tile:
         """The inverse of :meth:`seen_from`: what is counted from the other's corner, counted as the other is."""
         return Tile(self.top + other.top, self.left + other.left, self.height, self.width)
 
-    def strips(self, multiple: int = 1) -> Iterator[Tile]:
+    def strips(self, multiple: int = 1, pixels: int = 2**20) -> Iterator[Tile]:
         """All of it from top to bottom, in pieces of full width, their rows a multiple of some number but for the
-        last's.
+        last's, of about so many pixels each.
         """
-        for rows in row_strips((self.height, self.width), multiple):
+        for rows in row_strips((self.height, self.width), multiple, pixels):
             yield Tile(self.top + rows.start, self.left, rows.stop - rows.start, self.width)
 
     def check_inside(self, size: tuple[int, int]) -> None:

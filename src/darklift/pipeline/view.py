@@ -5,15 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from darklift.errors import ImageError, UsageError
 from darklift.image import FloatArray, Picture
 from darklift.image.colour import ColourSpace
-from darklift.pipeline.deblock import Smoothing
 from darklift.pipeline.hidden import Fill
 from darklift.pipeline.tiling import Tile
+
+if TYPE_CHECKING:
+    from darklift.pipeline.deblock import Smoothing
 
 __all__ = ["View", "require_picture"]
 
@@ -40,9 +44,9 @@ class View:
         """(rows, columns) of the part that counts."""
         return self.inside.height, self.inside.width
 
-    def strips(self, multiple: int = 1) -> Iterator[Tile]:
+    def strips(self, multiple: int = 1, pixels: int = 2**20) -> Iterator[Tile]:
         """All of it from top to bottom, in pieces of full width; see :meth:`Tile.strips`."""
-        return Tile(0, 0, *self.size).strips(multiple)
+        return Tile(0, 0, *self.size).strips(multiple, pixels)
 
     def of(self, tile: Tile) -> FloatArray:
         """What the network sees there, (3, h, w) unit."""
@@ -64,12 +68,21 @@ class View:
         return low if self.smoothing is None else self.smoothing.apply(low, tile), weights
 
     def own(self, tile: Tile) -> FloatArray:
-        """The photo's own pixels there as sRGB, neither filled nor smoothed: (3, h, w) unit."""
-        pixels = self.numbers(tile)
+        """The photo's own pixels there as sRGB, neither filled nor smoothed: (3, h, w) unit, nobody else's."""
         if self.space is not None:
-            return self.space.seen(pixels)
-        inside = pixels if self.picture.held.whole_numbers else pixels.clip(0, 1)
-        return inside.transpose(2, 0, 1)
+            return self.space.seen(self.numbers(tile))
+        planes = self.picture.held.planes(*tile.placed_in(self.inside).window)
+        return planes if self.picture.held.whole_numbers else planes.clip(0, 1, out=planes)
+
+    def codes(self, tile: Tile) -> npt.NDArray[Any] | None:
+        """The photo's own numbers there, (C, h, w) of all of their type's range, where :meth:`of` has the same in
+        floats; else None.
+        """
+        held = self.picture.held
+        as_held = self.space is None and self.fill is None and self.smoothing is None
+        if not (as_held and held.holds(held.colours.dtype)):
+            return None
+        return held.codes(*tile.placed_in(self.inside).window)
 
     def numbers(self, tile: Tile) -> FloatArray:
         """The photo's own numbers there, (h, w, 3)."""
