@@ -81,7 +81,7 @@ class Canvas:
         assert signal is not None
         own, shown = view.own(tile), made.copy()
         if self._restraint is not None:
-            self._restraint.apply(shown, own, _seen(view, tile, own), tile)
+            self._restraint.apply(shown, own, view.seen(own, tile), tile)
         known = known_of_places(view, signal, tile, _towards(shown, own, plan.share))
         alpha = None if view.fill is None else view.alpha(tile)
         seen = np.float32(not plan.look.hidden) if alpha is None else visibility(alpha)
@@ -90,7 +90,9 @@ class Canvas:
     def _write(self, rows: slice, columns: slice, pixels: FloatArray) -> None:
         if self._values.shape[2] == 1:
             pixels = luma(pixels)[:, :, None]
-        self._values[rows, columns] = pixels if self._dtype.kind == "f" else coded(pixels, self._dtype)
+        for channel in range(self._values.shape[2]):  # one by one, in half of the time
+            plane = pixels[:, :, channel]
+            self._values[rows, columns, channel] = plane if self._dtype.kind == "f" else coded(plane, self._dtype)
 
     def picture(self) -> Picture:
         """The result."""
@@ -122,17 +124,12 @@ def _own_numbers(view: View, plan: Plan, tile: Tile, rgb: FloatArray) -> FloatAr
     return pixels
 
 
-def _seen(view: View, tile: Tile, own: FloatArray) -> FloatArray:
-    """What the network saw there; own: the photo's own pixels."""
-    return own if view.fill is None and view.smoothing is None else view.of(tile)
-
-
 def _mixed(view: View, plan: Plan, tile: Tile, rgb: FloatArray, restraint: Restraint | None) -> FloatArray:
     """In place."""
     amount, tone = plan.settings.strength * plan.share, plan.tone
     own = view.own(tile) if restraint is not None or tone is not None or amount != 1 or view.fill is not None else rgb
     if restraint is not None:
-        restraint.apply(rgb, own, _seen(view, tile, own), tile)
+        restraint.apply(rgb, own, view.seen(own, tile), tile)
     if tone is not None:  # acts on what is there with all of the change; strength then mixes that with the photo
         tone.apply(_towards(rgb, own, plan.share))
         amount = plan.settings.strength

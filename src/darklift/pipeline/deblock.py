@@ -80,15 +80,24 @@ class Smoothing:
         def spread(cells: FloatArray) -> FloatArray:
             return enlarged(cells, self.size, block)
 
-        luma = luma_of(low)
-        smooth = spread(self.slopes) * luma + spread(self.offsets)
+        luma, smooth = luma_of(low), spread(self.slopes)
+        smooth *= luma
+        smooth += spread(self.offsets)
         smooth_luma = luma_of(smooth)
-        share = self.strength * spread(self.share) * (1 - ramp(brightest(low), _BRIGHT))
-        share *= 1 - ramp(np.abs(luma - smooth_luma), _DETAIL)
-        share *= 1 - ramp(brightest(np.abs(low - smooth)), _COLOUR_DETAIL)
-        smooth = smooth_luma + spread(self.coloured) * (smooth - smooth_luma)
-        mixed: FloatArray = (low + share * (smooth - low)).clip(0, 1)
-        return mixed
+        share = spread(self.share)
+        share *= self.strength
+        share *= 1 - ramp(brightest(low), _BRIGHT)
+        luma -= smooth_luma
+        share *= 1 - ramp(np.abs(luma, out=luma), _DETAIL)
+        apart = low - smooth
+        share *= 1 - ramp(brightest(np.abs(apart, out=apart)), _COLOUR_DETAIL)
+        smooth -= smooth_luma
+        smooth *= spread(self.coloured)
+        smooth += smooth_luma
+        smooth -= low
+        smooth *= share
+        smooth += low
+        return smooth.clip(0, 1, out=smooth)
 
 
 class FlatParts:

@@ -154,7 +154,9 @@ def map_tiles(
             waiting.append(ready[:, done - place.top :].copy())
             piece = Tile(place.top, place.left, done - place.top, right - place.left)
             if piece.height and piece.width:
-                yield piece, ready[:-1, : piece.height] / ready[-1, : piece.height]
+                made = ready[:-1, : piece.height]
+                made /= ready[-1, : piece.height]
+                yield piece, made
         above = np.concatenate(waiting, axis=2)
 
 

@@ -50,7 +50,12 @@ class View:
 
     def of(self, tile: Tile) -> FloatArray:
         """What the network sees there, (3, h, w) unit."""
-        low = self.own(tile)
+        return self.seen(self.own(tile), tile)
+
+    def seen(self, low: FloatArray, tile: Tile) -> FloatArray:
+        """:meth:`of`, where the photo's own pixels there are known, (3, h, w); the very same array where it shows
+        these.
+        """
         alpha = None if self.fill is None else self.alpha(tile)
         if self.fill is not None and alpha is not None:
             low = self.fill.apply(low, alpha, self.size, tile)
