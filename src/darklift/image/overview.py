@@ -97,6 +97,7 @@ class AreaAverage:
         self._rows, self._columns = (
             np.arange(cells + 1) * length // cells for length, cells in zip(shape, size, strict=True)
         )
+        self._every_pixel = tuple(shape) == tuple(size)
         self._ends = np.maximum(self._rows[1:], self._rows[:-1] + 1)
         self._widths = np.maximum(np.diff(self._columns), 1)
         self._begun: npt.NDArray[Any] | None = None  # the sums of a row of cells whose last pixels have not come
@@ -106,18 +107,21 @@ class AreaAverage:
 
     def add(self, planes: npt.NDArray[Any]) -> None:
         """The next rows, (C, h, W)."""
+        if self._every_pixel and planes.dtype == np.float32:
+            self._done.append(planes)
+            return
         first, self._seen = self._seen, self._seen + planes.shape[1]
         last = int(np.searchsorted(self._rows[:-1], self._seen))  # as many rows of cells have begun
         sums = np.empty((len(planes), last - self._cells, planes.shape[2]), _SUMS.get(planes.dtype, planes.dtype))
         for cell in range(self._cells, last):
             row = sums[:, cell - self._cells]
             start, end = (int(edge[cell]) - first for edge in (self._rows, self._ends))
-            if start >= 0 and planes.shape[2] > 1:
+            if start >= 0 and end - start > 2 and planes.shape[2] > 1:
                 np.add.reduce(planes[:, start:end], axis=1, dtype=row.dtype, out=row)
                 continue
-            row[:] = 0 if start >= 0 or self._begun is None else self._begun
-            for further in planes[:, max(start, 0) : end].swapaxes(0, 1):  # one after the other, as there
-                row += further
+            row[:] = planes[:, start] if start >= 0 or self._begun is None else self._begun
+            for further in range(max(start + 1, 0), min(end, planes.shape[1])):  # one after the other, as there
+                row += planes[:, further]
         complete = int(np.searchsorted(self._ends, self._seen, side="right"))
         self._begun = sums[:, -1].copy() if complete < last else None
         if complete > self._cells:
@@ -137,8 +141,8 @@ def _summed(values: npt.NDArray[Any], starts: npt.NDArray[np.intp], lengths: npt
     if lengths.max() > 2:
         return np.add.reduceat(values, starts, axis=-1)
     two = np.flatnonzero(lengths == 2)
-    sums = values[..., starts]
-    sums[..., two] += values[..., starts[two] + 1]
+    sums = values.take(starts, axis=-1)
+    sums[..., two] += values.take(starts[two] + 1, axis=-1)
     return sums
 
 
