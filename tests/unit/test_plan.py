@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from darklift import Enhancer, Exposure, ImageError, Picture, Settings, Tile, UsageError
 from darklift.diffusion import SamplerPreset
 from darklift.image import from_array
+from darklift.pipeline.compose import Canvas
 from darklift.pipeline.memory import TILE_SIDES
 from darklift.pipeline.render import render_together
 from darklift.runtime import Footprint, Model, ModelCard
@@ -116,6 +117,20 @@ def test_a_part_costs_only_the_tiles_that_reach_into_it(large):
     made.render(picture, plan, Tile(0, edge, 10, 10), on_step=lambda *step: told.append(step))
     assert len(step.shapes) == 2
     assert told[-1] == (2, 2)
+
+
+def test_what_is_made_is_put_beside_on_more_than_one_core(large, monkeypatch):
+    made, _, picture, plan, whole = large
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    part = Tile(0, 0, *LARGE)
+    np.testing.assert_array_equal(made.render(picture, plan, part).picture.pixels, whole.picture.pixels)
+
+    def fails(self, place, values):
+        raise ImageError("the disk is full")
+
+    monkeypatch.setattr(Canvas, "put", fails)
+    with pytest.raises(ImageError, match="full"):
+        made.render(picture, plan)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (7, 90), (200, 170)])

@@ -81,7 +81,7 @@ class Canvas:
         assert signal is not None
         own, shown = view.own(tile), made.copy()
         if self._restraint is not None:
-            self._restraint.apply(shown, own, view.seen(own, tile), tile)
+            self._restraint.apply(shown, own, _seen(view, self._restraint, own, tile), tile)
         known = known_of_places(view, signal, tile, _towards(shown, own, plan.share))
         alpha = None if view.fill is None else view.alpha(tile)
         seen = np.float32(not plan.look.hidden) if alpha is None else visibility(alpha)
@@ -124,12 +124,17 @@ def _own_numbers(view: View, plan: Plan, tile: Tile, rgb: FloatArray) -> FloatAr
     return pixels
 
 
+def _seen(view: View, restraint: Restraint, own: FloatArray, tile: Tile) -> FloatArray:
+    """What the network saw there, if that is minded. own: the photo's own pixels."""
+    return view.seen(own, tile) if restraint.holds_down(tile) else own
+
+
 def _mixed(view: View, plan: Plan, tile: Tile, rgb: FloatArray, restraint: Restraint | None) -> FloatArray:
     """In place."""
     amount, tone = plan.settings.strength * plan.share, plan.tone
     own = view.own(tile) if restraint is not None or tone is not None or amount != 1 or view.fill is not None else rgb
     if restraint is not None:
-        restraint.apply(rgb, own, view.seen(own, tile), tile)
+        restraint.apply(rgb, own, _seen(view, restraint, own, tile), tile)
     if tone is not None:  # acts on what is there with all of the change; strength then mixes that with the photo
         tone.apply(_towards(rgb, own, plan.share))
         amount = plan.settings.strength

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,7 @@ from darklift.pipeline.view import View, require_picture
 from darklift.pipeline.windows import Predict, memory_of_windows, predict_whole, predict_windows
 from darklift.runtime import Model
 from darklift.runtime.memory import require_memory
+from darklift.runtime.threads import thread_count
 
 __all__ = ["Enhanced", "OnStep", "render", "render_together"]
 
@@ -135,9 +137,12 @@ def _render_group(
     ]
     if works:
         (work,) = {area.shared(view.inside).seen_from(view.inside) for view in views}
-        for place, made in _sample_area(model, views, plans, work, on_step):
+
+        def put(place: Tile, made: FloatArray) -> None:
             for canvas, values in zip(canvases, made, strict=True):
                 canvas.put(place, values)
+
+        _put_beside(_sample_area(model, views, plans, work, on_step), put)
     else:
         for canvas in canvases:
             canvas.put_own()
@@ -158,6 +163,22 @@ def _render_group(
             unchanged=plan.unchanged,
             holds_nothing=plan.look.empty,
         )
+
+
+def _put_beside(pieces: Iterator[tuple[Tile, FloatArray]], put: Callable[[Tile, FloatArray], None]) -> None:
+    """Put each piece while the next is made, where there is more than one core for it; one after the other."""
+    if thread_count() < 2:
+        for piece in pieces:
+            put(*piece)
+        return
+    with ThreadPoolExecutor(1) as beside:
+        last: Future[None] | None = None
+        for piece in pieces:
+            if last is not None:
+                last.result()
+            last = beside.submit(put, *piece)
+        if last is not None:
+            last.result()
 
 
 def _sample_area(

@@ -59,11 +59,16 @@ class Restraint:
         for block in blocks_of(part):
             cells = cells_of(block, self.ceiling.shape, self.size)
             there = block.seen_from(part).window
-            if (self.ceiling[cells] < _NO_CEILING).any() or (self.colour[cells] < 1).any():
+            if self.holds_down(block):
                 self._hold_down(made[:, *there], seen[:, *there], block)
             if self.lit[cells].any():
                 self._hold_on(made[:, *there], own[:, *there], block)
         return made
+
+    def holds_down(self, part: Tile) -> bool:
+        """Whether it holds anything down in a part of the photo: only there it minds what the network sees."""
+        cells = cells_of(part, self.ceiling.shape, self.size)
+        return bool((self.ceiling[cells] < _NO_CEILING).any() or (self.colour[cells] < 1).any())
 
     @cached_property
     def _holding_down(self) -> FloatArray:
