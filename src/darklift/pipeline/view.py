@@ -72,11 +72,15 @@ class View:
         low = self.fill.apply(self.own(tile), weights, self.size, tile)
         return low if self.smoothing is None else self.smoothing.apply(low, tile), weights
 
-    def own(self, tile: Tile) -> FloatArray:
-        """The photo's own pixels there as sRGB, neither filled nor smoothed: (3, h, w) unit, nobody else's."""
+    def own(self, tile: Tile, every: tuple[int, int] = (1, 1)) -> FloatArray:
+        """The photo's own pixels there as sRGB, neither filled nor smoothed: (3, h, w) unit, nobody else's. every: of
+        the rows and of the columns, which ones.
+        """
+        window = tile.placed_in(self.inside).window
+        rows, columns = (slice(part.start, part.stop, step) for part, step in zip(window, every, strict=True))
         if self.space is not None:
-            return self.space.seen(self.numbers(tile))
-        planes = self.picture.held.planes(*tile.placed_in(self.inside).window)
+            return self.space.seen(self.picture.part(rows, columns))
+        planes = self.picture.held.planes(rows, columns)
         return planes if self.picture.held.whole_numbers else planes.clip(0, 1, out=planes)
 
     def codes(self, tile: Tile) -> npt.NDArray[Any] | None:
