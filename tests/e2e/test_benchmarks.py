@@ -102,6 +102,16 @@ def test_photos(pairs: tuple[Path, Path]) -> None:
     assert {path.name for path in low.iterdir()} == {"a.png", "b.png"}, "results are elsewhere"
 
 
+def test_parts(tmp_path: Path) -> None:
+    photo = tmp_path / "night.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 40, (80, 120, 3), np.uint8)).save(photo)
+    (table,) = tables(run("speed/parts.py", photo, "--repeat", 1, "--stub", "--against", BENCHMARKS.parent))
+    assert {"look", "condition graph", "in all"} < set(table)
+    for state in ("before", "now"):
+        parts = sum(float(row[state]) for name, row in table.items() if name != "in all")
+        assert parts <= float(table["in all"][state]) + 0.01
+
+
 def test_folders() -> None:
     own = str(BENCHMARKS.parent / "src")
     tiny = ("--photos", 2, "--size", "64x48", "--rounds", 1, "--model", "nano", "--against", own, "--cores", 2)

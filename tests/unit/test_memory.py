@@ -226,12 +226,12 @@ def test_what_a_header_lets_pass_fits(ending: str, sees_whole: bool) -> None:
 
 
 def test_a_tile_of_a_view_is_that_of_the_whole() -> None:
-    from darklift.pipeline.deblock import plan_smoothing
     from darklift.pipeline.view import View
+    from seen import smoothing_of
 
     codes = np.kron(RNG.integers(2, 5, (13, 17, 3)), np.ones((32, 32, 1))).astype(np.uint8)
     plain = View(from_array(codes), Tile(16, 8, 360, 500))
-    view = View(plain.picture, plain.inside, smoothing=plan_smoothing(plain))
+    view = View(plain.picture, plain.inside, smoothing=smoothing_of(plain))
     assert view.smoothing is not None
     whole = view.of(Tile(0, 0, *view.size))
     for tile in (Tile(0, 0, 1, 1), Tile(100, 37, 200, 301), *view.strips()):

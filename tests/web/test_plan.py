@@ -84,7 +84,7 @@ def check(model: Model, picture: Picture, settings: tuple[Settings, ...], folder
     check_look(made["look"], first.look)
     assert len(made["plans"]) == len(plans)
     for got, expected in zip(made["plans"], plans, strict=True):
-        check_plan(got, expected)
+        check_plan(got, expected, model)
         check_piece(got["piece"], picture, expected, piece)
 
 
@@ -156,7 +156,7 @@ def check_signal(got: dict[str, Any], signal: Signal) -> None:
         alike(scene[name], getattr(signal.scene, name), 5e-6)
 
 
-def check_plan(got: dict[str, Any], made: Plan) -> None:
+def check_plan(got: dict[str, Any], made: Plan, model: Model) -> None:
     assert got["fingerprint"] == made.fingerprint
     assert got["steps"] == made.steps
     assert got["preset"]["predicts"] == made.preset.predicts
@@ -167,7 +167,7 @@ def check_plan(got: dict[str, Any], made: Plan) -> None:
     assert (got["unchanged"], got["smooths"]) == (made.unchanged, made.smoothing is not None)
     assert tuple(tile_of(tile) for tile in got["tiles"]) == made.tiles
     for name, values in got["condition"].items():
-        alike(values, made.condition[name])
+        alike(values, made.condition(model)[name])
     assert set(got["condition"]) == {"thumbnail", "statistics", "cues", "brightness", "doubt"}
     assert (got["tone"] is None) == (made.tone is None)
     if made.tone is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import platform
 import re
-from importlib import metadata
 from typing import Annotated, Any
 
 import typer
@@ -50,6 +49,8 @@ def _collect() -> dict[str, Any]:
 
 def _version(package: str) -> str | None:
     """Asked of the package's metadata: importing torch would take seconds."""
+    from importlib import metadata
+
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
@@ -82,6 +83,8 @@ def _models() -> list[dict[str, Any]]:
 
 def _extras() -> dict[str, dict[str, Any]]:
     """Each extra that users may install: whether all of it is there, what is missing, and how to get it."""
+    from importlib import metadata
+
     needs: dict[str, list[str]] = {}
     for requirement in metadata.requires("darklift") or []:
         package = re.match(r"[\w.-]+", requirement)

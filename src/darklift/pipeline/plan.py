@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from darklift.diffusion import Ladder, SamplerPreset
 from darklift.errors import UsageError
@@ -64,8 +64,6 @@ class Plan:
     """The noise levels that the sampler walks down."""
     aim: Aim | None
     """The brightness to ask for; None where the model takes none."""
-    condition: Mapping[str, FloatArray]
-    """All that the network is told of the whole photo, by the names of its inputs."""
     window: Window | None
     """What the network sees at once, None for all of a tile."""
     tiles: tuple[Tile, ...]
@@ -78,6 +76,17 @@ class Plan:
     """Of the photo, which are brought to full size one by one where a small copy was worked on. They overlap, too."""
     intervals: Intervals | None = None
     """How far the result may be off, where that was asked for and the model's card tells it."""
+    _known: dict[str, FloatArray] = field(default_factory=dict, init=False, repr=False)
+
+    def condition(self, model: Model) -> Mapping[str, FloatArray]:
+        """All that the network is told of the whole photo, by the names of its inputs: made when it is first asked for,
+        as a photo that stays as it is needs none, and kept with the plan.
+
+        model: the one that the plan was made for.
+        """
+        if not self._known:
+            self._known.update(model.condition(self.look.overview, None if self.aim is None else self.aim.wanted))
+        return self._known
 
     @property
     def steps(self) -> int:
@@ -201,7 +210,6 @@ def decide(model: Model, look: Look, settings: Settings) -> Plan:
         preset=preset,
         ladder=_ladder(preset, settings.steps),
         aim=aim,
-        condition=model.condition(look.overview, None if aim is None else aim.wanted),
         window=window,
         tiles=tiles,
         overlap=TILE_OVERLAP,

@@ -115,7 +115,8 @@ def _network_on(
 ) -> tuple[Predict, tuple[int, int], tuple[int, int]]:
     """The network bound to a tile of each picture; where the tile begins in what it takes, and that one's size."""
     plan, footprint = plans[0], model.card.footprint
-    condition = {name: np.concatenate([plan.condition[name] for plan in plans]) for name in plan.condition}
+    told = [plan.condition(model) for plan in plans]
+    condition = {name: np.concatenate([each[name] for each in told]) for name in told[0]}
     if plan.window is not None:
         (planes,) = seen
         whole, _ = pad_to_multiple(planes, 1, at_least=plan.window.side)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import onnxruntime
@@ -42,10 +43,11 @@ def providers() -> list[str]:
     return list(onnxruntime.get_available_providers())
 
 
-def load_onnx_model(folder: Path, device: str = "auto", threads: int | None = None) -> Model:
+def load_onnx_model(folder: Path, device: str = "auto", threads: int | None = None, *, proven: bool = False) -> Model:
     """The exported model in ``folder`` (``model.json`` and ``*.onnx``).
 
-    threads: of the CPU, see :func:`~darklift.runtime.threads.thread_count`. Raises ModelError, UsageError.
+    threads: of the CPU, see :func:`~darklift.runtime.threads.thread_count`. proven: each graph, known to load, is made
+    ready when it is first asked for anything, and else all are at once. Raises ModelError, UsageError.
     """
     card = load_card(folder)
     chosen, options = _providers_for(device), _session_options(thread_count(threads))
@@ -53,6 +55,8 @@ def load_onnx_model(folder: Path, device: str = "auto", threads: int | None = No
         Path(name).stem: OnnxGraph(folder / name, chosen, options, read_graph(folder / name, digest))
         for name, digest in card.files.items()
     }
+    for graph in () if proven else graphs.values():
+        graph.make_ready()
     return Model(card, graphs)
 
 
@@ -60,7 +64,9 @@ def open_graph(path: Path, device: str = "auto", threads: int | None = None) -> 
     """Any ONNX file, with weights beside it or inside. Raises ModelError, UsageError (a device that is not there)."""
     if not path.is_file():
         raise ModelError(f"no file {path}: expected a network as ONNX")
-    return OnnxGraph(path, _providers_for(device), _session_options(thread_count(threads)))
+    graph = OnnxGraph(path, _providers_for(device), _session_options(thread_count(threads)))
+    graph.make_ready()
+    return graph
 
 
 def load_card(folder: Path) -> ModelCard:
@@ -102,31 +108,44 @@ def _providers_for(device: str) -> list[str]:
 
 
 class OnnxGraph:
-    """One graph, ready to run (:class:`~darklift.runtime.model.GraphRunner`)."""
+    """One graph (:class:`~darklift.runtime.model.GraphRunner`), made ready when it is first asked for anything, if not
+    before: a photo that stays as it is needs neither ``condition`` nor ``step``.
+    """
 
     def __init__(self, path: Path, chosen: list[str], options: Any, data: bytes | None = None) -> None:
         """data: what the file holds, where it has been read already."""
-        try:
-            self._session = onnxruntime.InferenceSession(str(path) if data is None else data, options, providers=chosen)
-        except _ORT_ERRORS as error:
-            raise ModelError(f"ONNX Runtime cannot load {path} ({one_line(error)}): update onnxruntime") from error
-        self._inputs = tuple(i.name for i in self._session.get_inputs())
-        self._outputs = [o.name for o in self._session.get_outputs()]
+        self._path, self._chosen, self._options, self._data = path, chosen, options, data
+        self._made_ready: Any = None
+        self._making_ready = Lock()
 
-    @property
+    def make_ready(self) -> Any:
+        """Its session. Raises ModelError for what ONNX Runtime cannot load."""
+        with self._making_ready:
+            if self._made_ready is None:
+                source = str(self._path) if self._data is None else self._data
+                try:
+                    self._made_ready = onnxruntime.InferenceSession(source, self._options, providers=self._chosen)
+                except _ORT_ERRORS as error:
+                    raise ModelError(
+                        f"ONNX Runtime cannot load {self._path} ({one_line(error)}): update onnxruntime"
+                    ) from error
+                self._data = None
+            return self._made_ready
+
+    @cached_property
     def inputs(self) -> tuple[str, ...]:
-        return self._inputs
+        return tuple(i.name for i in self.make_ready().get_inputs())
 
-    @property
+    @cached_property
     def outputs(self) -> tuple[str, ...]:
-        return tuple(self._outputs)
+        return tuple(o.name for o in self.make_ready().get_outputs())
 
     def __call__(self, feeds: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
         try:
-            values: list[Any] = self._session.run(self._outputs, dict(feeds))
+            values: list[Any] = self.make_ready().run(list(self.outputs), dict(feeds))
         except _ORT_ERRORS as error:
             raise ModelError(f"ONNX Runtime could not run the model ({one_line(error)}): free some memory") from error
-        return dict(zip(self._outputs, values, strict=True))
+        return dict(zip(self.outputs, values, strict=True))
 
 
 @cache

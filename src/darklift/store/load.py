@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from darklift.errors import MissingExtraError, ModelError, UsageError
-from darklift.weights import find_model
+from darklift.weights import CATALOGUE, find_model
 
 if TYPE_CHECKING:
     from darklift.runtime import Model
@@ -115,7 +115,8 @@ class Opening:
             )
         from darklift.runtime.onnx import load_onnx_model
 
-        return load_onnx_model(path, self.device, self.threads)
+        proven = any(path == known.folder for known in CATALOGUE.values())
+        return load_onnx_model(path, self.device, self.threads, proven=proven)
 
     def _load_checkpoint(self, path: Path) -> Model:
         if self.backend in ("onnx", "openvino"):
