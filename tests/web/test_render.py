@@ -86,7 +86,10 @@ def test_a_quick_look_is_as_bright_as_all_of_it(tmp_path: Path) -> None:
     jobs = {name: Job(picture_of(name), side=160) for name in ("night_jpeg", "backlit", "cut_out", "letterbox")}
     for (name, job), small in zip(jobs.items(), ask_for("nano", jobs, tmp_path), strict=True):
         full = assemble(
-            Enhancer("nano", threads=1).run(job.picture, bits=8).picture, np.float32, gray=False, alpha=True
+            Enhancer("nano", precision="fp32", threads=1).run(job.picture, bits=8).picture,
+            np.float32,
+            gray=False,
+            alpha=True,
         )
         shown = small["pixels"].reshape(small["height"], small["width"], 4)
         assert max(shown.shape[:2]) == 160
@@ -99,7 +102,7 @@ def mean_of(rgba: np.ndarray) -> np.ndarray:
 
 
 def check(model: str, jobs: dict[str, Job], folder: Path) -> list[dict[str, Any]]:
-    made, enhance = ask_for(model, jobs, folder), Enhancer(model, threads=1)
+    made, enhance = ask_for(model, jobs, folder), Enhancer(model, precision="fp32", threads=1)
     for (name, job), got in zip(jobs.items(), made, strict=True):
         expected = enhance.run(job.picture, job.settings, bits=8)
         check_pixels(name, got, expected)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache, cached_property
 from pathlib import Path
 from threading import Lock
@@ -16,9 +17,22 @@ from darklift.errors import ModelError, UsageError, one_line
 from darklift.image import FloatArray
 from darklift.runtime.card import ModelCard
 from darklift.runtime.model import Model
+from darklift.runtime.processor import native_formats, require_native
 from darklift.runtime.threads import thread_count
 
-__all__ = ["CARD_FILE", "OnnxGraph", "load_card", "load_onnx_model", "open_graph", "providers", "read_graph"]
+__all__ = [
+    "CARD_FILE",
+    "OnnxGraph",
+    "device_for",
+    "load_card",
+    "load_onnx_model",
+    "open_graph",
+    "precision_for",
+    "providers",
+    "read_graph",
+    "read_graphs",
+    "session_options",
+]
 
 CARD_FILE = "model.json"
 _ORT_ERRORS: tuple[type[Exception], ...] = (
@@ -43,28 +57,57 @@ def providers() -> list[str]:
     return list(onnxruntime.get_available_providers())
 
 
-def load_onnx_model(folder: Path, device: str = "auto", threads: int | None = None, *, proven: bool = False) -> Model:
+def load_onnx_model(
+    folder: Path, device: str = "auto", precision: str = "auto", threads: int | None = None, *, proven: bool = False
+) -> Model:
     """The exported model in ``folder`` (``model.json`` and ``*.onnx``).
 
-    threads: of the CPU, see :func:`~darklift.runtime.threads.thread_count`. proven: each graph, known to load, is made
-    ready when it is first asked for anything, and else all are at once. Raises ModelError, UsageError.
+    precision: see :func:`precision_for`. threads: of the CPU, see :func:`~darklift.runtime.threads.thread_count`.
+    proven: each graph, known to load, is made ready when it is first asked for anything, and else all are at once.
+    Raises ModelError, UsageError.
     """
     card = load_card(folder)
-    chosen, options = _providers_for(device), _session_options(thread_count(threads))
+    device, options = device_for(device), session_options(thread_count(threads))
+    taken = precision_for(card, precision, on_cpu=device == "cpu")
     graphs = {
-        Path(name).stem: OnnxGraph(folder / name, chosen, options, read_graph(folder / name, digest))
-        for name, digest in card.files.items()
+        name: OnnxGraph(folder / name, _DEVICES[device], options, data)
+        for name, data in read_graphs(folder, card, taken).items()
     }
     for graph in () if proven else graphs.values():
         graph.make_ready()
-    return Model(card, graphs)
+    return Model(card if taken == "fp32" else replace(card, backend=f"onnx {taken}"), graphs)
+
+
+def precision_for(card: ModelCard, precision: str, *, on_cpu: bool) -> str:
+    """fp32 or int8, where one of these or auto was asked for. auto: int8 where the model has graphs in it and the CPU
+    computes in it, else fp32. Raises UsageError for int8 where it is not to be had.
+    """
+    if precision == "auto":
+        return "int8" if on_cpu and card.int8 and "int8" in native_formats() else "fp32"
+    if precision == "int8":
+        if not card.int8:
+            raise UsageError(f"model {card.name} has no graphs in int8: choose auto or fp32")
+        if not on_cpu:
+            raise UsageError("precision int8 is for the CPU: choose device cpu, or precision auto")
+        require_native(precision)
+    return precision
+
+
+def read_graphs(folder: Path, card: ModelCard, precision: str) -> dict[str, bytes]:
+    """The files of a model's graphs, by the graphs' names: those in int8 where that is the precision, as far as there
+    are any. Raises ModelError.
+    """
+    files = {file.partition(".")[0]: (file, digest) for file, digest in card.files.items()}
+    if precision == "int8":
+        files |= {file.partition(".")[0]: (file, digest) for file, digest in card.int8.items()}
+    return {name: read_graph(folder / file, digest) for name, (file, digest) in files.items()}
 
 
 def open_graph(path: Path, device: str = "auto", threads: int | None = None) -> OnnxGraph:
     """Any ONNX file, with weights beside it or inside. Raises ModelError, UsageError (a device that is not there)."""
     if not path.is_file():
         raise ModelError(f"no file {path}: expected a network as ONNX")
-    graph = OnnxGraph(path, _providers_for(device), _session_options(thread_count(threads)))
+    graph = OnnxGraph(path, _DEVICES[device_for(device)], session_options(thread_count(threads)))
     graph.make_ready()
     return graph
 
@@ -93,7 +136,8 @@ def read_graph(path: Path, digest: str) -> bytes:
     return data
 
 
-def _providers_for(device: str) -> list[str]:
+def device_for(device: str) -> str:
+    """The device asked for; auto is cuda where this ONNX Runtime has it, else cpu. Raises UsageError."""
     if device == "auto":
         device = "cuda" if "CUDAExecutionProvider" in providers() else "cpu"
     if device not in _DEVICES:
@@ -104,7 +148,7 @@ def _providers_for(device: str) -> list[str]:
             f"device {device} needs ONNX Runtime's {wanted[0]}, found {', '.join(providers())}: install the "
             "onnxruntime package made for that device, or choose cpu"
         )
-    return wanted
+    return device
 
 
 class OnnxGraph:
@@ -157,7 +201,8 @@ def _share_memory() -> None:
     onnxruntime.create_and_register_allocator(memory, None)
 
 
-def _session_options(threads: int) -> Any:
+def session_options(threads: int) -> Any:
+    """How ONNX Runtime runs darklift's graphs, on so many threads of the CPU (0: as many as it likes)."""
     _share_memory()
     options = onnxruntime.SessionOptions()
     options.add_session_config_entry("session.use_env_allocators", "1")
