@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +12,7 @@ from darklift.diffusion import noise_field, sample
 from darklift.errors import UsageError
 from darklift.image import FloatArray, Picture, pad_like, pad_to_multiple, to_unit
 from darklift.image.pixels import with_notes
+from darklift.pipeline.beside import put_beside
 from darklift.pipeline.compose import Canvas, view_of
 from darklift.pipeline.plan import Plan, check_made_for
 from darklift.pipeline.settings import Window
@@ -21,7 +21,6 @@ from darklift.pipeline.view import View, require_picture
 from darklift.pipeline.windows import Predict, memory_of_windows, predict_whole, predict_windows
 from darklift.runtime import Model
 from darklift.runtime.memory import require_memory
-from darklift.runtime.threads import thread_count
 
 __all__ = ["Enhanced", "OnStep", "render", "render_together"]
 
@@ -142,7 +141,7 @@ def _render_group(
             for canvas, values in zip(canvases, made, strict=True):
                 canvas.put(place, values)
 
-        _put_beside(_sample_area(model, views, plans, work, on_step), put)
+        put_beside(_sample_area(model, views, plans, work, on_step), put)
     else:
         for canvas in canvases:
             canvas.put_own()
@@ -163,22 +162,6 @@ def _render_group(
             unchanged=plan.unchanged,
             holds_nothing=plan.look.empty,
         )
-
-
-def _put_beside(pieces: Iterator[tuple[Tile, FloatArray]], put: Callable[[Tile, FloatArray], None]) -> None:
-    """Put each piece while the next is made, where there is more than one core for it; one after the other."""
-    if thread_count() < 2:
-        for piece in pieces:
-            put(*piece)
-        return
-    with ThreadPoolExecutor(1) as beside:
-        last: Future[None] | None = None
-        for piece in pieces:
-            if last is not None:
-                last.result()
-            last = beside.submit(put, *piece)
-        if last is not None:
-            last.result()
 
 
 def _sample_area(
