@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from darklift.errors import UsageError
 from darklift.image import FloatArray, Picture
 from darklift.image.pixels import with_notes
+from darklift.pipeline.beside import put_beside
 from darklift.pipeline.compose import Canvas, view_of
 from darklift.pipeline.plan import Plan, check_made_for
 from darklift.pipeline.sampling import OnStep, sample_area, tell_of_part
@@ -17,7 +17,6 @@ from darklift.pipeline.settings import Window
 from darklift.pipeline.tiling import Tile
 from darklift.pipeline.view import require_picture
 from darklift.runtime import Model
-from darklift.runtime.threads import thread_count
 
 __all__ = ["Enhanced", "OnStep", "render", "render_together"]
 
@@ -137,7 +136,7 @@ def _render_group(
             for canvas, values in zip(canvases, made, strict=True):
                 canvas.put(place, values)
 
-        _put_beside(sample_area(model, views, plans, work, on_step), put)
+        put_beside(sample_area(model, views, plans, work, on_step), put)
     else:
         for canvas in canvases:
             canvas.put_own()
@@ -159,22 +158,6 @@ def _render_group(
             scale=plan.scale,
             holds_nothing=plan.look.empty,
         )
-
-
-def _put_beside(pieces: Iterator[tuple[Tile, FloatArray]], put: Callable[[Tile, FloatArray], None]) -> None:
-    """Put each piece while the next is made, where there is more than one core for it; one after the other."""
-    if thread_count() < 2:
-        for piece in pieces:
-            put(*piece)
-        return
-    with ThreadPoolExecutor(1) as beside:
-        last: Future[None] | None = None
-        for piece in pieces:
-            if last is not None:
-                last.result()
-            last = beside.submit(put, *piece)
-        if last is not None:
-            last.result()
 
 
 def _area(part: Tile | None, size: tuple[int, int]) -> Tile:

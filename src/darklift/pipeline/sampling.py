@@ -92,7 +92,8 @@ def _sample_tile(
         return outputs[predicts]
 
     def noise(draw: int) -> FloatArray:
-        return noise_field(settings.seed, draw, 3, (tile.top, tile.left, rows, columns))[None].repeat(count, axis=0)
+        field = noise_field(settings.seed, draw, 3, (tile.top, tile.left, rows, columns))[None]
+        return field if count == 1 else field.repeat(count, axis=0)
 
     x0 = sample(
         denoise,
@@ -104,7 +105,8 @@ def _sample_tile(
         predicts=predicts,
         on_step=on_step,
     )
-    made: FloatArray = to_unit(x0).clip(0, 1)
+    made: FloatArray = to_unit(x0)
+    made.clip(0, 1, out=made)
     if plan.asks_network:
         made = np.concatenate([made, uncertainty], axis=1)
     return made[:, :, top : top + tile.height, left : left + tile.width]
