@@ -69,10 +69,8 @@ def load_onnx_model(
     card = load_card(folder)
     device, options = device_for(device), session_options(thread_count(threads))
     taken = precision_for(card, precision, on_cpu=device == "cpu")
-    graphs = {
-        name: OnnxGraph(folder / name, _DEVICES[device], options, data)
-        for name, data in read_graphs(folder, card, taken).items()
-    }
+    files = read_graphs(folder, card, taken)
+    graphs = {name: OnnxGraph(path, _DEVICES[device], options, data) for name, (path, data) in files.items()}
     for graph in () if proven else graphs.values():
         graph.make_ready()
     return Model(card if taken == "fp32" else replace(card, backend=f"onnx {taken}"), graphs)
@@ -93,14 +91,14 @@ def precision_for(card: ModelCard, precision: str, *, on_cpu: bool) -> str:
     return precision
 
 
-def read_graphs(folder: Path, card: ModelCard, precision: str) -> dict[str, bytes]:
-    """The files of a model's graphs, by the graphs' names: those in int8 where that is the precision, as far as there
-    are any. Raises ModelError.
+def read_graphs(folder: Path, card: ModelCard, precision: str) -> dict[str, tuple[Path, bytes]]:
+    """The files of a model's graphs and what is in them, by the graphs' names: those in int8 where that is the
+    precision, as far as there are any. Raises ModelError.
     """
     files = {file.partition(".")[0]: (file, digest) for file, digest in card.files.items()}
     if precision == "int8":
         files |= {file.partition(".")[0]: (file, digest) for file, digest in card.int8.items()}
-    return {name: read_graph(folder / file, digest) for name, (file, digest) in files.items()}
+    return {name: (folder / file, read_graph(folder / file, digest)) for name, (file, digest) in files.items()}
 
 
 def open_graph(path: Path, device: str = "auto", threads: int | None = None) -> OnnxGraph:

@@ -53,8 +53,8 @@ def load_openvino_model(
     if name == "CPU" and (count := thread_count(threads)):
         settings["INFERENCE_NUM_THREADS"] = str(count)
     graphs = {
-        graph: _OpenVinoGraph(core, folder / graph, data, name, settings)
-        for graph, data in read_graphs(folder, card, precision).items()
+        graph: _OpenVinoGraph(core, path, data, name, settings)
+        for graph, (path, data) in read_graphs(folder, card, precision).items()
     }
     taken = {graph.precision for graph in graphs.values()} - {"f32"} | ({"int8"} if precision == "int8" else set())
     return Model(replace(card, backend=" ".join(["openvino", *sorted(taken)])), graphs)
