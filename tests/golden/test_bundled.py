@@ -136,17 +136,19 @@ def test_a_bundled_models_graphs_are_made_ready_when_they_are_needed(monkeypatch
     real = onnx.onnxruntime.InferenceSession
 
     def session(data: bytes, *arguments: Any, **options: Any) -> Any:
-        made.append(next(name for name, digest in files.items() if hashlib.sha256(data).hexdigest() == digest))
+        digest = hashlib.sha256(data).hexdigest()
+        made.append(next(name.partition(".")[0] for name, known in files if known == digest))
         return real(data, *arguments, **options)
 
     monkeypatch.setattr(onnx.onnxruntime, "InferenceSession", session)
     enhancer = Enhancer()
-    files = enhancer.model.card.files
+    card = enhancer.model.card
+    files = [*card.files.items(), *card.int8.items()]
     bright = from_array(np.full((60, 80, 3), 200, np.uint8))
     assert enhancer.run(bright).unchanged
     dark = from_array(np.random.default_rng(0).integers(0, 40, (60, 80, 3), np.uint8))
     assert enhancer.run(dark, strength=0).unchanged
-    assert made == ["exposure.onnx"]
+    assert made == ["exposure"]
     enhancer.run(dark)
     enhancer.run(dark)
-    assert sorted(made) == sorted(files)
+    assert made == ["exposure", "condition", "step"]
