@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, reduce
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -126,7 +127,9 @@ def slopes_of(seen: FloatArray, made: FloatArray) -> FloatArray:
     """
     mean, made_mean = box_means(seen, _WINDOW), box_means(made, _WINDOW)
     covariance = box_means(seen * made, _WINDOW) - mean * made_mean
-    return box_means(covariance / (box_means(seen * seen, _WINDOW) - mean * mean + np.float32(_EDGE)), _SMOOTH)
+    variance = box_means(seen * seen, _WINDOW) - mean * mean
+    slopes: FloatArray = np.divide(covariance, variance + _EDGE, dtype=np.float32)
+    return box_means(slopes, _SMOOTH)
 
 
 def _joined(tiles: Sequence[Tile]) -> Tile:
@@ -174,7 +177,7 @@ def _between(start: int, count: int, scale: int, first: int, cells: int) -> _Bet
 def _interpolated(cells: npt.NDArray[np.uint16] | FloatArray, rows: _Between, columns: _Between) -> FloatArray:
     """Cells (3, h, w), held or floats, at the places between them: columns first."""
     first, last = rows[0][0], rows[1][-1] + 1
-    needed = cells[:, first:last]
+    needed: npt.NDArray[Any] = cells[:, first:last]
     wide = _mixed(_unit(needed) if needed.dtype == np.uint16 else needed, columns, axis=2)
     return _mixed(wide, (rows[0] - first, rows[1] - first, rows[2]), axis=1)
 
