@@ -110,7 +110,7 @@ def test_pictures_of_a_batch_do_not_see_each_other(make_compact):
         rows = {name: values[chosen] for name, values in batch.items()}
         piece = tuple(rows[name] for name in ("eps", "abar", "low", "box"))
         doubt = torch.full_like(rows["brightness"], 0.3)
-        x0, (coarse,), predicted = method.net(
+        x0, (coarse, *_), predicted = method.net(
             rows["thumbnail"], rows["statistics"], None, rows["brightness"], doubt, piece
         )
         return x0, coarse, predicted

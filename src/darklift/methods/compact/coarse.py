@@ -27,7 +27,8 @@ class PictureNet(nn.Module):
         self.embed = nn.Sequential(nn.Linear(statistics + 3, embedding), nn.SiLU(), nn.Linear(embedding, embedding))
         # Zeros beyond the border would tell the net where a photo ends: smooth skies then came with a lighter frame.
         self.stem = nn.Conv2d(9, widths[0], 3, padding=1, padding_mode="replicate")
-        self.unet = ModulatedUNet(widths, blocks, embedding, attention=True, border="replicate")
+        everywhere = (blocks,) * (2 * len(widths) - 1)
+        self.unet = ModulatedUNet(widths, everywhere, embedding, attention=True, border="replicate")
         self.head = nn.Conv2d(widths[0], 3 + maps, 3, padding=1, padding_mode="replicate")
 
     def forward(self, thumbnail: Tensor, statistics: Tensor, brightness: Tensor) -> Tensor:

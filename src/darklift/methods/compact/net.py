@@ -94,14 +94,17 @@ class CompactNet(nn.Module):
         wanted: Tensor | None = None,
         doubt: Tensor | None = None,
         piece: Sequence[Tensor] | None = None,
-    ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        condition: tuple[Tensor, Tensor, Tensor] | None = None,
+    ) -> tuple[Tensor | None, Sequence[Tensor] | None, Tensor | None]:
         """What training needs, in one call.
 
         wanted: (B,) the brightness asked for; doubt: (B,) stops by which it may be off, where it is a guess. piece:
-        x_signed, abar, low and box, as for :meth:`denoise`.
+        x_signed, abar, low and box, as for :meth:`denoise`. condition: what the coarse net makes of the photos, where
+        it is known already.
 
-        Returns x0 (B, 3, H, W) of the piece, if there is one; the coarse picture (1, B, 3, S, S), or, without a piece,
-        those of all voters (K, B, 3, S, S); and the brightness predicted (B,), where the cues that it needs are there.
+        Returns x0 (B, 3, H, W) of the piece, if there is one; the condition that it is made with, or, without a piece,
+        the coarse pictures of all voters (K, B, 3, S, S); and the brightness predicted (B,), where the cues that it
+        needs are there.
         """
         predicted = None
         if cues is not None or not self.config.cues:
@@ -109,11 +112,10 @@ class CompactNet(nn.Module):
         if wanted is None:
             return None, None, predicted
         if piece is None:
-            return None, self.coarse.pictures(thumbnail, statistics, wanted), predicted
-        if doubt is None:
-            condition = self.coarse.condition(thumbnail, statistics, wanted)
-        else:
-            condition = self.coarse.averaged(thumbnail, statistics, wanted, doubt)
+            return None, (*self.coarse.pictures(thumbnail, statistics, wanted),), predicted
+        if condition is None:
+            known = (thumbnail, statistics, wanted)
+            condition = self.coarse.condition(*known) if doubt is None else self.coarse.averaged(*known, doubt)
         x_signed, abar, low, box = piece
         x0 = self.denoise(x_signed, abar, low, box, statistics, wanted, condition)
-        return x0, condition[0][None], predicted
+        return x0, condition, predicted
