@@ -1,8 +1,9 @@
-"""compact's fine net by itself: its blocks, and the stage that trains it beside a teacher."""
+"""compact's fine net by itself: its blocks, its first layer, and the stage that trains it beside a teacher."""
 
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from darklift.data.crop import Crop
 from darklift.errors import ConfigError, ModelError
@@ -44,6 +45,14 @@ def test_blocks_can_be_counted_for_each_place_of_the_way(make_compact):
 def test_wrong_counts_of_blocks_are_refused(blocks):
     with pytest.raises(ModelError, match="fine_blocks"):
         build_method("compact", {"fine_widths": (8, 16), "fine_blocks": blocks})
+
+
+@torch.no_grad()
+def test_the_first_layer_is_a_convolution_of_unshuffled_pixels(make_compact):
+    fine = make_compact().net.fine
+    seen, local = torch.rand(2, 12, 12, 20), torch.rand(2, 7, 6, 10)
+    plain = fine.stem(torch.cat([F.pixel_unshuffle(seen, 2), local], dim=1))
+    torch.testing.assert_close(fine._stem(seen, local), plain, atol=1e-5, rtol=0)
 
 
 def test_the_fine_stage_trains_the_fine_net_alone(make_compact):

@@ -50,9 +50,17 @@ class FineNet(nn.Module):
         """
         embedding = self.embed(torch.cat([photo, level_features(abar)], dim=1))
         seen = torch.cat([x_signed, low.sqrt(), lift(low, gain), colour_map(low)], dim=1)
-        features, _ = self.unet(self.stem(torch.cat([F.pixel_unshuffle(seen, 2), coarse, maps], dim=1)), embedding)
+        features, _ = self.unet(self._stem(seen, torch.cat([coarse, maps], dim=1)), embedding)
         correction = self.head(features) + coarse.repeat_interleave(4, dim=1)
         return F.pixel_shuffle(correction, 2)
+
+    def _stem(self, seen: Tensor, local: Tensor) -> Tensor:
+        """:attr:`stem` of pixel_unshuffle(seen, 2) and local, in half of the time: its 3×3 places of 2×2 pixels are 6×6
+        pixels of a convolution that goes in steps of two, for which no picture is rearranged.
+        """
+        pixels, places = self.stem.weight.split([4 * seen.shape[1], local.shape[1]], dim=1)
+        pixels = pixels.unflatten(1, (-1, 2, 2)).permute(0, 1, 4, 2, 5, 3).flatten(4).flatten(2, 3)
+        return F.conv2d(seen, pixels, self.stem.bias, stride=2, padding=2) + F.conv2d(local, places, padding=1)
 
 
 class CompactNet(nn.Module):
