@@ -103,7 +103,16 @@ def test_the_recipe_of_published_tables_takes_every_pair_and_its_twin_holds_the_
 
 
 @pytest.mark.parametrize(
-    "name", ["compact", "compact_voters", "compact_uneven", "compact_exposure", "compact_joint", "compact_night"]
+    "name",
+    [
+        "compact",
+        "compact_voters",
+        "compact_uneven",
+        "compact_exposure",
+        "compact_joint",
+        "compact_night",
+        "compact_slim",
+    ],
 )
 def test_the_bundled_model_s_recipes_do_not_train_on_what_they_validate_on(name):
     data = load_recipe(Path(darklift.__file__).parent / "recipes" / f"{name}.toml").data

@@ -166,8 +166,11 @@ class TrainConfig(_Section):
     """Which of the method's training stages. None is the first."""
     initial: str | None = None
     """The weights to begin from: a checkpoint, or an exported compact model by its folder or its name ("compact" is the
-    bundled one). Exports of GSAD and LLDiffusion do not work here, since they merge some weights. In a stage with a
-    teacher, the teacher is the network with these weights, and stays so.
+    bundled one). Exports of GSAD and LLDiffusion do not work here, since they merge some weights.
+    """
+    teacher: str | None = None
+    """In a stage with a teacher, the teacher's weights, named as ``initial`` is. Its sizes may differ from those of the
+    network in what the stage trains. None is the network as it was when the run began.
     """
     steps: int = Field(gt=0)
     """Steps of the optimiser in all. More train longer."""

@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -62,7 +62,7 @@ class Compact:
                 coarse_widths=config.coarse_widths,
                 fine_widths=config.fine_widths,
                 blocks=config.blocks,
-                fine_blocks=config.fine_blocks or config.blocks,
+                fine_blocks=config.blocks_of_fine_net,
                 exposure_width=config.exposure_width,
                 cues=CUES if config.cues else 0,
                 voters=config.voters,
@@ -108,6 +108,14 @@ class Compact:
                 self._joint_objective,
                 trains=("fine.", *(f"coarse.{part}." for part in ("embed", "stem", "unet", "head", "summary"))),
                 goes_on=True,
+            ),
+            Stage(
+                "fine",
+                partial(self._prepare, config.model_copy(update={"cues": False})),
+                self._fine_objective,
+                trains=("fine.",),
+                goes_on=True,
+                teacher=True,
             ),
             Stage(
                 "exposure",
@@ -193,30 +201,52 @@ class Compact:
 
     def _picture_objective(self, net: nn.Module, batch: Batch) -> tuple[dict[str, Tensor], Tensor | None]:
         """The picture's losses, and the brightness predicted (B,), None where the batch lacks what it needs."""
-        x0, lit = batch["x0"], self.config.lit_weight
-        weight = clipping_weight(x0, batch["clipped_weight"]) * light_weight(batch["low"], lit)
         gain = batch["brightness"] / batch["wanted"]
-        x_signed = add_noise(
-            2 * (x0 / gain.view(-1, 1, 1, 1)).clamp(0, 1) - 1, batch["eps"], batch["abar"].view(-1, 1, 1, 1)
-        )
+        x0_hat, (coarse, *_), predicted = net(*self._asked(batch))
+        parts = self._piece_objective(x0_hat, batch["x0"], gain, batch)
+        coarse_error = coarse_difference(coarse, gain, batch, self.config.lit_weight)
+        parts["psnr"] = parts["psnr"] + self.config.coarse_weight * self.config.psnr_weight * decibels(coarse_error)
+        return parts | {"coarse": self.config.coarse_weight * coarse_error.abs().mean()}, predicted
+
+    def _fine_objective(self, net: nn.Module, batch: Batch, teacher: nn.Module | None = None) -> dict[str, Tensor]:
+        """The piece's losses, to a mixture of the ground truth and what the teacher makes of the same piece (knowledge
+        distillation; Hinton et al. 2015, arXiv 1503.02531).
+
+        The ground truth's noise nobody can guess; the teacher's picture holds none.
+        """
+        assert teacher is not None
+        gain, asked, share = batch["brightness"] / batch["wanted"], self._asked(batch), self.config.teacher_share
+        with torch.no_grad():
+            taught, condition, _ = teacher(*asked)
+        x0_hat, *_ = net(*asked, condition)
+        target = share * aligned(taught.float(), gain, batch["x0"]) + (1 - share) * batch["x0"]
+        return self._piece_objective(x0_hat, target, gain, batch)
+
+    def _asked(self, batch: Batch) -> tuple[Any, ...]:
+        """What the network is asked in training: arguments of :meth:`CompactNet.forward`."""
+        gain = (batch["brightness"] / batch["wanted"]).view(-1, 1, 1, 1)
+        x0_signed = 2 * (batch["x0"] / gain).clamp(0, 1) - 1
+        x_signed = add_noise(x0_signed, batch["eps"], batch["abar"].view(-1, 1, 1, 1))
         doubt = batch["doubt"] if self.config.guess_share else None
-        piece = (x_signed, batch["abar"], batch["low"], batch["box"])
-        x0_hat, (coarse,), predicted = net(*_overview(batch), batch["wanted"], doubt, piece)
+        return (*_overview(batch), batch["wanted"], doubt, (x_signed, batch["abar"], batch["low"], batch["box"]))
+
+    def _piece_objective(self, x0_hat: Tensor, target: Tensor, gain: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """The losses of the piece, once it is brought to the ground truth's brightness by ``gain`` (B,)."""
+        x0 = batch["x0"]
+        weight = clipping_weight(x0, batch["clipped_weight"]) * light_weight(batch["low"], self.config.lit_weight)
         x0_hat = aligned(x0_hat.float(), gain, x0)
-        error, coarse_error = weight * (x0_hat - x0), coarse_difference(coarse, gain, batch, lit)
-        parts = {
+        error = weight * (x0_hat - target)
+        return {
             "l1": error.abs().mean(),
-            "ssim": self.config.ssim_weight * (1 - ssim(x0_hat * weight, x0 * weight)),
-            "psnr": self.config.psnr_weight * (decibels(error) + self.config.coarse_weight * decibels(coarse_error)),
-            "coarse": self.config.coarse_weight * coarse_error.abs().mean(),
+            "ssim": self.config.ssim_weight * (1 - ssim(x0_hat * weight, target * weight)),
+            "psnr": self.config.psnr_weight * decibels(error),
         }
-        return parts, predicted
 
     def _detail_objective(self, net: nn.Module, batch: Batch, teacher: nn.Module | None = None) -> dict[str, Tensor]:
         """L1 + w·(1 - SSIM) of the piece at full size, the ground truth having the tones of what the fine net made."""
         scale = int(batch["scale"][0])
         piece = (batch["eps"], batch["abar"], batch["low"], batch["box"])
-        x0_hat, (made,), _ = net(*_overview(batch), batch["wanted"], None, piece, scale)
+        x0_hat, (made,), _ = net(*_overview(batch), batch["wanted"], None, piece, scale=scale)
         target = toned(batch["x0"], made.float())
         weight = clipping_weight(target, batch["clipped_weight"])
         x0_hat = x0_hat.float()
