@@ -76,7 +76,7 @@ export class Restraint {
         const square = f32(ratio * ratio);
         const excess = ceiling[i] >= NO_CEILING ? 0 : f32(square * square);
         const gain = f32(1 / f32(Math.sqrt(f32(Math.sqrt(f32(1 + excess))))));
-        const gray = f32(luma * f32(gain * f32(1 - colour[i])));
+        const gray = f32(f32(luma * gain) * f32(1 - colour[i]));
         const kept = f32(gain * colour[i]);
         red[place] = f32(red[place] * kept) + gray;
         green[place] = f32(green[place] * kept) + gray;
