@@ -52,14 +52,19 @@ export class Restraint {
    * the network sees it. */
   apply(made: Planes, own: Planes, seen: Planes, part: Tile): Planes {
     for (const block of blocksOf(part)) {
-      const some = (grid: Grid, is: (value: number) => boolean): boolean => someCell(grid, block, this.size, is);
       const there = block.seenFrom(part);
-      if (some(this.ceiling, (value) => value < NO_CEILING) || some(this.colour, (value) => value < 1)) {
-        this.holdDown(made, seen, block, there);
-      }
-      if (some(this.lit, (value) => value !== 0)) this.holdOn(made, own, block, there);
+      if (this.holdsDown(block)) this.holdDown(made, seen, block, there);
+      if (someCell(this.lit, block, this.size, (value) => value !== 0)) this.holdOn(made, own, block, there);
     }
     return made;
+  }
+
+  /** Whether it holds anything down in a part of the photo: only there it minds what the network sees. */
+  holdsDown(part: Tile): boolean {
+    return (
+      someCell(this.ceiling, part, this.size, (value) => value < NO_CEILING) ||
+      someCell(this.colour, part, this.size, (value) => value < 1)
+    );
   }
 
   private holdDown(made: Planes, seen: Planes, block: Tile, there: Tile): void {
