@@ -7,7 +7,8 @@ import torch
 from darklift.data.crop import Crop
 from darklift.data.sources import Mixture, Source
 from darklift.diffusion import random_generator
-from darklift.methods.compact.detail import DetailNet, enlarged_pair, toned
+from darklift.methods.compact.detail import DetailNet, enlarged_copy, toned
+from darklift.pipeline.scaled import slopes_of
 from darklift.store.export import export_method
 from darklift.store.from_export import exported_method
 from darklift.store.torch_model import torch_model
@@ -39,7 +40,7 @@ def test_an_untrained_net_enlarges_what_was_made():
     net, low = DetailNet(8, 2), random(1, 3, 32, 48)
     made = random(1, 3, 16, 24, seed=1)
     with torch.no_grad():
-        whole = net(low, random(1, 3, 16, 24, seed=2), made)
+        whole = net(low, random(1, 3, 16, 24, seed=2), made, torch.zeros_like(made))
     torch.testing.assert_close(whole, made.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3))
 
 
@@ -48,7 +49,7 @@ def test_with_open_gates_the_photo_is_lifted_as_its_copy_was():
     low, seen = 0.1 * random(1, 3, 32, 32), torch.full((1, 3, 16, 16), 0.05)
     with torch.no_grad():
         net.head.bias[:48] = 1
-        whole = net(low, seen, made)
+        whole = net(low, seen, made, torch.zeros_like(made))
     dark = 2 / 255
     torch.testing.assert_close(whole, (low + dark) * (0.5 + dark) / (0.05 + dark) - dark)
 
@@ -63,9 +64,25 @@ def test_a_target_has_the_tones_of_what_was_made_and_its_own_texture(scale):
     torch.testing.assert_close(toned(x0, torch.nn.functional.avg_pool2d(x0, scale)), x0, atol=1e-3, rtol=0)
 
 
+def test_slopes_are_those_of_the_pipeline():
+    seen, made = 0.1 * random(1, 3, 20, 31), random(1, 3, 20, 31, seed=1)
+    _, _, slopes = enlarged_copy(seen, made, (20, 31))
+    expected = [slopes_of(*planes) for planes in zip(seen[0].numpy(), made[0].numpy(), strict=True)]
+    np.testing.assert_allclose(slopes[0], np.stack(expected), atol=1e-3)
+
+
+def test_untrained_it_keeps_the_edges_that_the_copy_has():
+    net, low = DetailNet(8, 1), torch.zeros(1, 3, 32, 32)
+    low[..., 17:] = 0.1
+    seen = torch.nn.functional.avg_pool2d(low, 4)
+    with torch.no_grad():
+        whole = net(low, *enlarged_copy(seen, 5 * seen, (16, 16)))
+    torch.testing.assert_close(whole[0, 0, 16, 16:18], torch.tensor([0.0, 0.5]), atol=0.06, rtol=0)
+
+
 def test_halves_lie_between_cells():
     cells = torch.arange(12.0).view(1, 1, 1, 12).expand(1, 3, 12, 12)
-    seen, made = enlarged_pair(cells, 2 * cells, (24, 24))
+    seen, made, _ = enlarged_copy(cells, 2 * cells, (24, 24))
     torch.testing.assert_close(made, 2 * seen)
     torch.testing.assert_close(seen[0, 0, 5, 2:-2], torch.arange(2, 22) / 2 - 0.25)
 
@@ -105,7 +122,7 @@ def test_an_export_enlarges_as_torch_does_and_can_be_trained_on(make_compact, tm
     assert on_torch.enlarges
     for height, width in ((8, 4), (64, 100)):
         low = random(1, 3, height, width).numpy()
-        halves = [random(1, 3, height // 2, width // 2, seed=seed).numpy() for seed in (1, 2)]
+        halves = [random(1, 3, height // 2, width // 2, seed=seed).numpy() for seed in (1, 2, 3)]
         expected = on_torch.enlarge(low, *halves)
         np.testing.assert_allclose(exported.enlarge(low, *halves), expected, atol=1e-5)
     back = exported_method(folder)

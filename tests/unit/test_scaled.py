@@ -16,7 +16,7 @@ from darklift.pipeline import scaled
 from darklift.pipeline.clip import look_together, plan_frame
 from darklift.pipeline.compose import view_of
 from darklift.pipeline.memory import TILE_SIDES
-from darklift.pipeline.scaled import SmallCopy, pieces_of, scale_for, small_size
+from darklift.pipeline.scaled import SmallCopy, pieces_of, scale_for, slopes_of, small_size
 from darklift.pipeline.tiling import plan_tiles
 from darklift.pipeline.view import View
 from darklift.runtime import Footprint, Intervals, Model, ModelCard
@@ -42,9 +42,10 @@ def lifted(x, low, box, brightness):
     return (12 * around * brightness - 1 + 0.05 * x + 0.05 * box.mean()).clip(-1, 1)
 
 
-def detailed(low, seen, made):
+def detailed(low, seen, made, slope):
+    assert slope.shape == seen.shape
     assert low.shape[2:] == tuple(2 * side for side in seen.shape[2:])
-    enlarged = (made - seen).repeat(2, axis=2).repeat(2, axis=3)
+    enlarged = (made - seen + 0.01 * slope.clip(0, 5)).repeat(2, axis=2).repeat(2, axis=3)
     return (enlarged + (low + np.roll(low, 1, axis=3)) / 2).clip(0, 1)
 
 
@@ -53,7 +54,7 @@ def enhancer(*, enlarges=True, intervals=None):
     graphs = {
         "step": Graph(("x", "low", "box", "brightness"), "x0", lifted),
         "exposure": Graph(("thumbnail",), "brightness", lambda thumbnail: np.full(1, 1 / 3)),
-        "detail": Graph(("low", "seen", "made"), "x0", detailed),
+        "detail": Graph(("low", "seen", "made", "slope"), "x0", detailed),
     }
     if not enlarges:
         del graphs["detail"]
@@ -151,6 +152,14 @@ def test_cells_are_means_of_their_pixels(height, width, scale):
     np.testing.assert_allclose(found, np.transpose(expected, (2, 0, 1)), atol=1e-5)
 
 
+def test_slopes_are_how_much_more_contrast_edges_got():
+    seen = np.zeros((20, 30), np.float32)
+    seen[:, 15:] = 0.2
+    slopes = slopes_of(seen, 3 * seen + 0.1)
+    np.testing.assert_allclose(slopes[:, 14:16], 3, rtol=0.02)
+    np.testing.assert_allclose(slopes[:, :10], 0, atol=1e-3)
+
+
 @pytest.mark.parametrize("scale", [2, 3, 4, 5])
 def test_what_was_made_lies_where_it_was_seen(scale):
     """A gradient stays one: cells are interpolated at the middle of each 2×2 pixels."""
@@ -162,7 +171,7 @@ def test_what_was_made_lies_where_it_was_seen(scale):
     asked = {}
 
     class Asked:
-        def enlarge(self, low, seen, made):
+        def enlarge(self, low, seen, made, slope):
             asked.update(low=low[0], seen=seen[0], made=made[0])
             return low
 

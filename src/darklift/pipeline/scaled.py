@@ -9,19 +9,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import reduce
+from functools import cached_property, reduce
 
 import numpy as np
 import numpy.typing as npt
 
 from darklift.image import FloatArray, pad_to_multiple, row_strips
-from darklift.pipeline.cells import block_sums
+from darklift.pipeline.cells import block_sums, box_means
 from darklift.pipeline.settings import Speed
 from darklift.pipeline.tiling import Tile, plan_tiles
 from darklift.pipeline.view import View
 from darklift.runtime import Model
 
-__all__ = ["PIECE_OVERLAP", "SmallCopy", "pieces_of", "scale_for", "small_size"]
+__all__ = ["PIECE_OVERLAP", "SmallCopy", "pieces_of", "scale_for", "slopes_of", "small_size"]
 
 _MOST_PIXELS: dict[str, float] = {"fast": 0.4e6, "balanced": 1024**2, "best": math.inf}
 """Of a small copy."""
@@ -30,6 +30,8 @@ _GRID = 4
 _PIECE, PIECE_OVERLAP = 640, 64
 """Pixels along a piece that is brought to full size at once. Neighbours are faded over the middle eighth of their
 overlap; the detail network sees 36 pixels around it, of which the last few hardly count."""
+_WINDOW, _SMOOTH, _EDGE = 2, 1, (1.5 / 255) ** 2
+"""Of the slopes: cells around that are looked at, over which slopes are smoothed, and the variance that is an edge."""
 _CODES = 65535
 """What 1 is held as."""
 
@@ -68,7 +70,7 @@ class SmallCopy:
             )
         )
         self.area = Tile(top, left, height, width)
-        """The cells that the pieces lie between: something has to be made of these."""
+        """The cells that have a say in the pieces: something has to be made of these."""
         self._made = np.empty((3, height, width), np.uint16)
         self._span = _joined([tile for tile in tiles if tile.overlaps(self.area)])
         self._seen = np.empty((3, self._span.height, self._span.width), np.uint16)
@@ -89,9 +91,17 @@ class SmallCopy:
         (height, width), area = low.shape[1:], self.area
         rows = _between(piece.top, height // 2, self._scale, area.top, area.height)
         columns = _between(piece.left, width // 2, self._scale, area.left, area.width)
-        seen = self._seen[:, *area.seen_from(self._span).window]
-        halves = [_interpolated(cells, rows, columns)[None] for cells in (seen, self._made)]
+        halves = [_interpolated(cells, rows, columns)[None] for cells in (*self._copy, self._slopes)]
         return model.enlarge(low[None], *halves)[0, :, : piece.height, : piece.width]
+
+    @property
+    def _copy(self) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint16]]:
+        """What was seen of the area, and what was made of it."""
+        return self._seen[:, *self.area.seen_from(self._span).window], self._made
+
+    @cached_property
+    def _slopes(self) -> FloatArray:
+        return np.stack([slopes_of(_unit(seen), _unit(made)) for seen, made in zip(*self._copy, strict=True)])
 
     def _means(self, cells: Tile) -> FloatArray:
         """Hidden pixels are filled before the means are taken, flat dark blocks smoothed after."""
@@ -107,6 +117,15 @@ class SmallCopy:
         )
         means = np.stack([block_sums(plane, scale) for plane in pixels]) / (rows[:, None] * columns)
         return means if smoothing is None else replace(smoothing, size=self.size).apply(means, cells)
+
+
+def slopes_of(seen: FloatArray, made: FloatArray) -> FloatArray:
+    """How much what was made, (h, w) unit, changes with what was seen, around each cell: where there are edges. (The
+    slopes of a guided filter; He et al. 2013, IEEE TPAMI 35(6).)
+    """
+    mean, made_mean = box_means(seen, _WINDOW), box_means(made, _WINDOW)
+    covariance = box_means(seen * made, _WINDOW) - mean * made_mean
+    return box_means(covariance / (box_means(seen * seen, _WINDOW) - mean * mean + np.float32(_EDGE)), _SMOOTH)
 
 
 def _joined(tiles: Sequence[Tile]) -> Tile:
@@ -136,9 +155,10 @@ _Between = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], FloatArray]
 
 
 def _cells_around(start: int, length: int, scale: int, cells: int) -> tuple[int, int]:
-    """The first cell that places of a piece lie between, and how many there are of them."""
-    first = max(start // scale - 1, 0)
-    return first, min((start + length + _GRID) // scale + 2, cells) - first
+    """The first cell that has a say at places of a piece, and how many there are of them."""
+    around = 1 + _WINDOW + _SMOOTH
+    first = max(start // scale - around, 0)
+    return first, min((start + length + _GRID) // scale + 1 + around, cells) - first
 
 
 def _between(start: int, count: int, scale: int, first: int, cells: int) -> _Between:
@@ -150,10 +170,11 @@ def _between(start: int, count: int, scale: int, first: int, cells: int) -> _Bet
     return cell.clip(0, cells - 1), (cell + 1).clip(0, cells - 1), behind
 
 
-def _interpolated(cells: npt.NDArray[np.uint16], rows: _Between, columns: _Between) -> FloatArray:
-    """Cells (3, h, w) at the places between them, unit: columns first."""
+def _interpolated(cells: npt.NDArray[np.uint16] | FloatArray, rows: _Between, columns: _Between) -> FloatArray:
+    """Cells (3, h, w), held or floats, at the places between them: columns first."""
     first, last = rows[0][0], rows[1][-1] + 1
-    wide = _mixed(_unit(cells[:, first:last]), columns, axis=2)
+    needed = cells[:, first:last]
+    wide = _mixed(_unit(needed) if needed.dtype == np.uint16 else needed, columns, axis=2)
     return _mixed(wide, (rows[0] - first, rows[1] - first, rows[2]), axis=1)
 
 

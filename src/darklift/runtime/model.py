@@ -140,11 +140,12 @@ class Model:
         """
         return _run(self._graphs["step"], {**known, "x": x, "abar": np.full(1, abar, np.float32)})
 
-    def enlarge(self, low: FloatArray, seen: FloatArray, made: FloatArray) -> FloatArray:
+    def enlarge(self, low: FloatArray, seen: FloatArray, made: FloatArray, slope: FloatArray) -> FloatArray:
         """A piece of a photo, low (B, 3, h, w), at full size from a small copy of it: what was seen and made of that,
-        each (B, 3, h/2, w/2), interpolated there. All unit; h and w are multiples of 4.
+        and how much the latter changes with the former, each (B, 3, h/2, w/2), interpolated there. All unit but for
+        slopes; h and w are multiples of 4.
         """
-        return _run(self._graphs["detail"], {"low": low, "seen": seen, "made": made})["x0"]
+        return _run(self._graphs["detail"], {"low": low, "seen": seen, "made": made, "slope": slope})["x0"]
 
 
 def _describe(overview: Overview) -> dict[str, FloatArray]:

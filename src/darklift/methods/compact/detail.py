@@ -1,7 +1,8 @@
 """compact's detail net: brings what the fine net made of a small copy of a photo to the photo's full size.
 
 Shapes: B pieces of a photo, H, W their sides, multiples of 4. ``low`` is the dark photo at full size; ``seen`` the
-small copy that the fine net saw and ``made`` what it made of that, both enlarged to half of the photo's size. All unit.
+small copy that the fine net saw, ``made`` what it made of that, and ``slope`` how much the latter changes with the
+former, all enlarged to half of the photo's size. All unit but for slopes.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from torch import Tensor, nn
 
 from darklift.methods.parts.blocks import zero_
 
-__all__ = ["DetailNet", "enlarged_pair", "toned"]
+__all__ = ["DetailNet", "enlarged_copy", "toned"]
 
 _GRID = 4
 """Pixels of the photo along one of the net's cells."""
+_WINDOW, _SMOOTH, _EDGE = 2, 1, (1.5 / 255) ** 2
+"""Of the slopes: as :mod:`darklift.pipeline.scaled` has them."""
 _DARK = 2 / 255
 """Added to values before one is divided by another, so that black is not lifted for ever."""
 _TONE_RADIUS, _TONE_EDGE, _TONE_DARK = 6, 0.01, 0.03
@@ -25,8 +28,9 @@ _TONE_RADIUS, _TONE_EDGE, _TONE_DARK = 6, 0.01, 0.03
 class DetailNet(nn.Module):
     """Works at a quarter of the photo's resolution (pixel unshuffle), by residual 3×3 convolutions.
 
-    The photo, lifted at each place as the small copy was, differs from what was made by texture and noise. The net says
-    how much of that difference there is to keep in each pixel and channel (its gates), and what else is to be added.
+    A fast guided filter (He & Sun 2015, arXiv 1505.00996) gives what was made the photo's edges. The photo, lifted at
+    each place as the small copy was, differs from what was made by texture and noise: the net says how much more of
+    that there is to keep in each pixel and channel (its gates), and what else is to be added.
     """
 
     def __init__(self, width: int, blocks: int) -> None:
@@ -37,8 +41,8 @@ class DetailNet(nn.Module):
         self.head = nn.Conv2d(width, 2 * cell, 1)
         zero_(self.head)
 
-    def forward(self, low: Tensor, seen: Tensor, made: Tensor) -> Tensor:
-        """low (B, 3, H, W); seen and made (B, 3, H/2, W/2) -> (B, 3, H, W), which may go a little beyond [0, 1]."""
+    def forward(self, low: Tensor, seen: Tensor, made: Tensor, slope: Tensor) -> Tensor:
+        """low (B, 3, H, W); the others (B, 3, H/2, W/2) -> (B, 3, H, W), which may go a little beyond [0, 1]."""
         halves = F.pixel_unshuffle(low, 2).unflatten(1, (3, 4))
         lift = (made + _DARK) / (seen + _DARK)
         base = made.unsqueeze(2)
@@ -49,7 +53,8 @@ class DetailNet(nn.Module):
             features = block(features)
         gates, more = self.head(features).chunk(2, dim=1)
         change = F.pixel_shuffle(gates * texture + more, 2).unflatten(1, (3, 4))
-        return F.pixel_shuffle((base + change).flatten(1, 2), 2)
+        guided = base + slope.unsqueeze(2) * (halves - seen.unsqueeze(2))
+        return F.pixel_shuffle((guided + change).flatten(1, 2), 2)
 
 
 class _Block(nn.Module):
@@ -66,10 +71,18 @@ class _Block(nn.Module):
         return result
 
 
-def enlarged_pair(seen: Tensor, made: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """What was seen and made of a small copy, (B, 3, h, w) each, enlarged bilinearly to (H/2, W/2)."""
-    both = F.interpolate(torch.cat([seen, made], dim=1), size=size, mode="bilinear", align_corners=False)
-    return both[:, :3], both[:, 3:]
+def enlarged_copy(seen: Tensor, made: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
+    """What was seen and made of a small copy, (B, 3, h, w) each, and the slopes, enlarged bilinearly to (H/2, W/2)."""
+    copy = torch.cat([seen, made, _slopes(seen, made)], dim=1)
+    first, second, third = F.interpolate(copy, size=size, mode="bilinear", align_corners=False).chunk(3, dim=1)
+    return first, second, third
+
+
+def _slopes(seen: Tensor, made: Tensor) -> Tensor:
+    """As :func:`darklift.pipeline.scaled.slopes_of`."""
+    mean, made_mean = _around(seen, _WINDOW), _around(made, _WINDOW)
+    covariance = _around(seen * made, _WINDOW) - mean * made_mean
+    return _around(covariance / (_around(seen * seen, _WINDOW) - mean * mean + _EDGE), _SMOOTH)
 
 
 def toned(x0: Tensor, made: Tensor) -> Tensor:
@@ -82,15 +95,17 @@ def toned(x0: Tensor, made: Tensor) -> Tensor:
     scale = x0.shape[2] // made.shape[2]
     guide = F.avg_pool2d(x0, scale)
     away = ((made + _TONE_DARK) / (guide + _TONE_DARK)).log()
-    mean, away_mean = _around(guide), _around(away)
-    slope = (_around(guide * away) - mean * away_mean) / (_around(guide * guide) - mean * mean + _TONE_EDGE)
-    smooth = _around(slope) * guide + _around(away_mean - slope * mean)
+    radius = _TONE_RADIUS
+    mean, away_mean = _around(guide, radius), _around(away, radius)
+    covariance = _around(guide * away, radius) - mean * away_mean
+    slope = covariance / (_around(guide * guide, radius) - mean * mean + _TONE_EDGE)
+    smooth = _around(slope, radius) * guide + _around(away_mean - slope * mean, radius)
     gain = F.interpolate(smooth.exp(), size=x0.shape[2:], mode="bilinear", align_corners=False)
     return ((x0 + _TONE_DARK) * gain - _TONE_DARK).clamp(0, 1)
 
 
-def _around(maps: Tensor) -> Tensor:
+def _around(maps: Tensor, radius: int) -> Tensor:
     """Means over windows of cells, as much of each as there is."""
-    window, radius = 2 * _TONE_RADIUS + 1, _TONE_RADIUS
+    window = 2 * radius + 1
     rows = F.avg_pool2d(maps, (window, 1), stride=1, padding=(radius, 0), count_include_pad=False)
     return F.avg_pool2d(rows, (1, window), stride=1, padding=(0, radius), count_include_pad=False)

@@ -69,6 +69,6 @@ class DetailGraph(nn.Module):
         super().__init__()
         self.net = net
 
-    def forward(self, low: Tensor, seen: Tensor, made: Tensor) -> Tensor:
-        result: Tensor = self.net(low, seen, made)
+    def forward(self, low: Tensor, seen: Tensor, made: Tensor, slope: Tensor) -> Tensor:
+        result: Tensor = self.net(low, seen, made, slope)
         return result.clamp(0, 1)

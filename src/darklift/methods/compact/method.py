@@ -288,10 +288,8 @@ class Compact:
         }
         if self.net.detail is not None:
             half = np.full((2, 3, side // 2, side // 2), 0.1, np.float32)
-            large = {"low": piece["low"], "seen": half, "made": half}
-            graphs["detail"] = Graph(
-                DetailGraph(self.net.detail), tuple(large), ("x0",), large, spatial=("low", "seen", "made")
-            )
+            large = {"low": piece["low"], "seen": half, "made": half, "slope": half}
+            graphs["detail"] = Graph(DetailGraph(self.net.detail), tuple(large), ("x0",), large, tuple(large))
         return graphs
 
 

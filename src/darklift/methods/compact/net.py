@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from darklift.methods.compact.coarse import CoarseNet, lift
-from darklift.methods.compact.detail import DetailNet, enlarged_pair
+from darklift.methods.compact.detail import DetailNet, enlarged_copy
 from darklift.methods.compact.exposure import ExposureNet, brightness_of
 from darklift.methods.compact.sizes import CompactSizes
 from darklift.methods.compact.unet import ModulatedUNet
@@ -112,7 +112,7 @@ class CompactNet(nn.Module):
             seen = F.avg_pool2d(low, scale)
             noise, abar = x_signed[:, :, :height, :width], x_signed.new_zeros(1)
             made = self.denoise(noise, abar, seen, box, statistics, brightness, known).clamp(0, 1)
-            halves = enlarged_pair(seen, made, (low.shape[2] // 2, low.shape[3] // 2))
+            halves = enlarged_copy(seen, made, (low.shape[2] // 2, low.shape[3] // 2))
         return self.detail(low, *halves), made
 
     def forward(
