@@ -12,7 +12,7 @@ import { sha256 } from "./sha256.ts";
 const CARD = "model.json";
 
 /** Graphs that are worth a graphics card's while, and which of their inputs have half of the others' sides. */
-const HEAVY: Readonly<Record<string, readonly string[]>> = { step: [], detail: ["seen", "made"] };
+const HEAVY: Readonly<Record<string, readonly string[]>> = { step: [], detail: ["seen", "made", "slope"] };
 
 /** A model's files by name, decompressed when they are asked for. */
 export type ModelFiles = (name: string) => Promise<Uint8Array>;
@@ -82,8 +82,8 @@ export class OnnxModel implements Model {
     return Object.fromEntries(Object.entries(told).map(([name, tensor]) => [name, planesFrom(tensor)]));
   }
 
-  async enlarge(low: Planes, seen: Planes, made: Planes): Promise<Planes> {
-    const known = { low: tensorOf(low), seen: tensorOf(seen), made: tensorOf(made) };
+  async enlarge(low: Planes, seen: Planes, made: Planes, slope: Planes): Promise<Planes> {
+    const known = { low: tensorOf(low), seen: tensorOf(seen), made: tensorOf(made), slope: tensorOf(slope) };
     return planesFrom((await this.run("detail", known)).x0);
   }
 

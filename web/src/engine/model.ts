@@ -48,7 +48,8 @@ export interface Model {
   /** One step of the network on what {@link bind} made: x (3, h, w) signed at level `abar`; the prediction ("eps" or
    * "x0", as the preset says) by name. */
   predict(known: Tensors, x: Planes, abar: number): Promise<Readonly<Record<string, Planes>>>;
-  /** A piece of a photo, low (3, h, w), at full size from a small copy of it: what was seen and made of that, each
-   * (3, h/2, w/2), interpolated there. All unit; h and w are multiples of 4. */
-  enlarge(low: Planes, seen: Planes, made: Planes): Promise<Planes>;
+  /** A piece of a photo, low (3, h, w), at full size from a small copy of it: what was seen and made of that, and how much
+   * the latter changes with the former, each (3, h/2, w/2), interpolated there. All unit but for slopes; h and w are
+   * multiples of 4. */
+  enlarge(low: Planes, seen: Planes, made: Planes, slope: Planes): Promise<Planes>;
 }

@@ -3,6 +3,7 @@
 
 import { cut, padLike, plane, planesOf, type Planes } from "./arrays.ts";
 import { CellMeans } from "./cell_means.ts";
+import { boxMeans, type Grid, gridAt, mapped } from "./cells.ts";
 import type { Smoothing } from "./deblock.ts";
 import type { Model } from "./model.ts";
 import type { Speed } from "./settings.ts";
@@ -17,6 +18,8 @@ const GRID = 4;
  * overlap; the detail network sees 36 pixels around it, of which the last few hardly count. */
 const PIECE = 640;
 export const PIECE_OVERLAP = 64;
+/** Of the slopes: cells around that are looked at, over which slopes are smoothed, and the variance that is an edge. */
+const WINDOW = 2, SMOOTH = 1, EDGE = Math.fround((1.5 / 255) ** 2);
 /** What 1 is held as. */
 const CODES = 65535;
 /** Added and taken off again, it rounds to whole numbers, halves to even. */
@@ -51,6 +54,7 @@ interface Held {
 export class SmallCopy {
   private readonly seen: Held;
   private readonly made: Held;
+  private slopes: Planes | null = null;
 
   constructor(
     private readonly view: View,
@@ -65,15 +69,8 @@ export class SmallCopy {
   }
 
   /** What the network sees there, (3, h, w) unit. */
-  of({ top, left, height, width }: Tile): Planes {
-    const unit = planesOf(3, height, width), area = this.seen.height * this.seen.width;
-    for (let channel = 0, place = 0; channel < 3; channel++) {
-      for (let row = top; row < top + height; row++) {
-        const start = channel * area + row * this.seen.width + left;
-        for (let at = start; at < start + width; at++) unit.data[place++] = UNIT_OF_CODE[this.seen.data[at]];
-      }
-    }
-    return unit;
+  of(tile: Tile): Planes {
+    return unitOf(this.seen, tile);
   }
 
   /** What was made of a tile, (3, h, w) unit. */
@@ -81,13 +78,14 @@ export class SmallCopy {
     hold(this.made, tile, made);
   }
 
-  /** A piece of the photo at full size: (3, h, w) unit. */
+  /** A piece of the photo at full size, once all is made: (3, h, w) unit. */
   async enlarge(model: Model, piece: Tile): Promise<Planes> {
     const low = padLike(this.view.of(piece), GRID, "least").padded;
     const rows = between(piece.top, low.height / 2, this.scale, this.seen.height);
     const columns = between(piece.left, low.width / 2, this.scale, this.seen.width);
-    const whole = await model.enlarge(low, interpolated(this.seen, rows, columns), interpolated(this.made, rows, columns));
-    return cut(whole, 0, 0, piece.height, piece.width);
+    const slopes = (this.slopes ??= slopesOf(this.seen, this.made));
+    const [seen, made, slope] = [this.seen, this.made, slopes].map((cells) => interpolated(cells, rows, columns));
+    return cut(await model.enlarge(low, seen, made, slope), 0, 0, piece.height, piece.width);
   }
 }
 
@@ -118,6 +116,37 @@ function hold(held: Held, { top, left, height, width }: Tile, unit: Planes): voi
   }
 }
 
+function unitOf(held: Held, { top, left, height, width }: Tile): Planes {
+  const unit = planesOf(3, height, width);
+  for (let channel = 0, place = 0; channel < 3; channel++) {
+    for (let row = top; row < top + height; row++) {
+      const start = (channel * held.height + row) * held.width + left;
+      for (let at = start; at < start + width; at++) unit.data[place++] = UNIT_OF_CODE[held.data[at]];
+    }
+  }
+  return unit;
+}
+
+/** How much what was made changes with what was seen, around each cell: where there are edges. (The slopes of a guided
+ * filter; He et al. 2013, IEEE TPAMI 35(6).) */
+function slopesOf(seen: Held, made: Held): Planes {
+  const all = new Tile(0, 0, seen.height, seen.width), from = unitOf(seen, all), to = unitOf(made, all);
+  const slopes = planesOf(3, seen.height, seen.width);
+  for (let channel = 0; channel < 3; channel++) plane(slopes, channel).set(slopeOf(gridAt(from, channel), gridAt(to, channel)));
+  return slopes;
+}
+
+function slopeOf(seen: Grid, made: Grid): Float32Array {
+  const mean = boxMeans(seen, WINDOW), madeMean = boxMeans(made, WINDOW);
+  const products = boxMeans(mapped(seen, (value, i) => value * made.data[i]), WINDOW);
+  const squares = boxMeans(mapped(seen, (value) => value * value), WINDOW);
+  const slopes = mapped(products, (product, i) => {
+    const covariance = f32(product - f32(mean.data[i] * madeMean.data[i]));
+    return covariance / f32(f32(squares.data[i] - f32(mean.data[i] * mean.data[i])) + EDGE);
+  });
+  return boxMeans(slopes, SMOOTH).data;
+}
+
 const UNIT_OF_CODE = Float32Array.from({ length: CODES + 1 }, (_, code) => code * f32(1 / CODES));
 
 /** Cells before places and behind them, and how much the latter say. */
@@ -139,8 +168,9 @@ function between(start: number, count: number, scale: number, cells: number): Be
   return { before, behind, says };
 }
 
-/** Cells at the places between them, unit: columns first. */
-function interpolated({ height, width, data }: Held, rows: Between, columns: Between): Planes {
+/** Cells, held or floats, at the places between them: columns first. */
+function interpolated({ height, width, data }: Held | Planes, rows: Between, columns: Between): Planes {
+  const values = data instanceof Uint16Array ? (at: number) => UNIT_OF_CODE[data[at]] : (at: number) => data[at];
   const made = planesOf(3, rows.says.length, columns.says.length);
   const first = rows.before[0], count = rows.behind[made.height - 1] + 1 - first;
   const wide = new Float32Array(count * made.width);
@@ -148,9 +178,8 @@ function interpolated({ height, width, data }: Held, rows: Between, columns: Bet
     for (let row = 0, i = 0; row < count; row++) {
       const start = (channel * height + first + row) * width;
       for (let column = 0; column < made.width; column++, i++) {
-        const before = UNIT_OF_CODE[data[start + columns.before[column]]];
-        const behind = UNIT_OF_CODE[data[start + columns.behind[column]]];
-        wide[i] = before + f32(columns.says[column] * f32(behind - before));
+        const before = values(start + columns.before[column]);
+        wide[i] = before + f32(columns.says[column] * f32(values(start + columns.behind[column]) - before));
       }
     }
     for (let row = 0; row < made.height; row++) {
