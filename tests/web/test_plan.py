@@ -86,7 +86,7 @@ def check(model: Model, picture: Picture, settings: tuple[Settings, ...], folder
     check_look(made["look"], first.look)
     assert len(made["plans"]) == len(plans)
     for got, expected in zip(made["plans"], plans, strict=True):
-        check_plan(got, expected)
+        check_plan(got, expected, model)
         check_piece(got["piece"], picture, expected, piece)
 
 
