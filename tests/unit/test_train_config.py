@@ -162,7 +162,7 @@ def test_later_changes_win(recipe_file):
         ("trian.lr=1", "'trian'.*'train'"),
         ("data.sources.1.shar=1", "'data.sources.1.shar'.*'share'"),
         ("data.validation.evry=1", "'data.validation.evry'.*'every'"),
-        ("train.colour=1", "'train.colour'.*stage, initial, steps, batch"),
+        ("train.colour=1", "'train.colour'.*stage, initial, teacher, steps"),
         ("train.lr=fast", "train.lr: .*number.*, got 'fast'"),
         ("train.lr=", "train.lr: .*number.*, got ''"),
         ("train.lr=-1", "train.lr: .*greater than 0, got -1"),
