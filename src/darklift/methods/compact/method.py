@@ -14,16 +14,15 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from darklift.data.crop import Crop, unit_of
-from darklift.diffusion import SamplerPreset, add_noise, noise_image, random_generator
-from darklift.image.overview import CUES, STATISTICS, THUMBNAIL, area_average, describe
-from darklift.methods.base import Arrays, Batch, Graph, MethodConfig, Stage
+from darklift.diffusion import SamplerPreset, add_noise
+from darklift.image.overview import CUES, STATISTICS, THUMBNAIL
+from darklift.methods.base import Batch, Graph, MethodConfig, Stage
 from darklift.methods.compact.config import CompactConfig
 from darklift.methods.compact.detail import toned
+from darklift.methods.compact.examples import SCALES, prepare_coarse, prepare_detail, prepare_overview, prepare_piece
 from darklift.methods.compact.inference import ConditionGraph, DetailGraph, ExposureGraph, StepGraph
 from darklift.methods.compact.net import CompactNet
 from darklift.methods.compact.objective import (
@@ -31,8 +30,6 @@ from darklift.methods.compact.objective import (
     clipping_weight,
     coarse_difference,
     decibels,
-    draw_guess_error,
-    draw_level,
     exposure_error,
     light_weight,
 )
@@ -41,9 +38,6 @@ from darklift.methods.parts.losses import ssim
 from darklift.runtime import Footprint
 
 __all__ = ["Compact"]
-
-_SCALES = (2, 3, 4, 6)
-"""How small the copies are that the detail net learns on, one after the other, step by step."""
 
 
 class Compact:
@@ -88,30 +82,30 @@ class Compact:
             }
         )
         self.stages: tuple[Stage, ...] = (
-            Stage("train", partial(self._prepare, config), self._objective),
+            Stage("train", partial(prepare_piece, config), self._objective),
             Stage(
                 "coarse",
-                partial(self._prepare_coarse, config.model_copy(update={"cues": False})),
+                partial(prepare_coarse, config.model_copy(update={"cues": False})),
                 self._coarse_objective,
                 trains=tuple(f"coarse.{part}." for part in ("embed", "stem", "unet", "head", "voters")),
             ),
             Stage(
                 "voters",
-                partial(self._prepare_coarse, config.model_copy(update={"cues": False})),
+                partial(prepare_coarse, config.model_copy(update={"cues": False})),
                 self._coarse_objective,
                 trains=("coarse.voters.",),
                 goes_on=True,
             ),
             Stage(
                 "joint",
-                partial(self._prepare, config.model_copy(update={"cues": False})),
+                partial(prepare_piece, config.model_copy(update={"cues": False})),
                 self._joint_objective,
                 trains=("fine.", *(f"coarse.{part}." for part in ("embed", "stem", "unet", "head", "summary"))),
                 goes_on=True,
             ),
             Stage(
                 "fine",
-                partial(self._prepare, config.model_copy(update={"cues": False})),
+                partial(prepare_piece, config.model_copy(update={"cues": False})),
                 self._fine_objective,
                 trains=("fine.",),
                 goes_on=True,
@@ -119,7 +113,7 @@ class Compact:
             ),
             Stage(
                 "exposure",
-                partial(self._prepare_overview, config),
+                partial(prepare_overview, config),
                 self._exposure_objective,
                 trains=("exposure.correction." if config.cues else "exposure.",),
                 goes_on=True,
@@ -129,61 +123,15 @@ class Compact:
             self.stages += (
                 Stage(
                     "detail",
-                    partial(self._prepare_detail, config.model_copy(update={"cues": False})),
+                    partial(prepare_detail, config.model_copy(update={"cues": False})),
                     self._detail_objective,
                     trains=("detail.",),
                     goes_on=True,
-                    least_crop=math.lcm(*_SCALES) * 2,
+                    least_crop=math.lcm(*SCALES) * 2,
                 ),
             )
 
     # --- training -----------------------------------------------------------------------------------------------------
-
-    @staticmethod
-    def _prepare(config: CompactConfig, crop: Crop) -> Arrays:
-        """What :meth:`_prepare_coarse` gives, and the piece with its noise and noise level, which follow from the
-        example's number alone.
-        """
-        rng = random_generator(config.seed, "level", crop.index)
-        level = draw_level(rng, config.noisy_share, config.noisy_abar)
-        return Compact._prepare_coarse(config, crop) | {
-            "low": unit_of(crop.low),
-            "x0": unit_of(crop.high),
-            "box": crop.box,
-            "abar": np.asarray(level, np.float32),
-            "eps": noise_image(config.seed, crop.index, (3, *crop.high.shape[1:])),
-        }
-
-    @staticmethod
-    def _prepare_detail(config: CompactConfig, crop: Crop) -> Arrays:
-        """What :meth:`_prepare` gives, and how small the copy is that the fine net sees: alike in all of a step."""
-        step = crop.index // crop.batch
-        return Compact._prepare(config, crop) | {"scale": np.asarray(_SCALES[step % len(_SCALES)])}
-
-    @staticmethod
-    def _prepare_coarse(config: CompactConfig, crop: Crop) -> Arrays:
-        """What :meth:`_prepare_overview` gives, and the brightness asked for."""
-        known = Compact._prepare_overview(config, crop)
-        rng = random_generator(config.seed, "guess", crop.index)
-        guess_error = draw_guess_error(rng, config.guess_share, config.guess_stops)
-        return known | {
-            "wanted": np.asarray(min(float(known["brightness"]) * 2 ** (guess_error or 0), 1), np.float32),
-            "doubt": np.asarray(0 if guess_error is None else config.doubt_stops, np.float32),
-            "clipped_weight": np.asarray(crop.clipped_weight, np.float32),
-        }
-
-    @staticmethod
-    def _prepare_overview(config: CompactConfig, crop: Crop) -> dict[str, npt.NDArray[np.float32]]:
-        """What is known of the photo, and how it should look at the thumbnail's size."""
-        overview, target = describe(crop.photo_low, cues=config.cues), area_average(crop.photo_high)
-        known = {
-            "thumbnail": overview.thumbnail,
-            "statistics": overview.statistics,
-            "thumbnail_x0": target,
-            "brightness": np.asarray(max(float(target.mean()), 0.5 / 255), np.float32),
-            "exposure_weight": np.asarray(crop.exposure_weight, np.float32),
-        }
-        return known if overview.cues is None else known | {"cues": overview.cues}
 
     def _objective(self, net: nn.Module, batch: Batch, teacher: nn.Module | None = None) -> dict[str, Tensor]:
         """The parts of :meth:`_joint_objective`, and how far the predicted brightness is off, in stops."""
