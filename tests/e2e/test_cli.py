@@ -259,6 +259,7 @@ class TestJson:
             "brightness": 0.4,
             "share": 1.0,
             "holds_nothing": False,
+            "scale": 1,
             "unchanged": False,
             "steps": 2,
             "notes": [],
