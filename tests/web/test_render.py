@@ -80,8 +80,8 @@ def test_large_photos_are_worked_on_as_small_copies(tmp_path: Path) -> None:
     wide = np.concatenate([scene, scene[:, ::-1]], axis=1)
     jobs = {
         "in tiles": Job(from_array(scene)),
-        "of one piece": Job(from_array(scene[:637, :641]), FAST),
-        "of four": Job(from_array(wide[:1203, :3001]), FAST),
+        "in one tile": Job(from_array(scene[:637, :641]), FAST),
+        "of a quarter": Job(from_array(wide[:1203, :3001]), FAST),
     }
     made = check("nano", jobs, tmp_path)
     assert [(one["scale"], one["tiles"]) for one in made] == [(2, 4), (2, 1), (4, 1)]

@@ -15,9 +15,10 @@ const MOST_PIXELS: Readonly<Record<Speed, number>> = { fast: 0.4e6, balanced: 10
 /** Pixels: pieces begin at multiples of it, where the cells of the detail network do. */
 const GRID = 4;
 /** Pixels along a piece that is brought to full size at once. Neighbours are faded over the middle eighth of their
- * overlap; the detail network sees 36 pixels around it, of which the last few hardly count. */
-const PIECE = 640;
-export const PIECE_OVERLAP = 64;
+ * overlap, 14 pixels from where they are cut: of the 36 that the detail network sees around each, those beyond hardly
+ * count. */
+const PIECE = 512;
+export const PIECE_OVERLAP = 32;
 /** Of the slopes: cells around that are looked at, over which slopes are smoothed, and the variance that is an edge. */
 const WINDOW = 2, SMOOTH = 1, EDGE = Math.fround((1.5 / 255) ** 2);
 /** What 1 is held as. */
