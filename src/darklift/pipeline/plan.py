@@ -194,7 +194,8 @@ def decide(model: Model, look: Look, settings: Settings) -> Plan:
     window = Window.of(settings.window)
     if window is not None and max(footprint.padded(look.extent)) <= window.side:
         window = None  # all of it lies in one window, also as the network pads it
-    scale = scale_for(look.extent, settings.speed) if model.enlarges else 1
+    whole = settings.uncertainty and model.intervals is None  # what the network says of it, nothing enlarges
+    scale = scale_for(look.extent, settings.speed) if model.enlarges and not whole else 1
     worked_on = small_size(look.extent, scale)
     tiles: tuple[Tile, ...] = (Tile(0, 0, *worked_on),)
     if not footprint.sees_whole:

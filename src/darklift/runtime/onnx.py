@@ -24,6 +24,7 @@ __all__ = [
     "CARD_FILE",
     "OnnxGraph",
     "device_for",
+    "files_taken",
     "load_card",
     "load_onnx_model",
     "open_graph",
@@ -73,7 +74,8 @@ def load_onnx_model(
     graphs = {name: OnnxGraph(path, _DEVICES[device], options, data) for name, (path, data) in files.items()}
     for graph in () if proven else graphs.values():
         graph.make_ready()
-    return Model(card if taken == "fp32" else replace(card, backend=f"onnx {taken}"), graphs)
+    card = card if taken == "fp32" else replace(card, backend=f"onnx {taken}", files=files_taken(card, taken))
+    return Model(card, graphs)
 
 
 def precision_for(card: ModelCard, precision: str, *, on_cpu: bool) -> str:
@@ -91,14 +93,18 @@ def precision_for(card: ModelCard, precision: str, *, on_cpu: bool) -> str:
     return precision
 
 
+def files_taken(card: ModelCard, precision: str) -> dict[str, str]:
+    """SHA-256 by file, one for each graph: those in int8 where that is the precision, as far as there are any."""
+    known = [*card.files.items(), *(card.int8.items() if precision == "int8" else ())]
+    return dict({file.partition(".")[0]: (file, digest) for file, digest in known}.values())
+
+
 def read_graphs(folder: Path, card: ModelCard, precision: str) -> dict[str, tuple[Path, bytes]]:
-    """The files of a model's graphs and what is in them, by the graphs' names: those in int8 where that is the
-    precision, as far as there are any. Raises ModelError.
+    """The files of a model's graphs, see :func:`files_taken`, and what is in them, by the graphs' names. Raises
+    ModelError.
     """
-    files = {file.partition(".")[0]: (file, digest) for file, digest in card.files.items()}
-    if precision == "int8":
-        files |= {file.partition(".")[0]: (file, digest) for file, digest in card.int8.items()}
-    return {name: (folder / file, read_graph(folder / file, digest)) for name, (file, digest) in files.items()}
+    files = files_taken(card, precision).items()
+    return {file.partition(".")[0]: (folder / file, read_graph(folder / file, digest)) for file, digest in files}
 
 
 def open_graph(path: Path, device: str = "auto", threads: int | None = None) -> OnnxGraph:
@@ -192,7 +198,9 @@ class OnnxGraph:
 
 @cache
 def _share_memory() -> None:
-    """Let all graphs take turns with what one of them took from the system, and keeps."""
+    """Let all graphs take turns with what one of them took from the system; the process keeps it, also when no graph is
+    left.
+    """
     memory = onnxruntime.OrtMemoryInfo(
         "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
     )

@@ -13,7 +13,7 @@ import openvino
 from darklift.errors import ModelError, UsageError, one_line
 from darklift.image import FloatArray
 from darklift.runtime.model import Model
-from darklift.runtime.onnx import load_card, precision_for, read_graphs
+from darklift.runtime.onnx import files_taken, load_card, precision_for, read_graphs
 from darklift.runtime.processor import require_native
 from darklift.runtime.threads import thread_count
 
@@ -57,7 +57,8 @@ def load_openvino_model(
         for graph, (path, data) in read_graphs(folder, card, precision).items()
     }
     taken = {graph.precision for graph in graphs.values()} - {"f32"} | ({"int8"} if precision == "int8" else set())
-    return Model(replace(card, backend=" ".join(["openvino", *sorted(taken)])), graphs)
+    backend = " ".join(["openvino", *sorted(taken)])
+    return Model(replace(card, backend=backend, files=files_taken(card, precision)), graphs)
 
 
 class _OpenVinoGraph:

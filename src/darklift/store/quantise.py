@@ -70,6 +70,19 @@ def _folded(graph: bytes) -> onnx.ModelProto:
         return onnx.load(path)
 
 
+def _inner_convolutions(graph: onnx.GraphProto) -> list[NodeProto]:
+    """All but those that see the inputs, which no other is before, and the last one."""
+    behind: set[str] = set()  # what comes of a convolution
+    inner: list[NodeProto] = []
+    for node in graph.node:  # in the order of their work
+        is_behind = not behind.isdisjoint(node.input)
+        if node.op_type == "Conv" and is_behind:
+            inner.append(node)
+        if node.op_type == "Conv" or is_behind:
+            behind.update(node.output)
+    return inner[:-1]
+
+
 class _Editor:
     """A graph on the way to int8. ``convolutions`` are those that get there."""
 
@@ -81,7 +94,7 @@ class _Editor:
         for node in model.graph.node:
             for name in node.input:
                 self.users.setdefault(name, []).append(node)
-        self.convolutions = [node for node in model.graph.node if node.op_type == "Conv"][1:-1]
+        self.convolutions = _inner_convolutions(model.graph)
         self.ranges: dict[str, _Range] = {}
         self.before: dict[str, list[NodeProto]] = {}
         """What is put before a node, by its name."""

@@ -80,8 +80,8 @@ class CompactConfig(MethodConfig):
     guess_stops: float = Field(default=0.25, ge=0, le=2)
     """How wrong that guess is: the standard deviation, in stops of the coded value; at most twice that is drawn."""
     doubt_stops: float = Field(default=0.4, ge=0, le=2)
-    """How far the predicted brightness may be off, in stops of the coded value. The coarse picture is averaged over so
-    much more and less brightness; 0 averages nothing.
+    """How far the predicted brightness may be off, in stops of the coded value. The coarse picture is averaged over √⅔
+    of that more and less brightness; 0 averages nothing.
     """
     lights_kept: float = Field(default=0.5, ge=0, le=1)
     """How much is taken back, from 0 to 1, of a lift that would bleach what is lit
