@@ -38,8 +38,8 @@ __all__ = [
 _log = logging.getLogger(__name__)
 
 TILE_OVERLAP = 128
-"""Pixels. nano's network sees 148 around them, of which the farthest hardly count: from 56 on, where a tile gets a say, a
-cut edge changes what it makes by 1.5/255 at the most. compact's sees less."""
+"""Pixels. nano's network sees 148 around them, of which the farthest hardly count: from 56 on, where a tile gets a say,
+a cut edge changes what it makes by 1.5/255 at the most. compact's sees less."""
 _MAP_BYTES = 8
 """For each pixel, of a map of uncertainty and what is drawn of it."""
 
