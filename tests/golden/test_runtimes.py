@@ -621,4 +621,4 @@ def test_weights_too_large_for_half_precision_are_refused() -> None:
     values = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, 8]) for name in ("x", "y")]
     graph = onnx.helper.make_graph([node], "g", values[:1], values[1:], [onnx.numpy_helper.from_array(weights, "w")])
     with pytest.raises(ModelError, match="weight w is too large"):
-        export_module._store_in_half(onnx.helper.make_model(graph))
+        export_module.store_in_half(onnx.helper.make_model(graph))

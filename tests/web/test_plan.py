@@ -32,6 +32,8 @@ ROUNDED = 5e-7
 TIPPED = 0.002
 """Share of a map's cells, or of the pixels around them, that may differ where a value lies just between two of half
 precision, as logarithms are rounded otherwise. Measured: 1.3e-3 at the most, of a small picture."""
+SMOOTHED = 1e-4
+"""The same of how flat dark blocks are smoothed: slopes are quotients of small differences. Measured: 3.6e-5."""
 CARD = json.loads((find_model("nano") / "model.json").read_text(encoding="utf-8"))
 FEW = (
     Settings(),
@@ -152,7 +154,7 @@ def check_look(got: dict[str, Any], look: Look) -> None:
     if look.smoothing is not None:
         alike(got["smoothing"]["strength"], look.smoothing.strength)
         for name in ("share", "slopes", "offsets", "coloured"):
-            alike(got["smoothing"][name]["data"], getattr(look.smoothing, name))
+            alike(got["smoothing"][name]["data"], getattr(look.smoothing, name), SMOOTHED)
     alike(got["overview"]["thumbnail"]["data"], look.overview.thumbnail)
     alike(got["overview"]["statistics"], look.overview.statistics)
     alike(got["overview"]["cues"], look.overview.cues)
@@ -217,7 +219,7 @@ def check_restraint(got: dict[str, Any], restraint: Restraint) -> None:
 def check_piece(got: dict[str, Any], picture: Picture, made: Plan, piece: Tile) -> None:
     view = view_of(picture, made)
     own = view.own(piece)
-    alike(got["seen"], view.of(piece))
+    alike(got["seen"], view.of(piece), ROUNDED if made.smoothing is None else SMOOTHED)
     lit = np.minimum(own * np.float32(3) + np.float32(0.05), 1).astype(np.float32)
     if made.restraint is not None:
         made.restraint.apply(lit, own, view.of(piece), piece)
