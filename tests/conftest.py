@@ -1,6 +1,8 @@
 """What many tests need: a tiny paired data set on disk, a tiny recipe, and tiny networks that are not their start."""
 
+import importlib.util
 import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,4 +101,27 @@ def exported_compact(tmp_path_factory: pytest.TempPathFactory) -> Path:
             from darklift.store.export import export_method
 
             export_method(perturbed_compact(), folder, name="tiny", info={"weights": "perturbed"})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def in_int8(exported_compact: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The exported model, with what tools/quantise.py puts beside its graphs."""
+    from darklift.image import Picture, write_image
+
+    folder = shutil.copytree(exported_compact, tmp_path_factory.mktemp("int8") / "model")
+    photos = folder.parent / "photos"
+    photos.mkdir()
+    for size in ((40, 48), (64, 56)):
+        dark = np.random.default_rng(size).uniform(0, 0.2, (*size, 3)).astype(np.float32)
+        write_image(Picture(dark), photos / f"{size[0]}.png")
+    spec = importlib.util.spec_from_file_location("quantise", Path(__file__).parents[1] / "tools" / "quantise.py")
+    assert spec is not None
+    assert spec.loader is not None
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", ["quantise.py", str(folder), str(photos)])
+        patch.setattr(tool, "tell_error", lambda *_: None)  # which needs a processor that computes in int8
+        tool.main()
     return folder

@@ -1,8 +1,10 @@
-"""What the bundled model's weights went through between its trainings: means of weights, and networks with more parts.
+"""What the bundled model's weights went through between its trainings: means of weights, and networks with more or
+fewer parts.
 
 python tools/weights.py mean A B -o OUT.safetensors [--shares .5 .5] [--take coarse.=C ...]
 python tools/weights.py grow A -o OUT.safetensors fine_blocks=3 cues=true
 python tools/weights.py grow A -o OUT.safetensors 'voters=["tone"]'
+python tools/weights.py drop A -o OUT.safetensors encoder.0.2 bottom.0 decoder.1.0
 
 A, B, C: checkpoints, or folders of exported compact models. What is taken from C alone need not be alike elsewhere.
 """
@@ -10,6 +12,7 @@ A, B, C: checkpoints, or folders of exported compact models. What is taken from 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import tomllib
 from pathlib import Path
@@ -68,6 +71,34 @@ def grow(path: Path, changes: str) -> Checkpoint:
     return Checkpoint(after, {})
 
 
+def drop(path: Path, left_out: list[str]) -> Checkpoint:
+    """Without these residual blocks of the fine net, named by place and number: decoder.1.0 is the first in the second
+    level on the way up. Those behind them move up.
+    """
+    before = load(path)
+    blocks: dict[str, list[str]] = {}
+    """Of each place, in the network's order."""
+    for name, module in before.net.fine.unet.named_modules():
+        if name.startswith(("encoder.", "bottom", "decoder.")) and isinstance(module, torch.nn.ModuleList):
+            blocks[name] = [f"{name}.{number}" for number in range(len(module))]
+    unknown = set(left_out) - {block for of_place in blocks.values() for block in of_place}
+    if unknown:
+        raise UsageError(f"the fine net has no block {min(unknown)!r}: such as encoder.0.0, bottom.0, decoder.0.0")
+    kept = {place: [block for block in of_place if block not in left_out] for place, of_place in blocks.items()}
+    counts = tuple(len(of_place) for of_place in kept.values())
+    after = build_method(before.name, before.config.model_dump() | {"fine_blocks": counts})
+    moved = {block: f"{place}.{number}" for place, of_place in kept.items() for number, block in enumerate(of_place)}
+    weights = {}
+    for name, value in before.net.state_dict().items():
+        found = re.match(r"fine\.unet\.((?:encoder\.\d+|bottom|decoder\.\d+)\.\d+)\.(.*)", name)
+        if found is None:
+            weights[name] = value
+        elif found[1] in moved:
+            weights[f"fine.unet.{moved[found[1]]}.{found[2]}"] = value
+    load_weights(after, weights, f"{path}, without {', '.join(left_out)},")
+    return Checkpoint(after, {})
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -78,7 +109,10 @@ def main() -> None:
     growing = commands.add_parser("grow")
     growing.add_argument("input", type=Path)
     growing.add_argument("changes", nargs="+", metavar="KEY=VALUE")
-    for command in (averaging, growing):
+    dropping = commands.add_parser("drop")
+    dropping.add_argument("input", type=Path)
+    dropping.add_argument("blocks", nargs="+", metavar="BLOCK")
+    for command in (averaging, growing, dropping):
         command.add_argument("-o", "--output", type=Path, required=True)
     arguments = parser.parse_args()
     try:
@@ -90,6 +124,8 @@ def main() -> None:
                 raise UsageError(f"--take wants PREFIX=PATH, got {' '.join(arguments.take)}")
             taken = dict(taking.partition("=")[::2] for taking in arguments.take)
             made = mean(arguments.inputs, shares, {prefix: Path(path) for prefix, path in taken.items()})
+        elif arguments.command == "drop":
+            made = drop(arguments.input, arguments.blocks)
         else:
             made = grow(arguments.input, "\n".join(arguments.changes))
         info = {"made_by": f"tools/weights.py {arguments.command}"}

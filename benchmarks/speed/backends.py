@@ -1,7 +1,8 @@
 """A bundled model on several backends: python benchmarks/speed/backends.py [MODEL] [--repeat 5] [--sizes 600x400 …]
 
 Seconds a picture (one step, dark noise, no files), and how far the picture is from ONNX Runtime's. OpenVINO is measured
-where it is installed; it runs the very files that ONNX Runtime runs, torch the same weights.
+where it is installed; it runs the very files that ONNX Runtime runs, torch the same weights. Number formats are those
+that the processor computes in.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import numpy as np
 from timing import print_seconds, print_table, size_of, time_in_turn
 
 from darklift import Enhancer
+from darklift.runtime.onnx import load_card
+from darklift.runtime.processor import native_formats
 from darklift.store.from_export import exported_method
 from darklift.store.torch_model import torch_model
 from darklift.weights import find_model
@@ -23,11 +26,15 @@ REFERENCE = "ONNX Runtime"
 
 
 def backends(model: str) -> Iterator[tuple[str, Enhancer]]:
-    yield REFERENCE, Enhancer(model)
+    bf16 = ["bf16"] if "bf16" in native_formats() else []
+    int8 = ["int8"] if "int8" in native_formats() and load_card(find_model(model)).int8 else []
+    yield REFERENCE, Enhancer(model, backend="onnx", precision="fp32")
+    for precision in int8:
+        yield f"{REFERENCE}, {precision}", Enhancer(model, backend="onnx", precision=precision)
     if importlib.util.find_spec("openvino"):
-        for precision in ("fp32", "bf16"):
+        for precision in ("fp32", *bf16, *int8):
             yield f"OpenVINO, {precision}", Enhancer(model, backend="openvino", precision=precision)
-    for precision in ("fp32", "bf16"):
+    for precision in ("fp32", *bf16):
         method = exported_method(find_model(model))
         method.net.eval()
         yield f"torch, {precision}", Enhancer(torch_model(method, {}, "cpu", precision))

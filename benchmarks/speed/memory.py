@@ -8,9 +8,12 @@ interpreter's; time is the processor's, of all threads.
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +22,7 @@ from timing import print_table, size_of
 
 from darklift.image import Picture, Samples, Source, row_strips, write_image
 
+OWN = Path(__file__).parents[2] / "src"
 KINDS = {"JPEG": ("jpg", 8), "PNG, 8 bits": ("png", 8), "TIFF, 16 bits": ("tif", 16), "PNG, 16 bits": ("png", 16)}
 
 _CHILD = """
@@ -61,23 +65,35 @@ def write_photo(path: Path, width: int, height: int, bits: int) -> None:
         write_image(photo, path)
 
 
-def measured(*arguments: object) -> tuple[float, float]:
-    """Bytes at the peak and processor seconds of ``darklift`` with these arguments, or of a bare interpreter."""
+@dataclass(frozen=True)
+class Used:
+    """What a process took: bytes at the peak (NaN if unknown), seconds of the processor and on the clock."""
+
+    peak: float
+    seconds: float
+    clock: float
+
+
+def measured(*arguments: object, source: Path = OWN) -> Used:
+    """What ``darklift`` with these arguments takes, or a bare interpreter. source: the ``src`` folder of a checkout."""
     command = [sys.executable, "-c", _CHILD, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    environment = os.environ | {"PYTHONPATH": str(source)}
+    began = time.perf_counter()
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    clock = time.perf_counter() - began
     status, peak, seconds = done.stdout.split()[-3:]
     if status != "0":
         raise SystemExit(done.stderr)
-    return float(peak), float(seconds)
+    return Used(float(peak), float(seconds), clock)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", nargs="+", default=["4000x3000", "11648x8736"], metavar="WIDTHxHEIGHT")
     parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=list(KINDS))
-    own, options = _split(sys.argv[1:])
+    own, options = arguments_and_options(sys.argv[1:])
     arguments = parser.parse_args(own)
-    interpreter, _ = measured()
+    interpreter = measured()
     rows = []
     for size in arguments.sizes:
         width, height = size_of(size)
@@ -86,12 +102,12 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as folder:
                 photo, result = Path(folder, f"night.{extension}"), Path(folder, f"bright.{extension}")
                 write_photo(photo, width, height, bits)
-                peak, seconds = measured("enhance", photo, "-o", result, *options)
-            rows.append((f"{size}, {kind}", f"{(peak - interpreter) / 1e6:.0f}", f"{seconds:.1f}"))
+                used = measured("enhance", photo, "-o", result, *options)
+            rows.append((f"{size}, {kind}", f"{(used.peak - interpreter.peak) / 1e6:.0f}", f"{used.seconds:.1f}"))
     print_table(("photo", "peak memory (MB)", "processor (s)"), rows)
 
 
-def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
+def arguments_and_options(arguments: list[str]) -> tuple[list[str], list[str]]:
     """Before and behind ``--``."""
     place = arguments.index("--") if "--" in arguments else len(arguments)
     return arguments[:place], arguments[place + 1 :]

@@ -1,4 +1,5 @@
 """How long the static page takes: python benchmarks/web/visit.py [--rounds 5] [--photo examples/night.jpg]
+    [--speed balanced]
 
 In turn, each round: a first visit (a new browser without anything kept; the page by ``python -m http.server``, so
 without threads) until the page can be used and until the first photo is enhanced in full, one more photo on the same
@@ -47,13 +48,14 @@ def seconds_until_done(page: Any, photo: Path, number: int) -> float:
     """From choosing a photo until it is enhanced in full."""
     started = time.perf_counter()
     page.set_input_files("#file", str(photo))
-    page.wait_for_selector(f"#thumbs li:nth-child({number})[data-state=done]", state="attached", timeout=120_000)
+    page.wait_for_selector(f"#thumbs li:nth-child({number})[data-state=done]", state="attached", timeout=600_000)
     return time.perf_counter() - started
 
 
-def visit(browser: Any, address: str, photo: Path, again: Path) -> tuple[float, float, float]:
+def visit(browser: Any, address: str, photo: Path, again: Path, speed: str) -> tuple[float, float, float]:
     """Seconds until the page can be used, until the first photo is enhanced, and of a following one."""
     context = browser.new_context(service_workers="block")
+    context.add_init_script(f"localStorage.setItem('darklift.choices', JSON.stringify({{speed: '{speed}'}}))")
     page = context.new_page()
     started = time.perf_counter()
     page.goto(address)
@@ -66,13 +68,15 @@ def visit(browser: Any, address: str, photo: Path, again: Path) -> tuple[float, 
     return ready, first, following
 
 
-def command_line(photo: Path, folder: Path) -> float:
+def command_line(photo: Path, folder: Path, speed: str) -> float:
     """Seconds of the whole command on one core."""
     one_core = ["taskset", "-c", "0"] if shutil.which("taskset") else []
     command = [*one_core, sys.executable, "-m", "darklift", "enhance", str(photo), "-o", str(folder / "result.jpg")]
     started = time.perf_counter()
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    subprocess.run([*command, "--overwrite", "--model", "nano"], check=True, capture_output=True, env=environment)
+    subprocess.run(
+        [*command, "--overwrite", "--model", "nano", "--speed", speed], check=True, capture_output=True, env=environment
+    )
     return time.perf_counter() - started
 
 
@@ -80,7 +84,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--photo", type=Path, default=ROOT / "examples/night.jpg")
+    parser.add_argument("--speed", choices=("fast", "balanced", "best"), default="balanced")
     arguments = parser.parse_args()
+    photo, speed = arguments.photo, arguments.speed
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     rows: dict[str, list[float]] = {
         name: [] for name in ("usable", "first photo", "following photo", "darklift enhance")
@@ -88,12 +94,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as kept, sync_playwright() as started:
         folder = Path(kept)
         again = folder / "again.jpg"
-        shutil.copy(arguments.photo, again)
+        shutil.copy(photo, again)
         site = export_site(folder / "site", ["nano"])
         with served(site) as address:
             for _ in range(arguments.rounds):
                 browser = started.chromium.launch(executable_path=chromium, args=QUIET)
-                found = (*visit(browser, address, arguments.photo, again), command_line(arguments.photo, folder))
+                found = (*visit(browser, address, photo, again, speed), command_line(photo, folder, speed))
                 browser.close()
                 for row, value in zip(rows.values(), found, strict=True):
                     row.append(value)

@@ -88,6 +88,30 @@ def test_sizes() -> None:
     assert 20 < float(table["64x48"]["peak memory (MB)"]) < 2000
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not tell of a process's memory")
+def test_photos(pairs: tuple[Path, Path]) -> None:
+    low, _ = pairs
+    builds = ("--against", BENCHMARKS.parent / "src", "--photos", low / "a.png")
+    made, given = tables(run("speed/photos.py", *builds, "--sizes", "64x48", "--rounds", 1, "--", "--model", "nano"))
+    ways = [f"{way}, {build} build" for way in ("command", "model loaded") for build in ("the other", "this")]
+    assert list(made) == list(given) == ways
+    for row in (made, given):
+        assert row[ways[0]]["of the first"] == row[ways[0]]["of its"] == row[ways[0]]["of that"] == "1.000"
+        assert 0.5 < float(row[ways[1]]["of that"]) < 2
+        assert all(float(row[way]["s a MP"]) > 0 for way in ways)
+    assert {path.name for path in low.iterdir()} == {"a.png", "b.png"}, "results are elsewhere"
+
+
+def test_parts(tmp_path: Path) -> None:
+    photo = tmp_path / "night.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 40, (80, 120, 3), np.uint8)).save(photo)
+    (table,) = tables(run("speed/parts.py", photo, "--repeat", 1, "--stub", "--against", BENCHMARKS.parent))
+    assert {"look", "condition graph", "in all"} < set(table)
+    for state in ("before", "now"):
+        parts = sum(float(row[state]) for name, row in table.items() if name != "in all")
+        assert parts <= float(table["in all"][state]) + 0.01
+
+
 def test_folders() -> None:
     own = str(BENCHMARKS.parent / "src")
     tiny = ("--photos", 2, "--size", "64x48", "--rounds", 1, "--model", "nano", "--against", own, "--cores", 2)
@@ -118,10 +142,23 @@ def test_scale(tmp_path: Path) -> None:
 
 def test_backends() -> None:
     seconds, differences = tables(run("speed/backends.py", "nano", "--sizes", "64x48", "--repeat", 2))
-    assert {"ONNX Runtime", "torch, fp32", "torch, bf16"} <= seconds.keys() == differences.keys()
+    assert {"ONNX Runtime", "torch, fp32"} <= seconds.keys() == differences.keys()
     assert seconds["ONNX Runtime"]["against the first"] == "1.00x"
     assert all(float(row["largest"]) <= 64 for row in differences.values())
     assert differences["torch, fp32"]["largest"] in ("0", "1")
+
+
+def test_peers() -> None:
+    tiny = ("--tile", "40x32", "--rounds", 1, "--threads", 1, "--models", "nano")
+    output = run("speed/peers.py", *tiny, "--sizes", "33x25", "80x32", "--runtimes", "torch")
+    whole, tiled = tables(output)
+    assert "79,416 parameters" in output
+    assert list(whole) == ["darklift, nano", "Zero-DCE-like, torch", "CIDNet-like, torch"]
+    assert whole["darklift, nano"]["to the first"] == "1.00x"
+    assert tiled["CIDNet-like, torch"]["s (median)"].startswith("≈")
+    in_onnx = ("--sizes", "33x25", "--runtimes", "onnx", "--peers", "Zero-DCE-like")
+    (table,) = tables(run("speed/peers.py", *tiny, *in_onnx))
+    assert float(table["Zero-DCE-like, ONNX Runtime"]["processor s"]) > 0
 
 
 def test_gsad() -> None:
@@ -230,6 +267,35 @@ def test_phone(pairs: tuple[Path, Path]) -> None:
     for name in table:
         shares = [int(share) for share in table[name]["codes 0– 2– 4– 8– 16– 32– 64– 128– (%)"].split()]
         assert sum(shares) == pytest.approx(100, abs=4)
+
+
+def test_large(pairs: tuple[Path, Path], tmp_path: Path) -> None:
+    _, high = pairs
+    variants = ("model=nano", "model=nano,resize=2", f"model=nano,src={BENCHMARKS.parent / 'src'}")
+    folders = ("--work", tmp_path, "--sheet", tmp_path / "sheet")
+    tiny = (high, "--every", 1, *folders, "--sizes", "160x128", "--scenes", 1, "--threads", 1)
+    printed = run("quality/large.py", *tiny, "--variants", *variants)
+    means, leaves, camera, phone, two_stops, differences = tables(printed)
+    for table in (means, leaves, camera, phone, two_stops):
+        assert list(table) == ["the clean picture", *variants]
+    assert camera["the clean picture"]["SSIM"] == "1.0000"
+    assert float(camera["model=nano"]["PSNR"]) > 5
+    assert differences[variants[2]]["PSNR"].startswith("+0.00"), "the same code"
+    assert {path.stem for path in (tmp_path / "sheet").iterdir()} == {"00-leaves-camera-2", "00-leaves-phone-2"}
+    for path in (tmp_path / "scores").glob("*.json"):  # none is measured again
+        path.write_text(re.sub('"psnr": (\\d)', r'"psnr": 1\1', path.read_text()))
+    again, *_ = tables(run("quality/large.py", *tiny, "--variants", *variants))
+    assert float(again["model=nano"]["PSNR"]) > 100
+
+
+def test_crops(pairs: tuple[Path, Path], tmp_path: Path) -> None:
+    low, _ = pairs
+    variants = ("--variants", "model=nano", "model=nano,strength=0.5")
+    printed = run("quality/crops.py", low, "--every", 2, "--sheet", tmp_path / "sheet", "--threads", 1, *variants)
+    first, second = (line.split(" | ") for line in printed.splitlines()[2:])
+    assert (first[2], second[1]) == ("0.00", "model=nano,strength=0.5")
+    assert float(second[2]) > 1
+    assert [path.name for path in (tmp_path / "sheet").iterdir()] == ["b.png"]
 
 
 def test_night(pairs: tuple[Path, Path]) -> None:

@@ -259,6 +259,7 @@ class TestJson:
             "brightness": 0.4,
             "share": 1.0,
             "holds_nothing": False,
+            "scale": 1,
             "unchanged": False,
             "steps": 2,
             "notes": [],
@@ -505,13 +506,25 @@ class TestInfo:
         facts = json.loads(done.stdout)
         assert "CPUExecutionProvider" in facts["providers"]
         assert {"name", "licence", "folder", "present", "bytes"} <= facts["models"][0].keys()
+        assert facts["processor"]["name"]
+        assert "fp32" in facts["processor"]["computes_in"]
+        assert facts["models"][0]["takes"].keys() == {"backend", "device", "precision", "reason"}
         assert facts["extras"]["torch"]["install"] == "pip install 'darklift[torch]'"
         assert facts["extras"].keys().isdisjoint({"test", "dev"})
 
     def test_in_words(self, darklift: Darklift) -> None:
         result = darklift("info")
         assert result.exit_code == 0
-        for part in ("darklift ", "onnxruntime ", "openvino ", "compact: ", "nano: ", "licence: ", "Extras"):
+        for part in (
+            "darklift ",
+            "onnxruntime ",
+            "openvino ",
+            "compact: ",
+            "nano: ",
+            "runs on onnx",
+            "licence: ",
+            "Extras",
+        ):
             assert part in result.stdout
 
     def test_a_missing_extra_comes_with_its_pip_line(self, darklift: Darklift, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -138,6 +138,23 @@ def test_every_control_does_what_its_option_does(visit, addresses, which, small,
 
 
 @pytest.mark.parametrize("which", PAGES)
+def test_a_large_photo_is_worked_on_as_fast_as_was_chosen(visit, addresses, which, tmp_path, enhanced):
+    Image.open(NIGHT).resize((810, 540)).save(tmp_path / "large.png")  # more than fast works on in full
+    page = visit(addresses[which])
+    page.evaluate("localStorage.setItem('darklift.choices', JSON.stringify({model: 'nano', speed: 'fast'}))")
+    page.reload()
+    drop(page, [tmp_path / "large.png"])
+    found = {"fast": download(page)[1]}
+    page.click("#more summary")
+    page.locator("#speed").select_option("best")
+    found["best"] = download(page)[1]
+    for speed, data in found.items():
+        expected = enhanced(tmp_path / "large.png", "--model", "nano", "--speed", speed)
+        assert (data == expected) if which == "served" else (np.abs(pixels(data) - pixels(expected)).max() <= 1)
+    assert np.abs(pixels(found["fast"]) - pixels(found["best"])).max() > 5
+
+
+@pytest.mark.parametrize("which", PAGES)
 def test_photos_of_many_kinds_at_once_and_a_broken_one(visit, addresses, which, tmp_path):
     page = visit(addresses[which])
     page.may_say = ("status of 415", "status of 422", "status of 400")  # Chromium tells of each refused request

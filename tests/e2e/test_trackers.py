@@ -125,8 +125,13 @@ def test_weights_and_biases_is_told_everything_in_one_run(paired_data: Path, tmp
     assert len({run for run, _, _ in parts}) == 1
     assert parts[0][1]["train.steps"] == STEPS
     both = parts[0][2] + parts[1][2]
-    assert both.keys() == expected(folder).keys()
-    assert how == signal.SIGKILL or set(both.values()) == {1}
+    lost = expected(folder).keys() - both.keys()
+    assert not both.keys() - expected(folder).keys()
+    if how == signal.SIGKILL:  # wandb had not written its last values, of which some were before the checkpoint
+        assert all(step < min(again for again, _ in parts[1][2]) for step, _ in lost)
+    else:
+        assert not lost
+        assert set(both.values()) == {1}
 
 
 def test_each_run_of_a_sweep_is_one_there(paired_data: Path, tmp_path: Path) -> None:
@@ -184,12 +189,16 @@ class Recorder:
     def finish(self) -> None:
         self.finished = True
 
+    def has(self) -> frozenset[tuple[int, str]]:
+        return frozenset((step, name) for step, values in self.told for name in values)
+
 
 @pytest.fixture
 def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     made = Recorder()
     monkeypatch.setattr(trackers, "_begin", lambda name, folder, known: made)
     monkeypatch.setattr(trackers, "_id_of", lambda name, tracker: "id-1")
+    monkeypatch.setattr(trackers, "_told_before", lambda name, tracker: made.has())
     monkeypatch.setattr(trackers, "_failures", lambda name: (OSError,))
     return made
 

@@ -76,8 +76,21 @@ def test_a_grown_network_does_what_it_did(run, checkpoints, tmp_path):
     piece = (2 * low - 1, torch.tensor([0.3]), low, torch.tensor([[0.0, 0.0, 1.0, 1.0]]))
     asked = (*overview, torch.tensor([0.4]), None, piece)
     with torch.no_grad():
-        for one, other in zip(before.net(*asked), after.net(*asked), strict=True):
-            assert torch.equal(one, other)
+        torch.testing.assert_close(after.net(*asked), before.net(*asked), atol=0, rtol=0)
+
+
+def test_blocks_can_be_left_out_and_those_behind_move_up(run, make_compact, tmp_path):
+    method, dropped = make_compact(fine_blocks=3), tmp_path / "dropped"
+    before = method.net.state_dict()
+    save_checkpoint(tmp_path / "A", method, before, {})
+    done = run("drop", tmp_path / "A", "-o", dropped, "encoder.0.0", "bottom.0", "bottom.1", "bottom.2")
+    assert done.returncode == 0, done.stderr
+    after = load_checkpoint(dropped).method
+    assert after.config.fine_blocks == (2, 0, 3)
+    moved = {"fine.unet.encoder.0.0.": "fine.unet.encoder.0.1.", "fine.unet.encoder.0.1.": "fine.unet.encoder.0.2."}
+    for name, value in after.net.state_dict().items():
+        origin = next((old + name.removeprefix(new) for new, old in moved.items() if name.startswith(new)), name)
+        assert torch.equal(value, before[origin]), name
 
 
 @pytest.mark.parametrize(
@@ -91,6 +104,7 @@ def test_a_grown_network_does_what_it_did(run, checkpoints, tmp_path):
         (("grow", "A", "fine_blocs=3"), 1, "fine_blocs"),
         (("grow", "A", "maps=8"), 1, "instead of"),
         (("grow", "A", "blocks=0"), 1, "blocks"),
+        (("drop", "A", "encoder.0.7"), 2, "no block 'encoder.0.7'"),
     ],
     ids=str,
 )

@@ -1,6 +1,8 @@
 """The models that come with the package: what their cards promise."""
 
+import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,14 +11,14 @@ from darklift import Enhancer, read_image
 from darklift.data import match_pairs, read_names, select
 from darklift.errors import ModelError
 from darklift.evaluation.evaluate import evaluate
-from darklift.image import Picture
+from darklift.image import Picture, from_array
 from darklift.methods.compact import Compact, CompactConfig
-from darklift.pipeline.deblock import plan_smoothing
 from darklift.pipeline.exposure import Exposure
+from darklift.runtime import onnx
 from darklift.store.from_export import exported_method, exported_weights
 from darklift.store.torch_model import torch_model
 from darklift.weights import CATALOGUE
-from seen import view_of_planes
+from seen import smoothing_of, view_of_planes
 from shared import SHARED, needs_pictures
 
 LOL = SHARED / "data" / "lolv1"
@@ -98,7 +100,7 @@ def test_intervals_hold_on_cameras_never_calibrated_on(name: str) -> None:
 def test_a_bundled_model_s_weights_come_back_and_make_its_picture(name: str) -> None:
     dark = waves(0.1)
     one = Enhancer(torch_model(exported_method(CATALOGUE[name].folder), {})).run(dark).picture
-    np.testing.assert_allclose(one.pixels, Enhancer(name).run(dark).picture.pixels, atol=1e-5)
+    np.testing.assert_allclose(one.pixels, Enhancer(name, precision="fp32").run(dark).picture.pixels, atol=1e-5)
     with pytest.raises(ModelError, match="which a network of these sizes lacks"):
         exported_weights(Compact(CompactConfig()), CATALOGUE[name].folder)
 
@@ -109,7 +111,7 @@ def test_flat_dark_blocks_are_smoothed_before_they_are_lifted(name: str) -> None
     blocked = Picture(blocks.astype(np.float32))
     planes = blocked.pixels.transpose(2, 0, 1)
     view = view_of_planes(planes)
-    smoothing = plan_smoothing(view)
+    smoothing = smoothing_of(view)
     assert smoothing is not None
     smooth = Picture(smoothing.apply(planes, view.inside).transpose(1, 2, 0))
     assert np.abs(smooth.pixels - blocked.pixels).max() > 0.5 / 255
@@ -127,3 +129,26 @@ def test_a_bundled_model_leaves_a_good_photo_as_it_is_unless_asked(name: str) ->
     asked = enhancer.run(good, exposure=-1)
     assert asked.share == 1
     assert asked.picture.pixels.mean() < 0.9 * good.pixels.mean()
+
+
+def test_a_bundled_models_graphs_are_made_ready_when_they_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    real = onnx.onnxruntime.InferenceSession
+
+    def session(data: bytes, *arguments: Any, **options: Any) -> Any:
+        digest = hashlib.sha256(data).hexdigest()
+        made.append(next(name.partition(".")[0] for name, known in files if known == digest))
+        return real(data, *arguments, **options)
+
+    monkeypatch.setattr(onnx.onnxruntime, "InferenceSession", session)
+    enhancer = Enhancer()
+    card = enhancer.model.card
+    files = [*card.files.items(), *card.int8.items()]
+    bright = from_array(np.full((60, 80, 3), 200, np.uint8))
+    assert enhancer.run(bright).unchanged
+    dark = from_array(np.random.default_rng(0).integers(0, 40, (60, 80, 3), np.uint8))
+    assert enhancer.run(dark, strength=0).unchanged
+    assert made == ["exposure"]
+    enhancer.run(dark)
+    enhancer.run(dark)
+    assert made == ["exposure", "condition", "step"]

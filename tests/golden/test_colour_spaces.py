@@ -119,7 +119,7 @@ def test_strength_0_changes_no_number(enhancer: Enhancer) -> None:
 def test_a_part_is_the_whole_s_to_the_bit_by_a_plan_that_travelled(name: str, enhancer: Enhancer) -> None:
     photo = converted(dark_scene(1040, 1100), PROFILES[name])
     plan = pickle.loads(pickle.dumps(enhancer.plan(photo)))
-    assert len(plan.tiles) > 1
+    assert len(plan.pieces) > 1
     whole = enhancer.render(photo, plan).picture.pixels
     part = Tile(500, 480, 77, 131)
     assert np.array_equal(enhancer.render(photo, plan, part).picture.pixels, whole[part.window])

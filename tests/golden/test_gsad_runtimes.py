@@ -102,7 +102,8 @@ def test_a_picture_is_the_same_in_any_batch(method: Gsad, exported: Path, backen
         np.testing.assert_allclose(made.uncertainty, alone.uncertainty, atol=1e-4)
 
 
-def test_on_a_cpu_the_precision_is_the_exports_unless_asked_for(method: Gsad) -> None:
+def test_on_a_cpu_the_precision_is_the_exports_unless_asked_for(method: Gsad, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("darklift.runtime.processor.native_formats", lambda: frozenset({"bf16"}))
     assert torch_model(method, {}, "cpu").card.backend == "torch"
     assert torch_model(method, {}, "cpu", "bf16").card.backend == "torch bf16"
 
@@ -115,7 +116,8 @@ def test_on_a_gpu_what_predicts_noise_is_computed_in_bf16(method: Gsad) -> None:
     torch_model(method, {}, "cpu")  # the network back to where the other tests have it
 
 
-def test_bf16_makes_nearly_the_picture_that_float32_makes(method: Gsad) -> None:
+def test_bf16_makes_nearly_the_picture_that_float32_makes(method: Gsad, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("darklift.runtime.processor.native_formats", lambda: frozenset({"bf16"}))
     one, other = (
         Enhancer(torch_model(method, {}, "cpu", precision)).run(dark(24, 40), steps=4).picture.pixels
         for precision in ("bf16", "fp32")

@@ -107,10 +107,14 @@ def test_the_exported_model_predicts_the_same_brightness_and_maps(method: Compac
     assert one_guess.doubt == pytest.approx(method.config.doubt_stops) == pytest.approx(other_guess.doubt)
 
 
-def test_bf16_on_torch_is_close(method: Compact, on_torch: Enhancer) -> None:
+def test_bf16_on_torch_is_close(method: Compact, on_torch: Enhancer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("darklift.runtime.processor.native_formats", lambda: frozenset({"bf16"}))
     picture = dark(64, 64)
     half = Enhancer(torch_model(method, {}, precision="bf16")).run(picture, exposure="mean=0.4").picture
     assert 0 < difference(half, on_torch.run(picture, exposure="mean=0.4").picture) < 0.05
+    monkeypatch.setattr("darklift.runtime.processor.native_formats", lambda: frozenset[str]())
+    with pytest.raises(UsageError, match="bf16 is not what this processor"):
+        torch_model(method, {}, "cpu", "bf16")
 
 
 # --- what an enhancement promises -------------------------------------------------------------------------------------
@@ -617,4 +621,4 @@ def test_weights_too_large_for_half_precision_are_refused() -> None:
     values = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, 8]) for name in ("x", "y")]
     graph = onnx.helper.make_graph([node], "g", values[:1], values[1:], [onnx.numpy_helper.from_array(weights, "w")])
     with pytest.raises(ModelError, match="weight w is too large"):
-        export_module._store_in_half(onnx.helper.make_model(graph))
+        export_module.store_in_half(onnx.helper.make_model(graph))

@@ -110,7 +110,7 @@ def test_pictures_of_a_batch_do_not_see_each_other(make_compact):
         rows = {name: values[chosen] for name, values in batch.items()}
         piece = tuple(rows[name] for name in ("eps", "abar", "low", "box"))
         doubt = torch.full_like(rows["brightness"], 0.3)
-        x0, (coarse,), predicted = method.net(
+        x0, (coarse, *_), predicted = method.net(
             rows["thumbnail"], rows["statistics"], None, rows["brightness"], doubt, piece
         )
         return x0, coarse, predicted
@@ -535,18 +535,23 @@ def test_a_doubtful_brightness_is_averaged_over_what_it_may_be(make_compact):
         asked(0.4), method.net.coarse.condition(thumbnail, statistics, torch.tensor([0.4])), strict=True
     ):
         torch.testing.assert_close(one, other, atol=1e-5, rtol=0)
+    guesses = np.array([-0.5, 0, 0.5])  # whose mean square the two have
+    stops = guesses.std() * np.array([-1, 1])
     alone = [
-        method.net.coarse.condition(thumbnail, statistics, torch.tensor([b]))
-        for b in (0.4 * 2**-0.5, 0.4, 0.4 * 2**0.5)
+        method.net.coarse.condition(thumbnail, statistics, torch.tensor([0.4 * 2**more], dtype=torch.float32))
+        for more in stops
     ]
     coarse, maps, vector = asked(0.4, 0.5)
-    scaled = [picture * 2**stops for (picture, _, _), stops in zip(alone, (0.5, 0, -0.5), strict=True)]
+    scaled = [picture * 2**-more for (picture, _, _), more in zip(alone, stops, strict=True)]
     torch.testing.assert_close(coarse, torch.stack(scaled).mean(dim=0), atol=1e-5, rtol=0)
     for averaged, parts in ((maps, [one[1] for one in alone]), (vector, [one[2] for one in alone])):
         torch.testing.assert_close(averaged, torch.stack(parts).mean(dim=0), atol=1e-5, rtol=0)
-        assert not torch.allclose(averaged, parts[1], atol=1e-5), "an average of equals would pass as well"
+        assert not torch.allclose(*parts, atol=1e-5), "an average of equals would pass as well"
     bright = torch.stack(
-        [method.net.coarse.condition(thumbnail, statistics, torch.tensor([b]))[1] for b in (0.45, 0.9, 1.0)]
+        [
+            method.net.coarse.condition(thumbnail, statistics, torch.tensor([b], dtype=torch.float32))[1]
+            for b in (0.9 * 2 ** -math.sqrt(2 / 3), 1.0)
+        ]
     )
     torch.testing.assert_close(asked(0.9, 1.0)[1], bright.mean(dim=0), atol=1e-5, rtol=0)
 

@@ -6,8 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from darklift.data.synthesis import code_in_blocks
-from darklift.pipeline.deblock import plan_smoothing
-from seen import view_of_planes
+from seen import smoothing_of, view_of_planes
 
 SIZE = (480, 1920)
 """Of a photo on whose grid of 4×4 pixels the filter works."""
@@ -15,7 +14,7 @@ SIZE = (480, 1920)
 
 def deblock(low: np.ndarray) -> np.ndarray:
     view = view_of_planes(low)
-    smoothing = plan_smoothing(view)
+    smoothing = smoothing_of(view)
     return low if smoothing is None else smoothing.apply(low, view.inside)
 
 
@@ -160,9 +159,9 @@ def test_a_dark_photo_of_many_bits_is_not_flat_where_8_would_be(bits: int) -> No
     white = 2**bits - 1
     codes = np.random.default_rng(0).normal(2.2 * white / 255, 2, (3, *SIZE)).round()
     fine = (codes / white).astype(np.float32)
-    assert plan_smoothing(view_of_planes(fine)) is None
+    assert smoothing_of(view_of_planes(fine)) is None
     if bits > 12:  # in 8 bits, nearly nothing of that noise is left
-        assert plan_smoothing(view_of_planes(np.rint(fine * 255) / np.float32(255))) is not None
+        assert smoothing_of(view_of_planes(np.rint(fine * 255) / np.float32(255))) is not None
 
 
 def test_flat_blocks_of_8_bits_are_found_in_a_file_of_16_too() -> None:
@@ -170,4 +169,4 @@ def test_flat_blocks_of_8_bits_are_found_in_a_file_of_16_too() -> None:
     in_16_bits = (codes * 257).astype(np.float32) / 65535
     in_8_bits = codes.astype(np.float32) / 255
     np.testing.assert_array_equal(in_16_bits, in_8_bits)
-    assert plan_smoothing(view_of_planes(in_16_bits)) is not None
+    assert smoothing_of(view_of_planes(in_16_bits)) is not None

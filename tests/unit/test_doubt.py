@@ -15,10 +15,9 @@ from darklift.errors import ModelError
 from darklift.pipeline import compose
 from darklift.pipeline.doubt import known_of_places
 from darklift.pipeline.memory import TILE_SIDES
-from darklift.pipeline.trust import look_for_signal
 from darklift.runtime import Footprint, Intervals, Model, ModelCard
 from darklift.runtime.intervals import KNOWN_OF_A_PLACE, Curve
-from seen import view_of_planes
+from seen import signal_in, view_of_planes
 
 PRESET = SamplerPreset(1, "cosine", 100, spacing="trailing", predicts="x0", max_steps=8)
 FLAT = Curve((0.0,), (0.0,))
@@ -163,7 +162,7 @@ def test_what_is_known_of_places():
     low[:, :, 200:] = 0.95
     view = view_of_planes(low)
     shown = np.minimum(low * 3, 1)
-    known = known_of_places(view, look_for_signal(view, 8), Tile(0, 0, 200, 300), shown)
+    known = known_of_places(view, signal_in(view, 8), Tile(0, 0, 200, 300), shown)
     assert set(known) == set(KNOWN_OF_A_PLACE)
     black, noisy, lit = ({name: np.median(values[:, part]) for name, values in known.items()} for part in THIRDS)
     assert black["tone"] == pytest.approx(6 / 255, rel=1e-3)

@@ -140,7 +140,7 @@ def side(megapixels: float, allowed: int | None, bytes_per_pixel: int = 3, map_b
     rows = int((megapixels * 1e6) ** 0.5)
     look = SimpleNamespace(size=(rows, rows), extent=(rows, rows), held_bytes=bytes_per_pixel * rows**2)
     model = SimpleNamespace(memory=allowed, card=SimpleNamespace(footprint=Footprint(16)))
-    return memory.tile_side(model, look, map_bytes)  # type: ignore[arg-type]
+    return memory.tile_side(model, look, look.extent, map_bytes)  # type: ignore[arg-type]
 
 
 def test_tiles_are_as_large_as_memory_allows(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,12 +226,12 @@ def test_what_a_header_lets_pass_fits(ending: str, sees_whole: bool) -> None:
 
 
 def test_a_tile_of_a_view_is_that_of_the_whole() -> None:
-    from darklift.pipeline.deblock import plan_smoothing
     from darklift.pipeline.view import View
+    from seen import smoothing_of
 
     codes = np.kron(RNG.integers(2, 5, (13, 17, 3)), np.ones((32, 32, 1))).astype(np.uint8)
     plain = View(from_array(codes), Tile(16, 8, 360, 500))
-    view = View(plain.picture, plain.inside, smoothing=plan_smoothing(plain))
+    view = View(plain.picture, plain.inside, smoothing=smoothing_of(plain))
     assert view.smoothing is not None
     whole = view.of(Tile(0, 0, *view.size))
     for tile in (Tile(0, 0, 1, 1), Tile(100, 37, 200, 301), *view.strips()):

@@ -9,7 +9,7 @@ import pytest
 PAGE = Path(__file__).resolve().parents[2] / "web/src/page"
 TEXTS = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted((PAGE / "texts").glob("*.json"))}
 ENGLISH = TEXTS["en"]
-PREFIXES = ("state.", "phase.", "error.", "note.", "theme.")
+PREFIXES = ("state.", "phase.", "error.", "note.", "theme.", "speed.")
 """Keys that are put together when the page runs."""
 
 

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from darklift import Enhancer, Exposure, ImageError, Picture, Settings, Tile, UsageError
 from darklift.diffusion import SamplerPreset
+from darklift.image import from_array
+from darklift.pipeline.compose import Canvas
 from darklift.pipeline.memory import TILE_SIDES
 from darklift.pipeline.render import render_together
 from darklift.runtime import Footprint, Model, ModelCard
@@ -48,6 +50,20 @@ class Lifting:
         around = (low + np.roll(low, 3, axis=2) + np.roll(low, 2, axis=3)) / 3
         x0 = 20 * around * feeds["brightness"] - 1 + 0.1 * feeds["x"] + 0.05 * box.mean()
         return {"x0": x0.astype(np.float32), "uncertainty": np.abs(x0).astype(np.float32)}
+
+
+class Conditioning:
+    """Tells the network something of the whole photo."""
+
+    inputs = ("thumbnail", "brightness")
+    outputs = ("light",)
+
+    def __init__(self):
+        self.calls = 0
+
+    def __call__(self, feeds):
+        self.calls += 1
+        return {"light": feeds["thumbnail"] * feeds["brightness"]}
 
 
 def enhancer(*, name="lifting", sees_whole=False, deblocks=True):
@@ -101,6 +117,20 @@ def test_a_part_costs_only_the_tiles_that_reach_into_it(large):
     made.render(picture, plan, Tile(0, edge, 10, 10), on_step=lambda *step: told.append(step))
     assert len(step.shapes) == 2
     assert told[-1] == (2, 2)
+
+
+def test_what_is_made_is_put_beside_on_more_than_one_core(large, monkeypatch):
+    made, _, picture, plan, whole = large
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    part = Tile(0, 0, *LARGE)
+    np.testing.assert_array_equal(made.render(picture, plan, part).picture.pixels, whole.picture.pixels)
+
+    def fails(self, place, values):
+        raise ImageError("the disk is full")
+
+    monkeypatch.setattr(Canvas, "put", fails)
+    with pytest.raises(ImageError, match="full"):
+        made.render(picture, plan)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (7, 90), (200, 170)])
@@ -170,6 +200,40 @@ def test_a_photo_left_as_it_is_costs_no_network(wish):
     np.testing.assert_array_equal(result.picture.pixels, picture.pixels)
     assert result.share == (1 if wish else 0)
     assert result.picture.pixels is not picture.pixels
+
+
+TRANSPARENT = np.zeros((40, 50, 4), np.uint8)
+LEFT_AS_THEY_ARE = {
+    "no strength": (photo(40, 50), {"strength": 0.0}),
+    "bright enough": (Picture(np.full((40, 50, 3), 1 / 3, np.float32)), {}),
+    "black": (from_array(np.zeros((64, 80, 3), np.uint8)), {}),
+    "transparent": (from_array(TRANSPARENT), {"exposure": "+1"}),
+}
+
+
+@pytest.mark.parametrize("case", LEFT_AS_THEY_ARE)
+def test_neither_graph_runs_for_a_photo_left_as_it_is(case):
+    made, step, exposure = enhancer()
+    condition = Conditioning()
+    made = Enhancer(Model(made.model.card, {"step": step, "exposure": exposure, "condition": condition}))
+    picture, wish = LEFT_AS_THEY_ARE[case]
+    assert made.run(picture, **wish, bits=8).unchanged
+    assert (condition.calls, step.shapes) == (0, [])
+    plan = made.plan(photo(40, 50))
+    assert condition.calls == 0
+    for _ in range(2):
+        made.render(photo(40, 50), plan)
+    assert condition.calls == 1, "it is kept with the plan"
+    made.render(photo(40, 50), pickle.loads(pickle.dumps(plan)))
+    assert condition.calls == 1, "and goes with it"
+
+
+def test_a_photo_left_as_it_is_is_not_held_twice():
+    made, _, _ = enhancer()
+    picture = from_array(np.full((40, 50, 3), 85, np.uint8))
+    assert made.run(picture, bits=8).picture.held.colours is picture.held.colours
+    deep = made.run(picture, bits=16).picture.held.colours
+    np.testing.assert_array_equal(deep, np.full((40, 50, 3), 85 * 257, np.uint16))
 
 
 def test_uncertainty_is_told_also_of_a_photo_left_as_it_is():

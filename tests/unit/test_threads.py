@@ -1,5 +1,6 @@
 """How many threads a model runs on is a choice, of each model by itself."""
 
+import shutil
 from threading import Barrier, Thread
 
 import onnxruntime
@@ -8,6 +9,7 @@ import pytest
 from darklift import Enhancer, UsageError
 from darklift.runtime.threads import _container_cores, thread_count
 from darklift.store.load import Opening
+from darklift.weights import find_model
 
 
 @pytest.fixture
@@ -23,13 +25,19 @@ def sessions(monkeypatch):
     return opened
 
 
+@pytest.fixture
+def nano(tmp_path):
+    """A model of one's own, whose four graphs are made ready as it is opened."""
+    return shutil.copytree(find_model("nano"), tmp_path / "nano")
+
+
 @pytest.mark.parametrize("threads", [1, 3])
-def test_every_graph_gets_the_threads_asked_for(sessions, threads, monkeypatch):
+def test_every_graph_gets_the_threads_asked_for(sessions, nano, threads, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     monkeypatch.setattr("os.cpu_count", lambda: 4)
-    Enhancer("nano", threads=threads)
-    Opening(model="nano", threads=threads).load()
-    assert sessions == [threads] * 6
+    Enhancer(nano, threads=threads)
+    Opening(model=nano, threads=threads).load()
+    assert sessions == [threads] * 8
 
 
 def test_no_more_threads_than_cores(monkeypatch):
@@ -44,10 +52,10 @@ def test_a_container_s_share_of_the_cores(tmp_path, limit, cores):
     assert _container_cores(tmp_path / "none") == 0
 
 
-def test_without_a_wish_the_environment_tells(sessions, monkeypatch):
+def test_without_a_wish_the_environment_tells(sessions, nano, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    Enhancer("nano")
-    assert sessions == [2, 2, 2]
+    Enhancer(nano)
+    assert sessions == [2] * 4
 
 
 @pytest.mark.parametrize("setting", ["", "many", "-1", "99999"])

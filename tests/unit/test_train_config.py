@@ -67,7 +67,8 @@ def test_every_shipped_recipe_parses_and_builds_its_network(path):
     assert recipe.train.stage in {None, *(stage.name for stage in method.stages)}
     assert sum(parameter.numel() for parameter in method.net.parameters()) > 1000
     assert all(side % method.footprint.size_multiple == 0 for _, side in recipe.train.crops)
-    assert (recipe.data.validation is None) == (path.stem == "compact_lolv1")  # which trains on all pairs there are
+    # one trains on all pairs there are, the other what no small pair shows
+    assert (recipe.data.validation is None) == (path.stem in ("compact_lolv1", "compact_detail"))
     assert recipe.train.warmup + recipe.train.decay <= recipe.train.steps
 
 
@@ -102,7 +103,16 @@ def test_the_recipe_of_published_tables_takes_every_pair_and_its_twin_holds_the_
 
 
 @pytest.mark.parametrize(
-    "name", ["compact", "compact_voters", "compact_uneven", "compact_exposure", "compact_joint", "compact_night"]
+    "name",
+    [
+        "compact",
+        "compact_voters",
+        "compact_uneven",
+        "compact_exposure",
+        "compact_joint",
+        "compact_night",
+        "compact_slim",
+    ],
 )
 def test_the_bundled_model_s_recipes_do_not_train_on_what_they_validate_on(name):
     data = load_recipe(Path(darklift.__file__).parent / "recipes" / f"{name}.toml").data
@@ -152,7 +162,7 @@ def test_later_changes_win(recipe_file):
         ("trian.lr=1", "'trian'.*'train'"),
         ("data.sources.1.shar=1", "'data.sources.1.shar'.*'share'"),
         ("data.validation.evry=1", "'data.validation.evry'.*'every'"),
-        ("train.colour=1", "'train.colour'.*stage, initial, steps, batch"),
+        ("train.colour=1", "'train.colour'.*stage, initial, teacher, steps"),
         ("train.lr=fast", "train.lr: .*number.*, got 'fast'"),
         ("train.lr=", "train.lr: .*number.*, got ''"),
         ("train.lr=-1", "train.lr: .*greater than 0, got -1"),

@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 from darklift import Picture, Tile
 from darklift.pipeline.hidden import plan_fill
 from darklift.pipeline.restraint import Restraint, restrain
-from darklift.pipeline.trust import Signal, look_for_signal
+from darklift.pipeline.trust import Signal
 from darklift.pipeline.view import View
-from seen import view_of_planes
+from seen import signal_in, view_of_planes
 
 CODE = 1 / 255
 
 
 def signal_of(low: np.ndarray, bits: int = 8) -> Signal:
-    return look_for_signal(view_of_planes(low), bits)
+    return signal_in(view_of_planes(low), bits)
 
 
 def planes(codes: np.ndarray) -> np.ndarray:
@@ -151,7 +151,7 @@ def test_hidden_pixels_do_not_make_a_night():
     alpha = np.ones((120, 160), dtype=np.float32)
     alpha[1:, :90] = 0
     view = View(Picture(np.ascontiguousarray(low.transpose(1, 2, 0)), alpha=alpha), Tile(0, 0, 120, 160))
-    assert look_for_signal(replace(view, fill=plan_fill(view)), 8).scene.night == 0
+    assert signal_in(replace(view, fill=plan_fill(view)), 8).scene.night == 0
 
 
 @settings(max_examples=25, deadline=None)

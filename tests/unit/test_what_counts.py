@@ -18,9 +18,8 @@ from darklift.diffusion import SamplerPreset
 from darklift.image import from_array, from_pil
 from darklift.pipeline.border import inside_of_border
 from darklift.pipeline.clip import look_together, plan_frame
-from darklift.pipeline.nothing import holds_nothing
 from darklift.runtime import Footprint, Model, ModelCard
-from seen import view_of_planes
+from seen import holds_nothing, view_of_planes
 from shared import SHARED, needs_pictures
 
 FloatArray = npt.NDArray[np.float32]

@@ -29,7 +29,7 @@ pytestmark = [needs_node, needs_packages]
 
 REAL = SHARED / "data" / "real"
 MEMORY = 2_000_000_000
-DEFAULTS = Settings()
+DEFAULTS, FAST = Settings(), Settings(speed="fast")
 TIPPED = 2e-4
 """Share of the values that may be off by one code. Measured: 2e-5 at the most."""
 SHOWN = (
@@ -69,9 +69,34 @@ def test_every_choice(name: str, tmp_path: Path) -> None:
 
 def test_tiles_join_as_they_do_in_python(tmp_path: Path) -> None:
     scene = np.asarray(assemble(picture_of("large"), np.uint8, gray=False, alpha=False))
-    jobs = {"wide": Job(from_array(scene[:620, :1700])), "four": Job(from_array(scene[:1030, :1030]))}
+    best = Settings(speed="best")
+    jobs = {"wide": Job(from_array(scene[:620, :1700]), best), "four": Job(from_array(scene[:1030, :1030]), best)}
     made = check("nano", jobs, tmp_path)
-    assert [one["tiles"] for one in made] == [2, 4]
+    assert [(one["scale"], one["tiles"]) for one in made] == [(1, 2), (1, 4)]
+
+
+def test_large_photos_are_worked_on_as_small_copies(tmp_path: Path) -> None:
+    scene = np.asarray(assemble(picture_of("large"), np.uint8, gray=False, alpha=False))
+    wide = np.concatenate([scene, scene[:, ::-1]], axis=1)
+    jobs = {
+        "in tiles": Job(from_array(scene)),
+        "in one tile": Job(from_array(scene[:637, :641]), FAST),
+        "of a quarter": Job(from_array(wide[:1203, :3001]), FAST),
+    }
+    made = check("nano", jobs, tmp_path)
+    assert [(one["scale"], one["tiles"]) for one in made] == [(2, 4), (2, 1), (4, 1)]
+
+
+@pytest.mark.parametrize(
+    ("name", "times"),
+    [("blocks", 2), ("cut_out", 4), ("half_seen", 6), ("letterbox", 3), ("gray", 5), ("scan_jpeg", 4)],
+)
+def test_large_photos_of_every_kind(name: str, times: int, tmp_path: Path) -> None:
+    picture = picture_of(name)
+    values = assemble(picture, np.uint8, gray=picture.gray, alpha=picture.has_alpha)
+    large = from_array(values.repeat(times, axis=0).repeat(times, axis=1))
+    (made,) = check("nano", {name: Job(large, FAST.changed(uncertainty=True))}, tmp_path)
+    assert made["scale"] > 1
 
 
 @needs_pictures(REAL)
@@ -86,7 +111,10 @@ def test_a_quick_look_is_as_bright_as_all_of_it(tmp_path: Path) -> None:
     jobs = {name: Job(picture_of(name), side=160) for name in ("night_jpeg", "backlit", "cut_out", "letterbox")}
     for (name, job), small in zip(jobs.items(), ask_for("nano", jobs, tmp_path), strict=True):
         full = assemble(
-            Enhancer("nano", threads=1).run(job.picture, bits=8).picture, np.float32, gray=False, alpha=True
+            Enhancer("nano", precision="fp32", threads=1).run(job.picture, bits=8).picture,
+            np.float32,
+            gray=False,
+            alpha=True,
         )
         shown = small["pixels"].reshape(small["height"], small["width"], 4)
         assert max(shown.shape[:2]) == 160
@@ -99,7 +127,7 @@ def mean_of(rgba: np.ndarray) -> np.ndarray:
 
 
 def check(model: str, jobs: dict[str, Job], folder: Path) -> list[dict[str, Any]]:
-    made, enhance = ask_for(model, jobs, folder), Enhancer(model, threads=1)
+    made, enhance = ask_for(model, jobs, folder), Enhancer(model, precision="fp32", threads=1)
     for (name, job), got in zip(jobs.items(), made, strict=True):
         expected = enhance.run(job.picture, job.settings, bits=8)
         check_pixels(name, got, expected)

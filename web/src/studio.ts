@@ -23,6 +23,8 @@ export interface Choices {
   saturation: number;
   /** Whether flat dark blocks are smoothed. */
   deblock: "auto" | "off";
+  /** How large photos are worked on: "fast" and "balanced" as a small copy, which is brought to full size; "best" in full. */
+  speed: "fast" | "balanced" | "best";
   /** Of the sampling noise. */
   seed: number;
 }
@@ -38,6 +40,7 @@ export const NEUTRAL: Omit<Choices, "model"> = {
   whites: 0,
   saturation: 0,
   deblock: "auto",
+  speed: "balanced",
   seed: 0,
 };
 

@@ -25,6 +25,7 @@ interface Made {
   /** Half-widths, where they were asked for. */
   doubt: Float32Array | null;
   tiles: number;
+  scale: number;
   /** Of looking, and of rendering. */
   seconds: [number, number];
 }
@@ -41,7 +42,7 @@ export async function answer({ model: folder, memory, jobs }: Request): Promise<
     const started = performance.now();
     const full = await plan(model, picture, settingsOf(settings)), looked = performance.now();
     const seen = side === null ? picture : reduced(picture, side);
-    const seenPlan = side === null ? full : await decide(model, lookOfReduced(full.look, seen), full.settings);
+    const seenPlan = side === null ? full : decide(model, lookOfReduced(full.look, seen), full.settings);
     const doubt = full.intervals && new Float32Array(seen.height * seen.width);
     const put = (place: Tile, widths: Float32Array): void => {
       for (let row = 0; row < place.height; row++) {
@@ -51,7 +52,7 @@ export async function answer({ model: folder, memory, jobs }: Request): Promise<
     const result = await render(model, seen, seenPlan, { onDoubt: put }), ended = performance.now();
     const [height, width] = sizeOf(result), pixels = new Uint8Array(result.data);
     const seconds: [number, number] = [(looked - started) / 1000, (ended - looked) / 1000];
-    made.push({ height, width, pixels, doubt, tiles: seenPlan.tiles.length, seconds });
+    made.push({ height, width, pixels, doubt, tiles: seenPlan.tiles.length, scale: seenPlan.scale, seconds });
   }
   return made;
 }

@@ -28,8 +28,9 @@ export async function answer(request: Request): Promise<unknown> {
   const wishes = request.settings.map(settingsOf);
   const first = await plan(model, request.picture, wishes[0]);
   const plans = [first];
-  for (const wish of wishes.slice(1)) plans.push(await replan(model, first, wish));
-  return { look: first.look, plans: plans.map((made) => ({ ...told(made), piece: shown(request, made) })) };
+  for (const wish of wishes.slice(1)) plans.push(replan(model, first, wish));
+  const all = plans.map(async (made) => ({ ...told(made), condition: await conditionOf(model, made), piece: shown(request, made) }));
+  return { look: first.look, plans: await Promise.all(all) };
 }
 
 /** A model whose network is told what to answer, and that passes on what it is told. */
@@ -44,6 +45,7 @@ function modelOf(request: Request): Model {
     memory: request.memory,
     intervals: card.intervals,
     controlsExposure: true,
+    enlarges: "detail.onnx" in card.files,
     guessExposure: async () => request.guess,
     condition: async (overview: Overview, wanted: Guess | null) => ({
       thumbnail: { dims: [1, 3, 40, 40], data: overview.thumbnail.data },
@@ -53,20 +55,24 @@ function modelOf(request: Request): Model {
     }),
     bind: missing,
     predict: missing,
+    enlarge: missing,
   };
 }
 
 function told(made: Plan): object {
-  const { aim, brightness, fingerprint, ladder, preset, share, steps, tiles, unchanged } = made;
+  const { aim, brightness, fingerprint, ladder, pieces, preset, scale, share, steps, tiles, unchanged } = made;
   const { intervals, restraint } = made;
   return {
-    ...{ aim, brightness, fingerprint, ladder, preset, share, steps, tiles, unchanged },
-    condition: Object.fromEntries(Object.entries(made.condition).map(([name, tensor]) => [name, tensor.data])),
+    ...{ aim, brightness, fingerprint, ladder, pieces, preset, scale, share, steps, tiles, unchanged },
     intervals: intervals && { ...intervals, factors: [...intervals.factors] },
     smooths: made.smoothing !== null,
     tone: made.tone && { curve: made.tone.curve, saturation: made.tone.saturation, colourKept: made.tone.colourKept },
     restraint: restraint && { ...restraint, limits: null },
   };
+}
+
+async function conditionOf(model: Model, made: Plan): Promise<Record<string, Float32Array>> {
+  return Object.fromEntries(Object.entries(await made.condition(model)).map(([name, tensor]) => [name, tensor.data]));
 }
 
 /** What the network sees of a piece, and what the plan makes of a bright result that is made up by a formula. */

@@ -78,6 +78,8 @@ class Outcome:
     unchanged: bool = False
     """The written file is the photo's, byte for byte."""
     steps: int = 0
+    scale: int = 1
+    """Pixels along one of the small copy that was worked on."""
     seconds: float = 0.0
     """Without reading and writing files."""
     coverage: float | None = None
@@ -100,14 +102,11 @@ class Outcome:
             account["elsewhere"] = True
         if self.size is None:
             return account
-        height, width = self.size
-        account |= {"width": width, "height": height, "frames": self.frames}
+        account |= {"width": self.size[1], "height": self.size[0], "frames": self.frames}
         account["brightness"] = None if self.brightness is None else round(self.brightness, 4)
         account["share"] = round(self.share, 3)
-        account["holds_nothing"] = self.holds_nothing
-        account["unchanged"] = self.unchanged
-        account["steps"] = self.steps
-        account["seconds"] = round(self.seconds, 3)
+        account |= {"holds_nothing": self.holds_nothing, "unchanged": self.unchanged}
+        account |= {"steps": self.steps, "scale": self.scale, "seconds": round(self.seconds, 3)}
         if self.job.map is not None:
             account["uncertainty"] = str(self.job.map)
             account["coverage"] = self.coverage
@@ -232,6 +231,7 @@ def _told(
         left_alone=enhanced.unchanged,
         unchanged=unchanged,
         steps=enhanced.steps,
+        scale=enhanced.scale,
         seconds=enhanced.seconds,
         coverage=enhanced.coverage,
         notes=notes,

@@ -14,7 +14,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -251,6 +250,8 @@ def _is_still(entry: Entry, job: Job) -> bool:
 
 @cache
 def _versions() -> dict[str, str]:
+    from importlib.metadata import PackageNotFoundError, version
+
     found = {"darklift": __version__, "python": platform.python_version()}
     for package in ("numpy", "onnxruntime", "Pillow"):
         try:

@@ -217,7 +217,8 @@ def told(outcome: Outcome, settings: Settings) -> Iterable[str]:
         return
     height, width = outcome.size
     steps = "1 step" if outcome.steps == 1 else f"{outcome.steps} steps"
-    done = "the same bytes" if outcome.unchanged else f"{steps}, {outcome.seconds:.1f} s"
+    worked = "" if outcome.scale == 1 else f" at 1/{outcome.scale} of its size"
+    done = "the same bytes" if outcome.unchanged else f"{steps}{worked}, {outcome.seconds:.1f} s"
     many = "" if outcome.frames == 1 else f"{outcome.frames} frames, "
     yield f"{source} -> {target} ({width}x{height}, {many}{done})"
     left = _left_alone(outcome, settings)

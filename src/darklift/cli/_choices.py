@@ -18,7 +18,7 @@ import typer
 
 from darklift.errors import UsageError
 from darklift.field_docs import field_docs
-from darklift.pipeline.settings import Deblock, Lift, Settings, Window
+from darklift.pipeline.settings import Deblock, Lift, Settings, Speed, Window
 from darklift.store.load import Backend, Opening, Precision
 
 __all__ = ["Openings", "spelled_out"]
@@ -61,6 +61,7 @@ _SETTINGS: dict[str, _Choice] = {
     "saturation": _CONTROL,
     "deblock": _Choice(_enum("Deblock", Deblock)),
     "lift": _Choice(_enum("Lift", Lift)),
+    "speed": _Choice(_enum("Speed", Speed), options={"rich_help_panel": _RUNNING}),
     "seed": _Choice(int, options={"metavar": "N"}),
     "window": _Choice(
         int | None,

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import platform
 import re
-from importlib import metadata
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from darklift.cli._console import put_out
+
+if TYPE_CHECKING:
+    from darklift.runtime import ModelCard
 
 __all__ = ["info"]
 
@@ -19,7 +21,7 @@ _PACKAGES = ("numpy", "pillow", "onnxruntime", "openvino", "psutil", "torch")
 
 
 def info(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False) -> None:
-    """Show versions, models, and which extras are installed.
+    """Show versions, models, what they compute in here and why, and which extras are installed.
 
     \b
     Examples:
@@ -36,12 +38,14 @@ def info(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON do
 def _collect() -> dict[str, Any]:
     from darklift import __version__
     from darklift.runtime.onnx import providers
+    from darklift.runtime.processor import native_formats, processor_name
 
     return {
         "darklift": __version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": {name: _version(name) for name in _PACKAGES},
+        "processor": {"name": processor_name(), "computes_in": sorted({"fp32", *native_formats()})},
         "providers": providers(),
         "models": _models(),
         "extras": _extras(),
@@ -50,6 +54,8 @@ def _collect() -> dict[str, Any]:
 
 def _version(package: str) -> str | None:
     """Asked of the package's metadata: importing torch would take seconds."""
+    from importlib import metadata
+
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
@@ -64,7 +70,8 @@ def _models() -> list[dict[str, Any]]:
     for model in CATALOGUE.values():
         files = [file for file in model.folder.rglob("*") if file.is_file()]
         present = (model.folder / CARD_FILE).is_file()
-        presets = load_card(model.folder).presets if present else {}
+        card = load_card(model.folder) if present else None
+        presets = card.presets if card else {}
         models.append(
             {
                 "name": model.name,
@@ -74,14 +81,34 @@ def _models() -> list[dict[str, Any]]:
                 "folder": str(model.folder),
                 "present": present,
                 "presets": {name: {"steps": p.steps, "max_steps": p.max_steps} for name, p in presets.items()},
+                "takes": _taken(card) if card else None,
                 "bytes": sum(file.stat().st_size for file in files),
             }
         )
     return models
 
 
+def _taken(card: ModelCard) -> dict[str, str]:
+    """On what the model runs where nothing is asked for, and why."""
+    from darklift.runtime.onnx import device_for, precision_for
+
+    device = device_for("auto")
+    precision = precision_for(card, "auto", on_cpu=device == "cpu")
+    if precision == "int8":
+        reason = "the processor computes in int8, which is faster; --precision fp32 is exact"
+    elif device != "cpu":
+        reason = f"ONNX Runtime finds {device}"
+    elif card.int8:
+        reason = "the processor only emulates int8"
+    else:
+        reason = "the model has no graphs in int8"
+    return {"backend": "onnx", "device": device, "precision": precision, "reason": reason}
+
+
 def _extras() -> dict[str, dict[str, Any]]:
     """Each extra that users may install: whether all of it is there, what is missing, and how to get it."""
+    from importlib import metadata
+
     needs: dict[str, list[str]] = {}
     for requirement in metadata.requires("darklift") or []:
         package = re.match(r"[\w.-]+", requirement)
@@ -98,12 +125,19 @@ def _extras() -> dict[str, dict[str, Any]]:
 def _lines(facts: dict[str, Any]) -> list[str]:
     lines = [f"darklift {facts['darklift']} on Python {facts['python']}, {facts['platform']}"]
     lines += [f"  {name} {version or 'not installed'}" for name, version in facts["packages"].items()]
-    lines += [f"  ONNX Runtime runs on: {', '.join(facts['providers'])}", "", "Models"]
+    lines += [
+        f"  processor: {facts['processor']['name']}, which computes in {', '.join(facts['processor']['computes_in'])}",
+        f"  ONNX Runtime runs on: {', '.join(facts['providers'])}",
+        "",
+        "Models",
+    ]
     for model in facts["models"]:
         state = f"{model['bytes'] / 1e6:.1f} MB" if model["present"] else "not in this installation"
         lines.append(f"  {model['name']}: {model['summary']}")
         for name, preset in model["presets"].items():
             lines.append(f"    preset {name}: steps 1 to {preset['max_steps']}, {preset['steps']} by default")
+        if model["takes"]:
+            lines.append("    runs on {backend}, {device}, in {precision}: {reason}".format(**model["takes"]))
         lines += [f"    licence: {model['licence']}", f"    {model['folder']} ({state})"]
     lines += ["", "Extras"]
     for name, extra in facts["extras"].items():

@@ -11,6 +11,7 @@ from __future__ import annotations
 import operator
 import zlib
 from collections.abc import Iterable
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -28,9 +29,13 @@ def random_generator(seed: int, purpose: str, *counters: int) -> np.random.Gener
     """
     if len(counters) > 3:
         raise ValueError(f"at most 3 counters, got {len(counters)}")
-    key = _words([seed, zlib.crc32(purpose.encode())])
     counter = _words([0, *counters, *[0] * (3 - len(counters))])
-    return np.random.Generator(np.random.Philox(key=key, counter=counter))
+    return np.random.Generator(np.random.Philox(key=_key(operator.index(seed), purpose), counter=counter))
+
+
+@lru_cache(maxsize=16)
+def _key(seed: int, purpose: str) -> npt.NDArray[np.uint64]:
+    return _words([seed, zlib.crc32(purpose.encode())])
 
 
 def _words(numbers: Iterable[int]) -> npt.NDArray[np.uint64]:

@@ -60,12 +60,15 @@ def sample(
         x0_hat = output if predicts == "x0" else x0_from_eps(x, output, abar)
         if clip:
             x0_hat = x0_hat.clip(-1, 1)
-        eps_hat = eps_from_x0(x, x0_hat, abar) if clip or predicts == "x0" else output
-        sigma = eta * ((1 - abar / abar_next) * (1 - abar_next) / (1 - abar)) ** 0.5
-        kept = max(1 - abar_next - sigma**2, 0.0)  # where abar is tiny, rounding makes it less than 0
-        x = abar_next**0.5 * x0_hat + kept**0.5 * eps_hat
-        if sigma > 0 and noise is not None:
-            x = x + sigma * noise(i)
+        if i == steps:  # where no noise is left
+            x = x0_hat
+        else:
+            eps_hat = eps_from_x0(x, x0_hat, abar) if clip or predicts == "x0" else output
+            sigma = eta * ((1 - abar / abar_next) * (1 - abar_next) / (1 - abar)) ** 0.5
+            kept = max(1 - abar_next - sigma**2, 0.0)  # where abar is tiny, rounding makes it less than 0
+            x = abar_next**0.5 * x0_hat + kept**0.5 * eps_hat
+            if sigma > 0 and noise is not None:
+                x = x + sigma * noise(i)
         if on_step is not None:
             on_step(i, steps)
     return x

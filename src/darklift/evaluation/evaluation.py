@@ -82,7 +82,7 @@ class Evaluation:
         found += [f"{name} {value:+g}" for name in CONTROLS if (value := getattr(settings, name))]
         found += [
             f"{name} {getattr(settings, name)}"
-            for name in ("lift", "deblock")
+            for name in ("lift", "deblock", "speed")
             if getattr(settings, name) != getattr(DEFAULTS, name)
         ]
         return tuple(found)

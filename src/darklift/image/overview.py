@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from darklift.image.histogram import Histogram
 from darklift.image.samples import FloatArray, white_of
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "STATISTICS",
     "THUMBNAIL",
     "AreaAverage",
+    "Describing",
     "Overview",
     "area_average",
     "describe",
@@ -95,55 +97,53 @@ class AreaAverage:
         self._rows, self._columns = (
             np.arange(cells + 1) * length // cells for length, cells in zip(shape, size, strict=True)
         )
+        self._every_pixel = tuple(shape) == tuple(size)
         self._ends = np.maximum(self._rows[1:], self._rows[:-1] + 1)
-        self._waiting: list[npt.NDArray[Any]] = []
-        self._first, self._seen = 0, 0  # rows that wait, and those that came
+        self._widths = np.maximum(np.diff(self._columns), 1)
+        self._begun: npt.NDArray[Any] | None = None  # the sums of a row of cells whose last pixels have not come
+        self._seen = 0  # rows of pixels
         self._done: list[FloatArray] = []
         self._cells = 0
 
     def add(self, planes: npt.NDArray[Any]) -> None:
         """The next rows, (C, h, W)."""
-        self._waiting.append(planes)
-        self._seen += planes.shape[1]
-        complete = int(np.searchsorted(self._ends, self._seen, side="right"))
-        if complete == self._cells:
+        if self._every_pixel and planes.dtype == np.float32:
+            self._done.append(planes)
             return
-        waiting = self._waiting[0] if len(self._waiting) == 1 else np.concatenate(self._waiting, axis=1)
-        whole = slice(0, int(self._ends[complete - 1]) - self._first)
-        starts = self._rows[self._cells : complete] - self._first
-        heights = self._ends[self._cells : complete] - self._rows[self._cells : complete]
-        self._done.append(np.stack([self._averaged(plane[whole], starts, heights) for plane in waiting]))
-        left = int(self._rows[complete]) - self._first
-        self._waiting = [waiting[:, left:].copy()] if left < waiting.shape[1] else []
-        self._first, self._cells = self._first + left, complete
-
-    def _averaged(
-        self, plane: npt.NDArray[Any], starts: npt.NDArray[np.intp], heights: npt.NDArray[np.intp]
-    ) -> FloatArray:
-        if plane.dtype == np.float32 and plane.shape == (len(starts), len(self._columns) - 1):
-            return plane  # every cell is a pixel
-        # One channel at a time, in rows of its own: summing over a channel-last picture takes ten times as long.
-        sums = np.ascontiguousarray(plane, dtype=_SUMS.get(plane.dtype, plane.dtype))
-        widths = np.maximum(np.diff(self._columns), 1)
-        sums = _summed(_summed(sums, starts, heights, axis=0), self._columns[:-1], widths, axis=1)
-        result: FloatArray = (sums / (np.outer(heights, widths) * float(white_of(plane)))).astype(np.float32)
-        return result
+        first, self._seen = self._seen, self._seen + planes.shape[1]
+        last = int(np.searchsorted(self._rows[:-1], self._seen))  # as many rows of cells have begun
+        sums = np.empty((len(planes), last - self._cells, planes.shape[2]), _SUMS.get(planes.dtype, planes.dtype))
+        for cell in range(self._cells, last):
+            row = sums[:, cell - self._cells]
+            start, end = (int(edge[cell]) - first for edge in (self._rows, self._ends))
+            if start >= 0 and end - start > 2 and planes.shape[2] > 1:
+                np.add.reduce(planes[:, start:end], axis=1, dtype=row.dtype, out=row)
+                continue
+            row[:] = planes[:, start] if start >= 0 or self._begun is None else self._begun
+            for further in range(max(start + 1, 0), min(end, planes.shape[1])):  # one after the other, as there
+                row += planes[:, further]
+        complete = int(np.searchsorted(self._ends, self._seen, side="right"))
+        self._begun = sums[:, -1].copy() if complete < last else None
+        if complete > self._cells:
+            heights = (self._ends - self._rows[:-1])[self._cells : complete]
+            sums = _summed(sums[:, : len(heights)], self._columns[:-1], self._widths)
+            pixels = np.outer(heights, self._widths) * float(white_of(planes))
+            self._done.append((sums / pixels).astype(np.float32))
+        self._cells = complete
 
     def result(self) -> FloatArray:
         """float32 (C, height, width), once all rows have come."""
-        return np.concatenate(self._done, axis=1)
+        return np.ascontiguousarray(np.concatenate(self._done, axis=1))  # or means of it go by its layout
 
 
-def _summed(
-    values: npt.NDArray[Any], starts: npt.NDArray[np.intp], lengths: npt.NDArray[np.intp], axis: int
-) -> npt.NDArray[Any]:
-    """Sums along an axis, of so many values from each start on; of one or two each in a sixth of the time."""
+def _summed(values: npt.NDArray[Any], starts: npt.NDArray[np.intp], lengths: npt.NDArray[np.intp]) -> npt.NDArray[Any]:
+    """Sums along the last axis, of so many values from each start on; of one or two each in a sixth of the time."""
     if lengths.max() > 2:
-        return np.add.reduceat(values, starts, axis=axis)
-    along, two = values.swapaxes(0, axis), np.flatnonzero(lengths == 2)
-    sums = along[starts]
-    sums[two] += along[starts[two] + 1]
-    return sums.swapaxes(0, axis)
+        return np.add.reduceat(values, starts, axis=-1)
+    two = np.flatnonzero(lengths == 2)
+    sums = values.take(starts, axis=-1)
+    sums[..., two] += values.take(starts[two] + 1, axis=-1)
+    return sums
 
 
 def describe(
@@ -166,36 +166,60 @@ def describe_strips(
     cues: bool = True,
     bits: int = 8,
 ) -> Overview:
-    """:func:`describe` of a photo of (H, W) that comes in strips from top to bottom, each with its weights."""
-    factor = -(-max(shape) // _CONTRAST_SIDE)
-    near = (max(shape[0] // factor, 1), max(shape[1] // factor, 1))
-    thumbnail, contrast, say = AreaAverage(shape), AreaAverage(shape, near), AreaAverage(shape, near)
-    histogram, visible, white = _Histogram(bits), _Visible(), 1
+    """:func:`describe` of strips from top to bottom, each with its weights."""
+    described = Describing(shape, cues=cues, bits=bits)
     for planes, weights in strips:
-        thumbnail.add(planes)
-        histogram.add(np.maximum(np.maximum(planes[0], planes[1]), planes[2]), weights)
+        described.add(planes, weights)
+    return described.result()
+
+
+class Describing:
+    """:func:`describe` of a photo of (H, W) that comes in strips from top to bottom."""
+
+    def __init__(self, shape: tuple[int, int], *, cues: bool = True, bits: int = 8) -> None:
+        factor = -(-max(shape) // _CONTRAST_SIDE)
+        near = (max(shape[0] // factor, 1), max(shape[1] // factor, 1))
+        self._thumbnail, self._contrast, self._say = (
+            AreaAverage(shape),
+            AreaAverage(shape, near),
+            AreaAverage(shape, near),
+        )
+        self._histogram, self._visible, self._white = Histogram(bits), _Visible(), 1
+        self._cues, self._as_it_is = cues, factor == 1
+
+    def add(self, planes: npt.NDArray[Any], weights: FloatArray | None, top: npt.NDArray[Any] | None = None) -> None:
+        """The next strip, (3, h, W), and its weights. top: max(R, G, B) of it, where it is known; as integers, all the
+        better.
+        """
+        self._thumbnail.add(planes)
+        self._histogram.add(np.maximum(np.maximum(planes[0], planes[1]), planes[2]) if top is None else top, weights)
         if weights is not None:
-            visible.add(planes, weights)
-        if cues and planes.dtype == np.uint8 and factor == 1:
-            planes, white = planes.astype(np.float32), 255
-        if cues:
-            contrast.add(planes)
-        if cues and weights is not None:
-            say.add(weights[None])
-    made = thumbnail.result()
-    shown = visible.means() if visible.weight is not None else None
-    overview = Overview(made, _statistics(histogram, made.mean(axis=(1, 2)) if shown is None else shown), None)
-    if shown is not None:
-        overview = replace(overview, visible_brightness=float(shown.mean()))
-    if not cues:
-        return overview
-    codes = contrast.result().mean(axis=0, dtype=np.float32)
-    steps = _contrast(codes if white == 255 else 255 * codes, None if shown is None else say.result()[0])
-    further = np.concatenate([np.sqrt(histogram.quantiles(_HIGHLIGHTS)), steps]).astype(np.float32)
-    return replace(overview, cues=further)
+            self._visible.add(planes, weights)
+        if self._cues and planes.dtype == np.uint8 and self._as_it_is:
+            planes, self._white = planes.astype(np.float32), 255
+        if self._cues:
+            self._contrast.add(planes)
+        if self._cues and weights is not None:
+            self._say.add(weights[None])
+
+    def result(self) -> Overview:
+        """Once all strips have come."""
+        made = self._thumbnail.result()
+        shown = self._visible.means() if self._visible.weight is not None else None
+        statistics = _statistics(self._histogram, made.mean(axis=(1, 2)) if shown is None else shown)
+        overview = Overview(made, statistics, None)
+        if shown is not None:
+            overview = replace(overview, visible_brightness=float(shown.mean()))
+        if not self._cues:
+            return overview
+        codes = self._contrast.result().mean(axis=0, dtype=np.float32)
+        say = None if shown is None else self._say.result()[0]
+        steps = _contrast(codes if self._white == 255 else 255 * codes, say)
+        further = np.concatenate([np.sqrt(self._histogram.quantiles(_HIGHLIGHTS)), steps]).astype(np.float32)
+        return replace(overview, cues=further)
 
 
-def _statistics(histogram: _Histogram, channels: npt.NDArray[Any]) -> FloatArray:
+def _statistics(histogram: Histogram, channels: npt.NDArray[Any]) -> FloatArray:
     """See :class:`Overview`. channels: (3,), their means."""
     share = histogram.shares()
     white = len(share) - 1
@@ -222,41 +246,6 @@ class _Visible:
 
     def means(self) -> npt.NDArray[np.float64]:
         return self._sums / (self.weight or 1.0)
-
-
-class _Histogram:
-    """How much of all pixels is at each code: of 256, or of 65536 where there is more to tell than 256 can."""
-
-    def __init__(self, bits: int) -> None:
-        self._deep = bits > 8
-        self._counts: npt.NDArray[Any] = np.zeros(65536 if self._deep else 256, np.int64)
-        self._weights: npt.NDArray[np.float64] | None = None
-
-    def add(self, top: npt.NDArray[Any], weights: FloatArray | None) -> None:
-        white = len(self._counts) - 1
-        if top.dtype == np.uint8 and self._deep:
-            codes = top * np.uint16(257)
-        elif white_of(top) == white:
-            codes = top
-        else:
-            unit = top if top.dtype.kind == "f" else top / np.float32(white_of(top))
-            codes = (np.clip(unit, 0, 1) * white + 0.5).astype(np.uint16)
-        self._counts += np.bincount(codes.ravel(), minlength=len(self._counts))
-        if weights is not None:
-            self._weights = np.zeros(len(self._counts)) if self._weights is None else self._weights
-            self._weights += np.bincount(codes.ravel(), weights.ravel(), minlength=len(self._counts))
-
-    def shares(self) -> npt.NDArray[np.float64]:
-        said = self._counts if self._weights is None else self._weights
-        shares: npt.NDArray[np.float64] = said / said.sum()
-        # A photo of 8 bits in a file of 16 is described as in its own, to the last digit.
-        coarse = self._deep and self._counts[::257].sum() == self._counts.sum()
-        return shares[::257] if coarse else shares
-
-    def quantiles(self, wanted: tuple[float, ...]) -> npt.NDArray[np.float64]:
-        shares = self.shares()
-        found: npt.NDArray[np.float64] = np.searchsorted(np.cumsum(shares), np.array(wanted) - 1e-9) / (len(shares) - 1)
-        return found
 
 
 def _contrast(codes: FloatArray, weights: FloatArray | None = None) -> list[float]:

@@ -77,6 +77,17 @@ class Samples:
         unit = self._unit(self.colours, rows, columns)
         return np.repeat(unit, 3, axis=2) if unit.shape[2] == 1 else unit
 
+    def codes(self, rows: slice = _ALL, columns: slice = _ALL) -> npt.NDArray[Any]:
+        """The held colours of a part, its channels apart, (C, h, w): a copy."""
+        return np.ascontiguousarray(self.colours[rows, columns].transpose(2, 0, 1))
+
+    def planes(self, rows: slice = _ALL, columns: slice = _ALL) -> FloatArray:
+        """Unit RGB of a part, its channels apart, float32 (3, h, w): a copy."""
+        planes: FloatArray = self.codes(rows, columns)
+        if self.whole_numbers:
+            planes = np.divide(planes, np.float32(self.white), dtype=np.float32)
+        return np.repeat(planes, 3, axis=0) if len(planes) == 1 else planes
+
     def opacity(self, rows: slice = _ALL, columns: slice = _ALL) -> FloatArray | None:
         """The alpha of a part, float32 (h, w); None for a picture without."""
         return None if self.alpha is None else self._unit(self.alpha, rows, columns)
@@ -93,11 +104,11 @@ def white_of(values: npt.NDArray[Any]) -> int:
     return int(np.iinfo(values.dtype).max) if values.dtype.kind == "u" else 1
 
 
-def row_strips(size: tuple[int, int], multiple: int = 1) -> Iterator[slice]:
+def row_strips(size: tuple[int, int], multiple: int = 1, pixels: int = _STRIP_PIXELS) -> Iterator[slice]:
     """The rows of a picture of (H, W) from top to bottom, so many at once that what is made of them takes little: a
-    multiple of some number, but for the last.
+    multiple of some number, but for the last. pixels: about so many at once.
     """
     rows, columns = size
-    step = max(1, _STRIP_PIXELS // (columns * multiple)) * multiple
+    step = max(1, pixels // (columns * multiple)) * multiple
     for top in range(0, rows, step):
         yield slice(top, min(top + step, rows))

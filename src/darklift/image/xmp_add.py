@@ -1,7 +1,7 @@
 """Putting properties into an XMP packet that it does not have yet; all that it has stays byte for byte."""
 
 import re
-from xml.sax.saxutils import escape
+from html import escape
 
 from darklift.image.xmp_packet import RDF, Name, Node, Packet
 
@@ -84,7 +84,7 @@ def _is_said(value: str, there: list[Node], *, date: bool) -> bool:
 def _element(name: Name, values: list[str]) -> str:
     space, local = name
     kind = _LISTS.get(name)
-    texts = [escape(_NO_XML.sub(" ", value)) for value in values]
+    texts = [escape(_NO_XML.sub(" ", value), quote=False) for value in values]
     if kind is None:
         contents = texts[0]
     else:

@@ -10,8 +10,8 @@ import re
 from collections import ChainMap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from html import escape
 from xml.parsers import expat
-from xml.sax.saxutils import escape
 
 __all__ = ["RDF", "Name", "Node", "Packet"]
 
@@ -83,7 +83,7 @@ class Packet:
     def replace(self, node: Node, text: str) -> None:
         """Give a simple value another text."""
         start, end = node.value
-        self._edits.append((start, end, escape(text, {'"': "&quot;", "'": "&apos;"}).encode()))
+        self._edits.append((start, end, escape(text).replace("&#x27;", "&apos;").encode()))
 
     def remove(self, node: Node) -> None:
         """Take a node out, with all that is in it, whatever else shall become of that."""

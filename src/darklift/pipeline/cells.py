@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +30,7 @@ __all__ = [
     "smooth_ramp",
 ]
 
-_BLOCK = (64, 512)
+_BLOCK = (64, 1024)
 """Rows and columns that are worked on at once: they stay in the processor's cache."""
 
 
@@ -41,21 +42,25 @@ def grid_of(size: tuple[int, ...], cells: int) -> tuple[int, int]:
 
 def brightest(low: FloatArray) -> FloatArray:
     """max(R, G, B): (3, h, w) -> (h, w)."""
-    brightest: FloatArray = np.maximum(np.maximum(low[0], low[1]), low[2])
+    brightest: FloatArray = np.maximum(low[0], low[1])
+    np.maximum(brightest, low[2], out=brightest)
     return brightest
 
 
 def luma_of(planes: FloatArray) -> FloatArray:
     """ITU-R BT.601: (3, h, w) -> (h, w)."""
-    luma: FloatArray = planes[0] * np.float32(0.299) + planes[1] * np.float32(0.587) + planes[2] * np.float32(0.114)
+    luma: FloatArray = planes[0] * np.float32(0.299)
+    luma += planes[1] * np.float32(0.587)
+    luma += planes[2] * np.float32(0.114)
     return luma
 
 
 def ramp(values: FloatArray | np.float32, between: tuple[float, float]) -> FloatArray:
     """0 up to the first, 1 from the second on."""
     start, end = between
-    shares: FloatArray = ((values - np.float32(start)) / np.float32(end - start)).clip(0, 1)
-    return shares
+    shares: FloatArray = np.subtract(values, np.float32(start), dtype=np.float32)
+    shares = np.divide(shares, np.float32(end - start), dtype=np.float32)
+    return shares.clip(0, 1)
 
 
 def smooth_ramp(values: FloatArray | np.float32 | float, between: tuple[float, float]) -> FloatArray:
@@ -170,16 +175,23 @@ def enlarged(cells: FloatArray, size: tuple[int, int], part: Tile) -> FloatArray
     (above, below), rows_say = _neighbours(cells.shape[-2], size[0], part.top, part.height)
     (before, after), columns_say = _neighbours(cells.shape[-1], size[1], part.left, part.width)
     cells = cells[..., above[0] : below[-1] + 1, :]  # all that the part's rows need
-    wide = cells[..., before] * columns_say[0] + cells[..., after] * columns_say[1]
-    above, below = above - above[0], below - above[0]
-    made: FloatArray = wide[..., above, :]
-    lower = wide[..., below, :]
-    made *= rows_say[0][:, None]
-    lower *= rows_say[1][:, None]
-    made += lower
+    wide = cells.take(before, axis=-1)
+    wide *= columns_say[0]
+    beyond = cells.take(after, axis=-1)
+    beyond *= columns_say[1]
+    wide += beyond
+    made: FloatArray = np.empty((*cells.shape[:-2], part.height, part.width), np.float32)
+    places, rows_say = above - above[0], rows_say[:, :, None]
+    ends = [*np.flatnonzero(np.diff(above + below)) + 1, part.height]
+    for start, stop in zip([0, *ends], ends, strict=False):  # rows between the same two of the cells'
+        upper, rows = places[start], made[..., start:stop, :]
+        lower = upper + below[start] - above[start]
+        np.multiply(wide[..., upper : upper + 1, :], rows_say[0, start:stop], out=rows)
+        rows += wide[..., lower : lower + 1, :] * rows_say[1, start:stop]
     return made
 
 
+@lru_cache(maxsize=256)  # blocks beside and below one another ask the same
 def _neighbours(cells: int, length: int, start: int, count: int) -> tuple[tuple[npt.NDArray[np.intp], ...], FloatArray]:
     """For places ``start`` … of ``length`` that so many cells are spread over: the cells on either side, and how much
     each of the two says: (2, count).

@@ -39,12 +39,18 @@ class Canvas:
         picture, size = view.picture, (area.height, area.width)
         self._dtype = np.dtype(np.float32 if bits is None else f"u{bits // 8}")
         channels = 1 if picture.gray and bits is not None else 3
-        self._values: npt.NDArray[Any] = np.empty((*size, channels), self._dtype)
         self.uncertainty = np.zeros(size, np.float32) if plan.settings.uncertainty else None
-        if not kept:
+        as_held = picture.held.holds(self._dtype) and picture.held.colours.shape[2] == channels
+        self._values: npt.NDArray[Any]
+        if as_held and plan.unchanged and size == picture.size:
+            self._values = picture.held.colours  # nothing will be written to it
             return
-        for strip in area.strips():
-            self._write(*strip.seen_from(area).window, picture.part(*strip.window).clip(0, 1))
+        self._values = np.empty((*size, channels), self._dtype)
+        if as_held and kept:
+            self._values[:] = picture.held.colours[area.window]
+        elif kept:
+            for strip in area.strips():
+                self._write(*strip.seen_from(area).window, picture.part(*strip.window).clip(0, 1))
 
     def put(self, tile: Tile, made: FloatArray) -> None:
         """Bring in what a model made of a tile of the view, (3 or 4, h, w) sRGB, which is overwritten; a fourth channel
@@ -65,7 +71,7 @@ class Canvas:
         if not (changes or plan.intervals is not None) or not self._area.overlaps(inside):
             return
         for strip in self._area.shared(inside).seen_from(inside).strips():
-            self.put(strip, self._view.own(strip).copy())
+            self.put(strip, self._view.own(strip))
 
     def _half_widths(self, tile: Tile, made: FloatArray) -> FloatArray:
         """Of the intervals around the result there, (h, w) unit: as much of them as there is of the change in it."""
@@ -75,7 +81,7 @@ class Canvas:
         assert signal is not None
         own, shown = view.own(tile), made.copy()
         if self._restraint is not None:
-            self._restraint.apply(shown, own, _seen(view, tile, own), tile)
+            self._restraint.apply(shown, own, _seen(view, self._restraint, own, tile), tile)
         known = known_of_places(view, signal, tile, _towards(shown, own, plan.share))
         alpha = None if view.fill is None else view.alpha(tile)
         seen = np.float32(not plan.look.hidden) if alpha is None else visibility(alpha)
@@ -84,7 +90,9 @@ class Canvas:
     def _write(self, rows: slice, columns: slice, pixels: FloatArray) -> None:
         if self._values.shape[2] == 1:
             pixels = luma(pixels)[:, :, None]
-        self._values[rows, columns] = pixels if self._dtype.kind == "f" else coded(pixels, self._dtype)
+        for channel in range(self._values.shape[2]):  # one by one, in half of the time
+            plane = pixels[:, :, channel]
+            self._values[rows, columns, channel] = plane if self._dtype.kind == "f" else coded(plane, self._dtype)
 
     def picture(self) -> Picture:
         """The result."""
@@ -116,9 +124,9 @@ def _own_numbers(view: View, plan: Plan, tile: Tile, rgb: FloatArray) -> FloatAr
     return pixels
 
 
-def _seen(view: View, tile: Tile, own: FloatArray) -> FloatArray:
-    """What the network saw there; own: the photo's own pixels."""
-    return own if view.fill is None and view.smoothing is None else view.of(tile)
+def _seen(view: View, restraint: Restraint, own: FloatArray, tile: Tile) -> FloatArray:
+    """What the network saw there, if that is minded. own: the photo's own pixels."""
+    return view.seen(own, tile) if restraint.holds_down(tile) else own
 
 
 def _mixed(view: View, plan: Plan, tile: Tile, rgb: FloatArray, restraint: Restraint | None) -> FloatArray:
@@ -126,7 +134,7 @@ def _mixed(view: View, plan: Plan, tile: Tile, rgb: FloatArray, restraint: Restr
     amount, tone = plan.settings.strength * plan.share, plan.tone
     own = view.own(tile) if restraint is not None or tone is not None or amount != 1 or view.fill is not None else rgb
     if restraint is not None:
-        restraint.apply(rgb, own, _seen(view, tile, own), tile)
+        restraint.apply(rgb, own, _seen(view, restraint, own, tile), tile)
     if tone is not None:  # acts on what is there with all of the change; strength then mixes that with the photo
         tone.apply(_towards(rgb, own, plan.share))
         amount = plan.settings.strength

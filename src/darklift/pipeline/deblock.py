@@ -8,7 +8,7 @@ and blue. What was there is gone: the steps become slopes, and what is nearly bl
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -28,9 +28,10 @@ from darklift.pipeline.cells import (
 from darklift.pipeline.tiling import Tile
 
 if TYPE_CHECKING:
+    from darklift.pipeline.strip import Strip
     from darklift.pipeline.view import View
 
-__all__ = ["Smoothing", "plan_smoothing"]
+__all__ = ["FlatParts", "Flatness", "Smoothing", "plan_smoothing"]
 
 _CELLS = 480
 """Along the longer side, of the grid that the filter works on (fast guided filter; He & Sun 2015, arXiv 1505.00996)."""
@@ -79,39 +80,89 @@ class Smoothing:
         def spread(cells: FloatArray) -> FloatArray:
             return enlarged(cells, self.size, block)
 
-        luma = luma_of(low)
-        smooth = spread(self.slopes) * luma + spread(self.offsets)
+        luma, smooth = luma_of(low), spread(self.slopes)
+        smooth *= luma
+        smooth += spread(self.offsets)
         smooth_luma = luma_of(smooth)
-        share = self.strength * spread(self.share) * (1 - ramp(brightest(low), _BRIGHT))
-        share *= 1 - ramp(np.abs(luma - smooth_luma), _DETAIL)
-        share *= 1 - ramp(brightest(np.abs(low - smooth)), _COLOUR_DETAIL)
-        smooth = smooth_luma + spread(self.coloured) * (smooth - smooth_luma)
-        mixed: FloatArray = (low + share * (smooth - low)).clip(0, 1)
-        return mixed
+        share = spread(self.share)
+        share *= self.strength
+        share *= 1 - ramp(brightest(low), _BRIGHT)
+        luma -= smooth_luma
+        share *= 1 - ramp(np.abs(luma, out=luma), _DETAIL)
+        apart = low - smooth
+        share *= 1 - ramp(brightest(np.abs(apart, out=apart)), _COLOUR_DETAIL)
+        smooth -= smooth_luma
+        smooth *= spread(self.coloured)
+        smooth += smooth_luma
+        smooth -= low
+        smooth *= share
+        smooth += low
+        return smooth.clip(0, 1, out=smooth)
 
 
-def plan_smoothing(view: View) -> Smoothing | None:
-    """How to smooth the flat dark parts of a photo; None where they are a fifth of it or less. Of what is transparent,
-    only what is seen counts.
+class FlatParts:
+    """Finds the flat dark parts of a photo: a :class:`~darklift.pipeline.strip.Looker`."""
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        grid = grid_of(size, _CELLS)
+        self._maps, self._says = AreaAverage(size, grid), AreaAverage(size, grid)
+        self._weighted = False
+        self._last: FloatArray | None = None
+
+    def add(self, strip: Strip) -> None:
+        """Of each pixel: how dark it is if it is like the next ones to the right and below, if it has such neighbours,
+        and in any case. That of the strip's last row waits for the one below.
+        """
+        dark = 1 - ramp(strip.top, _BRIGHT)
+        if strip.alpha is not None:
+            dark *= strip.alpha
+            self._weighted = True
+            self._says.add(strip.alpha[None, strip.above :])
+        made = np.zeros((3, *dark[:-1].shape), dtype=np.float32)
+        like = np.ones(dark[:-1, :-1].shape, np.bool_)
+        for plane in strip.low if strip.codes is None else strip.codes:
+            here = plane[:-1, :-1]
+            like &= here == plane[1:, :-1]
+            like &= here == plane[:-1, 1:]
+        np.multiply(like, dark[:-1, :-1], out=made[0, :, :-1])
+        made[1, :, :-1] = dark[:-1, :-1]
+        made[2] = dark[:-1]
+        self._maps.add(made)
+        self._last = dark[-1:]
+
+    def result(self) -> Flatness | None:
+        """None where they are a fifth of the photo or less; of what is transparent, only what is seen counts."""
+        assert self._last is not None
+        self._maps.add(np.stack([np.zeros_like(self._last), np.zeros_like(self._last), self._last]))
+        cells = self._maps.result()
+        flat, share = box_sums(cells[:2], _RADIUS)
+        # Of the dark pixels alone: flat darkness reaches up to the lights in it.
+        flatness: FloatArray = ramp(flat / np.maximum(share, np.float32(1e-4)), _FLAT) * cells[2]
+        mean = np.average(flatness, weights=self._says.result()[0]) if self._weighted else flatness.mean()
+        strength = float(ramp(np.float32(mean), _LEAST))
+        return Flatness(flatness, strength) if strength else None
+
+
+class Flatness(NamedTuple):
+    """What :class:`FlatParts` found."""
+
+    cells: FloatArray
+    """How flat and dark the neighbourhood of each cell is, (h, w) in [0, 1]."""
+    strength: float
+    """As of :class:`Smoothing`."""
+
+
+def plan_smoothing(view: View, flatness: Flatness | None) -> Smoothing | None:
+    """How to smooth the flat dark parts of a photo; None where there are none.
 
     A guided filter (He et al. 2013, IEEE TPAMI 35(6)), its guide the luma, over these parts alone.
     """
-    grid = grid_of(view.size, _CELLS)
-    maps, says = AreaAverage(view.size, grid), AreaAverage(view.size, grid)
-    for strip in view.strips():
-        alpha = None if view.fill is None else view.alpha(strip)
-        maps.add(_alike(view, strip, alpha))
-        if alpha is not None:
-            says.add(alpha[None])
-    flatness = _flatness(maps.result())
-    mean = flatness.mean() if view.fill is None else np.average(flatness, weights=says.result()[0])
-    strength = float(ramp(mean, _LEAST))
-    if not strength:
+    if flatness is None:
         return None
-    average = AreaAverage(view.size, grid)
+    average = AreaAverage(view.size, grid_of(view.size, _CELLS))
     for strip in view.strips():
         average.add(view.of(strip))
-    return _guided(flatness, average.result(), strength, view.size)
+    return _guided(flatness.cells, average.result(), flatness.strength, view.size)
 
 
 def _guided(flatness: FloatArray, cells: FloatArray, strength: float, size: tuple[int, int]) -> Smoothing:
@@ -133,29 +184,3 @@ def _guided(flatness: FloatArray, cells: FloatArray, strength: float, size: tupl
         offsets=around(offsets),
         coloured=ramp(means.max(axis=0), _COLOURED),
     )
-
-
-def _alike(view: View, strip: Tile, alpha: FloatArray | None) -> FloatArray:
-    """(3, h, w) for the pixels of a strip: how dark those are that are like the next ones to the right and below, how
-    dark those that have such neighbours, how dark each is.
-    """
-    below = min(strip.height + 1, view.size[0] - strip.top)
-    low = view.of(Tile(strip.top, 0, below, strip.width))
-    dark = 1 - ramp(brightest(low[:, : strip.height]), _BRIGHT)
-    if alpha is not None:
-        dark *= alpha
-    made = np.zeros((3, *dark.shape), dtype=np.float32)
-    rows = below - 1  # but for the photo's last
-    like = [(p[:-1, :-1] == p[1:, :-1]) & (p[:-1, :-1] == p[:-1, 1:]) for p in low]
-    made[0, :rows, :-1] = (like[0] & like[1] & like[2]) * dark[:rows, :-1]
-    made[1, :rows, :-1] = dark[:rows, :-1]
-    made[2] = dark
-    return made
-
-
-def _flatness(cells: FloatArray) -> FloatArray:
-    """How flat and dark the neighbourhood of each cell is, in [0, 1]: means of :func:`_alike` (3, h, w) -> (h, w)."""
-    flat, share = box_sums(cells[:2], _RADIUS)
-    # Of the dark pixels alone: flat darkness reaches up to the lights in it.
-    flatness: FloatArray = ramp(flat / np.maximum(share, np.float32(1e-4)), _FLAT) * cells[2]
-    return flatness

@@ -76,7 +76,8 @@ class Enhancer:
             backend: what runs it: "onnx" or "openvino" for exported models, "torch" for checkpoints, "auto" for
                 the one that fits.
             device: "cpu", "cuda", "coreml" or "directml" with onnx; openvino and torch use their own names.
-            precision: what torch and OpenVINO compute in: "fp32", "bf16", "fp16" or "auto".
+            precision: "fp32" for the exact picture, "int8", "bf16" (openvino, torch), "fp16" (openvino, torch), or
+                "auto" for the fastest that is nearly exact.
             threads: CPU threads for the model; None is every core.
             memory: the most that a photo may take, in bytes or as "2GB"; None is as much as is free.
 

@@ -8,14 +8,16 @@ import numpy as np
 
 from darklift.image import FloatArray, Picture
 from darklift.image.colour import ColourSpace
-from darklift.image.overview import Overview, describe_strips
+from darklift.image.overview import Describing, Overview
 from darklift.image.spaces import colour_space_of
 from darklift.pipeline.border import inside_of_border
-from darklift.pipeline.deblock import Smoothing, plan_smoothing
+from darklift.pipeline.cells import brightest
+from darklift.pipeline.deblock import FlatParts, Smoothing, plan_smoothing
 from darklift.pipeline.hidden import Fill, hides_all, is_seen_through, plan_fill, seen_part
-from darklift.pipeline.nothing import holds_nothing
+from darklift.pipeline.nothing import Emptiness
+from darklift.pipeline.strip import Strip, look_once
 from darklift.pipeline.tiling import Tile
-from darklift.pipeline.trust import Signal, look_for_signal
+from darklift.pipeline.trust import Holdings, Signal
 from darklift.pipeline.view import View, require_picture
 from darklift.runtime import Guess, Model
 
@@ -71,10 +73,16 @@ def look_at(model: Model, picture: Picture, at_least: Tile | None = None) -> Loo
     require_picture(picture)
     space, note = colour_space_of(picture)
     view = _view(picture, space, at_least)
-    smoothing = plan_smoothing(view) if model.card.deblocks else None
-    seen, bits = replace(view, smoothing=smoothing), picture.source.bits
-    overview = describe_strips(view.size, map(seen.counted, view.strips()), bits=bits)
-    guess, hidden = model.guess_exposure(overview), hides_all(picture)
+    bits, hidden = picture.source.bits, hides_all(picture)
+    flat, overall = FlatParts(view.size) if model.card.deblocks else None, _Overall(view.size, bits)
+    holdings, emptiness = Holdings(view.size, bits), Emptiness(view.size, bits)
+    look_once(view, [overall, holdings, emptiness, *([] if flat is None else [flat])], holdings.side)
+    smoothing = None if flat is None else plan_smoothing(view, flat.result())
+    if smoothing is not None:
+        overall = _Overall(view.size, bits)
+        look_once(replace(view, smoothing=smoothing), [overall])
+    overview = overall.result()
+    guess = model.guess_exposure(overview)
     return Look(
         size=picture.size,
         inside=view.inside,
@@ -82,14 +90,32 @@ def look_at(model: Model, picture: Picture, at_least: Tile | None = None) -> Loo
         smoothing=smoothing,
         overview=overview,
         guess=guess,
-        signal=None if guess is None else look_for_signal(view, bits),
-        empty=hidden or holds_nothing(view, bits),
+        signal=None if guess is None else holdings.result(),
+        empty=hidden or emptiness.result(),
         hidden=hidden,
         gray=picture.gray or _is_gray(view),
         space=space,
         held_bytes=picture.held.nbytes,
         note=note,
     )
+
+
+class _Overall:
+    """Describes a photo in brief: a :class:`~darklift.pipeline.strip.Looker`."""
+
+    def __init__(self, size: tuple[int, int], bits: int) -> None:
+        self._described = Describing(size, bits=bits)
+
+    def add(self, strip: Strip) -> None:
+        """Look at the next one."""
+        codes, above = strip.codes, strip.above
+        top = strip.counted_top if codes is None else brightest(codes) if len(codes) == 3 else codes[0]
+        weights = None if strip.weights is None else strip.weights[above:]
+        self._described.add(strip.counted[:, above:], weights, top[above:])
+
+    def result(self) -> Overview:
+        """Of all of it."""
+        return self._described.result()
 
 
 def _view(picture: Picture, space: ColourSpace | None, at_least: Tile | None) -> View:

@@ -71,15 +71,15 @@ class Side:
         """Pixels along the side."""
         return self.area.height if self.across else self.area.width
 
-    def rows(self, start: int, stop: int) -> FloatArray:
-        """(3, stop - start, all that lies along the side), as far as there are any."""
+    def rows(self, start: int, stop: int, every: int = 1) -> FloatArray:
+        """(3, stop - start, every how many-th pixel along the side), as far as there are any."""
         start, stop = max(start, 0), min(stop, len(self))
         first = len(self) - stop if self.last else start
         if self.across:
             tile = Tile(self.area.top, self.area.left + first, self.area.height, stop - start)
-            met = self.view.of(tile).transpose(0, 2, 1)
+            met = self.view.own(tile, (every, 1)).transpose(0, 2, 1)
         else:
-            met = self.view.of(Tile(self.area.top + first, self.area.left, stop - start, self.area.width))
+            met = self.view.own(Tile(self.area.top + first, self.area.left, stop - start, self.area.width), (1, every))
         return met[:, ::-1] if self.last else met
 
 
@@ -129,7 +129,7 @@ def find_margin(side: Side, least: int, *, captions: bool = False) -> Margin:
     """The rows of one colour along a side, of which there are at least so many, else none."""
     if len(side) < least:
         return _NONE
-    first = side.rows(0, 1)[:, 0, :: _thinning(side)]
+    first = side.rows(0, 1, _thinning(side))[:, 0]
     if np.quantile(np.abs(first - np.median(first, axis=1)[:, None]), 0.9) > _RESTLESS:
         return _NONE  # as most photos: done with at once
     outermost = side.rows(0, min(least, _STEP))
@@ -173,10 +173,8 @@ def _extent(side: Side, ground: Margin, least: int, *, captions: bool) -> tuple[
     contrast = 0.0
     stop = len(side) if ground.plain else int(len(side) * _NOISY_MOST)
     while start < stop:
-        rows = side.rows(start, start + _STEP)
+        rows = side.rows(start, start + _STEP, 1 if ground.plain else _thinning(side))
         met = rows.shape[1]
-        if not ground.plain:
-            rows = rows[:, :, :: _thinning(side)]
         apart = brightest(np.abs(rows - ground.colour[:, None, None]))
         share = (apart > ground.reach).mean(axis=1)
         plain = share <= odd

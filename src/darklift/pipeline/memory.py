@@ -44,16 +44,18 @@ def _check_room(model: Model, room: Room) -> None:
         raise _too_little(model, room.size, needed, allowed)
 
 
-def tile_side(model: Model, look: Look, map_bytes: int = 0) -> int:
-    """The side of tiles, in pixels: as large as pays, or as memory allows. map_bytes: of a map beside the result.
+def tile_side(model: Model, look: Look, worked_on: tuple[int, int], map_bytes: int = 0) -> int:
+    """The side of tiles, in pixels: as large as pays, or as memory allows. worked_on: (rows, columns) of what is cut
+    into them. map_bytes: of a map beside the result.
 
     Raises ImageError, which says the least that would do, where none is small enough.
     """
     footprint, held = model.card.footprint, look.held_bytes
-    needs = [_PROGRAM + _working(footprint, held, look.extent, side) + map_bytes for side in TILE_SIDES]
+    sides = TILE_SIDES if worked_on == look.extent else TILE_SIDES[1:]
+    needs = [_PROGRAM + _working(footprint, held, worked_on, side) + map_bytes for side in sides]
     allowed = _allowed(model, held)
-    for limit, count in ((min(allowed, _MODEST), 2), (allowed, len(TILE_SIDES))):
-        for side, needed in zip(TILE_SIDES[:count], needs, strict=False):
+    for limit, count in ((min(allowed, _MODEST), 2), (allowed, len(sides))):
+        for side, needed in zip(sides[:count], needs, strict=False):
             if needed <= limit:
                 return side
     raise _too_little(model, look.size, min(needs), allowed)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from darklift.diffusion import Ladder, SamplerPreset
 from darklift.errors import UsageError
@@ -20,6 +20,7 @@ from darklift.pipeline.exposure import Aim, aim_for, lit_kept
 from darklift.pipeline.look import Look, look_at
 from darklift.pipeline.memory import tile_side
 from darklift.pipeline.restraint import Restraint, restrain
+from darklift.pipeline.scaled import pieces_of, scale_for, small_size
 from darklift.pipeline.settings import DEFAULTS, Exposure, Settings, Window
 from darklift.pipeline.tiling import Tile, plan_tiles
 from darklift.pipeline.tone import Tone
@@ -37,8 +38,8 @@ __all__ = [
 _log = logging.getLogger(__name__)
 
 TILE_OVERLAP = 128
-"""Pixels. The bundled networks see 148 around them, of which the farthest hardly count: from 56 on, where a tile gets a
-say, a cut edge changes what they make by 1.5/255 at the most."""
+"""Pixels. nano's network sees 148 around them, of which the farthest hardly count: from 56 on, where a tile gets a say,
+a cut edge changes what it makes by 1.5/255 at the most. compact's sees less."""
 _MAP_BYTES = 8
 """For each pixel, of a map of uncertainty and what is drawn of it."""
 
@@ -63,21 +64,39 @@ class Plan:
     """The noise levels that the sampler walks down."""
     aim: Aim | None
     """The brightness to ask for; None where the model takes none."""
-    condition: Mapping[str, FloatArray]
-    """All that the network is told of the whole photo, by the names of its inputs."""
     window: Window | None
     """What the network sees at once, None for all of a tile."""
     tiles: tuple[Tile, ...]
-    """The pieces that are sampled one by one. They overlap, and cover the part that is worked on."""
+    """The pieces that are sampled one by one. They overlap, and cover the part that is worked on, or its small copy."""
     overlap: int
     """Pixels of overlap between tiles, over which their results are cross-faded."""
+    scale: int = 1
+    """Pixels along one of the small copy that is worked on; 1 where the photo itself is."""
+    pieces: tuple[Tile, ...] = ()
+    """Of the photo, which are brought to full size one by one where a small copy was worked on. They overlap, too."""
     intervals: Intervals | None = None
     """How far the result may be off, where that was asked for and the model's card tells it."""
+    _known: dict[str, FloatArray] = field(default_factory=dict, init=False, repr=False)
+
+    def condition(self, model: Model) -> Mapping[str, FloatArray]:
+        """All that the network is told of the whole photo, by the names of its inputs: made when it is first asked for,
+        as a photo that stays as it is needs none, and kept with the plan.
+
+        model: the one that the plan was made for.
+        """
+        if not self._known:
+            self._known.update(model.condition(self.look.overview, None if self.aim is None else self.aim.wanted))
+        return self._known
 
     @property
     def steps(self) -> int:
         """Sampling steps."""
         return len(self.ladder) - 1
+
+    @property
+    def worked_on(self) -> tuple[int, int]:
+        """(rows, columns) of what is sampled: of the part inside, or of its small copy."""
+        return small_size(self.look.extent, self.scale)
 
     @property
     def share(self) -> float:
@@ -175,11 +194,15 @@ def decide(model: Model, look: Look, settings: Settings) -> Plan:
     window = Window.of(settings.window)
     if window is not None and max(footprint.padded(look.extent)) <= window.side:
         window = None  # all of it lies in one window, also as the network pads it
-    tiles: tuple[Tile, ...] = (Tile(0, 0, *look.extent),)
+    whole = settings.uncertainty and model.intervals is None  # what the network says of it, nothing enlarges
+    scale = scale_for(look.extent, settings.speed) if model.enlarges and not whole else 1
+    worked_on = small_size(look.extent, scale)
+    tiles: tuple[Tile, ...] = (Tile(0, 0, *worked_on),)
     if not footprint.sees_whole:
-        side = tile_side(model, look, map_bytes=_MAP_BYTES * math.prod(look.size) if settings.uncertainty else 0)
-        tiles = plan_tiles(*look.extent, side=side, overlap=TILE_OVERLAP, multiple=footprint.size_multiple)
-    _log.debug("planned %s for %s: %s, %d tiles", look.size, model.card.name, aim, len(tiles))
+        map_bytes = _MAP_BYTES * math.prod(look.size) if settings.uncertainty else 0
+        side = tile_side(model, look, worked_on, map_bytes)
+        tiles = plan_tiles(*worked_on, side=side, overlap=TILE_OVERLAP, multiple=footprint.size_multiple)
+    _log.debug("planned %s for %s: %s, scale %d, %d tiles", look.size, model.card.name, aim, scale, len(tiles))
     return Plan(
         model=model.card.name,
         fingerprint=model.card.fingerprint,
@@ -188,10 +211,11 @@ def decide(model: Model, look: Look, settings: Settings) -> Plan:
         preset=preset,
         ladder=_ladder(preset, settings.steps),
         aim=aim,
-        condition=model.condition(look.overview, None if aim is None else aim.wanted),
         window=window,
         tiles=tiles,
         overlap=TILE_OVERLAP,
+        scale=scale,
+        pieces=pieces_of(look.extent) if scale > 1 else (),
         intervals=model.intervals if settings.uncertainty else None,
     )
 

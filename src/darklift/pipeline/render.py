@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from darklift.diffusion import noise_field, sample
 from darklift.errors import UsageError
-from darklift.image import FloatArray, Picture, pad_like, pad_to_multiple, to_unit
+from darklift.image import FloatArray, Picture
 from darklift.image.pixels import with_notes
+from darklift.pipeline.beside import put_beside
 from darklift.pipeline.compose import Canvas, view_of
 from darklift.pipeline.plan import Plan, check_made_for
+from darklift.pipeline.sampling import OnStep, sample_area, tell_of_part
 from darklift.pipeline.settings import Window
-from darklift.pipeline.tiling import Tile, map_tiles, plan_windows
-from darklift.pipeline.view import View, require_picture
-from darklift.pipeline.windows import Predict, memory_of_windows, predict_whole, predict_windows
+from darklift.pipeline.tiling import Tile
+from darklift.pipeline.view import require_picture
 from darklift.runtime import Model
-from darklift.runtime.memory import require_memory
 
 __all__ = ["Enhanced", "OnStep", "render", "render_together"]
-
-OnStep = Callable[[int, int], None]
-"""Told (steps done, steps in all)."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +47,8 @@ class Enhanced:
     a good light, with the mean brightness of the result. None where no such thing is known."""
     unchanged: bool = False
     """The picture is the photo itself: nothing of what the model made is in it, and no tone was asked to change."""
+    scale: int = 1
+    """Pixels along one of the small copy that was worked on; 1 where the photo itself was."""
     holds_nothing: bool = False
     """The photo is black or a lens cap's noise: there is nothing to bring out. Its share is 0 then, unless an exposure
     was asked for."""
@@ -110,7 +106,7 @@ def render_together(
     results: list[Enhanced] = []
     for number, start in enumerate(starts):
         group = slice(start, start + together)
-        tell = _tell_of_part(on_step, number, len(starts))
+        tell = tell_of_part(on_step, number, len(starts))
         results.extend(_render_group(model, pictures[group], plans[group], area, tell, bits))
     return tuple(results)
 
@@ -135,9 +131,12 @@ def _render_group(
     ]
     if works:
         (work,) = {area.shared(view.inside).seen_from(view.inside) for view in views}
-        for place, made in _sample_area(model, views, plans, work, on_step):
+
+        def put(place: Tile, made: FloatArray) -> None:
             for canvas, values in zip(canvases, made, strict=True):
                 canvas.put(place, values)
+
+        put_beside(sample_area(model, views, plans, work, on_step), put)
     else:
         for canvas in canvases:
             canvas.put_own()
@@ -156,84 +155,9 @@ def _render_group(
             canvas.uncertainty,
             None if plan.intervals is None else plan.settings.coverage,
             unchanged=plan.unchanged,
+            scale=plan.scale,
             holds_nothing=plan.look.empty,
         )
-
-
-def _sample_area(
-    model: Model, views: Sequence[View], plans: Sequence[Plan], area: Tile, on_step: OnStep | None
-) -> Iterator[tuple[Tile, FloatArray]]:
-    """What the model makes of the area, piece by piece: where, and (B, 3, h, w) unit, with the uncertainty as a fourth
-    channel where the network is asked for it.
-    """
-    plan = plans[0]
-    _check_memory(model, len(views), plan)
-    if len(plan.tiles) == 1:
-        yield area, _sample_tile(model, views, plans, plan.tiles[0], on_step)[:, :, *area.window]
-        return
-    worked_on = [tile for tile in plan.tiles if tile.overlaps(area)]
-    (view,) = views
-
-    def work(tile: Tile) -> FloatArray:
-        tell = _tell_of_part(on_step, worked_on.index(tile), len(worked_on))
-        made: FloatArray = _sample_tile(model, [view], plans, tile, tell)[0]
-        return made
-
-    for place, made in map_tiles(worked_on, plan.look.extent, work, plan.overlap, area):
-        yield place, made[None]
-
-
-def _sample_tile(
-    model: Model, views: Sequence[View], plans: Sequence[Plan], tile: Tile, on_step: OnStep | None
-) -> FloatArray:
-    """Sample one tile of each picture: (B, 3 or 4, h, w), see :func:`_sample_area`."""
-    plan, settings = plans[0], plans[0].settings
-    seen = [view.of(tile) for view in views]
-    predict, (top, left), (rows, columns) = _network_on(model, seen, plans, tile)
-    count, predicts = len(seen), plan.preset.predicts
-    uncertainty = np.zeros((count, 1, rows, columns), dtype=np.float32)
-
-    def denoise(x: FloatArray, abar: float) -> FloatArray:
-        outputs = predict(x, abar)
-        if plan.asks_network:
-            uncertainty[:] += outputs["uncertainty"].mean(axis=1, keepdims=True) / plan.steps
-        return outputs[predicts]
-
-    def noise(draw: int) -> FloatArray:
-        return noise_field(settings.seed, draw, 3, (tile.top, tile.left, rows, columns))[None].repeat(count, axis=0)
-
-    x0 = sample(
-        denoise,
-        noise(0),
-        plan.ladder,
-        eta=plan.preset.eta,
-        clip=plan.preset.clip,
-        noise=noise,
-        predicts=predicts,
-        on_step=on_step,
-    )
-    made: FloatArray = to_unit(x0).clip(0, 1)
-    if plan.asks_network:
-        made = np.concatenate([made, uncertainty], axis=1)
-    return made[:, :, top : top + tile.height, left : left + tile.width]
-
-
-def _network_on(
-    model: Model, seen: Sequence[FloatArray], plans: Sequence[Plan], tile: Tile
-) -> tuple[Predict, tuple[int, int], tuple[int, int]]:
-    """The network bound to a tile of each picture; where the tile begins in what it takes, and that one's size."""
-    plan, footprint = plans[0], model.card.footprint
-    condition = {name: np.concatenate([plan.condition[name] for plan in plans]) for name in plan.condition}
-    if plan.window is not None:
-        (planes,) = seen
-        whole, _ = pad_to_multiple(planes, 1, at_least=plan.window.side)
-        windows = plan_windows(*whole.shape[1:], side=plan.window.side, stride=plan.window.stride)
-        return predict_windows(model, whole, condition, windows), (0, 0), whole.shape[1:]
-    low = np.stack(seen) if len(seen) > 1 else seen[0][None]
-    padded, (top, left) = pad_like(low, footprint.size_multiple, footprint.padding)
-    edges = np.array([tile.top, tile.left, tile.top + padded.shape[2], tile.left + padded.shape[3]])
-    box = (edges / np.tile(plan.look.extent, 2)).astype(np.float32)
-    return predict_whole(model, padded, condition, box), (top, left), padded.shape[2:]
 
 
 def _area(part: Tile | None, size: tuple[int, int]) -> Tile:
@@ -250,37 +174,3 @@ def _check_fit(model: Model, picture: Picture, plan: Plan) -> None:
     if plan.look.size != picture.size:
         planned, got = (f"{columns}x{rows}" for rows, columns in (plan.look.size, picture.size))
         raise UsageError(f"the plan was made for a picture of {planned} pixels, got one of {got}: plan each picture")
-
-
-def _check_memory(model: Model, count: int, plan: Plan) -> None:
-    """Refuse what cannot fit before it takes the machine down. Raises ImageError."""
-    card, (rows, columns) = model.card, plan.look.extent
-    if not card.footprint.sees_whole:
-        return
-    many = "" if count == 1 else f"{count} pictures of "
-    require_memory(
-        _memory_needed(model, count, plan),
-        model.free_memory(),
-        f"{many}{columns}x{rows} pixels take {card.name}",
-        _how_to_save_memory(plan.window) if count == 1 else "pass fewer at once",
-    )
-
-
-def _memory_needed(model: Model, count: int, plan: Plan) -> float:
-    footprint = model.card.footprint
-    if plan.window is not None:
-        return memory_of_windows(footprint, plan.window)
-    height, width = footprint.padded(plan.look.extent)
-    return count * footprint.memory(height * width)
-
-
-def _how_to_save_memory(window: Window | None) -> str:
-    remedy = "give a --window, such as 512," if window is None else "give a smaller --window,"
-    return f"{remedy} or make the picture smaller"
-
-
-def _tell_of_part(on_step: OnStep | None, number: int, count: int) -> OnStep | None:
-    """What part ``number`` of ``count`` tells of its steps, all parts having as many: ``on_step`` hears of them all."""
-    if on_step is None:
-        return None
-    return lambda step, of: on_step(number * of + step, of * count)

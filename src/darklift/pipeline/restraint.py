@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -58,29 +59,53 @@ class Restraint:
         for block in blocks_of(part):
             cells = cells_of(block, self.ceiling.shape, self.size)
             there = block.seen_from(part).window
-            if (self.ceiling[cells] < _NO_CEILING).any() or (self.colour[cells] < 1).any():
+            if self.holds_down(block):
                 self._hold_down(made[:, *there], seen[:, *there], block)
             if self.lit[cells].any():
                 self._hold_on(made[:, *there], own[:, *there], block)
         return made
 
+    def holds_down(self, part: Tile) -> bool:
+        """Whether it holds anything down in a part of the photo: only there it minds what the network sees."""
+        cells = cells_of(part, self.ceiling.shape, self.size)
+        return bool((self.ceiling[cells] < _NO_CEILING).any() or (self.colour[cells] < 1).any())
+
+    @cached_property
+    def _holding_down(self) -> FloatArray:
+        return np.stack([self.ceiling, self.level, self.colour])
+
     def _hold_down(self, made: FloatArray, seen: FloatArray, block: Tile) -> None:
-        ceiling, level, colour = enlarged(np.stack([self.ceiling, self.level, self.colour]), self.size, block)
+        ceiling, level, colour = enlarged(self._holding_down, self.size, block)
         free = ceiling >= _NO_CEILING
-        ceiling *= (1 - _OWN) + _OWN * (luma_of(seen) + _HALF_A_CODE) / level
+        share = luma_of(seen)
+        share += _HALF_A_CODE
+        share *= _OWN
+        share /= level
+        share += 1 - _OWN
+        ceiling *= share
         luma = luma_of(made)
-        excess = np.square(np.square(luma / ceiling))
-        excess[free] = 0
-        gain = 1 / np.sqrt(np.sqrt(1 + excess))
-        luma *= gain * (1 - colour)
+        gain = np.divide(luma, ceiling, out=share)
+        for _ in range(2):
+            np.square(gain, out=gain)
+        np.copyto(gain, 0, where=free)
+        gain += 1
+        for _ in range(2):
+            np.sqrt(gain, out=gain)
+        np.reciprocal(gain, out=gain)
+        luma *= gain
+        luma *= np.subtract(1, colour, out=level)
         gain *= colour
         made *= gain
         made += luma
 
     def _hold_on(self, made: FloatArray, own: FloatArray, block: Tile) -> None:
-        lit = enlarged(self.lit, self.size, block)
-        away = own - made
-        made += lit * (np.float32(self.keep) * away + np.float32(1 - self.keep) * np.maximum(away, 0))
+        lit, away = enlarged(self.lit, self.size, block), own - made
+        brighter = np.maximum(away, 0)
+        brighter *= np.float32(1 - self.keep)
+        away *= np.float32(self.keep)
+        away += brighter
+        away *= lit
+        made += away
 
 
 def restrain(signal: Signal, wanted: float, *, kept: tuple[float, float]) -> Restraint:

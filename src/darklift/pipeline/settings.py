@@ -11,10 +11,11 @@ from typing import Any, Literal, Self, TypeAlias, get_args
 
 from darklift.errors import UsageError, hint_for, one_line
 
-__all__ = ["CONTROLS", "DEFAULTS", "Deblock", "Exposure", "Lift", "Settings", "Window"]
+__all__ = ["CONTROLS", "DEFAULTS", "Deblock", "Exposure", "Lift", "Settings", "Speed", "Window"]
 
 Deblock: TypeAlias = Literal["auto", "off"]
 Lift: TypeAlias = Literal["trusted", "full"]
+Speed: TypeAlias = Literal["fast", "balanced", "best"]
 
 _MAX_STOPS = 10
 CONTROLS = ("blacks", "shadows", "highlights", "whites", "saturation")
@@ -138,6 +139,10 @@ class Settings:
     deblock: Deblock | str = "auto"
     """Flat dark blocks that a phone's file or a strong JPEG holds: auto smooths them before they are lifted, off leaves
     them."""
+    speed: Speed | str = "balanced"
+    """How large photos are worked on: balanced makes light and colour of a copy of at most a megapixel and brings that
+    to full size with the photo's own detail, fast takes a copy of at most 0.4 megapixels, best works on every pixel.
+    Small photos, and models without a network for detail, are always worked on in full."""
     uncertainty: bool = False
     """Also tell how far the result may be off at each place. The bundled models can tell, and GSAD's in a way of
     their own."""
@@ -157,7 +162,7 @@ class Settings:
             raise UsageError(f"uncertainty is {self.uncertainty!r}, expected True or False")
         if isinstance(self.coverage, str) or not 0 < _number(self.coverage) < 1:
             raise UsageError(f"coverage is {self.coverage!r}, expected a share of the true values, such as 0.9")
-        for name, known in (("lift", get_args(Lift)), ("deblock", get_args(Deblock))):
+        for name, known in (("lift", get_args(Lift)), ("deblock", get_args(Deblock)), ("speed", get_args(Speed))):
             value = getattr(self, name)
             if not isinstance(value, str) or value not in known:
                 raise UsageError(f"{name} is {value!r}, expected {' or '.join(known)}")

@@ -64,11 +64,11 @@ class Tile:
         """The inverse of :meth:`seen_from`: what is counted from the other's corner, counted as the other is."""
         return Tile(self.top + other.top, self.left + other.left, self.height, self.width)
 
-    def strips(self, multiple: int = 1) -> Iterator[Tile]:
+    def strips(self, multiple: int = 1, pixels: int = 2**20) -> Iterator[Tile]:
         """All of it from top to bottom, in pieces of full width, their rows a multiple of some number but for the
-        last's.
+        last's, of about so many pixels each.
         """
-        for rows in row_strips((self.height, self.width), multiple):
+        for rows in row_strips((self.height, self.width), multiple, pixels):
             yield Tile(self.top + rows.start, self.left, rows.stop - rows.start, self.width)
 
     def check_inside(self, size: tuple[int, int]) -> None:
@@ -154,7 +154,9 @@ def map_tiles(
             waiting.append(ready[:, done - place.top :].copy())
             piece = Tile(place.top, place.left, done - place.top, right - place.left)
             if piece.height and piece.width:
-                yield piece, ready[:-1, : piece.height] / ready[-1, : piece.height]
+                made = ready[:-1, : piece.height]
+                made /= ready[-1, : piece.height]
+                yield piece, made
         above = np.concatenate(waiting, axis=2)
 
 

@@ -21,17 +21,14 @@ from darklift.pipeline.cells import (
     Guide,
     block_sums,
     box_means,
-    brightest,
-    luma_of,
     ramp,
     smooth_ramp,
 )
-from darklift.pipeline.tiling import Tile
 
 if TYPE_CHECKING:
-    from darklift.pipeline.view import View
+    from darklift.pipeline.strip import Strip
 
-__all__ = ["TONES", "Scene", "Signal", "look_for_signal", "same_scene"]
+__all__ = ["TONES", "Holdings", "Scene", "Signal", "same_scene"]
 
 _CELLS = 320
 """About as many along the longer side, of whole pixels, has the grid that the maps have."""
@@ -124,10 +121,45 @@ class Signal:
     scene: Scene
 
 
-def look_for_signal(view: View, bits: int) -> Signal:
-    """What a photo holds. bits: how finely its source tells values apart."""
-    side = max(1, round(max(view.size) / _CELLS))
-    top, level, restless, beside, further, *seen = _averages(view, side)
+class Holdings:
+    """Finds what a photo holds: a :class:`~darklift.pipeline.strip.Looker` at strips whose rows are a multiple of
+    ``side``.
+    """
+
+    def __init__(self, size: tuple[int, int], bits: int) -> None:
+        """bits: how finely its source tells values apart."""
+        self.side = max(1, round(max(size) / _CELLS))
+        self._size, self._bits = size, bits
+        self._sums: list[list[FloatArray]] = []
+
+    def add(self, strip: Strip) -> None:
+        """In each cell of side² pixels, 5 or 6 sums: of max(R, G, B), luma, by how much a pixel's luma differs from
+        those above and before it (two codes at most), from the one before it, and from the one before that; how much is
+        seen, where some is not.
+        """
+        above, luma = strip.above, strip.counted_luma
+        beside, further = np.zeros((2, strip.place.height, strip.place.width), dtype=np.float32)
+        for steps, apart in ((beside, 1), (further, 2)):
+            np.subtract(luma[above:, apart:], luma[above:, :-apart], out=steps[:, apart:])
+            np.abs(steps, out=steps)
+        restless = beside.copy()
+        restless[1 - above :] += np.abs(luma[1:] - luma[:-1])
+        restless /= 2
+        np.minimum(restless, 2 * _CODE, out=restless)
+        seen = [] if strip.weights is None else [strip.weights[above:]]
+        maps = (strip.counted_top[above:], luma[above:], restless, beside, further, *seen)
+        self._sums.append([block_sums(plane, self.side) for plane in maps])
+
+    def result(self) -> Signal:
+        """All that is told of it."""
+        rows, columns = (np.diff(np.arange(0, length + self.side, self.side).clip(max=length)) for length in self._size)
+        pixels = (rows[:, None] * columns).astype(np.float32)
+        means = [np.divide(np.concatenate(parts), pixels, dtype=np.float32) for parts in zip(*self._sums, strict=True)]
+        return _signal(means, self.side, self._bits)
+
+
+def _signal(means: list[FloatArray], side: int, bits: int) -> Signal:
+    top, level, restless, beside, further, *seen = means
     lively = ramp(box_means(restless, _LIVELY_RADIUS) / _CODE, _LIVELY)
     lively = _LEAST_LIVELY + (1 - _LEAST_LIVELY) * lively
     finer = min(2 ** (min(bits, 16) - 8), _FINER) if bits > 8 else 1
@@ -163,30 +195,6 @@ def _tones(level: FloatArray) -> npt.NDArray[np.float64]:
     counts, _ = np.histogram(level, len(TONES), (0, 1))
     shares: npt.NDArray[np.float64] = counts / counts.sum()
     return shares
-
-
-def _averages(view: View, side: int) -> list[FloatArray]:
-    """In each cell of side² pixels, 5 or 6 of (h, w): max(R, G, B), luma, by how much a pixel's luma differs from those
-    above and before it (two codes at most), from the one before it, and from the one before that; how much is seen,
-    where some is not.
-    """
-    sums: list[list[FloatArray]] = []
-    for strip in view.strips(side):
-        above = min(strip.top, 1)
-        low, weights = view.counted(Tile(strip.top - above, 0, strip.height + above, strip.width))
-        luma = luma_of(low)
-        beside, further = np.zeros((2, strip.height, strip.width), dtype=np.float32)
-        beside[:, 1:] = np.abs(luma[above:, 1:] - luma[above:, :-1])
-        further[:, 2:] = np.abs(luma[above:, 2:] - luma[above:, :-2])
-        restless = beside.copy()
-        restless[1 - above :] += np.abs(luma[1:] - luma[:-1])
-        np.minimum(restless / 2, 2 * _CODE, out=restless)
-        seen = [] if weights is None else [weights[above:]]
-        maps = (brightest(low[:, above:]), luma[above:], restless, beside, further, *seen)
-        sums.append([block_sums(plane, side) for plane in maps])
-    rows, columns = (np.diff(np.arange(0, length + side, side).clip(max=length)) for length in view.size)
-    pixels = (rows[:, None] * columns).astype(np.float32)
-    return [np.divide(np.concatenate(parts), pixels, dtype=np.float32) for parts in zip(*sums, strict=True)]
 
 
 def _night(brightest_parts: float, held: FloatArray) -> float:

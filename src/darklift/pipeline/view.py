@@ -5,15 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from darklift.errors import ImageError, UsageError
 from darklift.image import FloatArray, Picture
 from darklift.image.colour import ColourSpace
-from darklift.pipeline.deblock import Smoothing
 from darklift.pipeline.hidden import Fill
 from darklift.pipeline.tiling import Tile
+
+if TYPE_CHECKING:
+    from darklift.pipeline.deblock import Smoothing
 
 __all__ = ["View", "require_picture"]
 
@@ -40,13 +44,18 @@ class View:
         """(rows, columns) of the part that counts."""
         return self.inside.height, self.inside.width
 
-    def strips(self, multiple: int = 1) -> Iterator[Tile]:
+    def strips(self, multiple: int = 1, pixels: int = 2**20) -> Iterator[Tile]:
         """All of it from top to bottom, in pieces of full width; see :meth:`Tile.strips`."""
-        return Tile(0, 0, *self.size).strips(multiple)
+        return Tile(0, 0, *self.size).strips(multiple, pixels)
 
     def of(self, tile: Tile) -> FloatArray:
         """What the network sees there, (3, h, w) unit."""
-        low = self.own(tile)
+        return self.seen(self.own(tile), tile)
+
+    def seen(self, low: FloatArray, tile: Tile) -> FloatArray:
+        """:meth:`of`, where the photo's own pixels there are known, (3, h, w); the very same array where it shows
+        these.
+        """
         alpha = None if self.fill is None else self.alpha(tile)
         if self.fill is not None and alpha is not None:
             low = self.fill.apply(low, alpha, self.size, tile)
@@ -63,13 +72,26 @@ class View:
         low = self.fill.apply(self.own(tile), weights, self.size, tile)
         return low if self.smoothing is None else self.smoothing.apply(low, tile), weights
 
-    def own(self, tile: Tile) -> FloatArray:
-        """The photo's own pixels there as sRGB, neither filled nor smoothed: (3, h, w) unit."""
-        pixels = self.numbers(tile)
+    def own(self, tile: Tile, every: tuple[int, int] = (1, 1)) -> FloatArray:
+        """The photo's own pixels there as sRGB, neither filled nor smoothed: (3, h, w) unit, nobody else's. every: of
+        the rows and of the columns, which ones.
+        """
+        window = tile.placed_in(self.inside).window
+        rows, columns = (slice(part.start, part.stop, step) for part, step in zip(window, every, strict=True))
         if self.space is not None:
-            return self.space.seen(pixels)
-        inside = pixels if self.picture.held.whole_numbers else pixels.clip(0, 1)
-        return inside.transpose(2, 0, 1)
+            return self.space.seen(self.picture.part(rows, columns))
+        planes = self.picture.held.planes(rows, columns)
+        return planes if self.picture.held.whole_numbers else planes.clip(0, 1, out=planes)
+
+    def codes(self, tile: Tile) -> npt.NDArray[Any] | None:
+        """The photo's own numbers there, (C, h, w) of all of their type's range, where :meth:`of` has the same in
+        floats; else None.
+        """
+        held = self.picture.held
+        as_held = self.space is None and self.fill is None and self.smoothing is None
+        if not (as_held and held.holds(held.colours.dtype)):
+            return None
+        return held.codes(*tile.placed_in(self.inside).window)
 
     def numbers(self, tile: Tile) -> FloatArray:
         """The photo's own numbers there, (h, w, 3)."""

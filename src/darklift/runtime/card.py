@@ -15,7 +15,7 @@ from darklift.runtime.intervals import Intervals
 __all__ = ["CARD_FORMAT", "ModelCard"]
 
 CARD_FORMAT = "darklift-model-2"
-_TEXTS, _TABLES = ("name", "method", "backend"), ("info", "files", "config")
+_TEXTS, _TABLES = ("name", "method", "backend"), ("info", "files", "int8", "config")
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ class ModelCard:
     """Where it comes from (licence, data, recipe, numbers): shown, never used."""
     files: Mapping[str, str] = field(default_factory=dict)
     """SHA-256 of each file that it was opened from."""
+    int8: Mapping[str, str] = field(default_factory=dict)
+    """SHA-256 of each graph that is there in int8 as well, by its file, such as ``step.int8.onnx`` for ``step``."""
     config: Mapping[str, Any] = field(default_factory=dict)
     """The method's configuration, for training on from exported weights."""
     intervals: Intervals | None = None
@@ -70,7 +72,7 @@ class ModelCard:
             if not all(isinstance(values.get(key, ""), str) for key in _TEXTS):
                 raise ValueError("its name, method or backend is no text")
             if not all(isinstance(values.get(key, {}), dict) for key in _TABLES):
-                raise ValueError("its info, files or config is no table")
+                raise ValueError("its info, files, int8 or config is no table")
             if not isinstance(values.get("deblocks", False), bool):
                 raise ValueError("its deblocks is neither true nor false")
             presets = {name: SamplerPreset.from_dict(preset) for name, preset in values.pop("presets").items()}

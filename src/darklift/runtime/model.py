@@ -1,8 +1,9 @@
 """A model as the rest of darklift sees it: a card, and graphs with named inputs and outputs that some backend runs.
 
 The graphs are ``step`` (always), ``condition`` (computed once per photo, from its overview), ``encode`` (computed once
-per piece of a photo, from its pixels) and ``exposure`` (the brightness that a good version of the photo
-would have, and how far that may be off). Their inputs are fed by name.
+per piece of a photo, from its pixels), ``exposure`` (the brightness that a good version of the photo would have, and
+how far that may be off) and ``detail`` (from what was made of a large photo's small copy to full size). Their inputs
+are fed by name.
 """
 
 from __future__ import annotations
@@ -96,6 +97,11 @@ class Model:
         return "uncertainty" in self._graphs["step"].outputs
 
     @property
+    def enlarges(self) -> bool:
+        """Whether it brings what it made of a small copy of a photo to full size."""
+        return "detail" in self._graphs
+
+    @property
     def intervals(self) -> Intervals | None:
         """How far results may be off; None for a model that nobody has calibrated, or whose photos nobody looks at for
         what they hold, as it does not say how bright they should be.
@@ -133,6 +139,13 @@ class Model:
         (``eps`` or ``x0``, as the presets say), and whatever else it tells, by name.
         """
         return _run(self._graphs["step"], {**known, "x": x, "abar": np.full(1, abar, np.float32)})
+
+    def enlarge(self, low: FloatArray, seen: FloatArray, made: FloatArray, slope: FloatArray) -> FloatArray:
+        """A piece of a photo, low (B, 3, h, w), at full size from a small copy of it: what was seen and made of that,
+        and how much the latter changes with the former, each (B, 3, h/2, w/2), interpolated there. All unit but for
+        slopes; h and w are multiples of 4.
+        """
+        return _run(self._graphs["detail"], {"low": low, "seen": seen, "made": made, "slope": slope})["x0"]
 
 
 def _describe(overview: Overview) -> dict[str, FloatArray]:

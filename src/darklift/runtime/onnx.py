@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache, cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import onnxruntime
@@ -14,9 +17,23 @@ from darklift.errors import ModelError, UsageError, one_line
 from darklift.image import FloatArray
 from darklift.runtime.card import ModelCard
 from darklift.runtime.model import Model
+from darklift.runtime.processor import native_formats, require_native
 from darklift.runtime.threads import thread_count
 
-__all__ = ["CARD_FILE", "OnnxGraph", "load_card", "load_onnx_model", "open_graph", "providers", "read_graph"]
+__all__ = [
+    "CARD_FILE",
+    "OnnxGraph",
+    "device_for",
+    "files_taken",
+    "load_card",
+    "load_onnx_model",
+    "open_graph",
+    "precision_for",
+    "providers",
+    "read_graph",
+    "read_graphs",
+    "session_options",
+]
 
 CARD_FILE = "model.json"
 _ORT_ERRORS: tuple[type[Exception], ...] = (
@@ -41,25 +58,62 @@ def providers() -> list[str]:
     return list(onnxruntime.get_available_providers())
 
 
-def load_onnx_model(folder: Path, device: str = "auto", threads: int | None = None) -> Model:
+def load_onnx_model(
+    folder: Path, device: str = "auto", precision: str = "auto", threads: int | None = None, *, proven: bool = False
+) -> Model:
     """The exported model in ``folder`` (``model.json`` and ``*.onnx``).
 
-    threads: of the CPU, see :func:`~darklift.runtime.threads.thread_count`. Raises ModelError, UsageError.
+    precision: see :func:`precision_for`. threads: of the CPU, see :func:`~darklift.runtime.threads.thread_count`.
+    proven: each graph, known to load, is made ready when it is first asked for anything, and else all are at once.
+    Raises ModelError, UsageError.
     """
     card = load_card(folder)
-    chosen, options = _providers_for(device), _session_options(thread_count(threads))
-    graphs = {
-        Path(name).stem: OnnxGraph(folder / name, chosen, options, read_graph(folder / name, digest))
-        for name, digest in card.files.items()
-    }
+    device, options = device_for(device), session_options(thread_count(threads))
+    taken = precision_for(card, precision, on_cpu=device == "cpu")
+    files = read_graphs(folder, card, taken)
+    graphs = {name: OnnxGraph(path, _DEVICES[device], options, data) for name, (path, data) in files.items()}
+    for graph in () if proven else graphs.values():
+        graph.make_ready()
+    card = card if taken == "fp32" else replace(card, backend=f"onnx {taken}", files=files_taken(card, taken))
     return Model(card, graphs)
+
+
+def precision_for(card: ModelCard, precision: str, *, on_cpu: bool) -> str:
+    """fp32 or int8, where one of these or auto was asked for. auto: int8 where the model has graphs in it and the CPU
+    computes in it, else fp32. Raises UsageError for int8 where it is not to be had.
+    """
+    if precision == "auto":
+        return "int8" if on_cpu and card.int8 and "int8" in native_formats() else "fp32"
+    if precision == "int8":
+        if not card.int8:
+            raise UsageError(f"model {card.name} has no graphs in int8: choose auto or fp32")
+        if not on_cpu:
+            raise UsageError("precision int8 is for the CPU: choose device cpu, or precision auto")
+        require_native(precision)
+    return precision
+
+
+def files_taken(card: ModelCard, precision: str) -> dict[str, str]:
+    """SHA-256 by file, one for each graph: those in int8 where that is the precision, as far as there are any."""
+    known = [*card.files.items(), *(card.int8.items() if precision == "int8" else ())]
+    return dict({file.partition(".")[0]: (file, digest) for file, digest in known}.values())
+
+
+def read_graphs(folder: Path, card: ModelCard, precision: str) -> dict[str, tuple[Path, bytes]]:
+    """The files of a model's graphs, see :func:`files_taken`, and what is in them, by the graphs' names. Raises
+    ModelError.
+    """
+    files = files_taken(card, precision).items()
+    return {file.partition(".")[0]: (folder / file, read_graph(folder / file, digest)) for file, digest in files}
 
 
 def open_graph(path: Path, device: str = "auto", threads: int | None = None) -> OnnxGraph:
     """Any ONNX file, with weights beside it or inside. Raises ModelError, UsageError (a device that is not there)."""
     if not path.is_file():
         raise ModelError(f"no file {path}: expected a network as ONNX")
-    return OnnxGraph(path, _providers_for(device), _session_options(thread_count(threads)))
+    graph = OnnxGraph(path, _DEVICES[device_for(device)], session_options(thread_count(threads)))
+    graph.make_ready()
+    return graph
 
 
 def load_card(folder: Path) -> ModelCard:
@@ -86,7 +140,8 @@ def read_graph(path: Path, digest: str) -> bytes:
     return data
 
 
-def _providers_for(device: str) -> list[str]:
+def device_for(device: str) -> str:
+    """The device asked for; auto is cuda where this ONNX Runtime has it, else cpu. Raises UsageError."""
     if device == "auto":
         device = "cuda" if "CUDAExecutionProvider" in providers() else "cpu"
     if device not in _DEVICES:
@@ -97,39 +152,66 @@ def _providers_for(device: str) -> list[str]:
             f"device {device} needs ONNX Runtime's {wanted[0]}, found {', '.join(providers())}: install the "
             "onnxruntime package made for that device, or choose cpu"
         )
-    return wanted
+    return device
 
 
 class OnnxGraph:
-    """One graph, ready to run (:class:`~darklift.runtime.model.GraphRunner`)."""
+    """One graph (:class:`~darklift.runtime.model.GraphRunner`), made ready when it is first asked for anything, if not
+    before: a photo that stays as it is needs neither ``condition`` nor ``step``.
+    """
 
     def __init__(self, path: Path, chosen: list[str], options: Any, data: bytes | None = None) -> None:
         """data: what the file holds, where it has been read already."""
-        try:
-            self._session = onnxruntime.InferenceSession(str(path) if data is None else data, options, providers=chosen)
-        except _ORT_ERRORS as error:
-            raise ModelError(f"ONNX Runtime cannot load {path} ({one_line(error)}): update onnxruntime") from error
-        self._inputs = tuple(i.name for i in self._session.get_inputs())
-        self._outputs = [o.name for o in self._session.get_outputs()]
+        self._path, self._chosen, self._options, self._data = path, chosen, options, data
+        self._made_ready: Any = None
+        self._making_ready = Lock()
 
-    @property
+    def make_ready(self) -> Any:
+        """Its session. Raises ModelError for what ONNX Runtime cannot load."""
+        with self._making_ready:
+            if self._made_ready is None:
+                source = str(self._path) if self._data is None else self._data
+                try:
+                    self._made_ready = onnxruntime.InferenceSession(source, self._options, providers=self._chosen)
+                except _ORT_ERRORS as error:
+                    raise ModelError(
+                        f"ONNX Runtime cannot load {self._path} ({one_line(error)}): update onnxruntime"
+                    ) from error
+                self._data = None
+            return self._made_ready
+
+    @cached_property
     def inputs(self) -> tuple[str, ...]:
-        return self._inputs
+        return tuple(i.name for i in self.make_ready().get_inputs())
 
-    @property
+    @cached_property
     def outputs(self) -> tuple[str, ...]:
-        return tuple(self._outputs)
+        return tuple(o.name for o in self.make_ready().get_outputs())
 
     def __call__(self, feeds: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
         try:
-            values: list[Any] = self._session.run(self._outputs, dict(feeds))
+            values: list[Any] = self.make_ready().run(list(self.outputs), dict(feeds))
         except _ORT_ERRORS as error:
             raise ModelError(f"ONNX Runtime could not run the model ({one_line(error)}): free some memory") from error
-        return dict(zip(self._outputs, values, strict=True))
+        return dict(zip(self.outputs, values, strict=True))
 
 
-def _session_options(threads: int) -> Any:
+@cache
+def _share_memory() -> None:
+    """Let all graphs take turns with what one of them took from the system; the process keeps it, also when no graph is
+    left.
+    """
+    memory = onnxruntime.OrtMemoryInfo(
+        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
+    )
+    onnxruntime.create_and_register_allocator(memory, None)
+
+
+def session_options(threads: int) -> Any:
+    """How ONNX Runtime runs darklift's graphs, on so many threads of the CPU (0: as many as it likes)."""
+    _share_memory()
     options = onnxruntime.SessionOptions()
+    options.add_session_config_entry("session.use_env_allocators", "1")
     options.log_severity_level = 4  # nothing: errors are raised, its warnings are about its own optimiser
     options.intra_op_num_threads = threads
     options.enable_mem_pattern = False  # from the second tile on, a plan of all memory beside what the first one took

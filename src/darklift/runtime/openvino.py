@@ -1,5 +1,5 @@
-"""Exported models on OpenVINO: the files that ONNX Runtime runs, faster on CPUs, most of all on those that compute in
-bf16 (docs/lab/benchmarks.md).
+"""Exported models on OpenVINO: the files that ONNX Runtime runs, faster on CPUs that compute in bf16 or int8
+(docs/lab/benchmarks.md).
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ import openvino
 from darklift.errors import ModelError, UsageError, one_line
 from darklift.image import FloatArray
 from darklift.runtime.model import Model
-from darklift.runtime.onnx import load_card, read_graph
+from darklift.runtime.onnx import files_taken, load_card, precision_for, read_graphs
+from darklift.runtime.processor import require_native
 from darklift.runtime.threads import thread_count
 
 __all__ = ["load_openvino_model"]
 
-_PRECISIONS = {"auto": "f32", "fp32": "f32", "bf16": "bf16", "fp16": "f16"}
+_PRECISIONS = {"fp32": "f32", "int8": "f32", "bf16": "bf16", "fp16": "f16"}
+"""As OpenVINO calls what it takes for numbers that are no whole ones."""
 
 
 def load_openvino_model(
@@ -26,19 +28,22 @@ def load_openvino_model(
 ) -> Model:
     """The exported model in ``folder``. Raises ModelError, UsageError.
 
-    device: auto (the CPU), or as OpenVINO names them: cpu, gpu, npu. precision: what the device may compute in; auto is
-    fp32, so that the picture is ONNX Runtime's. Where the device does not compute in the one asked for, OpenVINO
-    takes one that it has; the card says which. threads: of the CPU, see
+    device: auto (the CPU), or as OpenVINO names them: cpu, gpu, npu. precision: what the device computes in; auto is
+    what it is for ONNX Runtime (:func:`~darklift.runtime.onnx.precision_for`). A format that the CPU only emulates is
+    refused; another device takes one that it has, and the card says which. threads: of the CPU, see
     :func:`~darklift.runtime.threads.thread_count`.
     """
-    if precision not in _PRECISIONS:
-        raise UsageError(f"unknown precision {precision!r} for OpenVINO: choose {', '.join(_PRECISIONS)}")
+    if precision not in ("auto", *_PRECISIONS):
+        raise UsageError(f"unknown precision {precision!r} for OpenVINO: choose auto, {', '.join(_PRECISIONS)}")
     core = openvino.Core()
     name = "CPU" if device == "auto" else device.upper()
     if name not in {known for device in core.available_devices for known in (device, device.split(".")[0])}:
         found = ", ".join(known.lower() for known in core.available_devices)
         raise UsageError(f"OpenVINO finds no device {device!r} on this machine: choose auto, {found}")
     card = load_card(folder)
+    precision = precision_for(card, precision, on_cpu=name == "CPU")
+    if name == "CPU":
+        require_native(precision)
     settings = {
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_PRECISION_HINT": _PRECISIONS[precision],
@@ -48,16 +53,16 @@ def load_openvino_model(
     if name == "CPU" and (count := thread_count(threads)):
         settings["INFERENCE_NUM_THREADS"] = str(count)
     graphs = {
-        Path(file).stem: _OpenVinoGraph(core, folder / file, digest, name, settings)
-        for file, digest in card.files.items()
+        graph: _OpenVinoGraph(core, path, data, name, settings)
+        for graph, (path, data) in read_graphs(folder, card, precision).items()
     }
-    taken = {graph.precision for graph in graphs.values()} - {"f32"}
-    return Model(replace(card, backend=" ".join(["openvino", *sorted(taken)])), graphs)
+    taken = {graph.precision for graph in graphs.values()} - {"f32"} | ({"int8"} if precision == "int8" else set())
+    backend = " ".join(["openvino", *sorted(taken)])
+    return Model(replace(card, backend=backend, files=files_taken(card, precision)), graphs)
 
 
 class _OpenVinoGraph:
-    def __init__(self, core: openvino.Core, path: Path, digest: str, device: str, settings: Mapping[str, str]) -> None:
-        data = read_graph(path, digest)
+    def __init__(self, core: openvino.Core, path: Path, data: bytes, device: str, settings: Mapping[str, str]) -> None:
         try:
             graph = core.read_model(data)
             self._inputs, self._outputs = (

@@ -28,7 +28,7 @@ from darklift.store.card import card_of
 from darklift.store.checkpoint import load_checkpoint
 from darklift.store.from_export import BYTES, HALF, STEP, TRANSPOSED
 
-__all__ = ["Storage", "export_method", "export_model"]
+__all__ = ["Storage", "export_method", "export_model", "store_in_half"]
 
 Storage = Literal["fp32", "fp16", "int8"]
 _OPSET = 18
@@ -147,7 +147,7 @@ def _export_graph(graph: Graph, storage: Storage) -> bytes:
     if storage == "int8":
         _store_in_bytes(model)
     if storage != "fp32":
-        _store_in_half(model)
+        store_in_half(model)
     for node in model.graph.node:
         del node.metadata_props[:]  # stack traces of the exporting machine
     onnx.checker.check_model(model)
@@ -196,7 +196,7 @@ def _rename(model: onnx.ModelProto, before: str, after: str) -> None:
         node.input[:] = [after if name == before else name for name in node.input]
 
 
-def _store_in_half(model: onnx.ModelProto) -> None:
+def store_in_half(model: onnx.ModelProto) -> None:
     """Make float32 weights float16, with a cast after them that ONNX Runtime does once, when it loads the model."""
     for tensor in _large_weights(model):
         name, values = tensor.name, numpy_helper.to_array(tensor)

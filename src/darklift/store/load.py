@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from darklift.errors import MissingExtraError, ModelError, UsageError
-from darklift.weights import find_model
+from darklift.weights import CATALOGUE, find_model
 
 if TYPE_CHECKING:
     from darklift.runtime import Model
@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 __all__ = ["Backend", "Opening", "Precision"]
 
 Backend: TypeAlias = Literal["auto", "onnx", "openvino", "torch"]
-Precision: TypeAlias = Literal["auto", "fp32", "bf16", "fp16"]
+Precision: TypeAlias = Literal["auto", "fp32", "bf16", "fp16", "int8"]
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,9 @@ class Opening:
     device: str = "auto"
     """cpu, cuda, coreml or directml with onnx; openvino and torch use their own names."""
     precision: Precision | str = "auto"
-    """What torch and OpenVINO compute in. auto: bf16 on a GPU that has it, for networks that predict noise; else fp32.
-    bf16 is twice as fast on CPUs that compute in it, and slower on those that only emulate it."""
+    """What it computes in. auto: int8 where an exported model has graphs in it and the CPU computes in it; bf16 with
+    torch on a GPU that has it, for networks that predict noise; else fp32, which is exact. What the CPU only emulates
+    is refused. 'darklift info' tells what there is."""
     threads: int | None = None
     """CPU threads for the model. Give each of several processes its share, so that they do not fight over the cores."""
     memory: int | str | None = None
@@ -108,14 +109,15 @@ class Opening:
             except ImportError as error:
                 raise MissingExtraError(error.name or "openvino", "openvino", "the backend openvino") from error
             return load_openvino_model(path, self.device, self.precision, self.threads)
-        if self.precision not in ("auto", "fp32"):
+        if self.precision not in ("auto", "fp32", "int8"):
             raise UsageError(
-                f"precision {self.precision} is for the backends torch and openvino: ONNX Runtime runs models as "
-                "exported"
+                f"precision {self.precision} is for the backends torch and openvino: ONNX Runtime takes auto, fp32 or "
+                "int8"
             )
         from darklift.runtime.onnx import load_onnx_model
 
-        return load_onnx_model(path, self.device, self.threads)
+        proven = any(path == known.folder for known in CATALOGUE.values())
+        return load_onnx_model(path, self.device, self.precision, self.threads, proven=proven)
 
     def _load_checkpoint(self, path: Path) -> Model:
         if self.backend in ("onnx", "openvino"):

@@ -16,6 +16,7 @@ from darklift.errors import ModelError, UsageError, one_line
 from darklift.image import FloatArray
 from darklift.methods import Graph, Method
 from darklift.runtime import Model
+from darklift.runtime.processor import require_native
 from darklift.runtime.threads import thread_count
 from darklift.store.card import card_of
 from darklift.store.checkpoint import load_checkpoint
@@ -48,7 +49,8 @@ def torch_model(
     device: auto, or a name that torch knows. precision: fp32, bf16, fp16, or auto, which is bf16 on a GPU that has it,
     for networks that predict noise (one that predicts the picture would round it to bf16's 8 bits), and fp32 otherwise,
     so that on a CPU a checkpoint makes the same picture as its export. threads: of the CPU, while this model runs; None
-    leaves torch's setting. info: goes into the card. Raises UsageError for a device or precision that there is not.
+    leaves torch's setting. info: goes into the card. Raises UsageError for a device that there is not, and for a
+    precision that there is not, or that the CPU only emulates.
     """
     if precision not in ("auto", *_DTYPES):
         raise UsageError(f"unknown precision {precision!r}: choose auto, {', '.join(_DTYPES)}")
@@ -57,6 +59,8 @@ def torch_model(
         method.net.to(where).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     except (RuntimeError, AssertionError) as error:
         raise UsageError(f"device {device!r} cannot be used by this torch: {one_line(error)}") from error
+    if where.type == "cpu":
+        require_native(precision)
     if precision == "auto":
         predicts_noise = all(preset.predicts == "eps" for preset in method.presets.values())
         has_bf16 = where.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)

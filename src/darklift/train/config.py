@@ -23,7 +23,7 @@ class _Section(BaseModel):
 
 
 _FOLDERS, _DARK_PICTURES = ("low", "high", "layout"), ("dimmed", "jitter", "grainy", "recompressed")
-_CAMERA = ("uneven", "phone", "min_stops", "max_stops")
+_CAMERA = ("enlarged", "uneven", "phone", "min_stops", "max_stops")
 _WITHOUT_EFFECT = {
     "pairs": _CAMERA,
     "exposures": (*_FOLDERS, *_CAMERA),
@@ -84,6 +84,10 @@ class SourceConfig(_Section):
     """
     phone: bool = False
     """photos: a simulated phone takes them at night, with all that its software does."""
+    enlarged: float = Field(default=1.0, ge=1, le=8)
+    """photos: a part of one is made up to so many times as large before the camera takes it. Large photos are softer
+    than small ones; 1 leaves them as they are.
+    """
     lost_stays: bool = False
     """Targets stay dark where the dark picture, which has lights, holds nothing. Photos need ``phone`` for it."""
     part_share: float = Field(default=0.5, ge=0, le=1)
@@ -162,8 +166,11 @@ class TrainConfig(_Section):
     """Which of the method's training stages. None is the first."""
     initial: str | None = None
     """The weights to begin from: a checkpoint, or an exported compact model by its folder or its name ("compact" is the
-    bundled one). Exports of GSAD and LLDiffusion do not work here, since they merge some weights. In a stage with a
-    teacher, the teacher is the network with these weights, and stays so.
+    bundled one). Exports of GSAD and LLDiffusion do not work here, since they merge some weights.
+    """
+    teacher: str | None = None
+    """In a stage with a teacher, the teacher's weights, named as ``initial`` is. Its sizes may differ from those of the
+    network in what the stage trains. None is the network as it was when the run began.
     """
     steps: int = Field(gt=0)
     """Steps of the optimiser in all. More train longer."""

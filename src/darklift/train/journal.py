@@ -35,7 +35,7 @@ class Journal:
     def __init__(self, folder: Path, step: int, trackers: Trackers) -> None:
         self._log = folder / _LOG
         self._trackers = trackers
-        self._trackers.told(self._forget_after(step))
+        self._forget_after(step)
         self._board = SummaryWriter(str(folder), purge_step=step)
 
     def close(self) -> None:
@@ -61,17 +61,12 @@ class Journal:
             file.write(json.dumps({"step": step, **{k: round(v, 6) for k, v in values.items()}}) + "\n")
         self._trackers.log(step, values)
 
-    def _forget_after(self, step: int) -> set[tuple[int, str]]:
-        """What is taken away: steps, with the names of their values."""
+    def _forget_after(self, step: int) -> None:
         if not self._log.exists():
-            return set()
-        kept, forgotten = [], set()
+            return
+        kept = []
         for line in self._log.read_text(encoding="utf-8").splitlines(keepends=True):
             with contextlib.suppress(json.JSONDecodeError):  # the last line, cut short
-                values = json.loads(line)
-                if values["step"] <= step:
+                if json.loads(line)["step"] <= step:
                     kept.append(line)
-                else:
-                    forgotten |= {(values["step"], name) for name in values}
         write_atomically(self._log, "".join(kept).encode())
-        return forgotten

@@ -58,8 +58,7 @@ class StepReport:
 class TrainState:
     """All that changes while training, and the teacher, which does not.
 
-    ``net`` is wrapped for the device; ``ema`` follows the bare network, in the first process alone; ``teacher`` is the
-    network as it was at first.
+    ``net`` is wrapped for the device; ``ema`` follows the bare network, in the first process alone.
     """
 
     net: nn.Module
@@ -72,8 +71,13 @@ class TrainState:
     """The losses of the last steps."""
 
 
-def new_state(method: Method, stage: Stage, config: TrainConfig, accelerator: Accelerator) -> TrainState:
-    """Fresh EMA and optimizer around the method's network; only the stage's parameters are trained."""
+def new_state(
+    method: Method, stage: Stage, config: TrainConfig, accelerator: Accelerator, teacher: nn.Module | None = None
+) -> TrainState:
+    """Fresh EMA and optimizer around the method's network; only the stage's parameters are trained.
+
+    teacher: for a stage that has one; None is the network as it is now.
+    """
     for name, parameter in method.net.named_parameters():
         parameter.requires_grad_(any(name.startswith(prefix) for prefix in stage.trains))
     method.net.to(accelerator.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -84,11 +88,13 @@ def new_state(method: Method, stage: Stage, config: TrainConfig, accelerator: Ac
     # Buffers are copied: averaged unit vectors, as spectral norm keeps, are none any more.
     is_main = accelerator.is_main_process
     ema = AveragedModel(method.net, multi_avg_fn=_ema_update(config.ema), use_buffers=False) if is_main else None
-    teacher = copy.deepcopy(method.net).eval().requires_grad_(False) if stage.teacher else None
-    if teacher is not None:  # computes in the precision that the trained network computes in
-        teacher = accelerator.prepare_model(teacher, evaluation_mode=True)
+    wrapped_teacher = None
+    if stage.teacher:  # computes in the precision that the trained network computes in
+        frozen = (teacher or copy.deepcopy(method.net)).to(accelerator.device).eval().requires_grad_(False)
+        frozen.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        wrapped_teacher = accelerator.prepare_model(frozen, evaluation_mode=True)
     net, wrapped_optimizer = accelerator.prepare(method.net, optimizer)
-    return TrainState(net, ema, wrapped_optimizer, teacher=teacher)
+    return TrainState(net, ema, wrapped_optimizer, teacher=wrapped_teacher)
 
 
 def set_training(net: nn.Module) -> None:

@@ -28,7 +28,7 @@ from darklift.train.folder import STATE, run_folder
 from darklift.train.journal import Journal
 from darklift.train.launch import accelerator_of, check_launch, launch_note, others_may_end
 from darklift.train.loop import StepReport, new_state, set_training, train_steps
-from darklift.train.setup import build_network, choose_stage, load_initial_weights, settle_precision
+from darklift.train.setup import build_network, choose_stage, load_initial_weights, load_teacher, settle_precision
 from darklift.train.state import check_same_run, order_changes, read_state, restore_state, save_state
 from darklift.train.trackers import Trackers, check_trackers
 from darklift.train.validation import Validator
@@ -85,7 +85,8 @@ class _Run:
         self.stage = choose_stage(self.method, recipe.train, resumed=saved is not None)
         if saved is None and recipe.train.initial is not None:
             load_initial_weights(self.method, recipe.train.initial)
-        self.state = new_state(self.method, self.stage, recipe.train, self.accelerator)
+        teacher = load_teacher(self.method, self.stage, recipe.train)
+        self.state = new_state(self.method, self.stage, recipe.train, self.accelerator, teacher)
         self.best: float | None = None
         if saved is not None:
             self._restore(saved)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from darklift.errors import ConfigError, ModelError
 from darklift.methods import Method, Stage
 from darklift.store.checkpoint import build_method, load_checkpoint, load_weights
-from darklift.store.from_export import exported_weights
+from darklift.store.from_export import exported_method, exported_weights
 from darklift.train.config import Recipe, TrainConfig
 from darklift.train.launch import same_for_all
 from darklift.train.precision import fastest_precision
 from darklift.weights import find_model
 
-__all__ = ["build_network", "choose_stage", "load_initial_weights", "settle_precision"]
+__all__ = ["build_network", "choose_stage", "load_initial_weights", "load_teacher", "settle_precision"]
 
 
 def settle_precision(recipe: Recipe, saved: dict[str, Any] | None) -> Recipe:
@@ -56,6 +56,30 @@ def load_initial_weights(method: Method, name: str) -> None:
         exported_weights(method, path) if path.is_dir() else load_checkpoint(path).method.net.state_dict()
     )
     load_weights(method, weights, name)
+
+
+def load_teacher(method: Method, stage: Stage, config: TrainConfig) -> nn.Module | None:
+    """The network that ``train.teacher`` names; None where it names none. Raises ConfigError, ModelError.
+
+    It must be like the one trained but for what the stage trains, since it may be asked for what that works on.
+    """
+    if config.teacher is None:
+        return None
+    if not stage.teacher:
+        raise ConfigError(f"train.teacher has no effect in stage {stage.name}, which has no teacher: leave it out")
+    path = find_model(config.teacher)
+    teacher = exported_method(path) if path.is_dir() else load_checkpoint(path).method
+    fixed, own = (
+        {name: tensor.shape for name, tensor in net.state_dict().items() if not name.startswith(stage.trains)}
+        for net in (teacher.net, method.net)
+    )
+    if teacher.name != method.name or fixed != own:
+        differs = min({name for name, _ in fixed.items() ^ own.items()}, default=f"method {teacher.name}")
+        raise ConfigError(
+            f"train.teacher {config.teacher} differs from the network in {differs}, and may differ only in "
+            f"{', '.join(stage.trains)}: choose a model of the same sizes but there"
+        )
+    return teacher.net
 
 
 def _check_crops(config: TrainConfig, method: Method, stage: Stage) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,13 +54,14 @@ class Trackers:
         """
         self._tell = tell
         self._open: dict[str, Any] = {}
-        self._told: frozenset[tuple[int, str]] = frozenset()
+        self._told: dict[str, frozenset[tuple[int, str]]] = {}
         ids = _read_ids(folder) if goes_on else {}
-        self._forgot_nothing = {"mlflow"} & ids.keys()  # what wandb had not written when it was killed, it needs again
         for name in names:
             try:
                 self._open[name] = tracker = _begin(name, folder, ids.get(name))
-                if name not in ids:
+                if name in ids:
+                    self._told[name] = _told_before(name, tracker)
+                else:
                     tracker.store_init_configuration(dict(_flat(config)))
             except _failures(name) as error:
                 self.close()
@@ -69,14 +70,12 @@ class Trackers:
         if names:
             write_atomically(folder / _IDS, json.dumps(ids).encode())
 
-    def told(self, values: Iterable[tuple[int, str]]) -> None:
-        """Steps and names of values that a killed run had told, which comes to them again."""
-        self._told = frozenset(values)
-
     def log(self, step: int, values: Mapping[str, float]) -> None:
-        """Values by name, as they are after this many steps."""
+        """Values by name, as they are after this many steps; what a tracker has of a run that was killed later than its
+        last checkpoint, it is not told again.
+        """
         for name, tracker in list(self._open.items()):
-            told = self._told if name in self._forgot_nothing else ()
+            told = self._told.get(name, ())
             new = {key: value for key, value in values.items() if (step, key) not in told}
             try:
                 if new:
@@ -121,6 +120,19 @@ def _begin(name: str, folder: Path, known: str | None) -> Any:
 
 def _id_of(name: str, tracker: Any) -> str:
     return str(tracker.tracker.info.run_id if name == "mlflow" else tracker.tracker.id)
+
+
+def _told_before(name: str, tracker: Any) -> frozenset[tuple[int, str]]:
+    """Steps and names of the values that a run has there. It is asked, as whoever killed the training may have done so
+    between its own log and the tracker's. What wandb had not written by then, it needs again.
+    """
+    if name != "mlflow":
+        return frozenset()
+    from mlflow import MlflowClient
+
+    client, run = MlflowClient(), _id_of(name, tracker)
+    names = client.get_run(run).data.metrics
+    return frozenset((point.step, key) for key in names for point in client.get_metric_history(run, key))
 
 
 def _failures(name: str) -> tuple[type[Exception], ...]:

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from darklift.errors import UsageError, hint_for
 from darklift.field_docs import field_docs
-from darklift.pipeline.settings import CONTROLS, DEFAULTS, Deblock, Lift, Settings, Window
+from darklift.pipeline.settings import CONTROLS, DEFAULTS, Deblock, Lift, Settings, Speed, Window
 from darklift.web.problems import Problem
 
 __all__ = ["FIELDS", "SAVING", "SETTINGS", "Field", "Wish", "wish_from"]
@@ -87,6 +87,7 @@ SETTINGS: dict[str, Field] = {
     "window": _setting("window", _whole, {**_INTEGER, "minimum": 1}),
     "stride": Field(_whole, {**_INTEGER, "minimum": 0}, field_docs(Window)["stride"]),
     "deblock": _setting("deblock", str, {**_TEXT, "enum": list(get_args(Deblock))}),
+    "speed": _setting("speed", str, {**_TEXT, "enum": list(get_args(Speed))}),
     "coverage": _setting("coverage", _number, {"type": "number"}),
 }
 """What becomes of the pixels: the fields of :class:`darklift.Settings`. ``uncertainty`` has an address."""

@@ -40,7 +40,7 @@ CATALOGUE: dict[str, KnownModel] = {
         ),
         KnownModel(
             name="nano",
-            summary="compact with a smaller network: a sixth of the bytes",
+            summary="compact with a smaller network: a fifth of the bytes",
             licence="Apache-2.0 (trained on research-only data: see docs/reference/model-cards/nano.md)",
             source="recipes/compact.toml of this repository, and the recipes that it names",
         ),

@@ -62,7 +62,7 @@ export class Bench implements Desk {
     const photo = await this.photo(asked), model = await this.model(asked.choices.model);
     const look = await this.look(photo, model, job);
     const small = reduced(photo.picture, asked.side);
-    const plan = await decided(model, lookOfReduced(look, small), settingsFrom(asked.choices));
+    const plan = decided(model, lookOfReduced(look, small), settingsFrom(asked.choices));
     await job.breathe();
     return shown(await render(model, small, plan, { onStep: () => job.breathe(), made: photo.small }), asked.side, moves);
   }
@@ -103,7 +103,7 @@ export class Bench implements Desk {
   private async full(photo: OpenPhoto, choices: Choices, job: Job): Promise<{ plan: Plan; result: OpenFile["picture"] }> {
     const { picture } = photo, model = await this.model(choices.model);
     const settings = settingsFrom(choices, model.intervals !== null);
-    const plan = await decided(model, await this.look(photo, model, job), settings);
+    const plan = decided(model, await this.look(photo, model, job), settings);
     const map = new DoubtMap([picture.height, picture.width]);
     const result = await render(model, picture, plan, {
       onStep: async (done, total) => {
@@ -142,7 +142,7 @@ function unseen(): Omit<OpenPhoto, keyof OpenFile> {
   return { looks: new Map(), small: new Made(), whole: new Made(), doubt: null };
 }
 
-async function decided(model: OnnxModel, look: Look, settings: Settings): Promise<Plan> {
+function decided(model: OnnxModel, look: Look, settings: Settings): Plan {
   checkSettings(model, settings);
   return decide(model, look, settings);
 }

@@ -11,6 +11,9 @@ import { sha256 } from "./sha256.ts";
 
 const CARD = "model.json";
 
+/** Graphs that are worth a graphics card's while, and which of their inputs have half of the others' sides. */
+const HEAVY: Readonly<Record<string, readonly string[]>> = { step: [], detail: ["seen", "made", "slope"] };
+
 /** A model's files by name, decompressed when they are asked for. */
 export type ModelFiles = (name: string) => Promise<Uint8Array>;
 
@@ -25,8 +28,9 @@ export async function openModel(runtime: Runtime, files: ModelFiles, memory: num
       throw new ModelError(`${name} of model ${card.name} is damaged (its sha256 is not the card's): load the page again`);
     }
     const graph = name.replace(/\.onnx$/, "");
-    graphs[graph] = await runtime.open(data, graph === "step");
-    if (graph === "step" && runtime.graphics) await checkGraphics(runtime, graphs.step, await runtime.open(data, false));
+    const halved = HEAVY[graph];
+    graphs[graph] = await runtime.open(data, halved !== undefined);
+    if (halved && runtime.graphics) await checkGraphics(runtime, graphs[graph], await runtime.open(data, false), halved);
   }
   if (!graphs.step) throw new ModelError(`model ${card.name} has no graph 'step', only ${Object.keys(graphs)}`);
   return new OnnxModel(card, graphs, runtime, memory);
@@ -47,6 +51,10 @@ export class OnnxModel implements Model {
 
   get controlsExposure(): boolean {
     return Object.values(this.graphs).some((graph) => graph.inputNames.includes("brightness"));
+  }
+
+  get enlarges(): boolean {
+    return "detail" in this.graphs;
   }
 
   async guessExposure(overview: Overview): Promise<Guess | null> {
@@ -71,8 +79,12 @@ export class OnnxModel implements Model {
 
   async predict(known: Tensors, x: Planes, abar: number): Promise<Readonly<Record<string, Planes>>> {
     const told = await this.run("step", { ...known, x: tensorOf(x), abar: { dims: [1], data: Float32Array.of(abar) } });
-    const planes = Object.entries(told).map(([name, { dims, data }]) => [name, planesOf(dims[1], dims[2], dims[3], data)]);
-    return Object.fromEntries(planes);
+    return Object.fromEntries(Object.entries(told).map(([name, tensor]) => [name, planesFrom(tensor)]));
+  }
+
+  async enlarge(low: Planes, seen: Planes, made: Planes, slope: Planes): Promise<Planes> {
+    const known = { low: tensorOf(low), seen: tensorOf(seen), made: tensorOf(made), slope: tensorOf(slope) };
+    return planesFrom((await this.run("detail", known)).x0);
   }
 
   /** Frees what the runtime holds of it. */
@@ -102,4 +114,8 @@ function described({ thumbnail, statistics, cues }: Overview): Record<string, Te
 
 function tensorOf({ channels, height, width, data }: Planes): Tensor {
   return { dims: [1, channels, height, width], data };
+}
+
+function planesFrom({ dims, data }: Tensor): Planes {
+  return planesOf(dims[1], dims[2], dims[3], data);
 }

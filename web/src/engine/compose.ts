@@ -55,7 +55,7 @@ export class Canvas {
     const { view, plan } = this, { intervals } = plan, { signal } = plan.look;
     if (!intervals || !signal) throw new TypeError("a model without intervals does not tell how far it may be off");
     const own = view.own(tile), shown = { ...made, data: made.data.slice() };
-    this.restraint?.apply(shown, own, seen(view, tile, own), tile);
+    if (this.restraint) restrained(this.restraint, view, tile, shown, own);
     const known = knownOfPlaces(view, signal, tile, towards(shown, own, plan.share));
     const widths = halfWidths(intervals, known, plan.settings.coverage);
     const alpha = view.fill && view.alpha(tile), strength = f(plan.settings.strength), all = plan.look.hidden ? 0 : 1;
@@ -86,9 +86,9 @@ function codesOf({ data }: Picture): Uint8ClampedArray<ArrayBuffer> {
   return codes;
 }
 
-/** What the network saw there; own: the photo's own pixels. */
-function seen(view: View, tile: Tile, own: Planes): Planes {
-  return view.fill || view.smoothing ? view.of(tile) : own;
+/** In place; own: the photo's own pixels there. */
+function restrained(restraint: Restraint, view: View, tile: Tile, rgb: Planes, own: Planes): void {
+  restraint.apply(rgb, own, restraint.holdsDown(tile) ? view.seen(own, tile) : own, tile);
 }
 
 /** In place. */
@@ -96,7 +96,7 @@ function mixed(view: View, plan: Plan, tile: Tile, rgb: Planes, restraint: Restr
   const { tone, share, settings } = plan;
   let amount = settings.strength * share;
   const own = restraint || tone || amount !== 1 || view.fill ? view.own(tile) : rgb;
-  restraint?.apply(rgb, own, seen(view, tile, own), tile);
+  if (restraint) restrained(restraint, view, tile, rgb, own);
   if (tone) { // acts on what is there with all of the change; strength then mixes that with the photo
     tone.apply(towards(rgb, own, share));
     amount = settings.strength;

@@ -67,6 +67,11 @@ export class Smoothing {
   /** Slopes, offsets, share and coloured, to be enlarged together. */
   private readonly maps: Planes;
 
+  /** The same of another copy of the photo, of this size. */
+  over(size: Size): Smoothing {
+    return new Smoothing(size, this.strength, this.share, this.slopes, this.offsets, this.coloured);
+  }
+
   /** A part of the photo smoothed: its (3, h, w) unit -> (3, h, w) unit, the same as in the whole to the bit. */
   apply(low: Planes, part: Tile): Planes {
     const made: Planes = { ...low, data: low.data.slice() };

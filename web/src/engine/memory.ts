@@ -4,6 +4,7 @@
 import { ImageError } from "./errors.ts";
 import type { Look } from "./look.ts";
 import type { Model } from "./model.ts";
+import type { Size } from "./tile.ts";
 
 /** Pixels. A picture of up to the first squared is worked on in one piece. */
 export const TILE_SIDES = [1024, 640, 384] as const;
@@ -16,22 +17,24 @@ const PER_TILE_PIXEL = 320;
 /** Bytes of what is on its way between photo, network and result. */
 const STRIPS = 50_000_000;
 
-/** The side of tiles, in pixels: as large as pays, or as memory allows. mapBytes: of a map beside the result.
+/** The side of tiles, in pixels: as large as pays, or as memory allows. workedOn: of what is cut into them. mapBytes: of a map
+ * beside the result.
  *
  * Throws ImageError, which says the least that would do, where none is small enough. */
-export function tileSide(model: Model, look: Look, mapBytes: number): number {
-  const pixels = look.inside.height * look.inside.width;
+export function tileSide(model: Model, look: Look, workedOn: Size, mapBytes: number): number {
+  const pixels = workedOn[0] * workedOn[1];
   const perPixel = model.card.footprint.bytesPerPixel || PER_TILE_PIXEL;
-  const needs = TILE_SIDES.map((side) => {
+  const sides = TILE_SIDES.slice(workedOn[0] === look.inside.height && workedOn[1] === look.inside.width ? 0 : 1);
+  const needs = sides.map((side) => {
     return PROGRAM + 2 * look.heldBytes + Math.min(side ** 2, pixels) * perPixel + STRIPS + mapBytes;
   });
   const attempts = [
     [Math.min(model.memory, MODEST), 2],
-    [model.memory, TILE_SIDES.length],
+    [model.memory, sides.length],
   ];
   for (const [limit, count] of attempts) {
     const found = needs.findIndex((needed, i) => i < count && needed <= limit);
-    if (found >= 0) return TILE_SIDES[found];
+    if (found >= 0) return sides[found];
   }
   const least = Math.ceil(Math.min(...needs) / 1e7) / 100;
   throw new ImageError(

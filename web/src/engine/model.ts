@@ -37,6 +37,8 @@ export interface Model {
   readonly intervals: Intervals | null;
   /** Whether the brightness wanted is an input of this model. */
   readonly controlsExposure: boolean;
+  /** Whether it brings what it made of a small copy of a photo to full size. */
+  readonly enlarges: boolean;
   /** How bright a good version of this photo would be; null where the model does not say. */
   guessExposure(overview: Overview): Promise<Guess | null>;
   /** All that is known of the photo before any piece of it is worked on; computed once per plan. */
@@ -46,4 +48,8 @@ export interface Model {
   /** One step of the network on what {@link bind} made: x (3, h, w) signed at level `abar`; the prediction ("eps" or
    * "x0", as the preset says) by name. */
   predict(known: Tensors, x: Planes, abar: number): Promise<Readonly<Record<string, Planes>>>;
+  /** A piece of a photo, low (3, h, w), at full size from a small copy of it: what was seen and made of that, and how much
+   * the latter changes with the former, each (3, h/2, w/2), interpolated there. All unit but for slopes; h and w are
+   * multiples of 4. */
+  enlarge(low: Planes, seen: Planes, made: Planes, slope: Planes): Promise<Planes>;
 }

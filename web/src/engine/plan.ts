@@ -11,8 +11,9 @@ import type { Picture } from "./picture.ts";
 import { ladderOf, type SamplerPreset } from "./preset.ts";
 import { type Restraint, restrain } from "./restraint.ts";
 import type { Ladder } from "./schedule.ts";
+import { piecesOf, scaleFor, smallSize } from "./scaled.ts";
 import { DEFAULTS, type Settings } from "./settings.ts";
-import { planTiles, type Tile } from "./tile.ts";
+import { planTiles, type Size, type Tile } from "./tile.ts";
 import { Tone } from "./tone.ts";
 import { brightnessOf } from "./trust.ts";
 
@@ -24,9 +25,10 @@ const MAP_BYTES = 8;
 /** What shall happen to one photo. */
 export class Plan {
   /** fingerprint: of the model that it was made for. preset, ladder: how the model is sampled. aim: the brightness to ask
-   * for; null where the model takes none. condition: all that the network is told of the whole photo, by the names of its
-   * inputs. tiles: the pieces that are sampled one by one, which overlap. intervals: how far the result may be off, where
-   * that was asked for and the model's card tells it. */
+   * for; null where the model takes none. tiles: the pieces that are sampled one by one, which overlap. scale: pixels along one of the small copy that is
+   * worked on; 1 where the photo itself is. pieces: of the photo, which are brought to full size one by one where a small
+   * copy was worked on; they overlap, too. intervals: how far the result may be off, where that was asked for and the
+   * model's card tells it. */
   constructor(
     readonly fingerprint: string,
     readonly settings: Settings,
@@ -34,14 +36,28 @@ export class Plan {
     readonly preset: SamplerPreset,
     readonly ladder: Ladder,
     readonly aim: Aim | null,
-    readonly condition: Tensors,
     readonly tiles: readonly Tile[],
+    readonly scale: number,
+    readonly pieces: readonly Tile[],
     readonly intervals: Intervals | null,
   ) {}
+
+  private known: Promise<Tensors> | null = null;
+
+  /** All that the network is told of the whole photo, by the names of its inputs: made when it is first asked for, as a
+   * photo that stays as it is needs none. model: the one that the plan was made for. */
+  condition(model: Model): Promise<Tensors> {
+    return (this.known ??= model.condition(this.look.overview, this.aim && this.aim.wanted));
+  }
 
   /** Sampling steps. */
   get steps(): number {
     return this.ladder.length - 1;
+  }
+
+  /** Of what is sampled: of the part inside, or of its small copy. */
+  get workedOn(): Size {
+    return smallSize(this.look.inside.size, this.scale);
   }
 
   /** How much of what the model makes goes into the result, in [0, 1]; the rest is the photo itself. */
@@ -93,7 +109,7 @@ export async function plan(model: Model, picture: Picture, settings: Settings = 
 }
 
 /** The same photo under other settings, without looking at it again. Throws UsageError. */
-export async function replan(model: Model, made: Plan, settings: Settings): Promise<Plan> {
+export function replan(model: Model, made: Plan, settings: Settings): Plan {
   checkMadeFor(model, made);
   checkSettings(model, settings);
   return decide(model, made.look, settings);
@@ -122,11 +138,12 @@ export function checkSettings(model: Model, settings: Settings): void {
 }
 
 /** What shall happen to the photo that was looked at; `settings` are such as this model can do. */
-export async function decide(model: Model, look: Look, settings: Settings): Promise<Plan> {
+export function decide(model: Model, look: Look, settings: Settings): Plan {
   const { card } = model;
   const preset = presetOf(card, settings.preset);
   const scene = look.signal !== null && settings.lift === "trusted" ? look.signal.scene : null;
   const aim = look.guess && aimFor(settings.exposure, look.guess, look.overview.brightness, scene);
+  const { size } = look.inside, scale = model.enlarges ? scaleFor(size, settings.speed) : 1;
   return new Plan(
     card.fingerprint,
     settings,
@@ -134,16 +151,17 @@ export async function decide(model: Model, look: Look, settings: Settings): Prom
     preset,
     checkedLadder(preset, settings.steps),
     aim,
-    await model.condition(look.overview, aim && aim.wanted),
-    tilesOf(model, look, settings),
+    tilesOf(model, look, settings, smallSize(size, scale)),
+    scale,
+    scale > 1 ? piecesOf(size) : [],
     settings.uncertainty ? model.intervals : null,
   );
 }
 
-function tilesOf(model: Model, look: Look, settings: Settings): Tile[] {
+function tilesOf(model: Model, look: Look, settings: Settings, workedOn: Size): Tile[] {
   const mapBytes = settings.uncertainty ? MAP_BYTES * look.size[0] * look.size[1] : 0;
-  const side = tileSide(model, look, mapBytes);
-  return planTiles(look.inside.size, side, TILE_OVERLAP, model.card.footprint.sizeMultiple);
+  const side = tileSide(model, look, workedOn, mapBytes);
+  return planTiles(workedOn, side, TILE_OVERLAP, model.card.footprint.sizeMultiple);
 }
 
 function checkedLadder(preset: SamplerPreset, steps: number | null): Ladder {

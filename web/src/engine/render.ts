@@ -1,4 +1,5 @@
-/** Doing what a plan says: from noise and a dark picture to a bright one. As Python's `pipeline/render.py`. */
+/** Doing what a plan says: from noise and a dark picture to a bright one. As Python's `pipeline/render.py` and
+ * `pipeline/sampling.py`. */
 import { padLike, plane, planesOf, type Planes } from "./arrays.ts";
 import { Canvas, type OnDoubt } from "./compose.ts";
 import { UsageError } from "./errors.ts";
@@ -8,26 +9,29 @@ import { noiseField } from "./noise.ts";
 import type { Picture } from "./picture.ts";
 import { type Plan, TILE_OVERLAP } from "./plan.ts";
 import { sample } from "./sampler.ts";
+import { PIECE_OVERLAP, SmallCopy } from "./scaled.ts";
 import type { Tile } from "./tile.ts";
 import { View } from "./view.ts";
 
 /** Told (steps done, steps in all); waited for. What it throws ends the work. */
 export type OnStep = (done: number, total: number) => Promise<void>;
+type Put = (place: Tile, made: Planes) => void;
 
-/** What the network made last of one picture in one piece: tones and strength change without asking it again. */
+/** What the network made last of one picture in one piece, or of its small copy: tones and strength change without asking
+ * it again. */
 export class Made {
   private key = "";
-  private planes: Planes | null = null;
+  private kept: unknown = null;
 
-  /** A copy of what was made by the same wish, or what `make` makes. */
-  async of(plan: Plan, make: () => Promise<Planes>): Promise<Planes> {
-    const { settings, aim, ladder, look } = plan;
-    const key = JSON.stringify([plan.fingerprint, look.size, look.inside, aim?.wanted, ladder, settings.seed, settings.deblock]);
-    if (this.key !== key || !this.planes) {
-      this.planes = await make();
+  /** What was made by the same wish, or what `make` makes: always the same kind at one scale. */
+  async of<Kind>(plan: Plan, make: () => Promise<Kind>): Promise<Kind> {
+    const { settings, aim, ladder, look, scale } = plan, { seed, deblock } = settings;
+    const key = JSON.stringify([plan.fingerprint, look.size, look.inside, scale, aim?.wanted, ladder, seed, deblock]);
+    if (this.key !== key) {
+      this.kept = await make();
       this.key = key;
     }
-    return { ...this.planes, data: this.planes.data.slice() };
+    return this.kept as Kind;
   }
 }
 
@@ -41,7 +45,7 @@ export interface RenderOptions {
 
 /** Make what the plan says of the picture that it was made for. Rejects with UsageError for another one's plan. */
 export async function render(model: Model, picture: Picture, plan: Plan, options: RenderOptions = {}): Promise<Picture> {
-  const { onStep, onDoubt } = options, { look, settings } = plan;
+  const { onDoubt } = options, { look, settings } = plan;
   if (look.size[0] !== picture.height || look.size[1] !== picture.width) {
     throw new UsageError(`the plan was made for ${look.size} rows and columns, got a picture of others: plan each picture`);
   }
@@ -50,29 +54,51 @@ export async function render(model: Model, picture: Picture, plan: Plan, options
   const canvas = new Canvas(view, plan, doubt), result = canvas.picture();
   if (plan.share * settings.strength === 0) {
     canvas.putOwn();
-    await onStep?.(plan.steps, plan.steps);
+    await options.onStep?.(plan.steps, plan.steps);
     return result;
   }
-  let number = 0;
-  const sampled = async (tile: Tile): Promise<Planes> => {
-    const before = number++ * plan.steps, total = plan.tiles.length * plan.steps;
-    return sampleTile(model, view, plan, tile, async (done) => onStep?.(before + done, total));
-  };
-  const whole = plan.tiles.length === 1 ? options.made : undefined;
-  const work = (tile: Tile): Promise<Planes> => (whole ? whole.of(plan, () => sampled(tile)) : sampled(tile));
-  await mapTiles(plan.tiles, look.inside.size, work, TILE_OVERLAP, (place, made) => canvas.put(place, made));
+  await makeAll(model, view, plan, options, (place, made) => canvas.put(place, made));
   return result;
 }
 
-/** Sample one tile: (3, h, w) unit. */
-async function sampleTile(model: Model, view: View, plan: Plan, tile: Tile, onStep: OnStep): Promise<Planes> {
-  const { footprint } = model.card, { preset } = plan, [rows, columns] = view.size;
-  const { padded, top, left } = padLike(view.of(tile), footprint.sizeMultiple, footprint.padding);
+/** What the model makes of the part that counts, piece by piece: (3, h, w) unit, and where. */
+async function makeAll(
+  model: Model, view: View, plan: Plan, { onStep, made = new Made() }: RenderOptions, put: Put,
+): Promise<void> {
+  const { tiles, pieces, scale, steps } = plan, total = tiles.length * steps + pieces.length;
+  let begun = 0, enlarged = 0;
+  const sampled = async (seen: View | SmallCopy, tile: Tile): Promise<Planes> => {
+    const before = begun++ * steps;
+    return sampleTile(model, seen, plan, tile, async (done) => onStep?.(before + done, total));
+  };
+  if (scale > 1) {
+    const copy = await made.of(plan, async () => {
+      const small = new SmallCopy(view, scale), keep: Put = (place, there) => small.put(place, there);
+      await mapTiles(tiles, plan.workedOn, (tile) => sampled(small, tile), TILE_OVERLAP, keep);
+      return small;
+    });
+    const enlarge = async (piece: Tile): Promise<Planes> => {
+      const there = await copy.enlarge(model, piece);
+      await onStep?.(tiles.length * steps + ++enlarged, total);
+      return there;
+    };
+    await mapTiles(pieces, view.size, enlarge, PIECE_OVERLAP, put);
+  } else if (tiles.length > 1) {
+    await mapTiles(tiles, view.size, (tile) => sampled(view, tile), TILE_OVERLAP, put);
+  } else {
+    const whole = await made.of(plan, () => sampled(view, tiles[0]));
+    put(tiles[0], { ...whole, data: whole.data.slice() });
+  }
+}
+
+/** Sample one tile of what is worked on: (3, h, w) unit. */
+async function sampleTile(model: Model, seen: View | SmallCopy, plan: Plan, tile: Tile, onStep: OnStep): Promise<Planes> {
+  const { footprint } = model.card, { preset, scale } = plan, [rows, columns] = plan.look.inside.size;
+  const { padded, top, left } = padLike(seen.of(tile), footprint.sizeMultiple, footprint.padding);
   const { height, width } = padded;
-  const box = Float32Array.of(
-    tile.top / rows, tile.left / columns, (tile.top + height) / rows, (tile.left + width) / columns,
-  );
-  const known = await model.bind({ low: padded, box }, plan.condition);
+  const edges = [tile.top, tile.left, tile.top + height, tile.left + width];
+  const box = Float32Array.from(edges, (edge, i) => (edge * scale) / (i % 2 ? columns : rows));
+  const known = await model.bind({ low: padded, box }, await plan.condition(model));
   const denoise = async (x: Float32Array, abar: number): Promise<Float32Array> =>
     (await model.predict(known, planesOf(3, height, width, x), abar))[preset.predicts].data;
   const noise = (draw: number): Float32Array =>

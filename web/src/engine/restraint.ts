@@ -52,14 +52,19 @@ export class Restraint {
    * the network sees it. */
   apply(made: Planes, own: Planes, seen: Planes, part: Tile): Planes {
     for (const block of blocksOf(part)) {
-      const some = (grid: Grid, is: (value: number) => boolean): boolean => someCell(grid, block, this.size, is);
       const there = block.seenFrom(part);
-      if (some(this.ceiling, (value) => value < NO_CEILING) || some(this.colour, (value) => value < 1)) {
-        this.holdDown(made, seen, block, there);
-      }
-      if (some(this.lit, (value) => value !== 0)) this.holdOn(made, own, block, there);
+      if (this.holdsDown(block)) this.holdDown(made, seen, block, there);
+      if (someCell(this.lit, block, this.size, (value) => value !== 0)) this.holdOn(made, own, block, there);
     }
     return made;
+  }
+
+  /** Whether it holds anything down in a part of the photo: only there it minds what the network sees. */
+  holdsDown(part: Tile): boolean {
+    return (
+      someCell(this.ceiling, part, this.size, (value) => value < NO_CEILING) ||
+      someCell(this.colour, part, this.size, (value) => value < 1)
+    );
   }
 
   private holdDown(made: Planes, seen: Planes, block: Tile, there: Tile): void {
@@ -76,7 +81,7 @@ export class Restraint {
         const square = f32(ratio * ratio);
         const excess = ceiling[i] >= NO_CEILING ? 0 : f32(square * square);
         const gain = f32(1 / f32(Math.sqrt(f32(Math.sqrt(f32(1 + excess))))));
-        const gray = f32(luma * f32(gain * f32(1 - colour[i])));
+        const gray = f32(f32(luma * gain) * f32(1 - colour[i]));
         const kept = f32(gain * colour[i]);
         red[place] = f32(red[place] * kept) + gray;
         green[place] = f32(green[place] * kept) + gray;

@@ -32,8 +32,12 @@ export class View {
 
   /** What the network sees there, (3, h, w) unit. */
   of(tile: Tile): Planes {
-    const alpha = this.fill && this.alpha(tile);
-    return this.shown(tile, alpha);
+    return this.seen(this.own(tile), tile);
+  }
+
+  /** The same, where the photo's own pixels there are known; these themselves where it shows them. */
+  seen(own: Planes, tile: Tile): Planes {
+    return this.shown(own, tile, this.fill && this.alpha(tile));
   }
 
   /** What statistics go by there: (3, h, w) unit as the network sees it, but for soft rims, which are filled, too; and
@@ -41,11 +45,10 @@ export class View {
   counted(tile: Tile): Counted {
     const alpha = this.fill && this.alpha(tile);
     const weights = this.fill && alpha && this.fill.weights(alpha);
-    return [this.shown(tile, weights), weights];
+    return [this.shown(this.own(tile), tile, weights), weights];
   }
 
-  private shown(tile: Tile, seen: Float32Array | null): Planes {
-    const own = this.own(tile);
+  private shown(own: Planes, tile: Tile, seen: Float32Array | null): Planes {
     const low = this.fill && seen ? this.fill.apply(own, seen, this.size, tile) : own;
     return this.smoothing === null ? low : this.smoothing.apply(low, tile);
   }

@@ -1,4 +1,4 @@
-/** The sliders and switches: their ranges, and what is remembered of them. */
+/** The sliders, switches and selections: their ranges, and what is remembered of them. */
 import { NEUTRAL, type Choices, type Facts } from "../studio.ts";
 import type { Key } from "./texts.ts";
 
@@ -34,6 +34,8 @@ export const SWITCHES: Record<Switching, { on: Choices[Switching]; off: Choices[
   deblock: { on: "auto", off: "off" },
 };
 
+export const SPEEDS: readonly Choices["speed"][] = ["fast", "balanced", "best"];
+
 /** What was remembered, as far as it is still possible; neutral where it is not. */
 export function possible(remembered: unknown, facts: Facts): Choices {
   const choices: Choices = { ...NEUTRAL, model: facts.models[0].name };
@@ -50,6 +52,7 @@ export function possible(remembered: unknown, facts: Facts): Choices {
     const { on, off } = SWITCHES[name];
     if (old[name] === on || old[name] === off) Object.assign(choices, { [name]: old[name] });
   }
+  choices.speed = SPEEDS.find((speed) => speed === old.speed) ?? choices.speed;
   if (facts.models.some((model) => model.name === old.model)) choices.model = old.model as string;
   return choices;
 }

@@ -1,6 +1,6 @@
-/** The sliders and switches. */
+/** The sliders, switches and selections. */
 import { NEUTRAL, type Choices, type Facts } from "../studio.ts";
-import { MORE, SLIDERS, SWITCHES, type Slider, type Switching } from "./choices.ts";
+import { MORE, SLIDERS, SPEEDS, SWITCHES, type Slider, type Switching } from "./choices.ts";
 import { find } from "./find.ts";
 import { fill, onLanguage, say, type Key } from "./texts.ts";
 
@@ -8,6 +8,7 @@ export class Panel {
   private readonly rows: { slider: Slider; input: HTMLInputElement; shown: HTMLOutputElement }[] = [];
   private readonly switches = new Map<Switching, HTMLInputElement>();
   private readonly model: HTMLSelectElement;
+  private readonly speed: HTMLSelectElement;
   private choices: Choices;
 
   constructor(private readonly facts: Facts, choices: Choices, private readonly changed: (choices: Choices) => void) {
@@ -15,10 +16,14 @@ export class Panel {
     const [controls, more] = [find("controls"), find("more-controls")];
     for (const slider of SLIDERS) controls.append(this.slider(slider));
     controls.append(this.toggle("lift"));
-    this.model = document.createElement("select");
-    controls.append(this.models());
+    this.model = this.selection("model", facts.models.map(({ name }) => name));
+    const models = row("control choice", label("model"), this.model);
+    models.hidden = facts.models.length < 2;
+    controls.append(models);
     for (const slider of MORE) more.append(this.slider(slider));
     more.append(this.toggle("deblock"));
+    this.speed = this.selection("speed", SPEEDS);
+    more.append(row("control choice", label("speed"), this.speed));
     fill(find("panel"));
     find("panel").addEventListener("submit", (event) => event.preventDefault());
     onLanguage(() => this.show(this.choices));
@@ -41,6 +46,8 @@ export class Panel {
       this.model.options[at].text = bytes ? `${name} · ${size}` : name;
       this.model.options[at].title = title;
     }
+    this.speed.value = choices.speed;
+    for (const [at, speed] of SPEEDS.entries()) this.speed.options[at].text = say(`speed.${speed}`);
   }
 
   private set(change: Partial<Choices>): void {
@@ -87,12 +94,11 @@ export class Panel {
     return whole;
   }
 
-  private models(): HTMLElement {
-    this.model.id = "model";
-    for (const { name } of this.facts.models) this.model.add(new Option(name, name));
-    this.model.addEventListener("change", () => this.set({ model: this.model.value }));
-    const made = row("control choice", label("model"), this.model);
-    made.hidden = this.facts.models.length < 2;
+  private selection(name: "model" | "speed", values: readonly string[]): HTMLSelectElement {
+    const made = document.createElement("select");
+    made.id = name;
+    for (const value of values) made.add(new Option(value, value));
+    made.addEventListener("change", () => this.set({ [name]: made.value }));
     return made;
   }
 }

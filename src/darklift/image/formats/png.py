@@ -217,8 +217,10 @@ def _save(image: Image.Image, metadata: Metadata, stream: BinaryIO) -> None:
 
 
 def _write_pixels(stream: BinaryIO, picture: Picture) -> None:
-    """16 bits as IDAT chunks, each row as its differences to the row above (filter type 2, "Up")."""
-    packer = zlib.compressobj(_LEVEL)
+    """16 bits as IDAT chunks, each row as its differences to the row above (filter type 2, "Up"). Of what stands in a
+    photo's lower bits nothing comes twice: without looking for that, it takes a quarter of the time and as many bytes.
+    """
+    packer = zlib.compressobj(_LEVEL, strategy=zlib.Z_RLE)
     above: npt.NDArray[np.uint8] | int = 0
     for top in range(0, picture.size[0], _ROWS_AT_ONCE):
         some = slice(top, min(top + _ROWS_AT_ONCE, picture.size[0]))

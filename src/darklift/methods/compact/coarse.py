@@ -5,6 +5,8 @@ Shapes: B photos, E the embedding's width, S = 40 the thumbnail's side, M maps. 
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -27,7 +29,8 @@ class PictureNet(nn.Module):
         self.embed = nn.Sequential(nn.Linear(statistics + 3, embedding), nn.SiLU(), nn.Linear(embedding, embedding))
         # Zeros beyond the border would tell the net where a photo ends: smooth skies then came with a lighter frame.
         self.stem = nn.Conv2d(9, widths[0], 3, padding=1, padding_mode="replicate")
-        self.unet = ModulatedUNet(widths, blocks, embedding, attention=True, border="replicate")
+        everywhere = (blocks,) * (2 * len(widths) - 1)
+        self.unet = ModulatedUNet(widths, everywhere, embedding, attention=True, border="replicate")
         self.head = nn.Conv2d(widths[0], 3 + maps, 3, padding=1, padding_mode="replicate")
 
     def forward(self, thumbnail: Tensor, statistics: Tensor, brightness: Tensor) -> Tensor:
@@ -122,18 +125,20 @@ class CoarseNet(PictureNet):
     def averaged(
         self, thumbnail: Tensor, statistics: Tensor, brightness: Tensor, doubt: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """The mean of three of :meth:`condition`: for the brightness wanted (B,), and for ``doubt`` (B,) stops more and
-        less, at most 1. The pictures are brought to the brightness wanted by a gain first.
+        """The mean of two of :meth:`condition`, for a brightness below the one wanted (B,) and one above, at most 1.
+        The pictures are brought to the brightness wanted by a gain first.
 
         A photo that should be brighter has another tone curve, not only a gain. Where the brightness is a guess, the
-        mean over what it may be is nearer to the truth than the guess alone.
+        mean over what it may be is nearer to the truth than the guess alone. The two have the spread of three: of the
+        guess, and of ``doubt`` (B,) stops more and less.
         """
-        offsets = torch.stack([-doubt, 0 * doubt, doubt], dim=1)
+        spread = math.sqrt(2 / 3) * doubt
+        offsets = torch.stack([-spread, spread], dim=1)
         wanted = (brightness[:, None] * offsets.exp2()).clamp(max=1).flatten()
-        parts = self.condition(thumbnail.repeat_interleave(3, 0), statistics.repeat_interleave(3, 0), wanted)
-        gain = brightness.repeat_interleave(3, 0) / wanted
+        parts = self.condition(thumbnail.repeat_interleave(2, 0), statistics.repeat_interleave(2, 0), wanted)
+        gain = brightness.repeat_interleave(2, 0) / wanted
         parts = (parts[0] * gain[:, None, None, None], *parts[1:])
-        coarse, maps, photo = (part.unflatten(0, (-1, 3)).mean(dim=1) for part in parts)
+        coarse, maps, photo = (part.unflatten(0, (-1, 2)).mean(dim=1) for part in parts)
         return coarse, maps, photo
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from darklift.image.overview import THUMBNAIL
 from darklift.methods.base import MethodConfig
@@ -25,8 +25,10 @@ class CompactConfig(MethodConfig):
     """
     blocks: int = Field(default=2, ge=1)
     """Residual blocks in each level of the coarse net and of voters of kind picture. More are slower and learn more."""
-    fine_blocks: int | None = Field(default=None, ge=1)
-    """Residual blocks in each level of the fine net. None is as many as ``blocks``."""
+    fine_blocks: Annotated[int, Field(ge=1)] | tuple[Annotated[int, Field(ge=0)], ...] | None = None
+    """Residual blocks in each level of the fine net; or a number for each place of its way, such as [2, 1, 0, 1, 1] for
+    three levels: two levels down, the bottom, the same two up again. None is as many as ``blocks``, everywhere.
+    """
     maps: int = Field(default=12, ge=1)
     """Channels that the coarse net hands to the fine net, beside the coarse picture."""
     embedding: int = Field(default=128, ge=1)
@@ -45,6 +47,12 @@ class CompactConfig(MethodConfig):
     """Channels of each level of voters of kind picture; see ``coarse_widths``."""
     voter_embedding: int = Field(default=128, ge=1)
     """Numbers in the vector that steers the blocks of voters of kind picture."""
+    detail_width: int = Field(default=0, ge=0)
+    """Channels of the detail net, which brings what the fine net makes of a large photo's small copy to full size. 0 is
+    none: large photos take their whole time then.
+    """
+    detail_blocks: int = Field(default=4, ge=1)
+    """Residual blocks of the detail net."""
     train_steps: int = Field(default=1000, ge=8)
     """Steps of the noise schedule (cosine) that sampling in few steps takes its levels from."""
     noisy_share: float = Field(default=0.6, ge=0, le=1)
@@ -65,13 +73,15 @@ class CompactConfig(MethodConfig):
     """How much more an error counts where the dark picture is lit already, relative to what is dark: 1 is twice as
     much. More keeps lamps and lit walls as they are.
     """
+    teacher_share: float = Field(default=0.5, ge=0, le=1)
+    """Stage fine: how much of each target is the teacher's picture, from 0 to 1; the rest is the ground truth."""
     guess_share: float = Field(default=0.0, ge=0, le=1)
     """Share of examples, from 0 to 1, that are asked for a brightness as wrong as a guess in use would be."""
     guess_stops: float = Field(default=0.25, ge=0, le=2)
     """How wrong that guess is: the standard deviation, in stops of the coded value; at most twice that is drawn."""
     doubt_stops: float = Field(default=0.4, ge=0, le=2)
-    """How far the predicted brightness may be off, in stops of the coded value. The coarse picture is averaged over so
-    much more and less brightness; 0 averages nothing.
+    """How far the predicted brightness may be off, in stops of the coded value. The coarse picture is averaged over √⅔
+    of that more and less brightness; 0 averages nothing.
     """
     lights_kept: float = Field(default=0.5, ge=0, le=1)
     """How much is taken back, from 0 to 1, of a lift that would bleach what is lit
@@ -88,3 +98,20 @@ class CompactConfig(MethodConfig):
         if field.field_name != "fine_widths" and (THUMBNAIL % 2 ** (len(widths) - 1) or widths[-1] % 4):
             raise ValueError(f"expected at most 4 levels, the last of a multiple of 4 channels, got {widths}")
         return widths
+
+    @model_validator(mode="after")
+    def _check_fine_blocks(self) -> Self:
+        places = 2 * len(self.fine_widths) - 1
+        if isinstance(self.fine_blocks, tuple) and len(self.fine_blocks) != places:
+            raise ValueError(
+                f"fine_blocks has {len(self.fine_blocks)} numbers, expected one, or {places}: {len(self.fine_widths)} "
+                "levels down to the bottom, and up again"
+            )
+        return self
+
+    @property
+    def blocks_of_fine_net(self) -> tuple[int, ...]:
+        """``fine_blocks``, a number for each place."""
+        if isinstance(self.fine_blocks, tuple):
+            return self.fine_blocks
+        return (self.fine_blocks or self.blocks,) * (2 * len(self.fine_widths) - 1)

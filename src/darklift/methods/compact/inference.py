@@ -5,10 +5,11 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from darklift.methods.compact.coarse import CoarseNet
+from darklift.methods.compact.detail import DetailNet
 from darklift.methods.compact.exposure import ExposureNet, keep_lights
 from darklift.methods.compact.net import CompactNet
 
-__all__ = ["ConditionGraph", "ExposureGraph", "StepGraph"]
+__all__ = ["ConditionGraph", "DetailGraph", "ExposureGraph", "StepGraph"]
 
 
 class ExposureGraph(nn.Module):
@@ -59,3 +60,15 @@ class StepGraph(nn.Module):
     ) -> Tensor:
         condition = (coarse, maps, photo)
         return 2 * self.net.denoise(x, abar, low, box, statistics, brightness, condition) - 1
+
+
+class DetailGraph(nn.Module):
+    """A piece of a large photo at full size, unit, from what was made of its small copy."""
+
+    def __init__(self, net: DetailNet) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, low: Tensor, seen: Tensor, made: Tensor, slope: Tensor) -> Tensor:
+        result: Tensor = self.net(low, seen, made, slope)
+        return result.clamp(0, 1)

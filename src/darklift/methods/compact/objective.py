@@ -1,13 +1,10 @@
-"""What compact's objective is made of: the draws that make an example, and the measures of error.
+"""What compact's objective is made of: the measures of error.
 
 Legend: ``x0`` the well-lit picture, ``abar`` the noise level; B pictures. All pictures are unit.
 """
 
 from __future__ import annotations
 
-import math
-
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,34 +15,12 @@ __all__ = [
     "clipping_weight",
     "coarse_difference",
     "decibels",
-    "draw_guess_error",
-    "draw_level",
     "exposure_error",
     "light_weight",
 ]
 
 _LIT = (0.35, 0.75)
 """Unit: up to the first, a place of the dark picture is not lit; from the second on it is."""
-
-
-def draw_level(rng: np.random.Generator, noisy_share: float, noisy_abar: float) -> float:
-    """An example's abar. ``noisy_share`` of all lie below ``noisy_abar``, near pure noise, where sampling in few steps
-    takes place.
-    """
-    if rng.random() < noisy_share:
-        return float(rng.uniform(0, noisy_abar))
-    return float(math.cos(rng.uniform(0, math.pi / 2)) ** 2)
-
-
-def draw_guess_error(rng: np.random.Generator, share: float, stops: float) -> float | None:
-    """How far, in stops, the brightness asked for is from the ground truth's: normal with deviation ``stops``, cut off
-    at twice that, for ``share`` of the examples; None for the others, which are told the truth.
-
-    When darklift is used, the brightness is a guess, so training has to know guesses, too.
-    """
-    if rng.random() >= share:
-        return None
-    return float(np.clip(rng.normal(0, stops), -2 * stops, 2 * stops))
 
 
 def exposure_error(predicted: Tensor, batch: Batch) -> Tensor:

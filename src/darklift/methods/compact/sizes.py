@@ -23,10 +23,14 @@ class CompactSizes:
     """Channels of each level, from full resolution down; ``fine_widths`` and ``voter_widths`` likewise."""
     fine_widths: tuple[int, ...]
     blocks: int
-    """Residual blocks in each level of the coarse net and the voters; ``fine_blocks`` of the fine net."""
-    fine_blocks: int
+    """Residual blocks in each level of the coarse net and the voters."""
+    fine_blocks: tuple[int, ...]
+    """Those of the fine net, at each place of its way: in each level down, at the bottom, in each level up again."""
     exposure_width: int
     voters: tuple[Literal["tone", "picture"], ...]
     """The kinds of the coarse net's voters."""
     voter_widths: tuple[int, ...]
     voter_embedding: int
+    detail_width: int = 0
+    """Channels of the detail net, with ``detail_blocks`` residual blocks; 0 for none."""
+    detail_blocks: int = 0

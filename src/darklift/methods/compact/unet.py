@@ -16,23 +16,25 @@ class ModulatedUNet(nn.Module):
     """Strided convolutions on the way down, convolution and nearest ×2 on the way up; skips are added."""
 
     def __init__(
-        self, widths: tuple[int, ...], blocks: int, embedding: int, *, attention: bool, border: Border
+        self, widths: tuple[int, ...], blocks: tuple[int, ...], embedding: int, *, attention: bool, border: Border
     ) -> None:
+        """blocks: how many at each place of the way: in each level down, at the bottom, and in each level up again."""
         super().__init__()
 
-        def level(width: int) -> nn.ModuleList:
-            return nn.ModuleList(ModulatedBlock(width, embedding, border) for _ in range(blocks))
+        def level(width: int, count: int) -> nn.ModuleList:
+            return nn.ModuleList(ModulatedBlock(width, embedding, border) for _ in range(count))
 
         def convolution(before: int, after: int, stride: int = 1) -> nn.Conv2d:
             return nn.Conv2d(before, after, 3, stride=stride, padding=1, padding_mode=border)
 
         pairs = list(pairwise(widths))
-        self.encoder = nn.ModuleList(level(width) for width in widths[:-1])
+        places = [*map(level, (*widths, *reversed(widths[:-1])), blocks)]
+        self.encoder = nn.ModuleList(places[: len(pairs)])
         self.down = nn.ModuleList(convolution(a, b, stride=2) for a, b in pairs)
-        self.bottom = level(widths[-1])
+        self.bottom = places[len(pairs)]
         self.attention = _Attention(widths[-1]) if attention else nn.Identity()
         self.up = nn.ModuleList(convolution(b, a) for a, b in reversed(pairs))
-        self.decoder = nn.ModuleList(level(width) for width in reversed(widths[:-1]))
+        self.decoder = nn.ModuleList(places[len(pairs) + 1 :])
 
     def forward(self, x: Tensor, embedding: Tensor) -> tuple[Tensor, Tensor]:
         """x (B, C, H, W) and a vector (B, E) -> the last feature map, like x, and the one at the bottom."""
