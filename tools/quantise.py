@@ -1,8 +1,8 @@
 """Add graphs in int8 to an exported model: python tools/quantise.py MODEL PHOTOS [PHOTOS …] [--graphs step]
 
 MODEL is a folder that darklift export wrote. PHOTOS are files, or folders that are searched, of dark photos that stand
-for all: those that the network was trained on, so that no others are known to it. --names takes a list of files' names
-without their endings that are left out, such as lolv1-val; --most N takes N of each folder, spread over it.
+for all: those that the network was trained on, so that no others are known to it. --leave-out takes a list of files'
+names without their endings, such as lolv1-val; --most N takes N of each folder, spread over it.
 
 It prints how far the picture is from that in float32 on some of the photos.
 """

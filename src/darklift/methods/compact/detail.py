@@ -80,9 +80,8 @@ def enlarged_copy(seen: Tensor, made: Tensor, size: tuple[int, int]) -> tuple[Te
 
 def _slopes(seen: Tensor, made: Tensor) -> Tensor:
     """As :func:`darklift.pipeline.scaled.slopes_of`."""
-    mean, made_mean = _around(seen, _WINDOW), _around(made, _WINDOW)
-    covariance = _around(seen * made, _WINDOW) - mean * made_mean
-    return _around(covariance / (_around(seen * seen, _WINDOW) - mean * mean + _EDGE), _SMOOTH)
+    slope, _ = _fitted(seen, made, _WINDOW, _EDGE)
+    return _around(slope, _SMOOTH)
 
 
 def toned(x0: Tensor, made: Tensor) -> Tensor:
@@ -95,13 +94,20 @@ def toned(x0: Tensor, made: Tensor) -> Tensor:
     scale = x0.shape[2] // made.shape[2]
     guide = F.avg_pool2d(x0, scale)
     away = ((made + _TONE_DARK) / (guide + _TONE_DARK)).log()
-    radius = _TONE_RADIUS
-    mean, away_mean = _around(guide, radius), _around(away, radius)
-    covariance = _around(guide * away, radius) - mean * away_mean
-    slope = covariance / (_around(guide * guide, radius) - mean * mean + _TONE_EDGE)
-    smooth = _around(slope, radius) * guide + _around(away_mean - slope * mean, radius)
+    slope, offset = _fitted(guide, away, _TONE_RADIUS, _TONE_EDGE)
+    smooth = _around(slope, _TONE_RADIUS) * guide + _around(offset, _TONE_RADIUS)
     gain = F.interpolate(smooth.exp(), size=x0.shape[2:], mode="bilinear", align_corners=False)
     return ((x0 + _TONE_DARK) * gain - _TONE_DARK).clamp(0, 1)
+
+
+def _fitted(guide: Tensor, values: Tensor, radius: int, edge: float) -> tuple[Tensor, Tensor]:
+    """Slopes and offsets of values ≈ slope·guide + offset in windows (guided filter); edge: a variance, below which
+    slopes are small.
+    """
+    mean, values_mean = _around(guide, radius), _around(values, radius)
+    covariance = _around(guide * values, radius) - mean * values_mean
+    slope = covariance / (_around(guide * guide, radius) - mean * mean + edge)
+    return slope, values_mean - slope * mean
 
 
 def _around(maps: Tensor, radius: int) -> Tensor:

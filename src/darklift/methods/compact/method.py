@@ -81,31 +81,32 @@ class Compact:
                 )
             }
         )
+        cueless = config.model_copy(update={"cues": False})  # only the exposure net is told of them
         self.stages: tuple[Stage, ...] = (
             Stage("train", partial(prepare_piece, config), self._objective),
             Stage(
                 "coarse",
-                partial(prepare_coarse, config.model_copy(update={"cues": False})),
+                partial(prepare_coarse, cueless),
                 self._coarse_objective,
                 trains=tuple(f"coarse.{part}." for part in ("embed", "stem", "unet", "head", "voters")),
             ),
             Stage(
                 "voters",
-                partial(prepare_coarse, config.model_copy(update={"cues": False})),
+                partial(prepare_coarse, cueless),
                 self._coarse_objective,
                 trains=("coarse.voters.",),
                 goes_on=True,
             ),
             Stage(
                 "joint",
-                partial(prepare_piece, config.model_copy(update={"cues": False})),
+                partial(prepare_piece, cueless),
                 self._joint_objective,
                 trains=("fine.", *(f"coarse.{part}." for part in ("embed", "stem", "unet", "head", "summary"))),
                 goes_on=True,
             ),
             Stage(
                 "fine",
-                partial(prepare_piece, config.model_copy(update={"cues": False})),
+                partial(prepare_piece, cueless),
                 self._fine_objective,
                 trains=("fine.",),
                 goes_on=True,
@@ -123,7 +124,7 @@ class Compact:
             self.stages += (
                 Stage(
                     "detail",
-                    partial(prepare_detail, config.model_copy(update={"cues": False})),
+                    partial(prepare_detail, cueless),
                     self._detail_objective,
                     trains=("detail.",),
                     goes_on=True,

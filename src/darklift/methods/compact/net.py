@@ -131,7 +131,7 @@ class CompactNet(nn.Module):
         wanted: Tensor | None = None,
         doubt: Tensor | None = None,
         piece: Sequence[Tensor] | None = None,
-        condition: tuple[Tensor, Tensor, Tensor] | None = None,
+        condition: Known | None = None,
         scale: int = 1,
     ) -> tuple[Tensor | None, Sequence[Tensor] | None, Tensor | None]:
         """What training needs, in one call.
