@@ -20,6 +20,7 @@ from darklift.image.overview import area_average, describe, describe_strips
 from darklift.pipeline import memory
 from darklift.pipeline.tiling import Tile
 from darklift.runtime import Footprint
+from darklift.runtime import memory as runtime_memory
 from darklift.runtime.memory import free_memory, memory_size
 
 RNG = np.random.default_rng(0)
@@ -134,6 +135,21 @@ def test_files_that_the_system_can_read_again_do_not_count_as_taken(tmp_path: Pa
     assert free_memory(tmp_path) == 100_000
     (tmp_path / "memory.stat").write_text("anon 1\ninactive_file 300000\n")
     assert free_memory(tmp_path) == 400_000
+
+
+@pytest.mark.skipif(runtime_memory._malloc_trim() is None, reason="the C library gives memory back by itself")
+def test_what_was_freed_is_given_back() -> None:
+    def held() -> int:
+        (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmRSS"))
+        return int(line.split()[1]) * 1024
+
+    kept = [np.ones(50_000, np.uint8) for _ in range(2000)]  # each of them too small for pages of its own
+    last = kept.pop()
+    del kept
+    before = held()
+    runtime_memory.give_back()
+    assert before - held() > 50_000_000
+    assert last.all()
 
 
 def side(megapixels: float, allowed: int | None, bytes_per_pixel: int = 3, map_bytes: int = 0) -> int:

@@ -1,6 +1,7 @@
 """Plan and render: decided once, done for any part, at any time, anywhere."""
 
 import pickle
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -131,6 +132,19 @@ def test_what_is_made_is_put_beside_on_more_than_one_core(large, monkeypatch):
     monkeypatch.setattr(Canvas, "put", fails)
     with pytest.raises(ImageError, match="full"):
         made.render(picture, plan)
+
+
+def test_a_model_of_one_thread_gets_no_second_one(large, monkeypatch):
+    made, _, picture, plan, _ = large
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    threads = set()
+    monkeypatch.setattr(Canvas, "put", lambda self, place, values: threads.add(threading.current_thread()))
+    made.render(picture, plan)
+    assert threading.main_thread() not in threads
+    monkeypatch.setattr(made.model, "threads", 1)
+    threads.clear()
+    made.render(picture, plan)
+    assert threads == {threading.main_thread()}
 
 
 @pytest.mark.parametrize("size", [(1, 1), (7, 90), (200, 170)])

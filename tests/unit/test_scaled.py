@@ -285,3 +285,23 @@ def test_tiles_of_a_copy_are_smaller(monkeypatch):
     plan = made.plan(from_array(np.full((2000, 3000, 3), 20, np.uint8)))
     assert plan.scale == 3
     assert max(max(tile.height, tile.width) for tile in plan.tiles) <= TILE_SIDES[1]
+
+
+@pytest.mark.parametrize("cores", ["1", "2"])
+@pytest.mark.parametrize("speed", ["balanced", "best"])
+def test_a_result_in_place_of_its_photo_is_the_same(cores, speed, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", cores)
+    made, _ = enhancer()
+    codes = photo(120, 150).held.colours
+    codes[:20] = 0  # a border, which stays
+    settings = Settings(speed=speed, saturation=20, steps=1)
+    expected = made.run(from_array(codes), settings, bits=8).picture.held.colours
+    given = from_array(codes.copy())
+    before = given.held.colours
+    assert len(made.plan(given, settings).tiles) > 1
+    result = made.run(given, settings, bits=8, in_place=True).picture.held.colours
+    assert result is before
+    np.testing.assert_array_equal(result, expected)
+    assert (expected != codes).mean() > 0.5
+    others = made.run(from_array(codes), settings, bits=16, in_place=True).picture.held.colours
+    assert others.dtype == np.uint16

@@ -194,7 +194,14 @@ def _do(enhancer: Enhancer, job: Job, request: Request, on_step: Callable[[int, 
     picture = frames.picture(1 if request.reading.frame is None else request.reading.frame)
     left_out = what_is_left_out(picture, None, job, saving)
     bits = bits_to_hold(job, saving)(picture)
-    enhanced = enhancer.run(picture, request.settings, uncertainty=job.map is not None, on_step=on_step, bits=bits)
+    enhanced = enhancer.run(
+        picture,
+        request.settings,
+        uncertainty=job.map is not None,
+        on_step=on_step,
+        bits=bits,
+        in_place=request.preview is None,  # which shows the photo beside the result
+    )
     if job.map is not None and enhanced.uncertainty is not None:  # first: a picture that is there is done in full
         save_map(draw_doubt(enhanced.uncertainty, enhanced), job, saving)
     unchanged = enhanced.unchanged and len(frames) == 1 and copying_will_do(picture, job, saving)

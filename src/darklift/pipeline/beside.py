@@ -12,9 +12,14 @@ from darklift.runtime.threads import thread_count
 __all__ = ["put_beside"]
 
 
-def put_beside(pieces: Iterable[tuple[Tile, FloatArray]], put: Callable[[Tile, FloatArray], None]) -> None:
-    """Put each piece while the next is made, where there is more than one core for it; one after the other."""
-    if thread_count() < 2:
+def put_beside(
+    pieces: Iterable[tuple[Tile, FloatArray]], put: Callable[[Tile, FloatArray], None], threads: int | None
+) -> None:
+    """Put each piece while the next is made, where there is more than one core for it; one after the other.
+
+    threads: as of :func:`~darklift.runtime.threads.thread_count`.
+    """
+    if thread_count(threads) < 2:
         for piece in pieces:
             put(*piece)
         return

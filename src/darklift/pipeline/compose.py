@@ -32,8 +32,12 @@ class Canvas:
     uncertainty: (h, w) of the area, where it was asked for.
     """
 
-    def __init__(self, view: View, plan: Plan, area: Tile, bits: int | None, *, kept: bool) -> None:
-        """bits: 8 or 16, to hold the result as a file does; None for floats. kept: some of its own pixels may stay."""
+    def __init__(
+        self, view: View, plan: Plan, area: Tile, bits: int | None, *, kept: bool, in_place: bool = False
+    ) -> None:
+        """bits: 8 or 16, to hold the result as a file does; None for floats. kept: some of its own pixels may stay.
+        in_place: put the result over the photo's own values where these are held alike, if the area is all of it.
+        """
         self._view, self._plan, self._area = view, plan, area
         self._restraint = plan.restraint if plan.share else None
         picture, size = view.picture, (area.height, area.width)
@@ -42,8 +46,9 @@ class Canvas:
         self.uncertainty = np.zeros(size, np.float32) if plan.settings.uncertainty else None
         as_held = picture.held.holds(self._dtype) and picture.held.colours.shape[2] == channels
         self._values: npt.NDArray[Any]
-        if as_held and plan.unchanged and size == picture.size:
-            self._values = picture.held.colours  # nothing will be written to it
+        overwrites = in_place and picture.held.colours.flags.writeable
+        if as_held and size == picture.size and (plan.unchanged or overwrites):
+            self._values = picture.held.colours  # where the photo is unchanged, nothing will be written to it
             return
         self._values = np.empty((*size, channels), self._dtype)
         if as_held and kept:

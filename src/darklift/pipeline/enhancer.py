@@ -138,14 +138,15 @@ class Enhancer:
         *,
         on_step: OnStep | None = None,
         bits: int | None = None,
+        in_place: bool = False,
         **changes: Any,
     ) -> Enhanced:
         """Enhance a Picture, with an account of how it came about.
 
         bits: 8 or 16, to hold the result as a file of so many bits does, rounded, in a quarter or half of the memory;
-        None holds floats.
+        None holds floats. in_place: the picture is not needed any longer: the result may take its place in memory.
         """
-        (enhanced,) = self.run_batch((picture,), settings, on_step=on_step, bits=bits, **changes)
+        (enhanced,) = self.run_batch((picture,), settings, on_step=on_step, bits=bits, in_place=in_place, **changes)
         return enhanced
 
     def within_memory(self) -> AbstractContextManager[None]:
@@ -168,7 +169,8 @@ class Enhancer:
             made = planned.render(on_step=on_step, bits=partial(held_bits, format=target.suffix, several=True))
             return write_frames((enhanced.picture for _, enhanced in made), target, frames, permissions_of=path)
         check_writable(picture, target.suffix)
-        enhanced = self.run(picture, settings, on_step=on_step, bits=held_bits(picture, target.suffix), **changes)
+        bits = held_bits(picture, target.suffix)
+        enhanced = self.run(picture, settings, on_step=on_step, bits=bits, in_place=True, **changes)
         if enhanced.unchanged and bytes_will_do(picture, target.suffix):
             return copy_file(path, target)
         return write_image(enhanced.picture, target, permissions_of=path)
@@ -181,6 +183,7 @@ class Enhancer:
         *,
         on_step: OnStep | None = None,
         bits: int | None = None,
+        in_place: bool = False,
         **changes: Any,
     ) -> tuple[Enhanced, ...]:
         """What :meth:`run` makes of each picture, in their order; all must be of one size (UsageError).
@@ -194,7 +197,7 @@ class Enhancer:
         started = time.perf_counter()
         plans = [plan(self.model, picture, settings) for picture in pictures]
         looked = (time.perf_counter() - started) / len(pictures)
-        rendered = render_together(self.model, pictures, plans, on_step=on_step, bits=bits)
+        rendered = render_together(self.model, pictures, plans, on_step=on_step, bits=bits, in_place=in_place)
         return tuple(replace(enhanced, seconds=enhanced.seconds + looked) for enhanced in rendered)
 
     def run_frames(

@@ -83,11 +83,13 @@ def render_together(
     *,
     on_step: OnStep | None = None,
     bits: int | None = None,
+    in_place: bool = False,
 ) -> tuple[Enhanced, ...]:
     """:func:`render` of several pictures of one size under one choice of settings, their plans beside them.
 
     A network that sees its whole input at once takes them together, without a window: faster on a GPU, and with the
-    memory of all. Others take one after the other. on_step counts over all.
+    memory of all. Others take one after the other. on_step counts over all. in_place: results may take the memory of
+    their pictures, which hold them then, or a part of one where the work was stopped; not for a part.
     """
     if not plans or len(plans) != len(pictures):
         raise UsageError(f"got {len(pictures)} pictures and {len(plans)} plans: expected a plan for each")
@@ -107,7 +109,7 @@ def render_together(
     for number, start in enumerate(starts):
         group = slice(start, start + together)
         tell = tell_of_part(on_step, number, len(starts))
-        results.extend(_render_group(model, pictures[group], plans[group], area, tell, bits))
+        results.extend(_render_group(model, pictures[group], plans[group], area, tell, bits, in_place))
     return tuple(results)
 
 
@@ -118,6 +120,7 @@ def _render_group(
     area: Tile,
     on_step: OnStep | None,
     bits: int | None,
+    in_place: bool,
 ) -> Iterator[Enhanced]:
     """Pictures that go through the network together."""
     started = time.perf_counter()
@@ -126,7 +129,7 @@ def _render_group(
     works = (changes or plans[0].asks_network) and all(area.overlaps(view.inside) for view in views)
     kept = not works or any(plan.unchanged for plan in plans)
     canvases = [
-        Canvas(view, plan, area, bits, kept=kept or area.shared(view.inside) != area)
+        Canvas(view, plan, area, bits, kept=kept or area.shared(view.inside) != area, in_place=in_place)
         for view, plan in zip(views, plans, strict=True)
     ]
     if works:
@@ -136,7 +139,7 @@ def _render_group(
             for canvas, values in zip(canvases, made, strict=True):
                 canvas.put(place, values)
 
-        put_beside(sample_area(model, views, plans, work, on_step), put)
+        put_beside(sample_area(model, views, plans, work, on_step), put, model.threads)
     else:
         for canvas in canvases:
             canvas.put_own()

@@ -16,7 +16,7 @@ from darklift.pipeline.tiling import Tile, map_tiles, plan_windows
 from darklift.pipeline.view import View
 from darklift.pipeline.windows import Predict, memory_of_windows, predict_whole, predict_windows
 from darklift.runtime import Model
-from darklift.runtime.memory import require_memory
+from darklift.runtime.memory import give_back, require_memory
 
 __all__ = ["OnStep", "sample_area", "tell_of_part"]
 
@@ -39,11 +39,14 @@ def sample_area(
         return
     (view,) = views
     pieces = [piece for piece in plan.pieces if piece.overlaps(area)]
+    plan.condition(model)
     copy = SmallCopy(view, plan.scale, plan.tiles, pieces)
+    give_back()  # what looking, the condition and the copy took, before the network takes as much
     count = plan.steps * sum(tile.overlaps(copy.area) for tile in plan.tiles)
     tell = None if on_step is None else lambda step, of: on_step(step, of + len(pieces))
     for place, made in _sample_tiles(model, [copy], plans, copy.area, tell):
         copy.put(place, made[0])
+    give_back()
 
     def work(piece: Tile) -> FloatArray:
         made = copy.enlarge(model, piece)
@@ -53,6 +56,7 @@ def sample_area(
 
     for place, enlarged in map_tiles(pieces, plan.look.extent, work, PIECE_OVERLAP, area):
         yield place, enlarged[None]
+    give_back()
 
 
 def _sample_tiles(

@@ -9,8 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property, reduce
-from typing import Any
+from functools import reduce
 
 import numpy as np
 import numpy.typing as npt
@@ -64,16 +63,9 @@ class SmallCopy:
         self._view, self._scale = view, scale
         self.size = small_size(view.size, scale)
         """(rows, columns) of the whole copy, in cells."""
-        around = _joined(pieces)
-        (top, height), (left, width) = (
-            _cells_around(start, length, scale, cells)
-            for start, length, cells in zip(
-                (around.top, around.left), (around.height, around.width), self.size, strict=True
-            )
-        )
-        self.area = Tile(top, left, height, width)
+        self.area = self._around(_joined(pieces))
         """The cells that have a say in the pieces: something has to be made of these."""
-        self._made = np.empty((3, height, width), np.uint16)
+        self._made = np.empty((3, self.area.height, self.area.width), np.uint16)
         self._span = _joined([tile for tile in tiles if tile.overlaps(self.area)])
         self._seen = np.empty((3, self._span.height, self._span.width), np.uint16)
         for cells in _strips(self._span, scale):
@@ -90,20 +82,23 @@ class SmallCopy:
     def enlarge(self, model: Model, piece: Tile) -> FloatArray:
         """A piece of the photo at full size: (3, h, w) unit."""
         low, _ = pad_to_multiple(self._view.of(piece), _GRID)
-        (height, width), area = low.shape[1:], self.area
-        rows = _between(piece.top, height // 2, self._scale, area.top, area.height)
-        columns = _between(piece.left, width // 2, self._scale, area.left, area.width)
-        halves = [_interpolated(cells, rows, columns)[None] for cells in (*self._copy, self._slopes)]
+        (height, width), around = low.shape[1:], self._around(piece)
+        rows = _between(piece.top, height // 2, self._scale, around.top, around.height)
+        columns = _between(piece.left, width // 2, self._scale, around.left, around.width)
+        seen, made = self.of(around), _unit(self._made[:, *around.seen_from(self.area).window])
+        slopes = np.stack([slopes_of(*planes) for planes in zip(seen, made, strict=True)])
+        halves = [_interpolated(cells, rows, columns)[None] for cells in (seen, made, slopes)]
         return model.enlarge(low[None], *halves)[0, :, : piece.height, : piece.width]
 
-    @property
-    def _copy(self) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint16]]:
-        """What was seen of the area, and what was made of it."""
-        return self._seen[:, *self.area.seen_from(self._span).window], self._made
-
-    @cached_property
-    def _slopes(self) -> FloatArray:
-        return np.stack([slopes_of(_unit(seen), _unit(made)) for seen, made in zip(*self._copy, strict=True)])
+    def _around(self, piece: Tile) -> Tile:
+        """The cells that have a say in a piece."""
+        (top, height), (left, width) = (
+            _cells_around(start, length, self._scale, cells)
+            for start, length, cells in zip(
+                (piece.top, piece.left), (piece.height, piece.width), self.size, strict=True
+            )
+        )
+        return Tile(top, left, height, width)
 
     def _means(self, cells: Tile) -> FloatArray:
         """Hidden pixels are filled before the means are taken, flat dark blocks smoothed after."""
@@ -174,11 +169,10 @@ def _between(start: int, count: int, scale: int, first: int, cells: int) -> _Bet
     return cell.clip(0, cells - 1), (cell + 1).clip(0, cells - 1), behind
 
 
-def _interpolated(cells: npt.NDArray[np.uint16] | FloatArray, rows: _Between, columns: _Between) -> FloatArray:
-    """Cells (3, h, w), held or floats, at the places between them: columns first."""
+def _interpolated(cells: FloatArray, rows: _Between, columns: _Between) -> FloatArray:
+    """Cells (3, h, w) at the places between them: columns first."""
     first, last = rows[0][0], rows[1][-1] + 1
-    needed: npt.NDArray[Any] = cells[:, first:last]
-    wide = _mixed(_unit(needed) if needed.dtype == np.uint16 else needed, columns, axis=2)
+    wide = _mixed(cells[:, first:last], columns, axis=2)
     return _mixed(wide, (rows[0] - first, rows[1] - first, rows[2]), axis=1)
 
 

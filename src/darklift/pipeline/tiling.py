@@ -169,7 +169,8 @@ def _faded(
     weight = np.outer(rows, columns)[here]
     made = work(tile)[:, *here]
     faded = np.empty((len(made) + 1, *weight.shape), np.float32)
-    faded[:-1], faded[-1] = weight * made, weight
+    np.multiply(weight, made, out=faded[:-1])
+    faded[-1] = weight
     return faded
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from darklift.errors import ImageError, UsageError
 
-__all__ = ["free_memory", "memory_size", "require_memory"]
+__all__ = ["free_memory", "give_back", "memory_size", "require_memory"]
 
 _CGROUP = Path("/sys/fs/cgroup")
 _UNITS = {"MB": 10**6, "GB": 10**9, "TB": 10**12, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
@@ -58,3 +61,18 @@ def require_memory(needed: float, free: float, what: str, remedy: str) -> None:
     """Raises ImageError where ``what`` takes more bytes than are free, with what to do about it."""
     if needed > free:
         raise ImageError(f"{what} {needed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free: {remedy}")
+
+
+def give_back() -> None:
+    """Let the system have what this process has freed, of which glibc keeps tens of megabytes; elsewhere, nothing."""
+    trim = _malloc_trim()
+    if trim is not None:
+        trim(0)
+
+
+@cache
+def _malloc_trim() -> Any:
+    try:
+        return ctypes.CDLL(None).malloc_trim
+    except (OSError, TypeError, AttributeError):  # Windows, and C libraries that have none
+        return None

@@ -78,6 +78,8 @@ class Model:
         self.card = card
         self.memory: int | None = None
         """Bytes that a photo may take, darklift itself included; None for as many as are free."""
+        self.threads: int | None = None
+        """Of the CPU, that it was opened with; see :func:`~darklift.runtime.threads.thread_count`."""
         self._device_memory = device_memory
         self._graphs = graphs
 

@@ -178,6 +178,8 @@ class OnnxGraph:
                         f"ONNX Runtime cannot load {self._path} ({one_line(error)}): update onnxruntime"
                     ) from error
                 self._data = None
+                if self._chosen == _DEVICES["cpu"]:  # it keeps the file for when it must fall back on another device
+                    self._made_ready._model_bytes = None
             return self._made_ready
 
     @cached_property

@@ -91,7 +91,7 @@ class Opening:
             memory = memory_size(self.memory)
         path = find_model(str(self.model))
         model = self._load_exported(path) if path.is_dir() else self._load_checkpoint(path)
-        model.memory = memory
+        model.memory, model.threads = memory, self.threads
         _log.debug(
             "opened %s (%s) on %s, %s threads", path, model.card.method, model.card.backend, self.threads or "all"
         )
