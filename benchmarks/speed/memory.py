@@ -78,6 +78,7 @@ def measured(*arguments: object, source: Path = OWN) -> Used:
     """What ``darklift`` with these arguments takes, or a bare interpreter. source: the ``src`` folder of a checkout."""
     command = [sys.executable, "-c", _CHILD, *map(str, arguments)]
     environment = os.environ | {"PYTHONPATH": str(source)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # compiled as an installed package is, from the second run on
     began = time.perf_counter()
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     clock = time.perf_counter() - began
