@@ -150,7 +150,7 @@ def do_job(enhancer: Enhancer, job: Job, request: Request, *, on_step: OnJobStep
     enhancer: with the model of ``request.opening``. Raises only UsageError, where the settings fit no picture, and
     KeyboardInterrupt; all else is in the outcome.
     """
-    tell = _nobody if on_step is None else partial(on_step, job)
+    tell: Callable[[int, int], None] = (lambda step, of: None) if on_step is None else partial(on_step, job)
     tell(0, 1)
     photo = PhotoFile.of(job.source) if request.identify and job.source != STREAM else None  # before it is read
     try:
@@ -164,10 +164,6 @@ def do_job(enhancer: Enhancer, job: Job, request: Request, *, on_step: OnJobStep
         done = failed(job, f"a defect in darklift, please report it: {error!r}", traceback.format_exc())
     written = None if done.error is not None or job.target == STREAM else FileState.of(job.target)
     return replace(done, photo=photo, result=written)
-
-
-def _nobody(step: int, steps: int) -> None:
-    """Is told, and does nothing."""
 
 
 def failed(job: Job, message: str, defect: str = "", *, hopeless: bool = False) -> Outcome:
@@ -194,14 +190,9 @@ def _do(enhancer: Enhancer, job: Job, request: Request, on_step: Callable[[int, 
     picture = frames.picture(1 if request.reading.frame is None else request.reading.frame)
     left_out = what_is_left_out(picture, None, job, saving)
     bits = bits_to_hold(job, saving)(picture)
-    enhanced = enhancer.run(
-        picture,
-        request.settings,
-        uncertainty=job.map is not None,
-        on_step=on_step,
-        bits=bits,
-        in_place=request.preview is None,  # which shows the photo beside the result
-    )
+    wish = request.settings.changed(uncertainty=job.map is not None)
+    in_place = request.preview is None  # which shows the photo beside the result
+    enhanced = enhancer.run(picture, wish, on_step=on_step, bits=bits, in_place=in_place)
     if job.map is not None and enhanced.uncertainty is not None:  # first: a picture that is there is done in full
         save_map(draw_doubt(enhanced.uncertainty, enhanced), job, saving)
     unchanged = enhanced.unchanged and len(frames) == 1 and copying_will_do(picture, job, saving)
