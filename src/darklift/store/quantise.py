@@ -25,6 +25,11 @@ from darklift.store.from_export import STEP
 
 __all__ = ["quantised"]
 
+_CUT = 1e-4
+"""Share of a photo's values in a channel that may be cut off at either end: those of a few lights, for which all others
+would be rounded more coarsely. On 12 training pairs, .0005 of SSIM is lost instead of .0007."""
+_EVERY = 5
+"""Of a channel's values, each so many-th is looked at."""
 _LEAST_SHARE = 1e-3
 """Of the widest channel's range: a narrower one, or one that is always 0, counts as this wide."""
 
@@ -34,6 +39,18 @@ class _Range(NamedTuple):
 
     low: FloatArray
     high: FloatArray
+
+    @classmethod
+    def of(cls, values: FloatArray) -> _Range:
+        """Of (1, C, H, W), but for what is cut off."""
+        looked_at = values[0].reshape(values.shape[1], -1)[:, ::_EVERY]
+        most = looked_at.shape[1] - 1
+        ends = int(most * _CUT), most - int(most * _CUT)
+        low, high = np.partition(looked_at, ends, axis=1)[:, ends].T
+        return cls(low, high)
+
+    def joined(self, other: _Range) -> _Range:
+        return _Range(np.minimum(self.low, other.low), np.maximum(self.high, other.high))
 
     def over(self, divisors: FloatArray) -> _Range:
         return _Range(self.low / divisors, self.high / divisors)
@@ -48,7 +65,8 @@ class _Range(NamedTuple):
 def quantised(graph: bytes, photos: Iterable[Mapping[str, FloatArray]]) -> bytes:
     """The graph of an ONNX file in the QDQ form, which ONNX Runtime and OpenVINO compute in int8.
 
-    photos: inputs of the graph that stand for all that it will see. Values beyond what they reach are cut off.
+    photos: inputs of the graph, one picture each, that stand for all that it will see; some dozens, as values beyond
+    what nearly all of each photo's reach are cut off.
     """
     editor = _Editor(_folded(graph))
     editor.measure(photos)
@@ -112,9 +130,8 @@ class _Editor:
         for photo in photos:
             values = runner({name: photo[name] for name in runner.inputs})
             for name in names:
-                low, high = values[name].min(axis=(0, 2, 3)), values[name].max(axis=(0, 2, 3))
-                known = self.ranges.get(name, _Range(low, high))
-                self.ranges[name] = _Range(np.minimum(known.low, low), np.maximum(known.high, high))
+                reach = _Range.of(values[name])
+                self.ranges[name] = self.ranges.get(name, reach).joined(reach)
 
     def quantise_output(self, node: NodeProto) -> None:
         """Unless a ReLU follows: what that hands on is quantised where it goes in."""
