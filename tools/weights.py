@@ -5,8 +5,10 @@ python tools/weights.py mean A B -o OUT.safetensors [--shares .5 .5] [--take coa
 python tools/weights.py grow A -o OUT.safetensors fine_blocks=3 cues=true
 python tools/weights.py grow A -o OUT.safetensors 'voters=["tone"]'
 python tools/weights.py drop A -o OUT.safetensors encoder.0.2 bottom.0 decoder.1.0
+python tools/weights.py detail A --into MODEL [MODEL ...]
 
-A, B, C: checkpoints, or folders of exported compact models. What is taken from C alone need not be alike elsewhere.
+detail puts A's detail net into exported models, and leaves all else in them as it is. A, B, C: checkpoints, or folders
+of exported compact models. What is taken from C alone need not be alike elsewhere.
 """
 
 from __future__ import annotations
@@ -15,13 +17,17 @@ import argparse
 import re
 import sys
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from darklift.errors import DarkliftError, UsageError
+from darklift.files import write_atomically
 from darklift.methods import Method
+from darklift.runtime.onnx import CARD_FILE, load_card
 from darklift.store.checkpoint import Checkpoint, build_method, load_checkpoint, load_weights, save_checkpoint
+from darklift.store.export import put_graph
 from darklift.store.from_export import exported_method
 
 
@@ -99,6 +105,24 @@ def drop(path: Path, left_out: list[str]) -> Checkpoint:
     return Checkpoint(after, {})
 
 
+def put_detail(path: Path, folders: list[Path]) -> None:
+    """The detail net of a checkpoint into exported compact models: their graph and what their cards say of it."""
+    method = load(path)
+    if "detail" not in method.graphs():
+        raise UsageError(f"{path} has no detail net: give a checkpoint that was trained with detail_width above 0")
+    for folder in folders:
+        before = load_card(folder)
+        if before.method != method.name:
+            raise UsageError(f"{folder} holds a model of method {before.method}, expected {method.name}")
+        sizes = {name: method.config.model_dump()[name] for name in ("detail_width", "detail_blocks")}
+        put_graph(method, "detail", folder, replace(before, config={**before.config, **sizes}), "fp16")
+        card = load_card(folder)
+        if card.intervals is not None and card.intervals.made.get("for") == before.fingerprint:
+            # they are of small photos, which the detail net has no part in
+            intervals = replace(card.intervals, made={**card.intervals.made, "for": card.fingerprint})
+            write_atomically(folder / CARD_FILE, replace(card, intervals=intervals).to_json().encode())
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -112,10 +136,16 @@ def main() -> None:
     dropping = commands.add_parser("drop")
     dropping.add_argument("input", type=Path)
     dropping.add_argument("blocks", nargs="+", metavar="BLOCK")
+    putting = commands.add_parser("detail")
+    putting.add_argument("input", type=Path)
+    putting.add_argument("--into", type=Path, nargs="+", required=True, metavar="MODEL", help="folders that stay")
     for command in (averaging, growing, dropping):
         command.add_argument("-o", "--output", type=Path, required=True)
     arguments = parser.parse_args()
     try:
+        if arguments.command == "detail":
+            put_detail(arguments.input, arguments.into)
+            return
         if arguments.command == "mean":
             shares = arguments.shares or [1 / len(arguments.inputs)] * len(arguments.inputs)
             if len(shares) != len(arguments.inputs) or not abs(sum(shares) - 1) < 1e-6:

@@ -2,13 +2,18 @@
 
 import importlib.util
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 
+from darklift.runtime.intervals import KNOWN_OF_A_PLACE, Curve, Intervals
+from darklift.runtime.onnx import load_card, load_onnx_model
 from darklift.store.checkpoint import load_checkpoint, save_checkpoint
+from darklift.store.export import export_method
+from darklift.store.from_export import exported_method
 
 TOOL = Path(__file__).parents[2] / "tools" / "weights.py"
 spec = importlib.util.spec_from_file_location("weights_tool", TOOL)
@@ -91,6 +96,36 @@ def test_blocks_can_be_left_out_and_those_behind_move_up(run, make_compact, tmp_
     for name, value in after.net.state_dict().items():
         origin = next((old + name.removeprefix(new) for new, old in moved.items() if name.startswith(new)), name)
         assert torch.equal(value, before[origin]), name
+
+
+def test_only_the_detail_net_of_an_export_changes(run, make_compact, tmp_path):
+    trained, other = make_compact(detail_width=8, detail_blocks=2), make_compact(detail_width=8, detail_blocks=1)
+    with torch.no_grad():
+        for parameter in trained.net.parameters():
+            parameter.add_(1)
+    save_checkpoint(tmp_path / "A", trained, trained.net.state_dict(), {})
+    folder = export_method(other, tmp_path / "model", name="m", info={})
+    card = load_card(folder)
+    curves = {name: Curve((0.0, 1.0), (0.0, 1.0)) for name in KNOWN_OF_A_PLACE}
+    intervals = Intervals(curves, {0.9: 1.0}, {"for": card.fingerprint})
+    (folder / "model.json").write_text(replace(card, intervals=intervals).to_json())
+    before = exported_method(folder).net.state_dict()
+    done = run("detail", tmp_path / "A", "--into", folder)
+    assert done.returncode == 0, done.stderr
+    assert load_onnx_model(folder, threads=1).enlarges  # every file is the one that the card means
+    after, changed = exported_method(folder), load_card(folder)
+    assert changed.intervals.made["for"] == changed.fingerprint != card.fingerprint
+    assert after.config.detail_blocks == 2
+    for name, value in after.net.state_dict().items():
+        expected = trained.net.state_dict()[name] if name.startswith("detail.") else before[name]
+        torch.testing.assert_close(value, expected, atol=2e-3, rtol=0)  # the detail net is stored in half precision
+
+
+def test_a_network_without_a_detail_net_has_none_to_give(run, checkpoints, make_compact, tmp_path):
+    folder = export_method(make_compact(), tmp_path / "model", name="m", info={})
+    done = run("detail", checkpoints / "A", "--into", folder)
+    assert done.returncode == 2
+    assert "has no detail net" in done.stderr
 
 
 @pytest.mark.parametrize(

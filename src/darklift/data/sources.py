@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from darklift.data.crop import Crop, Planes, cut, planes_of
+from darklift.data.large import draw_large, shoot_large
 from darklift.data.phone import draw_phone, held_in, keep_lost, shoot_phone
 from darklift.data.synthesis import (
     add_grain,
@@ -25,7 +25,6 @@ from darklift.data.synthesis import (
 )
 from darklift.errors import DataError, ImageError
 from darklift.image import read_image
-from darklift.image.samples import white_of
 
 __all__ = ["HELD_PHOTOS", "Mixture", "Source"]
 
@@ -75,9 +74,9 @@ class Source:
     """
     phone: bool = False
     """Photos alone: a simulated phone takes them at night (:func:`~darklift.data.phone.shoot_phone`)."""
-    enlarged: float = 1.0
-    """Photos alone: a part of one is made up to so many times as large before the camera takes it, so that its edges
-    are as soft, and the noise on them as fine, as in a large photo.
+    large: bool = False
+    """Photos alone: pieces of large photos, sharp to soft at full size, that have the layout of one and the texture of
+    another (:func:`~darklift.data.large.shoot_large`).
     """
     lost_stays: bool = False
     """With dark pictures, or a phone: targets stay dark where the dark picture holds nothing
@@ -146,8 +145,11 @@ class Mixture:
         source = self.sources[int(rng.choice(len(shares), p=shares / shares.sum()))]
         number = int(rng.integers(len(source.highs)))
         high = self._picture(source.highs[number])
-        if source.enlarged > 1:
-            high = _enlarged_part(high, float(rng.uniform(1, source.enlarged)), size, rng)
+        if source.large:
+            other = self._picture(source.highs[int(rng.integers(len(source.highs)))])
+            shot = draw_large(rng, source.max_stops, source.min_stops)
+            name = f"{source.name}/{source.highs[number].name}"
+            return Crop(*shoot_large(high, other, size, shot, rng), name=name, index=index)
         high = _at_least(high, size)
         low = None if source.lows is None else _at_least(self._picture(source.lows[number]), size)
         place = cut(
@@ -181,18 +183,6 @@ class Mixture:
     def _picture(self, path: Path) -> Planes:
         held = self._pictures.get(path)
         return _decode(path) if held is None else held
-
-
-def _enlarged_part(photo: Planes, factor: float, size: int, rng: np.random.Generator) -> Planes:
-    """A part of a photo made ``factor`` times as large: at most twice ``size`` pixels along each side."""
-    sides = [min(length, max(1, round(2 * size / factor))) for length in photo.shape[1:]]
-    top, left = (int(rng.integers(length - side + 1)) for length, side in zip(photo.shape[1:], sides, strict=True))
-    part = photo[:, top : top + sides[0], left : left + sides[1]]
-    rows, columns = (round(side * factor) for side in sides)
-    unit = [Image.fromarray(plane.astype(np.float32)) for plane in part]
-    large = np.stack([np.asarray(plane.resize((columns, rows), Image.Resampling.BICUBIC)) for plane in unit])
-    enlarged: Planes = (large + np.float32(0.5)).clip(0, white_of(photo)).astype(photo.dtype)
-    return enlarged
 
 
 def _shoot(photo: Planes, source: Source, rng: np.random.Generator) -> tuple[Planes, Planes]:

@@ -32,6 +32,7 @@ __all__ = [
     "draw_camera",
     "draw_quality",
     "expose",
+    "in_bytes",
     "jitter_exposure",
     "light_of",
     "linear_light",
@@ -252,7 +253,7 @@ def draw_quality(rng: np.random.Generator) -> int:
 def recompress(planes: Planes, quality: int) -> Planes:
     """Through a JPEG file of this quality and back: uint8 (3, H, W), since such a file has no more bits."""
     buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(_bytes(planes).transpose(1, 2, 0))).save(buffer, "JPEG", quality=quality)
+    Image.fromarray(np.ascontiguousarray(in_bytes(planes).transpose(1, 2, 0))).save(buffer, "JPEG", quality=quality)
     with Image.open(buffer) as image:
         return np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))
 
@@ -265,7 +266,7 @@ def code_in_blocks(planes: Planes, side: int, flat: float, steps: tuple[float, f
     kept. steps: the multiples that luma's and chroma's means are rounded to. (3, H, W) -> uint8 (3, H, W); pixels
     beyond the last whole block stay as they are.
     """
-    planes = _bytes(planes)
+    planes = in_bytes(planes)
     rows, columns = (length // side * side for length in planes.shape[1:])
     if not rows * columns:
         return planes
@@ -288,7 +289,7 @@ def code_in_blocks(planes: Planes, side: int, flat: float, steps: tuple[float, f
     return result
 
 
-def _bytes(planes: Planes) -> npt.NDArray[np.uint8]:
+def in_bytes(planes: Planes) -> npt.NDArray[np.uint8]:
     """Rounded to 8 bits where there are more."""
     exact = planes if planes.dtype == np.uint8 else np.rint(planes / np.float32(257))
     return exact.astype(np.uint8, copy=False)

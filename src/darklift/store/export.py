@@ -23,12 +23,13 @@ from onnx import helper, numpy_helper
 from darklift.errors import ModelError, UsageError, one_line
 from darklift.files import write_atomically
 from darklift.methods import Graph, Method
+from darklift.runtime import ModelCard
 from darklift.runtime.onnx import CARD_FILE
 from darklift.store.card import card_of
 from darklift.store.checkpoint import load_checkpoint
 from darklift.store.from_export import BYTES, HALF, STEP, TRANSPOSED
 
-__all__ = ["Storage", "export_method", "export_model", "store_in_half"]
+__all__ = ["Storage", "export_method", "export_model", "put_graph", "store_in_half"]
 
 Storage = Literal["fp32", "fp16", "int8"]
 _OPSET = 18
@@ -89,6 +90,21 @@ def export_method(
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return folder
+
+
+def put_graph(method: Method, name: str, folder: Path, card: ModelCard, storage: Storage) -> None:
+    """Write one of the method's graphs into an exported model, whose others stay, and ``card`` with its checksum.
+
+    Raises ModelError.
+    """
+    method.net.eval().cpu()
+    data, file = _export_graph(method.graphs()[name], storage), f"{name}.onnx"
+    try:
+        write_atomically(folder / file, data)
+        card = replace(card, files={**card.files, file: hashlib.sha256(data).hexdigest()})
+        write_atomically(folder / CARD_FILE, card.to_json().encode())
+    except OSError as error:
+        raise ModelError(f"cannot write the model to {folder}: {one_line(error)}") from error
 
 
 def _beside(folder: Path, ending: str) -> Path:

@@ -23,7 +23,7 @@ class _Section(BaseModel):
 
 
 _FOLDERS, _DARK_PICTURES = ("low", "high", "layout"), ("dimmed", "jitter", "grainy", "recompressed")
-_CAMERA = ("enlarged", "uneven", "phone", "min_stops", "max_stops")
+_CAMERA = ("large", "uneven", "phone", "min_stops", "max_stops")
 _WITHOUT_EFFECT = {
     "pairs": _CAMERA,
     "exposures": (*_FOLDERS, *_CAMERA),
@@ -84,9 +84,9 @@ class SourceConfig(_Section):
     """
     phone: bool = False
     """photos: a simulated phone takes them at night, with all that its software does."""
-    enlarged: float = Field(default=1.0, ge=1, le=8)
-    """photos: a part of one is made up to so many times as large before the camera takes it. Large photos are softer
-    than small ones; 1 leaves them as they are.
+    large: bool = False
+    """photos: examples are pieces of large photos, sharp to soft at full size, with a camera's or a phone's noise. They
+    have the layout of one photo and the texture of another.
     """
     lost_stays: bool = False
     """Targets stay dark where the dark picture, which has lights, holds nothing. Photos need ``phone`` for it."""

@@ -23,7 +23,7 @@ __all__ = [
     "prepare_piece",
 ]
 
-SCALES = (2, 3, 4, 6)
+SCALES = (4, 2, 3, 4, 6)
 """How small the copies are that the detail net learns on, one after the other, step by step."""
 
 

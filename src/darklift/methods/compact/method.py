@@ -128,7 +128,7 @@ class Compact:
                     self._detail_objective,
                     trains=("detail.",),
                     goes_on=True,
-                    least_crop=math.lcm(*SCALES) * 2,
+                    least_crop=math.lcm(*SCALES) * self.footprint.size_multiple,
                 ),
             )
 
