@@ -107,8 +107,8 @@ class File:
     scene: str
 
 
-def make_files(folders: Sequence[Path], every: int, work: Path, sizes: Sequence[str], count: int) -> Iterator[File]:
-    """The shots, made where they are not there yet."""
+def make_files(folders: Sequence[Path], every: int, work: Path, sizes: Sequence[str], scenes: range) -> Iterator[File]:
+    """The shots of scenes of these numbers, made where they are not there yet."""
     paths = [path for folder in folders for path in held_out_photos(folder, every)]
     made_by = _digest(*(HERE / name for name in ("large_scenes.py", "large_shots.py")), *paths)
     photos: list[Any] = []
@@ -116,7 +116,7 @@ def make_files(folders: Sequence[Path], every: int, work: Path, sizes: Sequence[
         width, height = map(int, size.split("x"))
         folder = work / f"{size}-{made_by[:8]}"
         folder.mkdir(parents=True, exist_ok=True)
-        for number in range(count):
+        for number in scenes:
             stops = list(LIGHT)[(number + number // 3) % len(LIGHT)]  # each kind of scene gets each
             scene = None
             for kind in KINDS:
@@ -225,12 +225,14 @@ def main() -> None:
     parser.add_argument("--variants", nargs="+", default=["default", "resize=2", "resize=4"])
     parser.add_argument("--sizes", nargs="+", default=["2000x1500"], metavar="WIDTHxHEIGHT")
     parser.add_argument("--scenes", type=int, default=12, help="of each size")
+    parser.add_argument("--first", type=int, default=0, help="the number of the first scene; each is another")
     parser.add_argument("--exposure", choices=("given", "free"), default="given")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--sheet", type=Path, help="a folder for crops at 1:1")
     arguments = parser.parse_args()
     variants = [Variant.of(text) for text in arguments.variants]
-    files = make_files(arguments.photos, arguments.every, arguments.work, arguments.sizes, arguments.scenes)
+    scenes = range(arguments.first, arguments.first + arguments.scenes)
+    files = make_files(arguments.photos, arguments.every, arguments.work, arguments.sizes, scenes)
     rows = [(file, score(file, variants, arguments.work, arguments.exposure, arguments.threads)) for file in files]
     print_means(f"all, {len(rows)} shots", rows)
     for part in (1, 2, 3):  # of a name: the kind of scene, that of the shot, stops of light lost
