@@ -10,7 +10,7 @@ from PIL import Image
 
 from darklift.image import Picture, from_array
 from darklift.pipeline.octaves import _patches_of, drowned_by_octave
-from darklift.pipeline.scaled import scale_for
+from darklift.pipeline.scaled import scale_for, small_size
 from darklift.pipeline.tiling import Tile
 from darklift.pipeline.view import View
 
@@ -112,3 +112,14 @@ def test_patches_lie_in_the_photo_and_beside_one_another(height, width):
 )
 def test_the_scale_goes_as_far_as_little_drowns(size, speed, found, scale):
     assert scale_for(size, speed, found) == scale
+
+
+def test_by_size_alone_a_copy_has_at_most_so_many_pixels():
+    sizes = {"600x400": 1, "1024x1024": 1, "1025x1024": 2, "4000x3000": 4, "8160x6120": 7, "11648x8736": 10}
+    for text, scale in sizes.items():
+        size = tuple(map(int, text.split("x")))
+        assert scale_for(size, "balanced") == scale
+        assert scale_for(size, "best") == 1
+        assert scale_for(size, "fast") >= scale
+        rows, columns = small_size(size, scale)
+        assert rows * columns <= 1024**2 * 1.02

@@ -16,7 +16,7 @@ from darklift.pipeline import scaled
 from darklift.pipeline.clip import look_together, plan_frame
 from darklift.pipeline.compose import view_of
 from darklift.pipeline.memory import TILE_SIDES
-from darklift.pipeline.scaled import SmallCopy, pieces_of, scale_for, slopes_of, small_size
+from darklift.pipeline.scaled import SmallCopy, pieces_of, slopes_of, small_size
 from darklift.pipeline.tiling import plan_tiles
 from darklift.pipeline.view import View
 from darklift.runtime import Footprint, Intervals, Model, ModelCard
@@ -89,18 +89,6 @@ def noisy(deviation, rows=192, columns=200):
 
 
 # ---------------------------------------------------------------------------------------------------------- the scale
-
-
-def test_a_copy_has_at_most_so_many_pixels(monkeypatch):
-    monkeypatch.undo()
-    sizes = {"600x400": 1, "1024x1024": 1, "1025x1024": 2, "4000x3000": 4, "8160x6120": 7, "11648x8736": 10}
-    for text, scale in sizes.items():
-        size = tuple(map(int, text.split("x")))
-        assert scale_for(size, "balanced") == scale
-        assert scale_for(size, "best") == 1
-        assert scale_for(size, "fast") >= scale
-        rows, columns = small_size(size, scale)
-        assert rows * columns <= 1024**2 * 1.02
 
 
 @given(st.integers(1, 5000), st.integers(1, 5000))
