@@ -16,7 +16,7 @@ from darklift.pipeline import scaled
 from darklift.pipeline.clip import look_together, plan_frame
 from darklift.pipeline.compose import view_of
 from darklift.pipeline.memory import TILE_SIDES
-from darklift.pipeline.scaled import SmallCopy, pieces_of, scale_for, slopes_of, small_size
+from darklift.pipeline.scaled import SmallCopy, pieces_of, slopes_of, small_size
 from darklift.pipeline.tiling import plan_tiles
 from darklift.pipeline.view import View
 from darklift.runtime import Footprint, Intervals, Model, ModelCard
@@ -78,19 +78,17 @@ def photo(height, width, channels=3, dtype=np.uint8):
     return from_array((values * np.iinfo(dtype).max).astype(dtype))
 
 
+def noisy(deviation, rows=192, columns=200):
+    """Dark squares, beside flat places of the same levels, with noise of a pixel."""
+    down, across = np.indices((rows, columns))
+    rng = np.random.default_rng(deviation)
+    squares = rng.uniform(-6, 6, (rows, columns))[down // 6, across // 6]
+    codes = 12 + across / 16 + np.where((down // 32 + across // 32) % 2, squares, 0)
+    codes += rng.normal(0, deviation, codes.shape)
+    return from_array(np.rint(codes.clip(0, 255)).astype(np.uint8)[:, :, None].repeat(3, axis=2))
+
+
 # ---------------------------------------------------------------------------------------------------------- the scale
-
-
-def test_a_copy_has_at_most_so_many_pixels(monkeypatch):
-    monkeypatch.undo()
-    sizes = {"600x400": 1, "1024x1024": 1, "1025x1024": 2, "4000x3000": 4, "8160x6120": 7, "11648x8736": 10}
-    for text, scale in sizes.items():
-        size = tuple(map(int, text.split("x")))
-        assert scale_for(size, "balanced") == scale
-        assert scale_for(size, "best") == 1
-        assert scale_for(size, "fast") >= scale
-        rows, columns = small_size(size, scale)
-        assert rows * columns <= 1024**2 * 1.02
 
 
 @given(st.integers(1, 5000), st.integers(1, 5000))
@@ -124,11 +122,24 @@ def test_another_speed_needs_no_other_look():
     assert made.replan(other, speed="balanced").scale == plan.scale
 
 
+def test_a_plan_goes_by_what_drowns_and_says_why(caplog):
+    made, _ = enhancer()
+    assert made.plan(noisy(0)).scale == 5
+    with caplog.at_level("DEBUG", "darklift"):
+        plan = made.plan(noisy(9))
+    assert plan.scale == 4
+    assert "scale 4 (5 by size" in caplog.text
+    assert made.replan(plan, speed="best").scale == 1
+    assert made.replan(made.replan(plan, speed="best"), speed="balanced").scale == 4
+    assert enhancer(enlarges=False)[0].plan(noisy(9)).look.drowned == ()
+
+
 def test_frames_of_a_clip_have_one_scale():
     made, _ = enhancer()
-    frames = [photo(90, 110) for _ in range(3)]
+    frames = [noisy(deviation) for deviation in (0, 9, 9)]
+    assert {made.plan(frame).scale for frame in frames} == {5, 4}
     shared = look_together(made.model, frames)
-    assert {plan_frame(made.model, frame, shared, Settings()).scale for frame in frames} == {3}
+    assert {plan_frame(made.model, frame, shared, Settings()).scale for frame in frames} == {4}
 
 
 # ------------------------------------------------------------------------------------------------------ the small copy

@@ -159,6 +159,7 @@ def check_look(got: dict[str, Any], look: Look) -> None:
     alike(got["overview"]["statistics"], look.overview.statistics)
     alike(got["overview"]["cues"], look.overview.cues)
     alike(got["overview"]["brightness"], look.overview.brightness)
+    alike(got["drowned"], look.drowned)
     assert look.signal is not None
     check_signal(got["signal"], look.signal)
 

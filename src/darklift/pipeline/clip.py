@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from statistics import fmean
 
 import numpy as np
 
@@ -54,6 +55,8 @@ class SharedLook:
     """How bright a good version of the clip would be; None where the model does not say."""
     scene: Scene | None
     """The mean of :attr:`Signal.scene`; None where the model does not say."""
+    drowned: tuple[float, ...]
+    """The mean of :attr:`Look.drowned`, so that all frames are worked on at one scale."""
     empty: bool
     """No frame that was looked at holds anything to bring out."""
 
@@ -94,6 +97,7 @@ def look_together(model: Model, pictures: Iterable[Picture]) -> SharedLook:
         brightness=shared.brightness,
         guess=guess,
         scene=same_scene(scenes) if scenes else None,
+        drowned=tuple(map(fmean, zip(*(look.drowned for look in telling), strict=True))),
         empty=telling[0].empty,
     )
 
@@ -120,7 +124,8 @@ def plan_frame(model: Model, picture: Picture, shared: SharedLook, settings: Set
     signal = look.signal
     if signal is not None and shared.scene is not None:
         signal = replace(signal, scene=shared.scene)
-    look = replace(look, overview=overview, guess=shared.guess, signal=signal, empty=empty, alone=shared.empty)
+    look = replace(look, overview=overview, guess=shared.guess, signal=signal, drowned=shared.drowned)
+    look = replace(look, empty=empty, alone=shared.empty)
     return decide(model, look, settings)
 
 

@@ -15,6 +15,7 @@ from darklift.pipeline.cells import brightest
 from darklift.pipeline.deblock import FlatParts, Smoothing, plan_smoothing
 from darklift.pipeline.hidden import Fill, hides_all, is_seen_through, plan_fill, seen_part
 from darklift.pipeline.nothing import Emptiness
+from darklift.pipeline.octaves import drowned_by_octave
 from darklift.pipeline.strip import Strip, look_once
 from darklift.pipeline.tiling import Tile
 from darklift.pipeline.trust import Holdings, Signal
@@ -43,6 +44,9 @@ class Look:
     """How bright a good version of it would be; None where the model does not say."""
     signal: Signal | None = None
     """What each place of it holds; None where the model does not say how bright it should be."""
+    drowned: tuple[float, ...] = ()
+    """How much of its contrast small copies would drown in noise, see :func:`drowned_by_octave`; empty for models that
+    work on none."""
     empty: bool = False
     """It holds nothing to bring out."""
     alone: bool = True
@@ -91,6 +95,7 @@ def look_at(model: Model, picture: Picture, at_least: Tile | None = None) -> Loo
         overview=overview,
         guess=guess,
         signal=None if guess is None else holdings.result(),
+        drowned=drowned_by_octave(view) if model.enlarges else (),
         empty=hidden or emptiness.result(),
         hidden=hidden,
         gray=picture.gray or _is_gray(view),

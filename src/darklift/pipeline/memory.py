@@ -26,7 +26,9 @@ _PROGRAM = 120_000_000
 _PER_TILE_PIXEL = 320
 """Bytes that a step takes for each pixel of a tile, where a model's card does not say: those of compact."""
 _STRIPS = 50_000_000
-"""Bytes of what is on its way between photo, network and result."""
+"""Bytes of what is on its way between photo, network and result, and of a small copy of a megapixel."""
+_PER_COPY_PIXEL = 24
+"""Bytes of a larger copy, for each of its pixels beyond that: what was seen, what was made, and its slopes."""
 
 
 def within_memory(model: Model) -> AbstractContextManager[None]:
@@ -52,7 +54,8 @@ def tile_side(model: Model, look: Look, worked_on: tuple[int, int], map_bytes: i
     """
     footprint, held = model.card.footprint, look.held_bytes
     sides = TILE_SIDES if worked_on == look.extent else TILE_SIDES[1:]
-    needs = [_PROGRAM + _working(footprint, held, worked_on, side) + map_bytes for side in sides]
+    copy = 0 if worked_on == look.extent else _PER_COPY_PIXEL * max(math.prod(worked_on) - TILE_SIDES[0] ** 2, 0)
+    needs = [_PROGRAM + _working(footprint, held, worked_on, side) + copy + map_bytes for side in sides]
     allowed = _allowed(model, held)
     for limit, count in ((min(allowed, _MODEST), 2), (allowed, len(sides))):
         for side, needed in zip(sides[:count], needs, strict=False):

@@ -195,14 +195,15 @@ def decide(model: Model, look: Look, settings: Settings) -> Plan:
     if window is not None and max(footprint.padded(look.extent)) <= window.side:
         window = None  # all of it lies in one window, also as the network pads it
     whole = settings.uncertainty and model.intervals is None  # what the network says of it, nothing enlarges
-    scale = scale_for(look.extent, settings.speed) if model.enlarges and not whole else 1
+    scale = scale_for(look.extent, settings.speed, look.drowned) if model.enlarges and not whole else 1
     worked_on = small_size(look.extent, scale)
     tiles: tuple[Tile, ...] = (Tile(0, 0, *worked_on),)
     if not footprint.sees_whole:
         map_bytes = _MAP_BYTES * math.prod(look.size) if settings.uncertainty else 0
         side = tile_side(model, look, worked_on, map_bytes)
         tiles = plan_tiles(*worked_on, side=side, overlap=TILE_OVERLAP, multiple=footprint.size_multiple)
-    _log.debug("planned %s for %s: %s, scale %d, %d tiles", look.size, model.card.name, aim, scale, len(tiles))
+    why = f"scale {scale} ({scale_for(look.extent, settings.speed)} by size, drowned {look.drowned})"
+    _log.debug("planned %s for %s: %s, %s, %d tiles", look.size, model.card.name, aim, why, len(tiles))
     return Plan(
         model=model.card.name,
         fingerprint=model.card.fingerprint,

@@ -24,7 +24,11 @@ from darklift.runtime import Model
 __all__ = ["PIECE_OVERLAP", "SmallCopy", "pieces_of", "scale_for", "slopes_of", "small_size"]
 
 _MOST_PIXELS: dict[str, float] = {"fast": 0.4e6, "balanced": 1024**2, "best": math.inf}
-"""Of a small copy."""
+"""Of a small copy, where it drowns nothing."""
+_MORE = 2
+"""Times as many it may have of others: time and memory stay bounded."""
+_MOST_DROWNED: dict[str, float] = {"fast": 0.4, "balanced": 0.2, "best": 0.0}
+"""Of a photo, by a copy that is worked on: a tenth of that is about what SSIM loses."""
 _GRID = 4
 """Pixels: pieces begin at multiples of it, where the cells of the detail network do."""
 _PIECE, PIECE_OVERLAP = 512, 32
@@ -37,10 +41,24 @@ _CODES = 65535
 """What 1 is held as."""
 
 
-def scale_for(size: tuple[int, int], speed: Speed | str) -> int:
-    """Pixels of a photo of (rows, columns) along one of its small copy's; 1 for a photo that is worked on itself."""
-    rows, columns = size
-    return max(1, math.ceil(math.sqrt(rows * columns / _MOST_PIXELS[speed])))
+def scale_for(size: tuple[int, int], speed: Speed | str, drowned: Sequence[float] = ()) -> int:
+    """Pixels of a photo of (rows, columns) along one of its small copy's; 1 for a photo that is worked on itself.
+
+    drowned: by copies of scale 4, 8 …, each beyond one of half the scale: see
+    :func:`~darklift.pipeline.octaves.drowned_by_octave`.
+    """
+    pixels = size[0] * size[1] / _MOST_PIXELS[speed]
+    least, most = (max(1, math.ceil(math.sqrt(times))) for times in (pixels / _MORE, pixels))
+    least = min(max(least, 2), most)
+    return next(
+        (scale for scale in range(most, least, -1) if _drowned_by(scale, drowned) <= _MOST_DROWNED[speed]), least
+    )
+
+
+def _drowned_by(scale: int, drowned: Sequence[float]) -> float:
+    """Octave by octave, of the last as much as the scale reaches into it."""
+    octaves = math.log2(scale) - 1
+    return sum(share * min(max(octaves - number, 0.0), 1.0) for number, share in enumerate(drowned))
 
 
 def small_size(size: tuple[int, int], scale: int) -> tuple[int, int]:

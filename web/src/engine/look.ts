@@ -8,6 +8,7 @@ import { ImageError } from "./errors.ts";
 import { type Fill, hidesAll, isSeenThrough, planFill, seenPart } from "./hidden.ts";
 import type { Guess, Model } from "./model.ts";
 import { holdsNothing } from "./nothing.ts";
+import { drownedByOctave } from "./octaves.ts";
 import { describeStrips, type Overview } from "./overview.ts";
 import { type Picture, sizeOf, whiteOf } from "./picture.ts";
 import { type Size, Tile } from "./tile.ts";
@@ -31,6 +32,9 @@ export interface Look {
   readonly guess: Guess | null;
   /** What each place of it holds; null where the model does not say how bright it should be. */
   readonly signal: Signal | null;
+  /** How much of its contrast small copies would drown in noise, see {@link drownedByOctave}; empty for models that work
+   * on none. */
+  readonly drowned: readonly number[];
   /** It holds nothing to bring out. */
   readonly empty: boolean;
   /** It is transparent throughout: it is left as it is, whatever is asked for. */
@@ -69,6 +73,7 @@ export async function lookAt(model: Model, picture: Picture, pause: Pause = GO_O
     overview,
     guess,
     signal,
+    drowned: model.enlarges ? drownedByOctave(view) : [],
     empty: hidden || holdsNothing(view),
     hidden,
     gray: picture.gray || isGray(view),

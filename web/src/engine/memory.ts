@@ -14,8 +14,10 @@ const MODEST = 1_000_000_000;
 const PROGRAM = 120_000_000;
 /** Bytes that a step takes for each pixel of a tile, where a model's card does not say: those of compact. */
 const PER_TILE_PIXEL = 320;
-/** Bytes of what is on its way between photo, network and result. */
+/** Bytes of what is on its way between photo, network and result, and of a small copy of a megapixel. */
 const STRIPS = 50_000_000;
+/** Bytes of a larger copy, for each of its pixels beyond that. */
+const PER_COPY_PIXEL = 24;
 
 /** The side of tiles, in pixels: as large as pays, or as memory allows. workedOn: of what is cut into them. mapBytes: of a map
  * beside the result.
@@ -24,9 +26,11 @@ const STRIPS = 50_000_000;
 export function tileSide(model: Model, look: Look, workedOn: Size, mapBytes: number): number {
   const pixels = workedOn[0] * workedOn[1];
   const perPixel = model.card.footprint.bytesPerPixel || PER_TILE_PIXEL;
-  const sides = TILE_SIDES.slice(workedOn[0] === look.inside.height && workedOn[1] === look.inside.width ? 0 : 1);
+  const whole = workedOn[0] === look.inside.height && workedOn[1] === look.inside.width;
+  const sides = TILE_SIDES.slice(whole ? 0 : 1);
+  const copy = whole ? 0 : PER_COPY_PIXEL * Math.max(pixels - TILE_SIDES[0] ** 2, 0);
   const needs = sides.map((side) => {
-    return PROGRAM + 2 * look.heldBytes + Math.min(side ** 2, pixels) * perPixel + STRIPS + mapBytes;
+    return PROGRAM + 2 * look.heldBytes + Math.min(side ** 2, pixels) * perPixel + STRIPS + copy + mapBytes;
   });
   const attempts = [
     [Math.min(model.memory, MODEST), 2],

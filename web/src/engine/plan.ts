@@ -143,7 +143,7 @@ export function decide(model: Model, look: Look, settings: Settings): Plan {
   const preset = presetOf(card, settings.preset);
   const scene = look.signal !== null && settings.lift === "trusted" ? look.signal.scene : null;
   const aim = look.guess && aimFor(settings.exposure, look.guess, look.overview.brightness, scene);
-  const { size } = look.inside, scale = model.enlarges ? scaleFor(size, settings.speed) : 1;
+  const { size } = look.inside, scale = model.enlarges ? scaleFor(size, settings.speed, look.drowned) : 1;
   return new Plan(
     card.fingerprint,
     settings,

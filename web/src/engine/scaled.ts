@@ -10,8 +10,12 @@ import type { Speed } from "./settings.ts";
 import { planTiles, type Size, Tile } from "./tile.ts";
 import { View } from "./view.ts";
 
-/** Of a small copy. */
+/** Of a small copy, where it drowns nothing. */
 const MOST_PIXELS: Readonly<Record<Speed, number>> = { fast: 0.4e6, balanced: 1024 ** 2, best: Infinity };
+/** Times as many it may have of others: time and memory stay bounded. */
+const MORE = 2;
+/** Of a photo, by a copy that is worked on. */
+const MOST_DROWNED: Readonly<Record<Speed, number>> = { fast: 0.4, balanced: 0.2, best: 0 };
 /** Pixels: pieces begin at multiples of it, where the cells of the detail network do. */
 const GRID = 4;
 /** Pixels along a piece that is brought to full size at once. Neighbours are faded over the middle eighth of their
@@ -28,9 +32,20 @@ const ROUNDER = 2 ** 52;
 
 const f32 = Math.fround;
 
-/** Pixels of a photo of this size along one of its small copy's; 1 for a photo that is worked on itself. */
-export function scaleFor([rows, columns]: Size, speed: Speed): number {
-  return Math.max(1, Math.ceil(Math.sqrt((rows * columns) / MOST_PIXELS[speed])));
+/** Pixels of a photo of this size along one of its small copy's; 1 for a photo that is worked on itself. drowned: by
+ * copies of scale 4, 8 …, each beyond one of half the scale. */
+export function scaleFor([rows, columns]: Size, speed: Speed, drowned: readonly number[]): number {
+  const pixels = (rows * columns) / MOST_PIXELS[speed];
+  const [fewest, most] = [pixels / MORE, pixels].map((times) => Math.max(1, Math.ceil(Math.sqrt(times))));
+  const least = Math.min(Math.max(fewest, 2), most);
+  for (let scale = most; scale > least; scale--) if (drownedBy(scale, drowned) <= MOST_DROWNED[speed]) return scale;
+  return least;
+}
+
+/** Octave by octave, of the last as much as the scale reaches into it. */
+function drownedBy(scale: number, drowned: readonly number[]): number {
+  const octaves = Math.log2(scale) - 1;
+  return drowned.reduce((sum, share, number) => sum + share * Math.min(Math.max(octaves - number, 0), 1), 0);
 }
 
 /** Of the small copy. What is left over at the end makes cells of its own. */

@@ -44,8 +44,9 @@ export interface Settings {
   readonly seed: number;
   /** "auto" smooths flat dark blocks before they are lifted, "off" leaves them. */
   readonly deblock: "auto" | "off";
-  /** How large photos are worked on: "balanced" makes light and colour of a copy of at most a megapixel and brings that to
-   * full size with the photo's own detail, "fast" takes a copy of at most 0.4 megapixels, "best" works on every pixel. */
+  /** How large photos are worked on: "balanced" makes light and colour of a copy of about a megapixel, more where there
+   * is much fine noise, and brings that to full size with the photo's own detail, "fast" takes 0.4 megapixels, "best" works
+   * on every pixel. */
   readonly speed: Speed;
   /** Also tell how far the result may be off at each place. */
   readonly uncertainty: boolean;
