@@ -202,9 +202,9 @@ def _parts(text: str) -> Iterator[str]:
 def _name(changes: tuple[str, ...], seed: int) -> str:
     """A folder's name that tells the trial: the last part of each key with its value, and the seed."""
     parts = [f"{key.rpartition('.')[2]}={value}" for key, _, value in (change.partition("=") for change in changes)]
-    plain = re.sub(r"[^\w=.,+-]+", "_", ",".join([*parts, f"seed={seed}"])).strip("._")
+    plain = re.sub(r"[^\w=.,+-]+", "_", ",".join(parts)).strip("._")[:_LONGEST_NAME]
     exact = hashlib.sha256("\n".join(changes).encode()).hexdigest()[:8]
-    return f"{plain[:_LONGEST_NAME]}-{exact}" if changes else plain
+    return f"{plain},seed={seed}-{exact}" if changes else f"seed={seed}"
 
 
 def _claim(trial: Trial, recipe: Recipe) -> None:
