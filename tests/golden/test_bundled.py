@@ -152,3 +152,18 @@ def test_a_bundled_models_graphs_are_made_ready_when_they_are_needed(monkeypatch
     enhancer.run(dark)
     enhancer.run(dark)
     assert made == ["exposure", "condition", "step"]
+
+
+def test_how_far_a_result_may_be_off_is_the_same_in_place_of_its_photo() -> None:
+    """Its contrast is looked for around each pixel, across the pieces that are brought to full size one by one."""
+    rng = np.random.default_rng(0)
+    squares = np.kron(rng.random((45, 65, 3)), np.ones((20, 20, 1))) * 40
+    codes = (squares + rng.normal(0, 2, squares.shape)).clip(0, 255).astype(np.uint8)
+    enhancer = Enhancer("nano")
+    apart, in_place = (
+        enhancer.run(from_array(codes.copy()), bits=8, uncertainty=True, in_place=each) for each in (False, True)
+    )
+    np.testing.assert_array_equal(in_place.picture.held.colours, apart.picture.held.colours)
+    assert apart.uncertainty is not None
+    assert in_place.uncertainty is not None
+    np.testing.assert_array_equal(in_place.uncertainty, apart.uncertainty)

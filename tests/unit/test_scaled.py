@@ -136,7 +136,7 @@ def test_a_plan_goes_by_what_drowns_and_says_why(caplog):
 
 def test_frames_of_a_clip_have_one_scale():
     made, _ = enhancer()
-    frames = [noisy(deviation) for deviation in (0, 9, 9)]
+    frames = [noisy(deviation) for deviation in (0, 30, 30)]
     assert {made.plan(frame).scale for frame in frames} == {5, 4}
     shared = look_together(made.model, frames)
     assert {plan_frame(made.model, frame, shared, Settings()).scale for frame in frames} == {4}

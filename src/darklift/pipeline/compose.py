@@ -36,7 +36,8 @@ class Canvas:
         self, view: View, plan: Plan, area: Tile, bits: int | None, *, kept: bool, in_place: bool = False
     ) -> None:
         """bits: 8 or 16, to hold the result as a file does; None for floats. kept: some of its own pixels may stay.
-        in_place: put the result over the photo's own values where these are held alike, if the area is all of it.
+        in_place: put the result over the photo's own values where these are held alike, if the area is all of it, and
+        none is looked at twice, as those around a pixel are for its interval.
         """
         self._view, self._plan, self._area = view, plan, area
         self._restraint = plan.restraint if plan.share else None
@@ -46,7 +47,7 @@ class Canvas:
         self.uncertainty = np.zeros(size, np.float32) if plan.settings.uncertainty else None
         as_held = picture.held.holds(self._dtype) and picture.held.colours.shape[2] == channels
         self._values: npt.NDArray[Any]
-        overwrites = in_place and picture.held.colours.flags.writeable
+        overwrites = in_place and plan.intervals is None and picture.held.colours.flags.writeable
         if as_held and size == picture.size and (plan.unchanged or overwrites):
             self._values = picture.held.colours  # where the photo is unchanged, nothing will be written to it
             return

@@ -144,9 +144,10 @@ class Enhancer:
         """Enhance a Picture, with an account of how it came about.
 
         bits: 8 or 16, to hold the result as a file of so many bits does, rounded, in a quarter or half of the memory;
-        None holds floats. in_place: the picture is not needed any longer: the result may take its place in memory.
+        None holds floats. in_place: the picture is not needed any longer: the result may take its place in memory, and
+        half of it has where an error or Ctrl-C ends this.
         """
-        (enhanced,) = self.run_batch((picture,), settings, on_step=on_step, bits=bits, in_place=in_place, **changes)
+        (enhanced,) = self._run_together((picture,), _changed(settings, changes), on_step, bits, in_place=in_place)
         return enhanced
 
     def within_memory(self) -> AbstractContextManager[None]:
@@ -183,7 +184,6 @@ class Enhancer:
         *,
         on_step: OnStep | None = None,
         bits: int | None = None,
-        in_place: bool = False,
         **changes: Any,
     ) -> tuple[Enhanced, ...]:
         """What :meth:`run` makes of each picture, in their order; all must be of one size (UsageError).
@@ -191,7 +191,17 @@ class Enhancer:
         A network that sees its whole input at once (GSAD, LLDiffusion; without a window) takes them together, which is
         faster on a GPU and needs the memory of all; others take one after the other. on_step counts over all.
         """
-        settings = _changed(settings, changes)
+        return self._run_together(pictures, _changed(settings, changes), on_step, bits, in_place=False)
+
+    def _run_together(
+        self,
+        pictures: Iterable[Picture],
+        settings: Settings,
+        on_step: OnStep | None,
+        bits: int | None,
+        *,
+        in_place: bool,
+    ) -> tuple[Enhanced, ...]:
         check_settings(self.model, settings)
         pictures = _of_one_size(pictures)
         started = time.perf_counter()

@@ -27,7 +27,7 @@ _MOST_PIXELS: dict[str, float] = {"fast": 0.4e6, "balanced": 1024**2, "best": ma
 """Of a small copy, where it drowns nothing."""
 _MORE = 2
 """Times as many it may have of others: time and memory stay bounded."""
-_MOST_DROWNED: dict[str, float] = {"fast": 0.4, "balanced": 0.2, "best": 0.0}
+_MOST_DROWNED: dict[str, float] = {"fast": 0.6, "balanced": 0.4, "best": 0.0}
 """Of a photo, by a copy that is worked on (docs/lab/large-photos.md)."""
 _GRID = 4
 """Pixels: pieces begin at multiples of it, where the cells of the detail network do."""

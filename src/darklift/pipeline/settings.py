@@ -141,7 +141,7 @@ class Settings:
     them."""
     speed: Speed | str = "balanced"
     """How large photos are worked on: balanced makes light and colour of a copy of about a megapixel, more where there
-    is much fine noise, and brings that to full size with the photo's own detail, fast takes 0.4 megapixels, best works
+    is much fine noise, and brings that to full size with the photo's own detail, fast about 0.4 megapixels, best works
     on every pixel. Small photos, and models without a network for detail, are always worked on in full."""
     uncertainty: bool = False
     """Also tell how far the result may be off at each place. The bundled models can tell, and GSAD's in a way of

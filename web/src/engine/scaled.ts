@@ -15,7 +15,7 @@ const MOST_PIXELS: Readonly<Record<Speed, number>> = { fast: 0.4e6, balanced: 10
 /** Times as many it may have of others: time and memory stay bounded. */
 const MORE = 2;
 /** Of a photo, by a copy that is worked on. */
-const MOST_DROWNED: Readonly<Record<Speed, number>> = { fast: 0.4, balanced: 0.2, best: 0 };
+const MOST_DROWNED: Readonly<Record<Speed, number>> = { fast: 0.6, balanced: 0.4, best: 0 };
 /** Pixels: pieces begin at multiples of it, where the cells of the detail network do. */
 const GRID = 4;
 /** Pixels along a piece that is brought to full size at once. Neighbours are faded over the middle eighth of their

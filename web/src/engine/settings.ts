@@ -45,7 +45,7 @@ export interface Settings {
   /** "auto" smooths flat dark blocks before they are lifted, "off" leaves them. */
   readonly deblock: "auto" | "off";
   /** How large photos are worked on: "balanced" makes light and colour of a copy of about a megapixel, more where there
-   * is much fine noise, and brings that to full size with the photo's own detail, "fast" takes 0.4 megapixels, "best" works
+   * is much fine noise, and brings that to full size with the photo's own detail, "fast" about 0.4 megapixels, "best" works
    * on every pixel. */
   readonly speed: Speed;
   /** Also tell how far the result may be off at each place. */
