@@ -33,9 +33,9 @@ class Opening:
     device: str = "auto"
     """cpu, cuda, coreml or directml with onnx; openvino and torch use their own names."""
     precision: Precision | str = "auto"
-    """What it computes in. auto: int8 where an exported model has graphs in it, for ONNX Runtime, and the CPU computes in it; bf16 with
-    torch on a GPU that has it, for networks that predict noise; else fp32, which is exact. What the CPU only emulates
-    is refused. 'darklift info' tells what there is."""
+    """What it computes in. auto: int8 on ONNX Runtime where an exported model has graphs in it and the CPU computes in
+    it; bf16 with torch on a GPU that has it, for networks that predict noise; else fp32, which is exact. What the CPU
+    only emulates is refused. 'darklift info' tells what there is."""
     threads: int | None = None
     """CPU threads for the model. Give each of several processes its share, so that they do not fight over the cores."""
     memory: int | str | None = None
