@@ -1,6 +1,7 @@
 """At what resolution a photo's noise lives, and how far a small copy may go by it."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from darklift.image import Picture, from_array
+from darklift.pipeline.hidden import plan_fill
 from darklift.pipeline.octaves import _patches_of, drowned_by_octave
 from darklift.pipeline.scaled import scale_for, small_size
 from darklift.pipeline.tiling import Tile
@@ -79,6 +81,25 @@ def test_what_is_narrower_than_a_patch_tells_nothing(size):
 
 def test_a_photo_that_is_white_throughout_tells_nothing():
     assert drowned(np.full((200, 300), 255.0)) == (0, 0, 0)
+
+
+def test_what_is_hidden_neither_counts_nor_is_noise():
+    codes = np.rint(shapes() + noise()).astype(np.uint8)[:, :, None].repeat(4, axis=2)
+    codes[:, :, 3] = 255
+    whole = seen_by(codes)
+    rows, columns = np.indices(SIZE)
+    codes[(rows - 240) ** 2 + (columns - 320) ** 2 > 200**2, 3] = 0
+    part = seen_by(codes)
+    assert part[:2] == pytest.approx(whole[:2], rel=0.2)
+    codes[codes[:, :, 3] == 0, :3] = RNG.integers(0, 255, ((codes[:, :, 3] == 0).sum(), 3))
+    assert seen_by(codes) == part
+
+
+def seen_by(codes):
+    """drowned_by_octave of RGBA (h, w, 4) as a whole, its hidden pixels filled."""
+    picture = from_array(codes)
+    view = View(picture, Tile(0, 0, *picture.size))
+    return drowned_by_octave(replace(view, fill=plan_fill(view)))
 
 
 @given(st.integers(64, 9000), st.integers(64, 9000))
