@@ -12,7 +12,7 @@ from PIL import Image
 from darklift.image import Picture, from_array
 from darklift.pipeline.hidden import plan_fill
 from darklift.pipeline.octaves import _patches_of, drowned_by_octave
-from darklift.pipeline.scaled import scale_for, small_size
+from darklift.pipeline.scaled import most_of_copy, scale_for, small_size
 from darklift.pipeline.tiling import Tile
 from darklift.pipeline.view import View
 
@@ -133,6 +133,15 @@ def test_patches_lie_in_the_photo_and_beside_one_another(height, width):
 )
 def test_the_scale_goes_as_far_as_little_drowns(size, speed, found, scale):
     assert scale_for(size, speed, found) == scale
+
+
+@given(st.integers(1, 9000), st.integers(1, 9000), st.sampled_from(["fast", "balanced"]), st.floats(0, 1))
+def test_no_copy_has_more_pixels_than_are_counted_for_it(height, width, speed, drowned):
+    scale = scale_for((height, width), speed, (drowned,) * 3)
+    if scale > 1:
+        rows, columns = small_size((height, width), scale)
+        assert rows * columns <= most_of_copy((height, width))
+    assert most_of_copy((height, width)) <= most_of_copy((height + 1, width))
 
 
 def test_by_size_alone_a_copy_has_at_most_so_many_pixels():
