@@ -153,6 +153,7 @@ PICTURES: dict[str, Callable[[], Values]] = {
     "gray_in_colour_jpeg": lambda: _codes(_scene(150, 180, 0.3))[:, :, :1].repeat(3, axis=2),
     "opaque": lambda: _with_alpha(_codes(_scene(99, 121, 0.2)), np.full((99, 121), 255)),
     "cut_out": _cut_out,
+    "cut_out_noisy": lambda: _with_alpha(_codes(_scene(900, 1200, 0.12, 0.02)), _disc(900, 1200, 20)),
     "cut_out_soft": lambda: _cut_out(0.4, 80),
     "half_seen": _half_seen,
     "transparent": lambda: _with_alpha(_codes(_scene(50, 60)), np.zeros((50, 60))),

@@ -3,6 +3,7 @@
 import io
 import re
 import struct
+from bisect import bisect_left
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +18,9 @@ from darklift import ImageError, Picture, UsageError
 from darklift.image import Samples, decode_image, encode_image, from_array, read_stream
 from darklift.image.jpeg_strips import save_in_strips
 from darklift.image.overview import area_average, describe, describe_strips
+from darklift.image.room import Room, ask_for_room
 from darklift.pipeline import memory
+from darklift.pipeline.scaled import scale_for, small_size
 from darklift.pipeline.tiling import Tile
 from darklift.runtime import Footprint
 from darklift.runtime import memory as runtime_memory
@@ -222,7 +225,7 @@ def test_what_cannot_fit_is_refused_by_its_header(
 
 def guard(allowed: int | None, *, sees_whole: bool = False) -> AbstractContextManager[None]:
     footprint = Footprint(16, sees_whole=sees_whole)
-    model = SimpleNamespace(memory=allowed, card=SimpleNamespace(footprint=footprint))
+    model = SimpleNamespace(memory=allowed, card=SimpleNamespace(footprint=footprint), enlarges=False)
     return memory.within_memory(model)  # type: ignore[arg-type]
 
 
@@ -239,6 +242,29 @@ def test_what_a_header_lets_pass_fits(ending: str, sees_whole: bool) -> None:
     with pytest.raises(ImageError, match="400x300"), guard(fits - 1, sees_whole=sees_whole):
         decode_image(file)
     assert decode_image(file).size == (300, 400), "nobody guards any more"
+
+
+@pytest.mark.parametrize("size", [(1000, 1000), (1200, 1300), (2000, 2100), (2890, 2900), (6120, 8160)])
+@pytest.mark.parametrize("speed", ["fast", "balanced"])
+def test_what_a_header_lets_pass_fits_with_any_small_copy(size: tuple[int, int], speed: str) -> None:
+    card = SimpleNamespace(footprint=Footprint(16))
+    model = SimpleNamespace(memory=0, card=card, enlarges=True)
+    held = 3 * size[0] * size[1]
+
+    def passes(allowed: int) -> bool:
+        model.memory = allowed
+        try:
+            ask_for_room(Room(size, held, held))
+        except ImageError:
+            return False
+        return True
+
+    with memory.within_memory(model):  # type: ignore[arg-type]
+        model.memory = bisect_left(range(10**9), True, key=passes)
+    look = SimpleNamespace(size=size, extent=size, held_bytes=held)
+    for drowned in (0.0, 1.0):
+        worked_on = small_size(size, scale_for(size, speed, (drowned,)))
+        assert memory.tile_side(model, look, worked_on) == 384  # type: ignore[arg-type]
 
 
 def test_a_tile_of_a_view_is_that_of_the_whole() -> None:

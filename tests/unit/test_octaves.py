@@ -1,6 +1,7 @@
 """At what resolution a photo's noise lives, and how far a small copy may go by it."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,8 +10,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from darklift.image import Picture, from_array
+from darklift.pipeline.hidden import plan_fill
 from darklift.pipeline.octaves import _patches_of, drowned_by_octave
-from darklift.pipeline.scaled import scale_for, small_size
+from darklift.pipeline.scaled import most_of_copy, scale_for, small_size
 from darklift.pipeline.tiling import Tile
 from darklift.pipeline.view import View
 
@@ -81,6 +83,25 @@ def test_a_photo_that_is_white_throughout_tells_nothing():
     assert drowned(np.full((200, 300), 255.0)) == (0, 0, 0)
 
 
+def test_what_is_hidden_neither_counts_nor_is_noise():
+    codes = np.rint(shapes() + noise()).astype(np.uint8)[:, :, None].repeat(4, axis=2)
+    codes[:, :, 3] = 255
+    whole = seen_by(codes)
+    rows, columns = np.indices(SIZE)
+    codes[(rows - 240) ** 2 + (columns - 320) ** 2 > 200**2, 3] = 0
+    part = seen_by(codes)
+    assert part[:2] == pytest.approx(whole[:2], rel=0.2)
+    codes[codes[:, :, 3] == 0, :3] = RNG.integers(0, 255, ((codes[:, :, 3] == 0).sum(), 3))
+    assert seen_by(codes) == part
+
+
+def seen_by(codes):
+    """drowned_by_octave of RGBA (h, w, 4) as a whole, its hidden pixels filled."""
+    picture = from_array(codes)
+    view = View(picture, Tile(0, 0, *picture.size))
+    return drowned_by_octave(replace(view, fill=plan_fill(view)))
+
+
 @given(st.integers(64, 9000), st.integers(64, 9000))
 def test_patches_lie_in_the_photo_and_beside_one_another(height, width):
     patches = _patches_of((height, width))
@@ -112,6 +133,15 @@ def test_patches_lie_in_the_photo_and_beside_one_another(height, width):
 )
 def test_the_scale_goes_as_far_as_little_drowns(size, speed, found, scale):
     assert scale_for(size, speed, found) == scale
+
+
+@given(st.integers(1, 9000), st.integers(1, 9000), st.sampled_from(["fast", "balanced"]), st.floats(0, 1))
+def test_no_copy_has_more_pixels_than_are_counted_for_it(height, width, speed, drowned):
+    scale = scale_for((height, width), speed, (drowned,) * 3)
+    if scale > 1:
+        rows, columns = small_size((height, width), scale)
+        assert rows * columns <= most_of_copy((height, width))
+    assert most_of_copy((height, width)) <= most_of_copy((height + 1, width))
 
 
 def test_by_size_alone_a_copy_has_at_most_so_many_pixels():

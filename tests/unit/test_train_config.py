@@ -72,6 +72,28 @@ def test_every_shipped_recipe_parses_and_builds_its_network(path):
     assert recipe.train.warmup + recipe.train.decay <= recipe.train.steps
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "phone=true",
+        "uneven=1",
+        "lost_stays=true",
+        "in_blocks=0.5",
+        "re_exposed=0.2",
+        "part_share=0",
+        "turn_share=0",
+        "exposure_weight=0",
+        "clipped_weight=0",
+    ],
+)
+def test_large_pieces_go_without_what_does_not_change_them(recipe_file, change):
+    large = ["data.sources.1.large=true", "data.sources.1.max_stops=6"]
+    assert load_recipe(recipe_file, large).data.sources[1].large
+    name = change.split("=")[0]
+    with pytest.raises(ConfigError, match=f"data.sources.1: {name} has no effect .*with large = true: leave it out"):
+        load_recipe(recipe_file, [*large, f"data.sources.1.{change}"])
+
+
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_a_shipped_recipe_that_begins_from_a_bundled_model_fits_it(path):
     from darklift.store.checkpoint import build_method, load_weights
@@ -190,6 +212,7 @@ def test_later_changes_win(recipe_file):
         ("data.sources.0.dimmed=[2, 1]", "data.sources.0: dimmed .*2.*least and the most"),
         ("data.sources.0.phone=true", "data.sources.0: phone .* kind pairs"),
         ("data.sources.1.lost_stays=true", "data.sources.1: lost_stays .*phone"),
+        ("data.sources.0.large=true", "data.sources.0: large .* kind pairs"),
         ("data.sources.0.leave_out_first=1", "data.sources.0: leave_out_first"),
         ("data.sources.0.grainy=1.1", "data.sources.0.grainy"),
         ("data.sources.1.low=dark", "data.sources.1: low .* kind photos"),

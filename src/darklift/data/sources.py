@@ -76,7 +76,7 @@ class Source:
     """Photos alone: a simulated phone takes them at night (:func:`~darklift.data.phone.shoot_phone`)."""
     large: bool = False
     """Photos alone: pieces of large photos, sharp to soft at full size, that have the layout of one and the texture of
-    another (:func:`~darklift.data.large.shoot_large`).
+    another (:func:`~darklift.data.large.shoot_large`). Beside it, only the share and the stops have an effect.
     """
     lost_stays: bool = False
     """With dark pictures, or a phone: targets stay dark where the dark picture holds nothing

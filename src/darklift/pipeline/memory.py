@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from darklift.errors import ImageError
 from darklift.image.room import Room, guarded
+from darklift.pipeline.scaled import most_of_copy
 from darklift.runtime import Footprint, Model
 from darklift.runtime.memory import free_memory
 
@@ -33,14 +34,15 @@ _PER_COPY_PIXEL = 24
 
 def within_memory(model: Model) -> AbstractContextManager[None]:
     """Meanwhile, a photo that is read is refused from its header, with an ImageError, where it would take more memory
-    than it may: before any of it is decoded.
+    than it may: before any of it is decoded. A small copy counts as large as it may become.
     """
     return guarded(partial(_check_room, model))
 
 
 def _check_room(model: Model, room: Room) -> None:
     working = _working(model.card.footprint, room.held, room.size, TILE_SIDES[-1])
-    needed = _PROGRAM + max(room.decoding, working)
+    copy = _copy_bytes(most_of_copy(room.size)) if model.enlarges else 0
+    needed = _PROGRAM + max(room.decoding, working + copy)
     allowed = _allowed(model, 0)
     if needed > allowed:
         raise _too_little(model, room.size, needed, allowed)
@@ -54,7 +56,7 @@ def tile_side(model: Model, look: Look, worked_on: tuple[int, int], map_bytes: i
     """
     footprint, held = model.card.footprint, look.held_bytes
     sides = TILE_SIDES if worked_on == look.extent else TILE_SIDES[1:]
-    copy = 0 if worked_on == look.extent else _PER_COPY_PIXEL * max(math.prod(worked_on) - TILE_SIDES[0] ** 2, 0)
+    copy = 0 if worked_on == look.extent else _copy_bytes(math.prod(worked_on))
     needs = [_PROGRAM + _working(footprint, held, worked_on, side) + copy + map_bytes for side in sides]
     allowed = _allowed(model, held)
     for limit, count in ((min(allowed, _MODEST), 2), (allowed, len(sides))):
@@ -67,6 +69,10 @@ def tile_side(model: Model, look: Look, worked_on: tuple[int, int], map_bytes: i
 def _allowed(model: Model, held: int) -> int:
     """Bytes in all, of which the program and what is held are taken already."""
     return free_memory() + _PROGRAM + held if model.memory is None else model.memory
+
+
+def _copy_bytes(pixels: int) -> int:
+    return _PER_COPY_PIXEL * max(pixels - TILE_SIDES[0] ** 2, 0)
 
 
 def _working(footprint: Footprint, held: int, extent: tuple[int, int], side: int) -> float:

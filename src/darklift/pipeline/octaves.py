@@ -34,7 +34,8 @@ many."""
 _SPREAD = 1.2
 """Times the noise: up to there, what is in a block may be noise alone."""
 _CLIPPED = np.float32(250 / 255)
-"""Unit: blocks with something brighter do not count, lamps and skies hide noise."""
+"""Unit: blocks with something brighter do not count, lamps and skies hide noise. Nor do those with hidden pixels, which
+are filled with what has none."""
 _UNSEEN, _LEAST = 0.08, 0.1
 """Deviation that is hardly seen, in codes for each of the place's, and the variance in codes² that it is at least.
 (SSIM has such a constant, of 7.6 codes: that of a place of 95 codes, as it is once it is lifted.)"""
@@ -47,12 +48,20 @@ def drowned_by_octave(view: View) -> tuple[float, ...]:
     patches = _patches_of(view.size)
     if not patches:
         return (0.0,) * _OCTAVES
-    luma = np.stack([luma_of(view.of(patch)) for patch in patches])
-    across = _SIDE // _BLOCK
-    brightest = luma.reshape(-1, across, _BLOCK, across, _BLOCK).max(axis=(2, 4)).ravel()
+    looks = [(luma_of(low), weights) for low, weights in map(view.counted, patches)]
+    luma = np.stack([each for each, _ in looks])
+    counted = _blocks_of(luma).max(axis=(2, 4)).ravel() < _CLIPPED
+    shares = [weights for _, weights in looks if weights is not None]
+    if shares:  # of every patch
+        counted &= _blocks_of(np.stack(shares)).min(axis=(2, 4)).ravel() > 0
     variances, level = _described(luma * np.float32(255))
-    counted = brightest < _CLIPPED
     return _drowned(variances[:, counted], level[counted]) if counted.any() else (0.0,) * _OCTAVES
+
+
+def _blocks_of(patches: FloatArray) -> FloatArray:
+    """(n, 64, 64) -> (n, 4, 16, 4, 16)."""
+    across = _SIDE // _BLOCK
+    return patches.reshape(-1, across, _BLOCK, across, _BLOCK)
 
 
 def _patches_of(size: tuple[int, int]) -> list[Tile]:

@@ -21,7 +21,7 @@ from darklift.pipeline.tiling import Tile, plan_tiles
 from darklift.pipeline.view import View
 from darklift.runtime import Model
 
-__all__ = ["PIECE_OVERLAP", "SmallCopy", "pieces_of", "scale_for", "slopes_of", "small_size"]
+__all__ = ["PIECE_OVERLAP", "SmallCopy", "most_of_copy", "pieces_of", "scale_for", "slopes_of", "small_size"]
 
 _MOST_PIXELS: dict[str, float] = {"fast": 0.4e6, "balanced": 1024**2, "best": math.inf}
 """Of a small copy, where it drowns nothing."""
@@ -64,6 +64,12 @@ def _drowned_by(scale: int, drowned: Sequence[float]) -> float:
 def small_size(size: tuple[int, int], scale: int) -> tuple[int, int]:
     """(rows, columns) of the small copy. What is left over at the end makes cells of its own."""
     return -(-size[0] // scale), -(-size[1] // scale)
+
+
+def most_of_copy(size: tuple[int, int]) -> int:
+    """Pixels that a small copy of a photo of at most (rows, columns) has at the most, at any speed."""
+    most = _MORE * max(pixels for pixels in _MOST_PIXELS.values() if pixels < math.inf)
+    return min(math.prod(small_size(size, 2)), int(most) + sum(size))  # cells of what is left over at the ends
 
 
 def pieces_of(size: tuple[int, int]) -> tuple[Tile, ...]:

@@ -24,10 +24,13 @@ class _Section(BaseModel):
 
 _FOLDERS, _DARK_PICTURES = ("low", "high", "layout"), ("dimmed", "jitter", "grainy", "recompressed")
 _CAMERA = ("large", "uneven", "phone", "min_stops", "max_stops")
+_SCENE = ("uneven", "phone", "lost_stays", "in_blocks", "re_exposed")
+_CUT_AND_WEIGHTS = ("part_share", "turn_share", "exposure_weight", "clipped_weight")
 _WITHOUT_EFFECT = {
-    "pairs": _CAMERA,
-    "exposures": (*_FOLDERS, *_CAMERA),
-    "photos": (*_FOLDERS, *_DARK_PICTURES),
+    "of kind pairs": _CAMERA,
+    "of kind exposures": (*_FOLDERS, *_CAMERA),
+    "of kind photos": (*_FOLDERS, *_DARK_PICTURES),
+    "with large = true": (*_SCENE, *_CUT_AND_WEIGHTS),
 }
 
 
@@ -86,7 +89,7 @@ class SourceConfig(_Section):
     """photos: a simulated phone takes them at night, with all that its software does."""
     large: bool = False
     """photos: examples are pieces of large photos, sharp to soft at full size, with a camera's or a phone's noise. They
-    have the layout of one photo and the texture of another.
+    have the layout of one photo and the texture of another. Of the other numbers, only share and stops are for them.
     """
     lost_stays: bool = False
     """Targets stay dark where the dark picture, which has lights, holds nothing. Photos need ``phone`` for it."""
@@ -101,15 +104,15 @@ class SourceConfig(_Section):
     exposure_weight: float = Field(default=1.0, ge=0, le=1)
     """How much the targets' brightness teaches compact, from 0 (nothing) to 1. Other methods do not use it."""
     clipped_weight: float = Field(default=1.0, ge=0, le=1)
-    """How much the targets' clipped highlights count for compact, from 0 (nothing) to 1. Other methods do not use it.
-    """
+    """How much targets' clipped highlights count for compact, from 0 (nothing) to 1. Other methods do not use it."""
 
     @model_validator(mode="after")
     def _check_kind(self) -> Self:
         """A setting without effect on this kind of source would be a mistake that nobody notices."""
-        for name in _WITHOUT_EFFECT[self.kind]:
-            if getattr(self, name) != type(self).model_fields[name].default:
-                raise ValueError(f"{name} has no effect on a source of kind {self.kind}: leave it out")
+        for what in (f"of kind {self.kind}", "with large = true")[: 1 + self.large]:
+            for name in _WITHOUT_EFFECT[what]:
+                if getattr(self, name) != type(self).model_fields[name].default:
+                    raise ValueError(f"{name} has no effect on a source {what}: leave it out")
         if (self.low is None) != (self.high is None):
             raise ValueError("low and high belong together: give both folders, or neither for a known layout")
         if self.lost_stays and self.kind == "photos" and not self.phone:
@@ -155,8 +158,7 @@ class DataConfig(_Section):
     sources: tuple[SourceConfig, ...] = Field(min_length=1)
     """Where training examples come from: at least one table ``[[data.sources]]``."""
     validation: ValidationConfig | None = None
-    """The pairs by which the best checkpoint is chosen: a table ``[data.validation]``. Without it, the last is taken.
-    """
+    """The pairs that choose the best checkpoint: a table ``[data.validation]``. Without it, the last is taken."""
 
 
 class TrainConfig(_Section):

@@ -17,7 +17,7 @@ const BLOCK = 16;
 const LEVELS = 6, QUIET = 4;
 /** Times the noise: up to there, what is in a block may be noise alone. */
 const SPREAD = 1.2;
-/** Unit: blocks with something brighter do not count. */
+/** Unit: blocks with something brighter do not count, nor do those with hidden pixels. */
 const CLIPPED = Math.fround(250 / 255);
 /** Deviation that is hardly seen, in codes for each of the place's, and the variance in codes² that it is at least. */
 const UNSEEN = 0.08, LEAST = 0.1;
@@ -34,7 +34,10 @@ interface Blocks {
  * [0, 1]; 0 for photos of less than 64 pixels a side. */
 export function drownedByOctave(view: View): number[] {
   const blocks: Blocks = { variances: Array.from({ length: OCTAVES }, () => []), level: [] };
-  for (const patch of patchesOf(view.size)) addBlocks(blocks, lumaOf(view.of(patch)));
+  for (const patch of patchesOf(view.size)) {
+    const [low, weights] = view.counted(patch);
+    addBlocks(blocks, lumaOf(low), weights);
+  }
   return drownedIn(blocks);
 }
 
@@ -51,8 +54,8 @@ function patchesOf([height, width]: Size): Tile[] {
   return starts(height, rows).flatMap((top) => starts(width, columns).map((left) => new Tile(top, left, SIDE, SIDE)));
 }
 
-/** Of a patch's luma, unit: the blocks where nothing is cut off, by the variances of a Haar wavelet. */
-function addBlocks({ variances, level }: Blocks, luma: Float32Array): void {
+/** Of a patch's luma, unit: the blocks where nothing is cut off or hidden, by the variances of a Haar wavelet. */
+function addBlocks({ variances, level }: Blocks, luma: Float32Array, weights: Float32Array | null): void {
   let cells = halved(luma.map((unit) => unit * 255), SIDE);
   const found: Float32Array[] = [];
   for (let side = 2, across = SIDE / 2; side < BLOCK; side *= 2, across /= 2) {
@@ -65,12 +68,13 @@ function addBlocks({ variances, level }: Blocks, luma: Float32Array): void {
     found.push(variance);
     cells = larger;
   }
-  const clipped = new Uint8Array(cells.length);
+  const leftOut = new Uint8Array(cells.length);
   luma.forEach((value, i) => {
-    if (value >= CLIPPED) clipped[Math.floor(i / SIDE / BLOCK) * (SIDE / BLOCK) + Math.floor((i % SIDE) / BLOCK)] = 1;
+    if (value < CLIPPED && (weights === null || weights[i] > 0)) return;
+    leftOut[Math.floor(i / SIDE / BLOCK) * (SIDE / BLOCK) + Math.floor((i % SIDE) / BLOCK)] = 1;
   });
   cells.forEach((mean, i) => {
-    if (clipped[i]) return;
+    if (leftOut[i]) return;
     level.push(mean);
     found.forEach((variance, octave) => variances[octave].push(variance[i]));
   });
