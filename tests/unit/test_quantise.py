@@ -126,3 +126,15 @@ def test_a_graph_in_int8_is_nearly_the_same(middle: Sequence[NodeProto], in_whol
     exact, other = (result_of(each, photos[0]) for each in (graph, rounded))
     error = np.linalg.norm(other - exact) / np.linalg.norm(exact)
     assert 0 < error < 0.05
+
+
+@pytest.mark.parametrize("name", ["b", "r"])
+def test_what_a_graph_hands_out_midway_stays_as_it_is(name: str) -> None:
+    model = onnx.load_from_string(graph_of((*RELU, conv("r", "behind"))))
+    midway = helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, CHANNELS, "h", "w"])
+    model.graph.output.insert(0, midway)
+    photo = {"x": np.random.default_rng(1).random((1, 3, 64, 64)).astype(np.float32)}
+    exact, other = (
+        result_of(graph, photo) for graph in (model.SerializeToString(), quantised(model.SerializeToString(), [photo]))
+    )
+    assert 0 < np.linalg.norm(other - exact) < 0.05 * np.linalg.norm(exact)

@@ -139,6 +139,7 @@ class _Editor:
         for node in model.graph.node:
             for name in node.input:
                 self.users.setdefault(name, []).append(node)
+        self.results = {value.name for value in model.graph.output}
         shown = onnx.shape_inference.infer_shapes(model).graph
         self.shapes = {
             value.name: [size.dim_value for size in value.type.tensor_type.shape.dim]  # 0 where it is not known
@@ -176,7 +177,7 @@ class _Editor:
         keeps it from making a QLinearAdd of this and an Add, which knows no steps of channels and fails to load.
         """
         name = node.output[0]
-        if [user.op_type for user in self.users[name]] == ["Relu"]:
+        if name in self.results or [user.op_type for user in self.users[name]] == ["Relu"]:
             return
         levels = _Levels.within(self.ranges[name])
         if len(node.input) == 2:
@@ -292,8 +293,8 @@ class _Editor:
         return name
 
     def _made_for_one(self, name: str) -> tuple[NodeProto | None, NodeProto | None]:
-        """The two nodes in a row that a value comes of, unless what one of them makes has several users."""
+        """The two nodes in a row that a value comes of, unless others see what one of them makes."""
         maker = self.makers.get(name)
         between = maker.input[0] if maker is not None else ""
-        alone = all(len(self.users.get(each, ())) == 1 for each in (name, between))
+        alone = all(len(self.users.get(each, ())) == 1 and each not in self.results for each in (name, between))
         return (self.makers.get(between), maker) if alone else (None, None)
