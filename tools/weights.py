@@ -23,9 +23,8 @@ from pathlib import Path
 import torch
 
 from darklift.errors import DarkliftError, UsageError
-from darklift.files import write_atomically
 from darklift.methods import Method
-from darklift.runtime.onnx import CARD_FILE, load_card
+from darklift.runtime.onnx import load_card
 from darklift.store.checkpoint import Checkpoint, build_method, load_checkpoint, load_weights, save_checkpoint
 from darklift.store.export import put_graph
 from darklift.store.from_export import exported_method
@@ -110,17 +109,15 @@ def put_detail(path: Path, folders: list[Path]) -> None:
     method = load(path)
     if "detail" not in method.graphs():
         raise UsageError(f"{path} has no detail net: give a checkpoint that was trained with detail_width above 0")
-    for folder in folders:
-        before = load_card(folder)
-        if before.method != method.name:
-            raise UsageError(f"{folder} holds a model of method {before.method}, expected {method.name}")
-        sizes = {name: method.config.model_dump()[name] for name in ("detail_width", "detail_blocks")}
-        put_graph(method, "detail", folder, replace(before, config={**before.config, **sizes}), "fp16")
-        card = load_card(folder)
-        if card.intervals is not None and card.intervals.made.get("for") == before.fingerprint:
-            # they are of small photos, which the detail net has no part in
-            intervals = replace(card.intervals, made={**card.intervals.made, "for": card.fingerprint})
-            write_atomically(folder / CARD_FILE, replace(card, intervals=intervals).to_json().encode())
+    cards = [load_card(folder) for folder in folders]
+    for folder, card in zip(folders, cards, strict=True):
+        if card.method != method.name:
+            raise UsageError(f"{folder} holds a model of method {card.method}, expected {method.name}")
+    sizes = {name: method.config.model_dump()[name] for name in ("detail_width", "detail_blocks")}
+    for folder, card in zip(folders, cards, strict=True):
+        sized = replace(card, config={**card.config, **sizes})
+        # intervals are of small photos, which the detail net has no part in
+        put_graph(method, "detail", folder, sized, "fp16", intervals_hold=True)
 
 
 def main() -> None:

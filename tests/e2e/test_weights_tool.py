@@ -1,7 +1,9 @@
 """tools/weights.py: what the bundled weights went through between trainings."""
 
 import importlib.util
+import shutil
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from darklift.files import new_file
 from darklift.runtime.intervals import KNOWN_OF_A_PLACE, Curve, Intervals
 from darklift.runtime.onnx import load_card, load_onnx_model
 from darklift.store.checkpoint import load_checkpoint, save_checkpoint
@@ -98,27 +101,79 @@ def test_blocks_can_be_left_out_and_those_behind_move_up(run, make_compact, tmp_
         assert torch.equal(value, before[origin]), name
 
 
-def test_only_the_detail_net_of_an_export_changes(run, make_compact, tmp_path):
+@pytest.fixture(scope="module")
+def with_detail(make_compact, tmp_path_factory):
+    """A: a trained network. model: an export of another, with a calibration, and graphs that are said to be in int8."""
     trained, other = make_compact(detail_width=8, detail_blocks=2), make_compact(detail_width=8, detail_blocks=1)
     with torch.no_grad():
         for parameter in trained.net.parameters():
             parameter.add_(1)
-    save_checkpoint(tmp_path / "A", trained, trained.net.state_dict(), {})
-    folder = export_method(other, tmp_path / "model", name="m", info={})
+    root = tmp_path_factory.mktemp("detail")
+    save_checkpoint(root / "A", trained, trained.net.state_dict(), {})
+    folder = export_method(other, root / "model", name="m", info={})
     card = load_card(folder)
     curves = {name: Curve((0.0, 1.0), (0.0, 1.0)) for name in KNOWN_OF_A_PLACE}
     intervals = Intervals(curves, {0.9: 1.0}, {"for": card.fingerprint})
-    (folder / "model.json").write_text(replace(card, intervals=intervals).to_json())
-    before = exported_method(folder).net.state_dict()
-    done = run("detail", tmp_path / "A", "--into", folder)
+    for name in ("detail", "step"):
+        shutil.copy(folder / f"{name}.onnx", folder / f"{name}.int8.onnx")
+    int8 = {f"{name}.int8.onnx": card.files[f"{name}.onnx"] for name in ("detail", "step")}
+    (folder / "model.json").write_text(replace(card, intervals=intervals, int8=int8).to_json())
+    return root
+
+
+@pytest.fixture
+def model(with_detail, tmp_path):
+    return shutil.copytree(with_detail / "model", tmp_path / "model")
+
+
+def test_only_the_detail_net_of_an_export_changes(run, with_detail, model):
+    card, before = load_card(model), exported_method(model).net.state_dict()
+    done = run("detail", with_detail / "A", "--into", model)
     assert done.returncode == 0, done.stderr
-    assert load_onnx_model(folder, threads=1).enlarges  # every file is the one that the card means
-    after, changed = exported_method(folder), load_card(folder)
+    assert load_onnx_model(model, threads=1).enlarges  # every file is the one that the card means
+    after, changed = exported_method(model), load_card(model)
     assert changed.intervals.made["for"] == changed.fingerprint != card.fingerprint
+    assert list(changed.int8) == ["step.int8.onnx"]
+    assert {path.name for path in model.glob("*.int8.onnx")} == {"step.int8.onnx"}
     assert after.config.detail_blocks == 2
+    trained = load_checkpoint(with_detail / "A").method.net.state_dict()
     for name, value in after.net.state_dict().items():
-        expected = trained.net.state_dict()[name] if name.startswith("detail.") else before[name]
+        expected = trained[name] if name.startswith("detail.") else before[name]
         torch.testing.assert_close(value, expected, atol=2e-3, rtol=0)  # the detail net is stored in half precision
+
+
+@pytest.mark.parametrize("written", [0, 1, 2])
+def test_what_was_stopped_is_made_good_by_the_next_run(run, with_detail, model, monkeypatch, written):
+    monkeypatch.setattr("darklift.store.export._export_graph", lambda *_: b"another graph")
+    before, writes = load_card(model), []
+
+    def stopped(path, **options):
+        if len(writes) == written:
+            raise KeyboardInterrupt
+        writes.append(path.name)
+        return new_file(path, **options)
+
+    with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
+        patch.setattr("darklift.files.new_file", stopped)
+        run("detail", with_detail / "A", "--into", model)
+    assert writes == ["detail.onnx", "model.json"][:written]
+    assert run("detail", with_detail / "A", "--into", model).returncode == 0
+    card = load_card(model)
+    assert card.intervals.made["for"] == card.fingerprint != before.fingerprint
+    assert not (model / "detail.int8.onnx").exists()
+
+
+def test_nothing_is_written_where_a_folder_is_of_no_use(run, with_detail, model, tmp_path):
+    card = load_card(model)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "model.json").write_text(replace(card, method="other").to_json())
+    for wrong, message in ((other, "of method other"), (tmp_path / "nowhere", "nowhere")):
+        done = run("detail", with_detail / "A", "--into", model, wrong)
+        assert done.returncode != 0
+        assert message in done.stderr
+        assert load_card(model) == card
+        load_onnx_model(model, precision="fp32", threads=1)
 
 
 def test_a_network_without_a_detail_net_has_none_to_give(run, checkpoints, make_compact, tmp_path):

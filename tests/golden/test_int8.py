@@ -33,6 +33,8 @@ def test_the_tool_writes_a_graph_and_says_so_on_the_card(in_int8: Path, exported
     first, last = convolutions[:2], convolutions[-1]  # the stem is two, of the piece and of what the coarse net made
     assert all(made[node.input[0]] == made[node.input[1]] == "DequantizeLinear" for node in convolutions[2:-1])
     assert "DequantizeLinear" not in {made.get(node.input[0]) for node in (*first, last)}
+    by_steps = [node for node in graph.node if node.op_type == "QuantizeLinear" and made.get(node.input[1]) == "Div"]
+    assert len(by_steps) == sum(node.op_type == "Relu" for node in graph.node) > 0  # each block's modulation
 
 
 @needs_int8

@@ -92,17 +92,28 @@ def export_method(
     return folder
 
 
-def put_graph(method: Method, name: str, folder: Path, card: ModelCard, storage: Storage) -> None:
+def put_graph(
+    method: Method, name: str, folder: Path, card: ModelCard, storage: Storage, *, intervals_hold: bool
+) -> None:
     """Write one of the method's graphs into an exported model, whose others stay, and ``card`` with its checksum.
 
-    Raises ModelError.
+    The graph that it replaces is gone in int8, too. intervals_hold: whether the card's intervals, where they were made
+    for the model as it was, are true of it with this graph as well. Raises ModelError.
     """
     method.net.eval().cpu()
-    data, file = _export_graph(method.graphs()[name], storage), f"{name}.onnx"
+    data, file, in_int8 = _export_graph(method.graphs()[name], storage), f"{name}.onnx", f"{name}.int8.onnx"
+    changed = replace(
+        card,
+        files={**card.files, file: hashlib.sha256(data).hexdigest()},
+        int8={other: digest for other, digest in card.int8.items() if other != in_int8},
+    )
+    if intervals_hold and card.intervals is not None and card.intervals.made.get("for") == card.fingerprint:
+        made = {**card.intervals.made, "for": changed.fingerprint}
+        changed = replace(changed, intervals=replace(card.intervals, made=made))
     try:
         write_atomically(folder / file, data)
-        card = replace(card, files={**card.files, file: hashlib.sha256(data).hexdigest()})
-        write_atomically(folder / CARD_FILE, card.to_json().encode())
+        write_atomically(folder / CARD_FILE, changed.to_json().encode())
+        (folder / in_int8).unlink(missing_ok=True)
     except OSError as error:
         raise ModelError(f"cannot write the model to {folder}: {one_line(error)}") from error
 

@@ -116,7 +116,7 @@ def _folded(graph: bytes) -> onnx.ModelProto:
 
 
 def _inner_convolutions(graph: onnx.GraphProto) -> list[NodeProto]:
-    """All but those that see the inputs, which no other is before, and the last one."""
+    """All but those that see the inputs, which no other is before, the last one, and those in groups of channels."""
     behind: set[str] = set()  # what comes of a convolution
     inner: list[NodeProto] = []
     for node in graph.node:  # in the order of their work
@@ -125,7 +125,7 @@ def _inner_convolutions(graph: onnx.GraphProto) -> list[NodeProto]:
             inner.append(node)
         if node.op_type == "Conv" or is_behind:
             behind.update(node.output)
-    return inner[:-1]
+    return [node for node in inner[:-1] if all(each.i == 1 for each in node.attribute if each.name == "group")]
 
 
 class _Editor:
@@ -139,6 +139,12 @@ class _Editor:
         for node in model.graph.node:
             for name in node.input:
                 self.users.setdefault(name, []).append(node)
+        self.results = {value.name for value in model.graph.output}
+        shown = onnx.shape_inference.infer_shapes(model).graph
+        self.shapes = {
+            value.name: [size.dim_value for size in value.type.tensor_type.shape.dim]  # 0 where it is not known
+            for value in (*shown.value_info, *shown.input)
+        } | {name: list(tensor.dims) for name, tensor in self.weights.items()}
         self.convolutions = _inner_convolutions(model.graph)
         self.ranges: dict[str, _Range] = {}
         self.before: dict[str, list[NodeProto]] = {}
@@ -171,9 +177,11 @@ class _Editor:
         keeps it from making a QLinearAdd of this and an Add, which knows no steps of channels and fails to load.
         """
         name = node.output[0]
-        if self._only_user(name) == "Relu":
+        if name in self.results or [user.op_type for user in self.users[name]] == ["Relu"]:
             return
         levels = _Levels.within(self.ranges[name])
+        if len(node.input) == 2:
+            node.input.append(self._new(f"{name}.bias", np.zeros(levels.step.shape)))
         weight, bias = (numpy_helper.to_array(self.weights[given]) for given in node.input[1:3])
         self._new(node.input[1], weight / levels.step[:, None, None, None])
         self._new(node.input[2], bias / levels.step + (levels.zero - _MIDDLE))
@@ -196,12 +204,11 @@ class _Editor:
         divisors = self.ranges[name].divisors()
         levels = _Levels.of_all(self.ranges[name].over(divisors))
         rounded, level = f"{node.name}.in", f"{node.name}.level"
-        maker = self.makers.get(name)
-        before = self.makers.get(maker.input[0]) if maker else None
+        before, maker = self._made_for_one(name)
         if maker is not None and maker.op_type == "Relu" and before in self.convolutions:
             self._divide_output(before, divisors)
             rounding = [helper.make_node("QuantizeLinear", [name, *self._constants(level, levels)], [level])]
-        elif maker is not None and before is not None and (before.op_type, maker.op_type) == ("Mul", "Add"):
+        elif before is not None and maker is not None and self._modulates(before, maker, len(divisors)):
             rounding = self._modulated(before, maker, level, levels.times(divisors))
         else:
             own = self._constants(level, levels.times(divisors))
@@ -217,6 +224,12 @@ class _Editor:
             helper.make_node("DequantizeLinear", [whole, self._new(weight + STEP, step), zeros], [there], axis=0),
         ]
         node.input[0], node.input[1] = rounded, there
+
+    def _modulates(self, mul: NodeProto, add: NodeProto, channels: int) -> bool:
+        """Whether they are x·gain + shift, by one number each for every channel."""
+        if (mul.op_type, add.op_type) != ("Mul", "Add"):
+            return False
+        return all(self.shapes.get(node.input[1], [])[-3:] == [channels, 1, 1] for node in (mul, add))
 
     def _modulated(self, mul: NodeProto, add: NodeProto, level: str, levels: _Levels) -> list[NodeProto]:
         """Nodes that round x·gain + shift (:class:`darklift.methods.parts.blocks.ModulatedBlock`) by steps and zeros of
@@ -279,6 +292,9 @@ class _Editor:
         self.weights[name] = numpy_helper.from_array(np.ascontiguousarray(values, kind), name)
         return name
 
-    def _only_user(self, name: str) -> str | None:
-        users = self.users.get(name, [])
-        return users[0].op_type if len(users) == 1 else None
+    def _made_for_one(self, name: str) -> tuple[NodeProto | None, NodeProto | None]:
+        """The two nodes in a row that a value comes of, unless others see what one of them makes."""
+        maker = self.makers.get(name)
+        between = maker.input[0] if maker is not None else ""
+        alone = all(len(self.users.get(each, ())) == 1 and each not in self.results for each in (name, between))
+        return (self.makers.get(between), maker) if alone else (None, None)
