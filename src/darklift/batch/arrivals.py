@@ -69,7 +69,8 @@ def arrivals(
         if not os.path.isdir(folder):
             raise BatchError(f"{folder} was removed while darklift watched it")
         now = time.monotonic()
-        seen: Iterable[Path] = (path for path in changed or () if _belongs(path, folder, skip))
+        reported = (path for path in changed or () if _belongs(path, folder, skip))
+        seen: Iterable[Path] = (found for path in reported for found in _come_with(path, recursive, skip))
         if changed is None or now - looked >= every:
             seen, looked = _all(folder, recursive, skip), now
         for path in seen:
@@ -132,6 +133,15 @@ def _all(folder: Path, recursive: bool, skip: Path) -> list[Path]:
         return list(walk(folder, recursive, skip))
     except UsageError as error:
         raise BatchError(str(error)) from error
+
+
+def _come_with(path: Path, recursive: bool, skip: Path) -> Iterable[Path]:
+    """Of a folder all that is in it: the system reports only what came in after it began to watch that one."""
+    if not (recursive and path.is_dir()):
+        return (path,)
+    with suppress(UsageError):  # it is gone again
+        return list(walk(path, recursive, skip))
+    return ()
 
 
 def _belongs(path: Path, folder: Path, skip: Path) -> bool:
