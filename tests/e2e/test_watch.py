@@ -360,3 +360,16 @@ def test_another_start_goes_on_from_the_manifest(service: Service) -> None:
     again.end()
     assert (service.folder / "out" / "b.png").exists()
     assert (service.folder / "out" / "a.png").stat().st_mtime_ns == before.st_mtime_ns
+
+
+def test_results_within_the_folder_never_come_in_also_when_theirs_is_reported(hot: HotFolder) -> None:
+    inside = replace(hot, results=hot.folder / "out")
+    (hot.folder / "a.jpg").write_text("a")
+    with Watched(inside) as watched:
+        assert watched.wait_for(1) == ["a.jpg"]
+        inside.results.chmod(0o700)
+        (hot.folder / "b.jpg").write_text("b")
+        assert watched.wait_for(2) == ["a.jpg", "b.jpg"]
+        quiet()
+        assert watched.wait_for(0) == ["a.jpg", "b.jpg"]
+    assert sorted(path.name for path in inside.results.iterdir() if path.is_file()) == ["a.jpg", "b.jpg"]

@@ -148,7 +148,7 @@ def _belongs(path: Path, folder: Path, skip: Path) -> bool:
     """Whether :func:`walk` would find it."""
     inside = path.relative_to(folder)
     hidden = any(part.startswith(".") for part in inside.parts)
-    return not hidden and not any(identity(around) == skip for around in path.parents)
+    return not hidden and not any(identity(place) == skip for place in (path, *path.parents))
 
 
 def _changes(folder: Path, recursive: bool) -> Iterator[list[Path] | None]:
