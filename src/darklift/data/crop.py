@@ -7,13 +7,14 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from darklift.image import FloatArray, Picture
 from darklift.image.arrays import assemble
 from darklift.image.samples import white_of
 from darklift.image.spaces import as_srgb
 
-__all__ = ["Crop", "CropGeometry", "Planes", "cut", "planes_of", "unit_of"]
+__all__ = ["Crop", "CropGeometry", "Planes", "cut", "image_of", "planes_of", "planes_of_image", "unit_of"]
 
 Planes: TypeAlias = npt.NDArray[np.uint8 | np.uint16]
 """RGB as (3, H, W): uint8, or uint16 where there are more than 8 bits to tell, each over all of its type's range."""
@@ -29,6 +30,17 @@ def planes_of(picture: Picture) -> Planes:
     deep = picture.source.bits > 8 or shown is not picture
     values = assemble(shown, np.uint16 if deep else np.uint8, gray=False, alpha=False)
     planes: Planes = np.ascontiguousarray(values.transpose(2, 0, 1))
+    return planes
+
+
+def image_of(planes: Planes) -> Image.Image:
+    """(3, H, W), of 8 bits."""
+    return Image.fromarray(np.ascontiguousarray(planes.transpose(1, 2, 0)))
+
+
+def planes_of_image(image: Image.Image) -> npt.NDArray[np.uint8]:
+    """(3, H, W), of one in RGB."""
+    planes: npt.NDArray[np.uint8] = np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))
     return planes
 
 

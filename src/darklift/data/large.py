@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFilter
 
-from darklift.data.crop import Planes
+from darklift.data.crop import Planes, image_of, planes_of_image
 from darklift.data.phone import Phone, shoot_phone
 from darklift.data.synthesis import Camera, in_bytes, recompress, underexpose
 from darklift.image import FloatArray
@@ -97,7 +97,7 @@ def shoot_large(layout: Planes, other: Planes, size: int, shot: LargeShot, rng: 
     """
     layout, other = in_bytes(layout), in_bytes(other)
     side = size + _MARGIN
-    photo = _image(layout)
+    photo = image_of(layout)
     clean, around = _made_large(photo, other, side, rng)
     clean = clean.filter(ImageFilter.GaussianBlur(float(rng.uniform(0.3, 0.7))))
     larger = side / (around[2] - around[0])
@@ -105,18 +105,19 @@ def shoot_large(layout: Planes, other: Planes, size: int, shot: LargeShot, rng: 
     if shot.enlarged > 1:
         sensor = round(side / shot.enlarged)
         small = clean.resize((sensor, sensor), Image.Resampling.BOX)  # as the pixels of a sensor collect light
-        dark = _image(shoot_phone(_planes(small), shot.phone, rng).dark)
+        dark = image_of(shoot_phone(planes_of_image(small), shot.phone, rng).dark)
         clean, dark = (image.resize((side, side), Image.Resampling.BICUBIC) for image in (small, dark))
-        dark = _through_jpeg(dark.filter(ImageFilter.UnsharpMask(1.5, shot.sharpened, 0)), int(rng.integers(80, 96)))
+        dark = dark.filter(ImageFilter.UnsharpMask(1.5, shot.sharpened, 0))
+        dark = image_of(recompress(planes_of_image(dark), int(rng.integers(80, 96))))
     else:
-        dark = _image(shoot_phone(_planes(clean), shot.phone, rng).dark)
+        dark = image_of(shoot_phone(planes_of_image(clean), shot.phone, rng).dark)
     top, left = (int(rng.integers(_MARGIN + 1)) for _ in range(2))
     cut = (left, top, left + size, top + size)
     first, last = (np.array(around[:2]) + np.array(corner) / larger for corner in (cut[:2], cut[2:]))
-    whole = _planes(photo)
+    whole = planes_of_image(photo)
     return LargePiece(
-        low=_planes(dark.crop(cut)),
-        high=_planes(clean.crop(cut)),
+        low=planes_of_image(dark.crop(cut)),
+        high=planes_of_image(clean.crop(cut)),
         box=(np.concatenate([first, last])[[1, 0, 3, 2]] / np.tile(layout.shape[1:], 2)).astype(np.float32),
         photo_low=underexpose(whole[:, ::2, ::2], shot.phone.camera, rng),
         photo_high=whole,
@@ -146,7 +147,7 @@ def _textured(picture: Image.Image, other: Planes, rng: np.random.Generator) -> 
     missing = [max(0, need - length) for length in other.shape[1:]]
     other = np.pad(other, ((0, 0), (0, missing[0]), (0, missing[1])), mode="symmetric") if any(missing) else other
     top, left = (int(rng.integers(length - need + 1)) for length in other.shape[1:])
-    texture = _image(other[:, top : top + need, left : left + need]).resize((side, side), Image.Resampling.BICUBIC)
+    texture = image_of(other[:, top : top + need, left : left + need]).resize((side, side), Image.Resampling.BICUBIC)
     here, wanted = (_lights(image) for image in (texture, picture))
     gain = ((wanted + 12) / (here + 12)).clip(0.3, 2)
     return Image.fromarray((np.asarray(texture) * gain + np.float32(0.5)).clip(0, 255).astype(np.uint8))
@@ -180,16 +181,3 @@ def _cover(picture: Image.Image, other: Planes, rng: np.random.Generator) -> Non
         light = 1 - np.float32(rng.uniform(0, 0.3) / 255) * np.asarray(shade, dtype=np.float32)[..., None]
         plain = (np.array([red, green, blue], dtype=np.float32) * light + np.float32(0.5)).astype(np.uint8)
         picture.paste(Image.fromarray(plain), mask=mask.reduce(2))
-
-
-def _through_jpeg(image: Image.Image, quality: int) -> Image.Image:
-    return _image(recompress(_planes(image), quality))
-
-
-def _planes(image: Image.Image) -> npt.NDArray[np.uint8]:
-    planes: npt.NDArray[np.uint8] = np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))
-    return planes
-
-
-def _image(planes: Planes) -> Image.Image:
-    return Image.fromarray(np.ascontiguousarray(planes.transpose(1, 2, 0)))

@@ -144,11 +144,11 @@ class Mixture:
         shares = np.array([source.share for source in self.sources])
         source = self.sources[int(rng.choice(len(shares), p=shares / shares.sum()))]
         number = int(rng.integers(len(source.highs)))
+        name = f"{source.name}/{source.highs[number].name}"
         high = self._picture(source.highs[number])
         if source.large:
             other = self._picture(source.highs[int(rng.integers(len(source.highs)))])
             shot = draw_large(rng, source.max_stops, source.min_stops)
-            name = f"{source.name}/{source.highs[number].name}"
             return Crop(*shoot_large(high, other, size, shot, rng), name=name, index=index)
         high = _at_least(high, size)
         low = None if source.lows is None else _at_least(self._picture(source.lows[number]), size)
@@ -174,7 +174,7 @@ class Mixture:
             box=place.box(photo_high),
             photo_low=photo_low,
             photo_high=photo_high,
-            name=f"{source.name}/{source.highs[number].name}",
+            name=name,
             index=index,
             exposure_weight=exposure_weight,
             clipped_weight=source.clipped_weight,

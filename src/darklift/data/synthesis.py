@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from darklift.data.crop import Planes
+from darklift.data.crop import Planes, image_of, planes_of_image
 from darklift.image import FloatArray
 from darklift.image.overview import area_average
 from darklift.image.samples import white_of
@@ -253,9 +253,9 @@ def draw_quality(rng: np.random.Generator) -> int:
 def recompress(planes: Planes, quality: int) -> Planes:
     """Through a JPEG file of this quality and back: uint8 (3, H, W), since such a file has no more bits."""
     buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(in_bytes(planes).transpose(1, 2, 0))).save(buffer, "JPEG", quality=quality)
+    image_of(in_bytes(planes)).save(buffer, "JPEG", quality=quality)
     with Image.open(buffer) as image:
-        return np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))
+        return planes_of_image(image)
 
 
 def code_in_blocks(planes: Planes, side: int, flat: float, steps: tuple[float, float]) -> Planes:
@@ -270,8 +270,7 @@ def code_in_blocks(planes: Planes, side: int, flat: float, steps: tuple[float, f
     rows, columns = (length // side * side for length in planes.shape[1:])
     if not rows * columns:
         return planes
-    image = Image.fromarray(np.ascontiguousarray(planes.transpose(1, 2, 0)))
-    codes = np.asarray(image.convert("YCbCr")).transpose(2, 0, 1)[:, :rows, :columns].astype(np.float32)
+    codes = np.asarray(image_of(planes).convert("YCbCr")).transpose(2, 0, 1)[:, :rows, :columns].astype(np.float32)
     blocks = codes.reshape(3, rows // side, side, columns // side, side)
     means = blocks.mean(axis=(2, 4), keepdims=True)
     step = np.array([steps[0], steps[1], steps[1]], dtype=np.float32).reshape(3, 1, 1, 1, 1)

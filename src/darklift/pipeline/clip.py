@@ -124,8 +124,15 @@ def plan_frame(model: Model, picture: Picture, shared: SharedLook, settings: Set
     signal = look.signal
     if signal is not None and shared.scene is not None:
         signal = replace(signal, scene=shared.scene)
-    look = replace(look, overview=overview, guess=shared.guess, signal=signal, drowned=shared.drowned)
-    look = replace(look, empty=empty, alone=shared.empty)
+    look = replace(
+        look,
+        overview=overview,
+        guess=shared.guess,
+        signal=signal,
+        drowned=shared.drowned,
+        empty=empty,
+        alone=shared.empty,
+    )
     return decide(model, look, settings)
 
 

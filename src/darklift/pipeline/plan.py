@@ -202,8 +202,9 @@ def decide(model: Model, look: Look, settings: Settings) -> Plan:
         map_bytes = _MAP_BYTES * math.prod(look.size) if settings.uncertainty else 0
         side = tile_side(model, look, worked_on, map_bytes)
         tiles = plan_tiles(*worked_on, side=side, overlap=TILE_OVERLAP, multiple=footprint.size_multiple)
-    why = f"scale {scale} ({scale_for(look.extent, settings.speed)} by size, drowned {look.drowned})"
-    _log.debug("planned %s for %s: %s, %s, %d tiles", look.size, model.card.name, aim, why, len(tiles))
+    _log.debug("planned %s for %s: %s, %d tiles", look.size, model.card.name, aim, len(tiles))
+    by_size = scale_for(look.extent, settings.speed)
+    _log.debug("scale %d (%d by size, drowned %s)", scale, by_size, look.drowned)
     return Plan(
         model=model.card.name,
         fingerprint=model.card.fingerprint,

@@ -182,9 +182,9 @@ class _Editor:
         levels = _Levels.within(self.ranges[name])
         if len(node.input) == 2:
             node.input.append(self._new(f"{name}.bias", np.zeros(levels.step.shape)))
-        weight, bias = (numpy_helper.to_array(self.weights[given]) for given in node.input[1:3])
-        self._new(node.input[1], weight / levels.step[:, None, None, None])
-        self._new(node.input[2], bias / levels.step + (levels.zero - _MIDDLE))
+        self._divide_output(node, levels.step)
+        bias = numpy_helper.to_array(self.weights[node.input[2]])
+        self._new(node.input[2], bias + (levels.zero - _MIDDLE))
         whole, kept, own, there = (f"{name}.{each}" for each in ("whole", "kept", "own", "there"))
         self.ranges[there] = self.ranges[name]
         for user in self.users[name]:
