@@ -214,6 +214,8 @@ def session_options(threads: int) -> Any:
     _share_memory()
     options = onnxruntime.SessionOptions()
     options.add_session_config_entry("session.use_env_allocators", "1")
+    # Its threads wait for the next run by spinning, which takes a core from whatever comes between two runs.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     options.log_severity_level = 4  # nothing: errors are raised, its warnings are about its own optimiser
     options.intra_op_num_threads = threads
     options.enable_mem_pattern = False  # from the second tile on, a plan of all memory beside what the first one took
