@@ -51,7 +51,15 @@ def test_any_bytes_agree_with_scikit_image(pair):
 
 @pytest.mark.parametrize(
     ("height", "width"),
-    [(11, 11), (11, 300), (300, 11), (67, 45), (120, 600), (15, 30000)],  # the later ones take several strips
+    [
+        (11, 11),
+        (11, 300),
+        (300, 11),
+        (67, 45),
+        (120, 600),
+        (187, 345),
+        (15, 30000),
+    ],  # the later ones take several tiles
 )
 @pytest.mark.parametrize("noise", [0.004, 0.3])
 def test_textured_pictures_agree_with_scikit_image(height, width, noise):

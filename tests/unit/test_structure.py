@@ -1,6 +1,7 @@
 """SSIM on grey and multi-scale SSIM, against independent implementations."""
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -76,6 +77,14 @@ def test_one_call_does_not_change_the_next():
     assert [ms_ssim(*one), ssim(*one), ms_ssim(*two), ssim(*two)] == [alone[0], alone[2], alone[3], alone[1]]
     assert ssim(one[1], one[1]) == 1.0
     assert ssim(one[0], one[1]) == alone[2]
+
+
+def test_threads_change_no_bit_of_ssim():
+    """BLAS is asked for products that it does on one thread, whatever else is going on."""
+    pairs = [random_pair(200, 340, seed=seed, noise=0.2) for seed in range(4)]
+    alone = [ssim(*pair) for pair in pairs]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda pair: ssim(pair[0].copy(), pair[1].copy()), pairs)) == alone
 
 
 def test_gray_is_luma_rounded_as_opencv_and_matlab_do_it():

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
 from typing import Any, Protocol, TypeAlias
 
 from darklift.data import Pair
@@ -179,23 +181,44 @@ class _Alone:
     def score(
         self, pairs: Sequence[Pair], asked: Asked, when_done: WhenDone | None = None
     ) -> Iterator[Scored | LeftOut]:
-        for pair in pairs:
-            outcome = score(self._enhancer, pair, asked)
-            if when_done is not None and isinstance(outcome, Scored):
-                when_done(pair, outcome)
-            yield outcome
+        # A pair is read while the one before is scored: not beside the model, whose seconds are told.
+        with ThreadPoolExecutor(1) as pool:
+            to_read = (pool.submit(read_pair, pair) for pair in pairs)
+            reading: list[Future[tuple[Picture, Picture]]] = []
+
+            def read_next() -> None:
+                reading.extend(islice(to_read, 1))
+
+            for pair in pairs:
+                if not reading:
+                    read_next()
+                outcome = _score(self._enhancer, pair, asked, reading.pop().result, read_next)
+                if when_done is not None and isinstance(outcome, Scored):
+                    when_done(pair, outcome)
+                yield outcome
 
 
 def score(enhancer: Enhancer, pair: Pair, asked: Asked) -> Scored | LeftOut:
     """One pair. Raises UsageError."""
+    return _score(enhancer, pair, asked, partial(read_pair, pair), lambda: None)
+
+
+def _score(
+    enhancer: Enhancer,
+    pair: Pair,
+    asked: Asked,
+    read: Callable[[], tuple[Picture, Picture]],
+    when_enhanced: Callable[[], None],
+) -> Scored | LeftOut:
     try:
-        low, high = read_pair(pair)
+        low, high = read()
     except (DataError, ImageError) as error:
         return LeftOut(pair.name, str(error))
     settings = asked.settings
     if asked.give_mean:
         settings = settings.changed(exposure=Exposure(mean=float(high.pixels.mean())))
     enhanced = enhancer.run(low, settings)
+    when_enhanced()
     made = as_srgb(enhanced.picture)
     scores = score_pair(made.pixels, high.pixels, (made.source.bits, high.source.bits), asked.metrics)
     return Scored(

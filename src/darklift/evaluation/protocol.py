@@ -73,7 +73,8 @@ def mean_brightness(image_unit: FloatPixels) -> float:
     """
     require_unit_rgb(image_unit)
     # The mean of the grey picture is the grey of the channels' means.
-    red, green, blue = (float(mean) for mean in image_unit.mean(axis=(0, 1), dtype=np.float64))
+    # Rows first: numpy adds them up many times as fast as values that lie three apart.
+    red, green, blue = (float(mean) for mean in image_unit.mean(axis=0, dtype=np.float64).mean(axis=0))
     return GRAY_WEIGHTS[0] * red + GRAY_WEIGHTS[1] * green + GRAY_WEIGHTS[2] * blue
 
 

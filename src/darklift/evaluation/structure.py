@@ -7,6 +7,7 @@ Simoncelli, "Image Quality Assessment: From Error Visibility to Structural Simil
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 
 from darklift.errors import UsageError
 from darklift.evaluation.fidelity import FloatPixels, SavedPixels, codes_of_8_bits, pair_as_saved
@@ -29,9 +30,12 @@ SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 MIN_MS_SSIM_SIDE = (MIN_SSIM_SIDE - 1) * 2 ** (len(SCALE_WEIGHTS) - 1) + 1
 """The smallest side that still holds one whole window at the coarsest scale: 161 pixels."""
 
-# SSIM walks down the picture in strips of about this many values: small enough to stay in the processor's cache (four
-# float64 maps of it), and a bound on the memory that a picture of any size needs.
-STRIP_VALUES = 1 << 16
+# SSIM smooths by products with a band matrix, which make this many windows of a row or a column at a time. It walks
+# over a channel in tiles of at most so many of these blocks: what bounds the memory that a picture of any size needs,
+# stays in the processor's cache, and keeps BLAS on one thread, so that several can score at once, and all find the same
+# values.
+BLOCK = 16
+TILE = (5, 20)
 
 
 def ssim(prediction: FloatPixels | SavedPixels, target: FloatPixels | SavedPixels) -> float:
@@ -130,61 +134,80 @@ def _similarities(
 ) -> tuple[Float64Array, Float64Array]:
     """Mean over every whole window of SSIM, and of its part of contrast and structure, for each channel: (C,) twice."""
     height, width, channels = left.shape
-    left_rows = left.reshape(height, width * channels)
-    right_rows = right.reshape(height, width * channels)
-    valid_height = height - 2 * RADIUS
-    strip = max(1, STRIP_VALUES // (width * channels))
+    rows, columns = height - 2 * RADIUS, width - 2 * RADIUS
     similarity, contrast = np.zeros(channels), np.zeros(channels)
-    for top in range(0, valid_height, strip):
-        rows = slice(top, min(top + strip, valid_height) + 2 * RADIUS)
-        luminances, contrasts = _maps(left_rows[rows], right_rows[rows], channels)
-        contrast += contrasts.reshape(-1, channels).sum(axis=0)
-        luminances *= contrasts
-        similarity += luminances.reshape(-1, channels).sum(axis=0)
-    windows = valid_height * (width - 2 * RADIUS)
-    return similarity / windows, contrast / windows
+    side = _tile_side(rows, TILE[0]), _tile_side(columns, TILE[1])
+    tile = _Tile(*side)
+    for top in range(0, rows, side[0]):
+        for start in range(0, columns, side[1]):
+            down, along = (slice(at, at + most + 2 * RADIUS) for at, most in zip((top, start), side, strict=True))
+            for channel in range(channels):
+                luminances, contrasts = tile.maps(left[down, along, channel], right[down, along, channel])
+                contrast[channel] += contrasts.sum()
+                luminances *= contrasts
+                similarity[channel] += luminances.sum()
+    return similarity / (rows * columns), contrast / (rows * columns)
 
 
-def _maps(
-    left: SavedPixels | Float64Array, right: SavedPixels | Float64Array, channels: int
-) -> tuple[Float64Array, Float64Array]:
-    """Luminance, and contrast with structure, of every whole window of a strip: (R, W·C) twice → (R - 10, (W - 10)·C)
-    twice; their product is SSIM, Wang et al. 2004, equation 13.
-    """
-    x, y = codes_of_8_bits(left), codes_of_8_bits(right)
-    # The formula needs the two variances only as their sum: four maps to smooth instead of five. float64, since a
-    # variance is the small difference of two large moments.
-    moments = np.stack((x, y, x * x + y * y, x * y))
-    mean_x, mean_y, mean_squares, mean_product = _smooth(_smooth(moments, axis=1, step=1), axis=2, step=channels)
-    product_of_means = mean_x * mean_y
-    squares_of_means = mean_x * mean_x + mean_y * mean_y
-    luminance: Float64Array = (2.0 * product_of_means + LUMINANCE_CONSTANT) / (squares_of_means + LUMINANCE_CONSTANT)
-    covariance = mean_product - product_of_means
-    variances = mean_squares - squares_of_means
-    contrast: Float64Array = (2.0 * covariance + CONTRAST_CONSTANT) / (variances + CONTRAST_CONSTANT)
-    return luminance, contrast
+def _tile_side(windows: int, most: int) -> int:
+    """Windows of a tile, in whole blocks: as few tiles as ``most`` blocks allow, and all of one size."""
+    blocks = -(-windows // BLOCK)
+    tiles = -(-blocks // most)
+    return -(-blocks // tiles) * BLOCK
 
 
-def _smooth(maps: Float64Array, axis: int, step: int) -> Float64Array:
-    """Gaussian-weighted mean along one axis, whole windows only: that axis loses ``2·RADIUS·step`` entries.
+class _Tile:
+    """SSIM's maps of pieces of up to so many windows, all in the same memory: fetching new one takes as long."""
 
-    ``step`` is the distance between neighbouring pixels: the number of channels where they lie interleaved in a row.
-    """
-    length = maps.shape[axis] - 2 * RADIUS * step
+    def __init__(self, rows: int, columns: int) -> None:
+        """rows, columns: multiples of ``BLOCK``."""
+        length, width = BLOCK + 2 * RADIUS, columns + 2 * RADIUS
+        self._moments = np.zeros((4, rows + 2 * RADIUS, width))
+        self._halfway = np.empty((4, rows // BLOCK, BLOCK, width))
+        self._smoothed = np.empty((4, rows, columns))
+        # The blocks to smooth down the columns, and then along the rows: (4, blocks, length, width), (blocks, rows of
+        # all four, length).
+        self._down = sliding_window_view(self._moments, length, axis=1)[:, ::BLOCK].swapaxes(2, 3)
+        halfway = self._halfway.reshape(-1, width)
+        self._along = sliding_window_view(halfway, length, axis=1)[:, ::BLOCK].swapaxes(0, 1)
+        self._blocks = self._smoothed.reshape(len(halfway), -1, BLOCK).swapaxes(0, 1)
 
-    def shifted(offset: int) -> Float64Array:
-        start = (RADIUS + offset) * step
-        window = [slice(None)] * maps.ndim
-        window[axis] = slice(start, start + length)
-        return maps[tuple(window)]
+    def maps(
+        self, left: SavedPixels | Float64Array, right: SavedPixels | Float64Array
+    ) -> tuple[Float64Array, Float64Array]:
+        """Luminance, and contrast with structure, of every whole window: (R, W) twice → (R - 10, W - 10) twice, until
+        the next piece; their product is SSIM, Wang et al. 2004, equation 13.
+        """
+        rows, columns = left.shape
+        # The formula needs the two variances only as their sum: four maps to smooth instead of five. float64, since a
+        # variance is the small difference of two large moments.
+        x, y, squares, product = self._moments[:, :rows, :columns]
+        x[...], y[...] = codes_of_8_bits(left), codes_of_8_bits(right)
+        np.multiply(y, y, out=product)
+        np.multiply(x, x, out=squares)
+        squares += product
+        np.multiply(x, y, out=product)
+        np.matmul(BAND, self._down, out=self._halfway)
+        np.matmul(self._along, BAND.T, out=self._blocks)
+        mean_x, mean_y, variances, covariance = self._smoothed[:, : rows - 2 * RADIUS, : columns - 2 * RADIUS]
+        luminance = mean_x * mean_y
+        mean_x *= mean_x
+        mean_y *= mean_y
+        mean_x += mean_y
+        squares_of_means = mean_x
+        variances -= squares_of_means
+        covariance -= luminance
+        contrast = _quotient(covariance, variances, CONTRAST_CONSTANT)
+        return _quotient(luminance, squares_of_means, LUMINANCE_CONSTANT), contrast
 
-    smoothed = WINDOW[0] * shifted(0)
-    both_sides = np.empty_like(smoothed)
-    for offset in range(1, RADIUS + 1):
-        np.add(shifted(-offset), shifted(offset), out=both_sides)
-        both_sides *= WINDOW[offset]
-        smoothed += both_sides
-    return smoothed
+
+def _quotient(product: Float64Array, squares: Float64Array, constant: float) -> Float64Array:
+    """(2·product + constant) / (squares + constant), in the place of both."""
+    product *= 2.0
+    product += constant
+    squares += constant
+    product /= squares
+    return product
 
 
 def _halved(codes: Float64Array) -> Float64Array:
@@ -197,11 +220,13 @@ def _halved(codes: Float64Array) -> Float64Array:
     return halved
 
 
-def _half_window() -> tuple[float, ...]:
-    """Weights of the Gaussian window at distances 0 … RADIUS; the whole, symmetric window sums to 1."""
-    weights = np.exp(-0.5 * (np.arange(RADIUS + 1) / SIGMA) ** 2)
-    total = weights[0] + 2.0 * weights[1:].sum()
-    return tuple(float(weight) for weight in weights / total)
+def _band() -> Float64Array:
+    """``BLOCK`` rows of the Gaussian window, which sums to 1, each one entry further on: (BLOCK, BLOCK + 10)."""
+    window = np.exp(-0.5 * (np.arange(-RADIUS, RADIUS + 1) / SIGMA) ** 2)
+    band = np.zeros((BLOCK, BLOCK + 2 * RADIUS))
+    for row in range(BLOCK):
+        band[row, row : row + len(window)] = window / window.sum()
+    return band
 
 
-WINDOW = _half_window()
+BAND = _band()
