@@ -73,6 +73,7 @@ def _smoothed(curve: Light) -> Light:
     kernel = np.hanning(2 * _SMOOTH + 3)[1:-1]
     before, after = 2 * curve[0] - curve[_SMOOTH:0:-1], 2 * curve[-1] - curve[-2 : -_SMOOTH - 2 : -1]
     smooth: Light = np.convolve([*before, *curve, *after], kernel / kernel.sum(), "valid")
+    smooth[[0, -1]] = curve[[0, -1]]  # to the bit: how the sums there round depends on the processor
     return smooth
 
 
