@@ -51,15 +51,8 @@ def test_any_bytes_agree_with_scikit_image(pair):
 
 @pytest.mark.parametrize(
     ("height", "width"),
-    [
-        (11, 11),
-        (11, 300),
-        (300, 11),
-        (67, 45),
-        (120, 600),
-        (187, 345),
-        (15, 30000),
-    ],  # the later ones take several tiles
+    # The later ones take several tiles.
+    [(11, 11), (11, 300), (300, 11), (67, 45), (120, 600), (187, 345), (15, 30000)],
 )
 @pytest.mark.parametrize("noise", [0.004, 0.3])
 def test_textured_pictures_agree_with_scikit_image(height, width, noise):
