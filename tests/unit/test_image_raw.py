@@ -128,6 +128,17 @@ def test_curves_rise_everywhere_and_end_in_white() -> None:
     assert camera_curve(scene, 1.0, np.zeros_like(preview)) is None  # there is nothing to see in it
 
 
+def test_no_light_is_black_where_the_preview_has_lifted_it() -> None:
+    light = np.arange(2**16, dtype=np.uint16).reshape(256, 256)
+    light[:4] = 0  # more than the darkest share that is compared
+    scene = np.repeat(light[:, :, None], 3, axis=2)
+    preview = (scene // 257).clip(20, 255).astype(np.uint8)
+    curve = camera_curve(scene, 1.0, preview)
+    assert curve is not None
+    assert curve[0] == 0
+    assert (np.diff(curve) >= 0).all()
+
+
 # --------------------------------------------------------------------------------------------------- with the library
 
 

@@ -26,6 +26,7 @@ from darklift.evaluation.metrics import (
     ssim,
 )
 from darklift.evaluation.scores import score_pair
+from darklift.evaluation.structure import ssim_gray
 from pictures import noisy_pair as random_pair
 
 
@@ -184,11 +185,12 @@ def test_shapes_that_do_not_fit_are_refused():
                 score(np.zeros(shape, np.uint8), np.zeros(shape, np.uint8))
 
 
-def test_ssim_refuses_pictures_without_one_whole_window():
+@pytest.mark.parametrize("metric", [ssim, ssim_gray])
+def test_ssim_refuses_pictures_without_one_whole_window(metric):
     small = np.zeros((40, 10, 3), np.uint8)
     assert psnr(small, small) == math.inf
     with pytest.raises(UsageError, match=r"10×40 .*11"):
-        ssim(small, small)
+        metric(small, small)
 
 
 # --- protocols ---

@@ -67,6 +67,7 @@ def ssim_gray(prediction: FloatPixels | SavedPixels, target: FloatPixels | Saved
     Arguments, result and errors are those of :func:`ssim`.
     """
     left, right = (gray_as_saved(picture)[..., np.newaxis] for picture in pair_as_saved(prediction, target))
+    _require_sides(left, MIN_SSIM_SIDE, "SSIM")
     similarity, _ = _similarities(left, right)
     return float(similarity[0])
 

@@ -46,9 +46,9 @@ def camera_curve(light: npt.NDArray[np.uint16], top: float, preview: npt.NDArray
     wanted = np.quantile(luma((_reduced(preview) / 255).astype(np.float32)), _KNOTS)
     if wanted[-1] < _DARKEST < own[-1]:
         return None
-    told = wanted < _SHOULDER  # above, a preview is cut
+    told = (wanted < _SHOULDER) & (own > 0)  # above, a preview is cut; no light at all is black, whatever it shows
     own, places = np.unique(own[told], return_index=True)
-    if not len(own) or own[-1] <= 0:
+    if not len(own):
         return None
     wanted = wanted[told][places]
     curve = np.interp(_GRID, [0, *own], [0, *wanted])
