@@ -11,7 +11,7 @@ from darklift.methods.base import MethodConfig
 
 __all__ = ["ShortTrainingConfig", "trailing_preset"]
 
-_STEPS = 5
+_STEPS = 2  # after a short training, more steps leave more grain (docs/lab/trainings.md)
 
 
 class ShortTrainingConfig(MethodConfig):
