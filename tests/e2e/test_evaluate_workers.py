@@ -53,6 +53,34 @@ def test_the_same_numbers_and_pictures_in_the_same_order(darklift: Darklift, pai
     assert all(path.read_bytes() == (Path("out2") / path.name).read_bytes() for path in saved)
 
 
+NETWORKS = {
+    "compact": {"fine_widths": [8], "coarse_widths": [8], "blocks": 1, "maps": 4, "embedding": 16},
+    "gsad": {"width": 32, "multipliers": [1, 2], "blocks": 1},
+    "lldiffusion": {"width": 8, "groups": 4, "multipliers": [1, 2], "blocks": 1, "encoder_width": 4}
+    | {"feature_widths": [8], "dgnet_width": 0},
+}
+
+
+@pytest.mark.parametrize("method", NETWORKS)
+def test_checkpoints_of_every_method_give_the_same_numbers(darklift: Darklift, pairs: list[str], method: str) -> None:
+    import torch
+
+    from darklift.store.checkpoint import build_method, save_checkpoint
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = build_method(method, NETWORKS[method])
+    save_checkpoint(Path("net.safetensors"), network, network.net.state_dict(), {})
+    Path("names.txt").write_text("0\n1\n2\n", encoding="utf-8")
+    asked = [*pairs, "--names", "names.txt", "--model", "net.safetensors", "--steps", 2, "--threads", 1]
+    for workers in (1, 2):
+        result = darklift("evaluate", *asked, "--workers", workers, "--json", f"{workers}.json")
+        assert result.exit_code == 0, result.stderr
+    one, two = scores_of("1.json"), scores_of("2.json")
+    assert one == two
+    assert len(one["per_image"]) == 3
+
+
 def test_a_pair_that_goes_bad_is_left_out_and_the_others_are_scored(pairs: list[str]) -> None:
     found = match_pairs(Path(pairs[1]), Path(pairs[3]))
     found[2].low.write_bytes(b"no picture any more")

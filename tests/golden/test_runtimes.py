@@ -334,7 +334,7 @@ def test_a_file_that_is_no_graph_is_refused_even_with_the_right_checksum(folder:
     card = json.loads((folder / "model.json").read_text())
     card["files"]["step.onnx"] = hashlib.sha256(b"no graph").hexdigest()
     (folder / "model.json").write_text(json.dumps(card))
-    with pytest.raises(ModelError, match=r"cannot load .*step\.onnx") as caught:
+    with pytest.raises(ModelError, match=r"cannot read .*step\.onnx as ONNX") as caught:
         Enhancer(folder)
     assert "\n" not in str(caught.value)
 

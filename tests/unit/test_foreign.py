@@ -103,6 +103,83 @@ def test_what_is_no_picture_is_told(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("lines", "size", "message"),
+    [
+        ((), (8, 7), "takes pictures of 6x8 only, got 7x8: export it for any size"),
+        (("multiple = 4",), (8, 6), "takes pictures of 6x8 only, got 8x8"),
+    ],
+)
+def test_a_picture_of_another_size_than_the_network_takes(tmp_path, lines, size, message):
+    save(tmp_path / "net.onnx", [helper.make_node("Identity", ["in"], ["out"])], (1, 3, 8, 6))
+    network = open_foreign(card(tmp_path, *lines))
+    low = picture(size)
+    with pytest.raises(ModelError, match=message):
+        network.enhance(low, PAIR, low)
+
+
+def test_a_network_of_one_size_takes_pictures_that_are_filled_up_to_it(tmp_path):
+    save(tmp_path / "net.onnx", [helper.make_node("Identity", ["in"], ["out"])], (1, 8, None, 3))
+    low = picture((7, 6))
+    made = open_foreign(card(tmp_path, "multiple = 8", 'layout = "NHWC"')).enhance(low, PAIR, low)
+    np.testing.assert_allclose(made.pixels, low.pixels, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("shape", "layout", "message"),
+    [
+        ((1, 3, None, None), "NHWC", r"\(1, 3, any, any\), and layout is NHWC: set  layout = \"NCHW\""),
+        ((1, 3, 400, 600), "NHWC", 'set  layout = "NCHW"'),
+        ((None, None, None, 3), "NCHW", 'set  layout = "NHWC"'),
+        ((1, 1, None, None), "NCHW", "expected 3 channels, NCHW"),
+        ((3, None, None), "NCHW", "expected one picture of four axes, NCHW"),
+        ((8, 3, None, None), "NCHW", "expected one picture of four axes, NCHW"),
+    ],
+)
+def test_a_network_that_takes_no_picture_as_the_card_has_it(tmp_path, shape, layout, message):
+    save(tmp_path / "net.onnx", [helper.make_node("Identity", ["in"], ["out"])], shape)
+    with pytest.raises(ConfigError, match=message) as error:
+        open_foreign(card(tmp_path, f'layout = "{layout}"'))
+    assert "card.toml: net.onnx takes" in str(error.value)
+
+
+@pytest.mark.parametrize("shape", [None, (None, None, None, None), ("batch", 3, "rows", -1)])
+def test_what_a_network_does_not_tell_of_its_input_stands_in_no_way(tmp_path, shape):
+    save(tmp_path / "net.onnx", [helper.make_node("Identity", ["in"], ["out"])], shape)
+    low = picture()
+    np.testing.assert_array_equal(open_foreign(card(tmp_path)).enhance(low, PAIR, low).pixels, low.pixels)
+
+
+def test_a_network_in_16_bits(tmp_path):
+    save(tmp_path / "net.onnx", [helper.make_node("Identity", ["in"], ["out"])])
+    model = onnx.load(tmp_path / "net.onnx")
+    for value in (model.graph.input[0], model.graph.output[0]):
+        value.type.tensor_type.elem_type = onnx.TensorProto.FLOAT16
+    onnx.save(model, tmp_path / "net.onnx")
+    with pytest.raises(ConfigError, match=r"takes tensor\(float16\) .*: export it in 32 bits"):
+        open_foreign(card(tmp_path))
+
+
+def test_sides_that_the_network_fails_at_are_no_matter_of_memory(tmp_path):
+    """One adds a map of 8 by 8, and tells nobody."""
+    node = helper.make_node("Add", ["in", "map"], ["out"])
+    save(tmp_path / "net.onnx", [node], constants=[("map", np.zeros((1, 3, 8, 8)))])
+    low = picture()
+    with pytest.raises(ModelError, match=r"could not run .*: check what its card says of sides and layout"):
+        open_foreign(card(tmp_path)).enhance(low, PAIR, low)
+
+
+def test_a_network_that_wants_more_memory_than_there_is(tmp_path):
+    save(tmp_path / "net.onnx", [helper.make_node("Expand", ["in", "size"], ["out"])])
+    model = onnx.load(tmp_path / "net.onnx")
+    huge = np.array([10**7, 3, 10**4, 10**4], np.int64)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(huge, "size"))
+    onnx.save(model, tmp_path / "net.onnx")
+    low = picture((1, 1))
+    with pytest.raises(ModelError, match=r"could not run .*: free some memory"):
+        open_foreign(card(tmp_path)).enhance(low, PAIR, low)
+
+
+@pytest.mark.parametrize(
     ("lines", "message"),
     [
         (['rang = "unit"'], "did you mean 'range'"),
@@ -130,6 +207,16 @@ def test_a_card_without_a_network_and_a_network_that_is_none(tmp_path):
         read_card(tmp_path / "gone.toml")
     with pytest.raises(ModelError, match=r"no file .*net\.onnx"):
         open_foreign(card(tmp_path))
-    (tmp_path / "net.onnx").write_bytes(b"no network")
-    with pytest.raises(ModelError, match=r"net\.onnx"):
+    for content in (b"no network", b""):
+        (tmp_path / "net.onnx").write_bytes(content)
+        with pytest.raises(ModelError, match=r"cannot read .*net\.onnx as ONNX .*: export or copy it again"):
+            open_foreign(card(tmp_path))
+
+
+def test_a_network_without_the_file_of_its_weights(tmp_path):
+    save(tmp_path / "net.onnx", [helper.make_node("Add", ["in", "more"], ["out"])], constants=[("more", [1.0, 2.0])])
+    model = onnx.load(tmp_path / "net.onnx")
+    onnx.save(model, tmp_path / "net.onnx", save_as_external_data=True, location="net.data", size_threshold=0)
+    (tmp_path / "net.data").unlink()
+    with pytest.raises(ModelError, match=r"cannot load .*: update onnxruntime, or put the files with its weights"):
         open_foreign(card(tmp_path))

@@ -55,6 +55,8 @@ class ForeignNetwork:
 
     card: ForeignCard
     graph: OnnxGraph
+    sides: tuple[int | None, int | None] = (None, None)
+    """Rows and columns that it takes; None for any number."""
     digest: str = ""
     """The SHA-256 of its file, and of those beside it that hold its weights."""
     runs: str = "onnx"
@@ -87,12 +89,20 @@ class ForeignNetwork:
         return {**told, "model": self.digest}
 
     def enhance(self, low: Picture, pair: Pair, truth: Picture) -> Picture:
-        """What it makes of the whole picture. Raises ModelError where that is no picture of its size."""
+        """What it makes of the whole picture. Raises ModelError where it does not take that size, or makes no
+        picture of it.
+        """
         card = self.card
         factor, offset = _SCALES[card.range]
         height, width = low.size
         pixels = low.pixels[..., ::-1] if card.colours == "BGR" else low.pixels
         planes, _ = pad_to_multiple(pixels.transpose(2, 0, 1), card.multiple)
+        if any(side not in (None, got) for side, got in zip(self.sides, planes.shape[1:], strict=True)):
+            rows, columns = (side or "any" for side in self.sides)
+            raise ModelError(
+                f"{card.model.name} takes pictures of {columns}x{rows} only, got {planes.shape[2]}x{planes.shape[1]}: "
+                "export it for any size (PyTorch's dynamic_shapes), or score pictures of its size"
+            )
         planes = planes * np.float32(factor) + np.float32(offset)
         batch = np.ascontiguousarray((planes if card.layout == "NCHW" else planes.transpose(1, 2, 0))[np.newaxis])
         made = self.graph({card.input: batch})[card.output]
@@ -150,7 +160,28 @@ def open_foreign(path: Path, device: str = "auto", threads: int | None = None) -
             got = f"{role} {names[role]!r}" if names[role] else f"no {role}"
             several = "a network of one input" if role == "input" and len(known) > 1 else "one of them"
             raise ConfigError(f"{path}: {got}, and {card.model.name} has {', '.join(known)}: expected {several}")
-    return ForeignNetwork(ForeignCard(**{**vars(card), **names}), graph, _digest(card.model))
+    sides = _sides(path, card, *graph.takes(names["input"]))
+    return ForeignNetwork(ForeignCard(**{**vars(card), **names}), graph, sides, _digest(card.model))
+
+
+def _sides(path: Path, card: ForeignCard, kind: str, shape: tuple[int | None, ...]) -> tuple[int | None, int | None]:
+    """Of the pictures that a network takes whose input is of this kind and shape. Raises ConfigError for one that takes
+    no picture in the card's layout.
+    """
+    takes = f"{path}: {card.model.name} takes {kind} of ({', '.join(str(length or 'any') for length in shape)})"
+    if kind != "tensor(float)":
+        raise ConfigError(f"{takes}, expected tensor(float): export it in 32 bits")
+    if not shape:
+        return None, None
+    if len(shape) != 4 or shape[0] not in (None, 1):
+        raise ConfigError(f"{takes}, expected one picture of four axes, {card.layout}: export it so")
+    channels, other = (1, 3) if card.layout == "NCHW" else (3, 1)
+    if shape[channels] != 3 and shape[other] == 3:
+        right = "NHWC" if card.layout == "NCHW" else "NCHW"
+        raise ConfigError(f'{takes}, and layout is {card.layout}: set  layout = "{right}"')
+    if shape[channels] not in (None, 3):
+        raise ConfigError(f"{takes}, expected 3 channels, {card.layout}: export one for colour pictures")
+    return (shape[2], shape[3]) if card.layout == "NCHW" else (shape[1], shape[2])
 
 
 def _digest(model: Path) -> str:

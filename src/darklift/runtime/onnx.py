@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache, cached_property
@@ -45,6 +46,10 @@ _ORT_ERRORS: tuple[type[Exception], ...] = (
     ort.NotImplemented,
     ort.RuntimeException,
 )
+_NOT_ONNX = (ort.InvalidProtobuf, ort.InvalidArgument)
+"""What a file raises that is damaged, or something else."""
+_ABOUT_MEMORY = re.compile("alloc|memory", re.IGNORECASE)
+"""In what is said where memory ran out: each processor has other words for it, and the same type as for all else."""
 _DEVICES = {
     "cpu": ["CPUExecutionProvider"],
     "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"],
@@ -173,9 +178,14 @@ class OnnxGraph:
                 source = str(self._path) if self._data is None else self._data
                 try:
                     self._made_ready = onnxruntime.InferenceSession(source, self._options, providers=self._chosen)
+                except _NOT_ONNX as error:
+                    raise ModelError(
+                        f"cannot read {self._path} as ONNX ({one_line(error)}): export or copy it again"
+                    ) from error
                 except _ORT_ERRORS as error:
                     raise ModelError(
-                        f"ONNX Runtime cannot load {self._path} ({one_line(error)}): update onnxruntime"
+                        f"ONNX Runtime cannot load {self._path} ({one_line(error)}): update onnxruntime, or put the "
+                        "files with its weights beside it"
                     ) from error
                 self._data = None
                 if self._chosen == _DEVICES["cpu"]:  # it keeps the file for when it must fall back on another device
@@ -190,11 +200,24 @@ class OnnxGraph:
     def outputs(self) -> tuple[str, ...]:
         return tuple(o.name for o in self.make_ready().get_outputs())
 
+    def takes(self, name: str) -> tuple[str, tuple[int | None, ...]]:
+        """What an input says of itself: its type, such as ``tensor(float)``, and its shape, with None for an axis of
+        any length; () where it tells no shape.
+        """
+        told = next(i for i in self.make_ready().get_inputs() if i.name == name)
+        return told.type, tuple(length if isinstance(length, int) and length > 0 else None for length in told.shape)
+
     def __call__(self, feeds: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
         try:
             values: list[Any] = self.make_ready().run(list(self.outputs), dict(feeds))
         except _ORT_ERRORS as error:
-            raise ModelError(f"ONNX Runtime could not run the model ({one_line(error)}): free some memory") from error
+            said = one_line(error)
+            remedy = (
+                "free some memory"
+                if _ABOUT_MEMORY.search(said)
+                else "check what its card says of sides and layout, or choose device cpu"
+            )
+            raise ModelError(f"ONNX Runtime could not run the model ({said}): {remedy}") from error
         return dict(zip(self.outputs, values, strict=True))
 
 

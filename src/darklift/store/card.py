@@ -17,7 +17,7 @@ def card_of(method: Method, name: str, info: Mapping[str, Any]) -> ModelCard:
         name=name,
         method=method.name,
         footprint=method.footprint,
-        presets=method.presets,
+        presets=dict(method.presets),  # a read-only view cannot be sent to another process
         deblocks=method.deblocks,
         info=info,
         config=method.config.model_dump(mode="json"),
