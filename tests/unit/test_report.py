@@ -60,6 +60,7 @@ def test_the_page_holds_every_figure_and_the_pictures(tmp_path, study, gallery):
     assert set(data["charts"]) == {"spread", "scatter", "speed"}
     assert {view["name"] for view in data["views"]} == set("abcd")
     assert all(len(view["made"]) == len(view["errors"]) == 3 for view in data["views"])
+    assert page.count('<td data-value="303000000">303</td>') == 3
     assert f"{study.over_pictures(study.entries[0], study.metrics[0]).mean:.2f}" in page
     assert path.stat().st_size < 1_500_000
 

@@ -67,14 +67,24 @@ def test_csv_holds_every_single_score(study):
     assert {row["scene"] for row in table} == {"kitchen", "hall"}
     one = next(row for row in table if row["method"] == "identity" and row["image"] == "c")
     assert float(one["psnr"]) == 12.0
-    assert set(one) == {"method", "seed", "image", "scene", "seconds", *(metric.name for metric in DEFAULT_METRICS)}
+    assert one["peak_bytes"] == "302000000"
+    assert set(one) == {
+        "method",
+        "seed",
+        "image",
+        "scene",
+        "seconds",
+        "peak_bytes",
+        *(metric.name for metric in DEFAULT_METRICS),
+    }
 
 
 def test_latex_marks_the_best_of_each_column_and_only_it(study):
     lines = [line for line in study_latex(study).splitlines() if line.endswith(r"\\")]
     columns = list(zip(*(line.removesuffix(r" \\").split(" & ") for line in lines), strict=True))
-    for column in columns[1:-1]:
+    for column in columns[1:-2]:
         assert sum("textbf" in cell for cell in column) == 1
+    assert columns[-1] == ("peak MB", "303", "303", "303")
     assert columns[0][1:] == ("compact", r"na\_no|50\%", "identity")
 
 

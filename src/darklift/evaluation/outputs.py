@@ -27,6 +27,7 @@ class Outputs:
     weights: str = "not known"
     runs: str = "files"
     knows_truth: bool = False
+    made_elsewhere: bool = True
 
     @property
     def note(self) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from darklift.data.pairs import listed
 from darklift.errors import MissingExtraError, UsageError, printable
 from darklift.evaluation.metrics import Metric, describe_metrics
+from darklift.evaluation.report import ABOUT_COST, COST_HEADINGS, cost_cells
 from darklift.evaluation.significance import RESAMPLES, Spread
 from darklift.evaluation.study import Study
 
@@ -35,17 +36,19 @@ def comparison_table(study: Study) -> str:
 
 
 def study_csv(study: Study) -> str:
-    """CSV: a row for each picture, entry and seed, with every score and the seconds. Opens in any spreadsheet."""
+    """CSV: a row for each picture, entry and seed, with every score, seconds and memory. Opens in any spreadsheet."""
     text = io.StringIO()
     metrics = study.metrics
     rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["method", "seed", "image", "scene", *(metric.name for metric in metrics), "seconds"])
+    rows.writerow(["method", "seed", "image", "scene", *(metric.name for metric in metrics), "seconds", "peak_bytes"])
     for entry in study.entries:
         for place, name in enumerate(study.names):
             scene = "" if study.scenes is None else study.scenes[place]
             for run, result in zip(entry.runs, entry.by_name[name], strict=True):
                 values = [repr(float(result.scores[metric.name])) for metric in metrics]
-                rows.writerow([entry.label, run.settings.seed, name, scene, *values, f"{result.seconds:.4f}"])
+                rows.writerow(
+                    [entry.label, run.settings.seed, name, scene, *values, f"{result.seconds:.4f}", result.peak_bytes]
+                )
     return text.getvalue()
 
 
@@ -53,14 +56,14 @@ def study_latex(study: Study) -> str:
     """LaTeX for the package booktabs: the means with their standard errors, the best of each column in bold."""
     metrics = study.metrics
     heads = " & ".join(f"{_tex(metric.heading)} ${_ARROWS[metric.better]}$" for metric in metrics)
-    lines = [f"\\begin{{tabular}}{{l{'r' * (len(metrics) + 1)}}}", "\\toprule"]
-    lines += [f"method & {heads} & s/image \\\\", "\\midrule"]
+    lines = [f"\\begin{{tabular}}{{l{'r' * (len(metrics) + len(COST_HEADINGS))}}}", "\\toprule"]
+    lines += [f"method & {heads} & {' & '.join(COST_HEADINGS)} \\\\", "\\midrule"]
     best = {metric.name: study.best(metric) for metric in metrics}
     for entry in study.entries:
         cells = [
             _tex_cell(study.over_pictures(entry, metric), metric, entry in best[metric.name]) for metric in metrics
         ]
-        lines.append(f"{' & '.join([_tex(entry.label), *cells, f'{entry.seconds:.2f}'])} \\\\")
+        lines.append(f"{' & '.join([_tex(entry.label), *cells, *cost_cells(entry)])} \\\\")
     lines += ["\\bottomrule", "\\end{tabular}"]
     notes = [f"% {line}" for note in _about_means(study) for line in textwrap.wrap(note.replace("*", ""), _WIDTH)]
     return "\n".join(["% needs \\usepackage{booktabs}", *lines, *notes]) + "\n"
@@ -74,15 +77,15 @@ _ARROWS = {"higher": "\\uparrow", "lower": "\\downarrow"}
 
 def _means(study: Study) -> str:
     metrics = study.metrics
-    lines = [_row(["method", "seeds", *(metric.heading for metric in metrics), "s/image"])]
-    lines.append("|---|--:|" + "--:|" * (len(metrics) + 1))
+    lines = [_row(["method", "seeds", *(metric.heading for metric in metrics), *COST_HEADINGS])]
+    lines.append("|---|--:|" + "--:|" * (len(metrics) + len(COST_HEADINGS)))
     for entry in study.entries:
         cells = [_plus_minus(study.over_pictures(entry, metric), metric) for metric in metrics]
-        lines.append(_row([entry.label, str(len(entry.runs)), *cells, f"{entry.seconds:.2f}"]))
+        lines.append(_row([entry.label, str(len(entry.runs)), *cells, *cost_cells(entry)]))
     seeded = [entry for entry in study.entries if len(entry.runs) > 1]
     for entry in seeded:
         cells = [_plus_minus(study.over_seeds(entry, metric), metric) for metric in metrics]
-        lines.append(_row([f"{entry.label}: over seeds", str(len(entry.runs)), *cells, ""]))
+        lines.append(_row([f"{entry.label}: over seeds", str(len(entry.runs)), *cells, *("" for _ in COST_HEADINGS)]))
     return "\n".join(lines)
 
 
@@ -128,7 +131,7 @@ def _about_means(study: Study) -> Iterable[str]:
     scenes = None if study.scenes is None else len(set(study.scenes))
     over = f"{len(study.names)} images" + (f" of {scenes} scenes" if scenes not in (None, len(study.names)) else "")
     means = f"Means over {over} ± standard error. {describe_metrics(study.metrics)}"
-    yield f"{means} s/image: median, without reading and writing files."
+    yield f"{means} {ABOUT_COST}"
     yield from study.notes
     yield from (f"**{stain}**" for stain in study.stains)
     for label, names in study.left_out.items():

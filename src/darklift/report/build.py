@@ -13,6 +13,7 @@ from typing import Any
 from darklift import __version__
 from darklift.errors import MissingExtraError
 from darklift.evaluation.metrics import Metric, describe_metrics
+from darklift.evaluation.report import ABOUT_COST, COST_HEADINGS, cost_cells
 from darklift.evaluation.significance import RESAMPLES
 from darklift.evaluation.study import Entry, Study
 from darklift.evaluation.tables import percent
@@ -88,7 +89,8 @@ def render_report(study: Study, views: Sequence[Views], *, title: str, command: 
         images=len(study.names),
         scenes=scenes,
         left_out=study.left_out,
-        definitions=" ".join([describe_metrics(study.metrics), *study.notes]),
+        cost_headings=COST_HEADINGS,
+        definitions=" ".join([describe_metrics(study.metrics), *study.notes, ABOUT_COST]),
         resamples=RESAMPLES,
         span=round(255 * ERROR_SPAN),
         shown=len(views),
@@ -102,7 +104,7 @@ def _entry(study: Study, entry: Entry) -> dict[str, Any]:
     return {
         "label": entry.label,
         "seeds": len(entry.runs),
-        "seconds": entry.seconds,
+        "costs": list(zip((entry.seconds, entry.peak_bytes or 0), cost_cells(entry), strict=True)),
         "about": "; ".join(f"{name}: {value}" for name, value in facts.items()),
         "cells": [_cell(study, entry, metric) for metric in study.metrics],
     }
