@@ -49,7 +49,7 @@ class TestComparison:
         assert entries[2]["better_by"]["psnr"]["mean"] < 0
         for text in (done.stdout, (tmp_path / "a.md").read_text(encoding="utf-8")):
             assert "against" in text
-            assert "bootstrap draws of whole scenes" in " ".join(text.split())
+            assert "Too few scenes (2)" in " ".join(text.split())
         assert "\\toprule" in (tmp_path / "a.tex").read_text(encoding="utf-8")
 
     def test_the_report_shows_every_row(self, darklift: "Darklift", tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from darklift.evaluation.study import Study
 from darklift.image import from_array
 from darklift.report import Gallery, write_report
 from darklift.report.build import render_report
+from darklift.report.charts import drawing_code
 from evaluations import evaluation, seeded
 
 NASTY = "</script><script>alert(1)</script><!--"
@@ -116,6 +117,18 @@ def test_a_stain_stands_above_every_number(study):
     page = render_report(stained, [], title="t")
     assert page.index("chosen on these pictures") < page.index("<table")
     assert 'role="note"' not in render_report(study, [], title="t")
+
+
+def test_too_few_scenes_have_no_interval_and_it_is_said(study):
+    page = render_report(study, [], title="t")
+    assert "Too few scenes (3) for an interval" in page
+    assert "bootstrap" not in page.replace(drawing_code(), "")
+    assert 'class="unclear"' not in page
+    wide = Study([evaluation(names="abcdef"), evaluation("nano", 19.0, "abcdef")])
+    page = render_report(wide, [], title="t")
+    assert "Too few" not in page
+    assert "bootstrap draws of images" in page
+    assert "-1.00 … -1.00" in page
 
 
 def test_a_write_that_fails_leaves_nothing(tmp_path, study, gallery):

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from darklift.data.pairs import listed
 from darklift.errors import MissingExtraError, UsageError, printable
 from darklift.evaluation.metrics import Metric, describe_metrics
-from darklift.evaluation.report import ABOUT_COST, COST_HEADINGS, cost_cells
-from darklift.evaluation.significance import RESAMPLES, Spread
+from darklift.evaluation.report import ABOUT_COST, COST_HEADINGS, NO_VALUE, cost_cells
+from darklift.evaluation.significance import MIN_SCENES, RESAMPLES, Difference, Spread
 from darklift.evaluation.study import Study
 
-__all__ = ["TABLES", "comparison_table", "percent", "study_csv", "study_latex", "study_table"]
+__all__ = ["TABLES", "chance_cells", "comparison_table", "study_csv", "study_latex", "study_table", "too_few"]
 
 _WIDTH = 105
 
@@ -29,7 +29,7 @@ def comparison_table(study: Study) -> str:
     """Markdown of what goes beyond means: how far each is from the first, and mean ranks. Empty for a single entry."""
     if len(study.entries) < 2:
         return ""
-    parts = [_differences(study), _fill(_ABOUT_DIFFERENCES.format(drawn=_drawn(study)))]
+    parts = [_differences(study), _fill(f"{_ABOUT_DIFFERENCES} {too_few(study) or _about_draws(study)}")]
     if len(study.entries) > 2 and (ranks := _ranks(study)):
         parts += [ranks, _ABOUT_RANKS]
     return "\n\n".join(parts)
@@ -95,9 +95,8 @@ def _differences(study: Study) -> str:
     for entry in study.entries[1:]:
         for metric in study.metrics:
             found = study.difference(entry, metric)
-            interval = f"{found.low:+.{metric.digits}f} … {found.high:+.{metric.digits}f}"
             won = f"{found.wins} of {found.count}"
-            facts = [f"{found.mean:+.{metric.digits}f}", interval, percent(found.probability), won]
+            facts = [f"{found.mean:+.{metric.digits}f}", *chance_cells(found, metric), won]
             lines.append(_row([entry.label, metric.heading, *facts]))
     return "\n".join(lines)
 
@@ -116,15 +115,28 @@ def _ranks(study: Study) -> str:
     return "\n".join(lines)
 
 
-_ABOUT_DIFFERENCES = (
-    "Differences are taken image by image, positive where better. 95% interval and *better in*: of "
-    f"{RESAMPLES:,} bootstrap draws of {{drawn}}."
-)
+def chance_cells(found: Difference, metric: Metric) -> tuple[str, str]:
+    """The interval, and the share of draws, as tables have them."""
+    if found.low is None or found.high is None or found.probability is None:
+        return NO_VALUE, NO_VALUE
+    return f"{found.low:+.{metric.digits}f} … {found.high:+.{metric.digits}f}", _percent(found.probability)
+
+
+def too_few(study: Study) -> str:
+    """Why there are no intervals, in one sentence; empty where there are."""
+    kind, count = ("images", len(study.names)) if study.scenes is None else ("scenes", len(set(study.scenes)))
+    if count >= MIN_SCENES:
+        return ""
+    return f"Too few {kind} ({count}) for an interval: of fewer than {MIN_SCENES}, even winning on each may be luck."
+
+
+_ABOUT_DIFFERENCES = "Differences are taken image by image, positive where better."
 _ABOUT_RANKS = "Ranks: 1 is the best of a picture; p by Friedman's test, told apart at 5% by Nemenyi's."
 
 
-def _drawn(study: Study) -> str:
-    return "images" if study.scenes is None else "whole scenes"
+def _about_draws(study: Study) -> str:
+    drawn = "images" if study.scenes is None else "whole scenes"
+    return f"95% interval and *better in*: of {RESAMPLES:,} bootstrap draws of {drawn}."
 
 
 def _about_means(study: Study) -> Iterable[str]:
@@ -149,7 +161,7 @@ def _tex_cell(found: Spread, metric: Metric, best: bool) -> str:
     return (f"\\textbf{{{mean}}}" if best else mean) + error
 
 
-def percent(share: float) -> str:
+def _percent(share: float) -> str:
     """A share of draws as people say it: never 0% or 100% of a number that is finite."""
     if not 0.0005 <= share <= 0.9995:
         return "> 99.9%" if share > 0.5 else "< .1%"

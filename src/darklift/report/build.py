@@ -16,7 +16,7 @@ from darklift.evaluation.metrics import Metric, describe_metrics
 from darklift.evaluation.report import ABOUT_COST, COST_HEADINGS, cost_cells
 from darklift.evaluation.significance import RESAMPLES
 from darklift.evaluation.study import Entry, Study
-from darklift.evaluation.tables import percent
+from darklift.evaluation.tables import chance_cells, too_few
 from darklift.files import write_atomically
 from darklift.report.charts import charts, drawing_code
 from darklift.report.gallery import ERROR_SPAN, Gallery, Views
@@ -92,6 +92,7 @@ def render_report(study: Study, views: Sequence[Views], *, title: str, command: 
         cost_headings=COST_HEADINGS,
         definitions=" ".join([describe_metrics(study.metrics), *study.notes, ABOUT_COST]),
         resamples=RESAMPLES,
+        too_few=too_few(study),
         span=round(255 * ERROR_SPAN),
         shown=len(views),
         data=_json(_data(study, views)),
@@ -127,13 +128,15 @@ def _differences(study: Study) -> list[dict[str, Any]]:
     for entry in study.entries[1:]:
         for metric in study.metrics:
             found = study.difference(entry, metric)
+            interval, share = chance_cells(found, metric)
             row = {
                 **asdict(found),
                 "label": entry.label,
                 "metric": metric.heading,
                 "clear": found.clear,
-                "share": percent(found.probability),
-                "texts": {name: f"{getattr(found, name):+.{metric.digits}f}" for name in ("mean", "low", "high")},
+                "better_by": f"{found.mean:+.{metric.digits}f}",
+                "interval": interval,
+                "share": share,
             }
             rows.append(row)
     return rows
