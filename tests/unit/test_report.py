@@ -12,6 +12,7 @@ pytest.importorskip("altair", reason="the extra report is not installed")
 pytest.importorskip("vl_convert", reason="the extra report is not installed")
 
 from darklift.evaluation.study import Study
+from darklift.evaluation.tables import study_table
 from darklift.image import from_array
 from darklift.report import Gallery, write_report
 from darklift.report.build import render_report
@@ -129,6 +130,19 @@ def test_too_few_scenes_have_no_interval_and_it_is_said(study):
     assert "Too few" not in page
     assert "bootstrap draws of images" in page
     assert "-1.00 … -1.00" in page
+
+
+def test_three_rows_are_ranked_as_in_the_other_tables(study):
+    page = render_report(study, [], title="t")
+    table = page[page.index('id="ranks"') :].split("</table>")[0]
+    rows = [re.findall(r"<t[hd][^>]*>([^<]*)<", row) for row in table.split("<tr>")[1:]]
+    markdown = [line.strip("| ").replace("*", "").split(" | ") for line in study_table(study).splitlines()]
+    start = next(number for number, row in enumerate(markdown) if row[0] == "mean rank")
+    assert rows == [markdown[start], *markdown[start + 2 : start + 7]]
+    assert rows[1][0] == "compact"
+    assert "Nemenyi" in page.split('id="ranks"')[1]
+    two = Study([seeded(0), evaluation("nano", level=19.0)])
+    assert 'id="ranks"' not in render_report(two, [], title="t")
 
 
 def test_a_write_that_fails_leaves_nothing(tmp_path, study, gallery):

@@ -7,6 +7,7 @@ import io
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from darklift.data.pairs import listed
 from darklift.errors import MissingExtraError, UsageError, printable
@@ -15,7 +16,18 @@ from darklift.evaluation.report import ABOUT_COST, COST_HEADINGS, NO_VALUE, cost
 from darklift.evaluation.significance import MIN_SCENES, RESAMPLES, Difference, Spread
 from darklift.evaluation.study import Study
 
-__all__ = ["TABLES", "chance_cells", "comparison_table", "study_csv", "study_latex", "study_table", "too_few"]
+__all__ = [
+    "ABOUT_RANKS",
+    "TABLES",
+    "RankTable",
+    "chance_cells",
+    "comparison_table",
+    "rank_table",
+    "study_csv",
+    "study_latex",
+    "study_table",
+    "too_few",
+]
 
 _WIDTH = 105
 
@@ -30,8 +42,8 @@ def comparison_table(study: Study) -> str:
     if len(study.entries) < 2:
         return ""
     parts = [_differences(study), _fill(f"{_ABOUT_DIFFERENCES} {too_few(study) or _about_draws(study)}")]
-    if len(study.entries) > 2 and (ranks := _ranks(study)):
-        parts += [ranks, _ABOUT_RANKS]
+    if (ranks := rank_table(study)) is not None:
+        parts += [_ranks(study, ranks), ABOUT_RANKS]
     return "\n\n".join(parts)
 
 
@@ -101,17 +113,36 @@ def _differences(study: Study) -> str:
     return "\n".join(lines)
 
 
-def _ranks(study: Study) -> str:
-    metrics = study.metrics
+@dataclass(frozen=True)
+class RankTable:
+    """Rows of a name and a number for each metric: the entries' mean ranks, and the tests' results below them."""
+
+    entries: tuple[tuple[str, ...], ...]
+    tests: tuple[tuple[str, ...], ...]
+
+
+def rank_table(study: Study) -> RankTable | None:
+    """Mean ranks, of three entries or more; None of fewer, on a single scene, and without SciPy."""
+    if len(study.entries) < 3:
+        return None
     try:
-        ranks = [study.ranking(metric) for metric in metrics]
-    except (MissingExtraError, UsageError):  # without SciPy, or on a single scene, there are the other tables
-        return ""
-    lines = [_row(["mean rank", *(metric.heading for metric in metrics)]), "|---|" + "--:|" * len(metrics)]
-    for entry in study.entries:
-        lines.append(_row([entry.label, *(f"{ranking.mean_ranks[entry.label]:.2f}" for ranking in ranks)]))
-    lines.append(_row(["*told apart from*", *(f"{ranking.critical:.2f}" for ranking in ranks)]))
-    lines.append(_row(["*p that all are alike*", *(f"{ranking.p:.2g}" for ranking in ranks)]))
+        ranks = [study.ranking(metric) for metric in study.metrics]
+    except (MissingExtraError, UsageError):
+        return None
+    labels = [entry.label for entry in study.entries]
+    return RankTable(
+        entries=tuple((label, *(f"{one.mean_ranks[label]:.2f}" for one in ranks)) for label in labels),
+        tests=(
+            ("told apart from", *(f"{one.critical:.2f}" for one in ranks)),
+            ("p that all are alike", *(f"{one.p:.2g}" for one in ranks)),
+        ),
+    )
+
+
+def _ranks(study: Study, ranks: RankTable) -> str:
+    lines = [_row(["mean rank", *(metric.heading for metric in study.metrics)]), "|---|" + "--:|" * len(study.metrics)]
+    lines += [_row(row) for row in ranks.entries]
+    lines += [_row([f"*{name}*", *numbers]) for name, *numbers in ranks.tests]
     return "\n".join(lines)
 
 
@@ -131,7 +162,7 @@ def too_few(study: Study) -> str:
 
 
 _ABOUT_DIFFERENCES = "Differences are taken image by image, positive where better."
-_ABOUT_RANKS = "Ranks: 1 is the best of a picture; p by Friedman's test, told apart at 5% by Nemenyi's."
+ABOUT_RANKS = "Ranks: 1 is the best of a picture; p by Friedman's test, told apart at 5% by Nemenyi's."
 
 
 def _about_draws(study: Study) -> str:

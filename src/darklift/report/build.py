@@ -16,7 +16,7 @@ from darklift.evaluation.metrics import Metric, describe_metrics
 from darklift.evaluation.report import ABOUT_COST, COST_HEADINGS, cost_cells
 from darklift.evaluation.significance import RESAMPLES
 from darklift.evaluation.study import Entry, Study
-from darklift.evaluation.tables import chance_cells, too_few
+from darklift.evaluation.tables import ABOUT_RANKS, chance_cells, rank_table, too_few
 from darklift.files import write_atomically
 from darklift.report.charts import charts, drawing_code
 from darklift.report.gallery import ERROR_SPAN, Gallery, Views
@@ -93,6 +93,8 @@ def render_report(study: Study, views: Sequence[Views], *, title: str, command: 
         definitions=" ".join([describe_metrics(study.metrics), *study.notes, ABOUT_COST]),
         resamples=RESAMPLES,
         too_few=too_few(study),
+        ranks=rank_table(study),
+        about_ranks=ABOUT_RANKS,
         span=round(255 * ERROR_SPAN),
         shown=len(views),
         data=_json(_data(study, views)),
