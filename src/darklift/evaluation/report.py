@@ -20,7 +20,7 @@ NO_VALUE = "–"
 COST_HEADINGS = ("s/image", "peak MB")
 ABOUT_COST = (
     "s/image: median, without reading and writing files. peak MB: the most memory that the whole process held at any "
-    "image."
+    "image, with what rows above left in it: to weigh one, run it alone."
 )
 """What the two say."""
 
