@@ -19,7 +19,12 @@ def evaluation(model="compact", level=20.0, names="abcd", **changes):
         "settings": Settings(),
     }
     results = [
-        PairResult(name, {metric.name: level + place for metric in DEFAULT_METRICS}, seconds=1.0 + place)
+        PairResult(
+            name,
+            {metric.name: level + place for metric in DEFAULT_METRICS},
+            seconds=1.0 + place,
+            peak_bytes=(300 + place) * 10**6,
+        )
         for place, name in enumerate(names)
     ]
     return Evaluation(model=model, results=tuple(results), **{**facts, **changes})

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-SCORES = ("PSNR", "SSIM", "PSNR GT-mean", "SSIM GT-mean", "exposure error", "s/image")
+SCORES = ("PSNR", "SSIM", "PSNR GT-mean", "SSIM GT-mean", "exposure error", "s/image", "peak MB")
 
 
 def needs(module: str, extra: str) -> pytest.MarkDecorator:

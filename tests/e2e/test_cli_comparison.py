@@ -49,8 +49,16 @@ class TestComparison:
         assert entries[2]["better_by"]["psnr"]["mean"] < 0
         for text in (done.stdout, (tmp_path / "a.md").read_text(encoding="utf-8")):
             assert "against" in text
-            assert "bootstrap draws of whole scenes" in " ".join(text.split())
+            assert "Too few scenes (2)" in " ".join(text.split())
         assert "\\toprule" in (tmp_path / "a.tex").read_text(encoding="utf-8")
+
+    def test_a_row_is_called_by_its_model_and_what_varies(self, darklift: "Darklift", tmp_path: Path) -> None:
+        models = ("-m", "compact", "-m", "runs/best.safetensors")
+        done = darklift(*EVALUATE, *models, "--vary", "steps=1,2", "--vary", "seed=0", "--save", "out", "--per-image")
+        assert done.exit_code == 0, done.stderr
+        names = [f"{model} steps_{steps} seed_0" for model in ("best", "compact") for steps in (1, 2)]
+        assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
+        assert set(names) <= set(done.stdout.splitlines())
 
     def test_the_report_shows_every_row(self, darklift: "Darklift", tmp_path: Path) -> None:
         pytest.importorskip("altair", reason="the extra report is not installed")

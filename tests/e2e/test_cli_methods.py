@@ -41,6 +41,10 @@ def test_a_row_for_each_under_one_protocol(darklift: "Darklift", pairs: list[str
     assert table["theirs"]["PSNR"] == "100.00"
     assert table["gamma"]["exposure"] == "ground truth's mean given"
     assert table["identity"]["steps"] == "–"
+    assert "theirs: pictures in high, made elsewhere" in result.stdout
+    assert "rounded for their files before GT-mean scales them" in " ".join(result.stdout.split())
+    assert table["theirs"]["peak MB"] == "–", "nothing ran here"
+    assert all(float(row["peak MB"]) > 10 for name, row in table.items() if name != "theirs")
     assert "oracle" in result.stdout
     values = json.loads(Path("scores.json").read_text(encoding="utf-8"))["evaluations"]
     assert [row["model"] for row in values] == ["fake", "fake", "identity", "gamma", "theirs"]

@@ -44,7 +44,8 @@ def images(file: str, row: int | None = None) -> list[dict[str, Any]]:
 
 
 def without_seconds(file: str, row: int | None = None) -> list[dict[str, Any]]:
-    return [{key: value for key, value in image.items() if key != "seconds"} for image in images(file, row)]
+    costs = ("seconds", "peak_bytes")
+    return [{key: value for key, value in image.items() if key not in costs} for image in images(file, row)]
 
 
 def begin(*arguments: str) -> subprocess.Popen[bytes]:
@@ -174,6 +175,21 @@ def test_a_line_that_was_cut_short_is_passed_over(darklift: Darklift, pairs: lis
         assert done.exit_code == 0, done.stderr
         assert without_seconds("scores.json") == first
         assert darklift("evaluate", *asked).stderr.count(f"identity: {COUNT} of {COUNT} pairs were scored before") == 1
+
+
+def test_memory_is_kept_and_a_line_from_before_it_was_told_still_counts(darklift: Darklift, pairs: list[str]) -> None:
+    asked = [*pairs, "--baseline", "identity", "--json", "scores.json", "--resume", "--overwrite"]
+    assert darklift("evaluate", *asked).exit_code == 0
+    kept = {image["name"]: image["peak_bytes"] for image in images("scores.json")}
+    assert all(peak > 10**7 for peak in kept.values())
+    old = [{key: value for key, value in line.items() if key != "peak_bytes"} for line in lines()[:1]]
+    KEPT.write_text("".join(f"{json.dumps(line)}\n" for line in (*old, *lines()[1:])), encoding="utf-8")
+    done = darklift("evaluate", *asked)
+    assert done.exit_code == 0, done.stderr
+    assert len(lines()) == COUNT, "nothing was scored again"
+    first = old[0]["name"]
+    assert {image["name"]: image["peak_bytes"] for image in images("scores.json")} == {**kept, first: None}
+    assert json.loads(Path("scores.json").read_text(encoding="utf-8"))["peak_bytes"] is None
 
 
 def test_two_runs_at_once_both_end_well(darklift: Darklift, pairs: list[str]) -> None:

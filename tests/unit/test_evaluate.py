@@ -281,10 +281,10 @@ def test_every_metric_that_was_chosen_reaches_every_report(make_pair, wanted):
     values = evaluation.to_dict()
     names, headings = ([getattr(metric, field) for metric in chosen.metrics] for field in ("name", "heading"))
     assert names == list(evaluation.results[0].scores) == list(evaluation.mean) == list(values["mean"])
-    assert list(values["per_image"][0]) == ["name", *names, "seconds"]
+    assert list(values["per_image"][0]) == ["name", *names, "seconds", "peak_bytes"]
     for table in (evaluation_table(evaluation), per_image_table(evaluation)):
         head = [cell.strip() for cell in table.splitlines()[0].strip("|").split("|")]
-        assert head[-len(headings) - 1 :] == [*headings, "s/image"]
+        assert head[-len(headings) - 2 :] == [*headings, "s/image", "peak MB"]
 
 
 def test_a_metric_without_weights_or_without_a_value_says_so(make_pair, tmp_path):

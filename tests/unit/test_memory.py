@@ -3,6 +3,8 @@
 import io
 import re
 import struct
+import threading
+import time
 from bisect import bisect_left
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -24,7 +26,7 @@ from darklift.pipeline.scaled import scale_for, small_size
 from darklift.pipeline.tiling import Tile
 from darklift.runtime import Footprint
 from darklift.runtime import memory as runtime_memory
-from darklift.runtime.memory import free_memory, memory_size
+from darklift.runtime.memory import free_memory, memory_size, peak_memory
 
 RNG = np.random.default_rng(0)
 
@@ -138,6 +140,40 @@ def test_files_that_the_system_can_read_again_do_not_count_as_taken(tmp_path: Pa
     assert free_memory(tmp_path) == 100_000
     (tmp_path / "memory.stat").write_text("anon 1\ninactive_file 300000\n")
     assert free_memory(tmp_path) == 400_000
+
+
+@pytest.mark.parametrize(
+    "process",
+    [
+        pytest.param(
+            Path("/proc/self"),
+            marks=pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="this system has no such mark"),
+        ),
+        Path("gone"),
+    ],
+    ids=["mark", "looks"],
+)
+def test_the_peak_is_that_of_the_block_alone(process: Path) -> None:
+    with peak_memory(process) as before:
+        pass
+    with peak_memory(process) as peak:
+        held = np.ones(100_000_000, np.uint8)
+        time.sleep(0.1)  # long enough for a look
+        del held
+    with peak_memory(process) as after:
+        pass
+    assert before.bytes is not None
+    assert peak.bytes is not None
+    assert after.bytes is not None
+    assert 90e6 < peak.bytes - before.bytes < 150e6
+    assert peak.bytes - after.bytes > 50e6
+
+
+def test_the_peak_is_told_of_a_block_that_failed_as_of_any_other() -> None:
+    threads = threading.active_count()
+    with pytest.raises(ZeroDivisionError), peak_memory(Path("gone")):
+        raise ZeroDivisionError
+    assert threading.active_count() == threads
 
 
 @pytest.mark.skipif(runtime_memory._malloc_trim() is None, reason="the C library gives memory back by itself")

@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 
 from darklift.cli._methods import row_names
+from darklift.cli._scoring import Row
 from darklift.data import match_pairs
 from darklift.errors import DataError, ModelError
 from darklift.evaluation.baselines import BASELINES
 from darklift.evaluation.method import evaluate_method, without_obstacles
 from darklift.evaluation.outputs import open_outputs
 from darklift.image import from_array, write_image
+from darklift.pipeline.settings import DEFAULTS
 
 
 def flat(path, value, size=(16, 20), dtype=np.uint8):
@@ -69,8 +71,13 @@ def test_a_pair_that_cannot_be_scored_is_left_out_and_a_result_that_does_not_fit
 
 
 def test_rows_have_names_that_a_folder_can_have():
-    names = ["compact", "runs/a/best.safetensors", "runs/b/best.safetensors", "..", "a:b", "compact"]
-    assert row_names(names) == ("compact", "best", "best-2", "results", "a_b", "compact-2")
+    def named(*names):
+        return row_names([Row(name, BASELINES["identity"], DEFAULTS, variation) for name, variation in names])
+
+    alone = ("compact", "runs/a/best.safetensors", "runs/b/best.safetensors", "..", "a:b", "compact")
+    assert named(*((name, "") for name in alone)) == ("compact", "best", "best-2", "results", "a_b", "compact-2")
+    varied = [("compact", "steps=1 seed=0"), ("a/best.safetensors", "steps=9"), ("b/best.safetensors", "steps=9")]
+    assert named(*varied) == ("compact steps_1 seed_0", "best steps_9", "best steps_9-2")
 
 
 def test_a_folder_that_cannot_be_is_refused(tmp_path):

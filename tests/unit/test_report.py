@@ -12,9 +12,11 @@ pytest.importorskip("altair", reason="the extra report is not installed")
 pytest.importorskip("vl_convert", reason="the extra report is not installed")
 
 from darklift.evaluation.study import Study
+from darklift.evaluation.tables import study_table
 from darklift.image import from_array
 from darklift.report import Gallery, write_report
 from darklift.report.build import render_report
+from darklift.report.charts import drawing_code
 from evaluations import evaluation, seeded
 
 NASTY = "</script><script>alert(1)</script><!--"
@@ -60,6 +62,7 @@ def test_the_page_holds_every_figure_and_the_pictures(tmp_path, study, gallery):
     assert set(data["charts"]) == {"spread", "scatter", "speed"}
     assert {view["name"] for view in data["views"]} == set("abcd")
     assert all(len(view["made"]) == len(view["errors"]) == 3 for view in data["views"])
+    assert page.count('<td data-value="303000000">303</td>') == 3
     assert f"{study.over_pictures(study.entries[0], study.metrics[0]).mean:.2f}" in page
     assert path.stat().st_size < 1_500_000
 
@@ -115,6 +118,31 @@ def test_a_stain_stands_above_every_number(study):
     page = render_report(stained, [], title="t")
     assert page.index("chosen on these pictures") < page.index("<table")
     assert 'role="note"' not in render_report(study, [], title="t")
+
+
+def test_too_few_scenes_have_no_interval_and_it_is_said(study):
+    page = render_report(study, [], title="t")
+    assert "Too few scenes (3) for an interval" in page
+    assert "bootstrap" not in page.replace(drawing_code(), "")
+    assert 'class="unclear"' not in page
+    wide = Study([evaluation(names="abcdef"), evaluation("nano", 19.0, "abcdef")])
+    page = render_report(wide, [], title="t")
+    assert "Too few" not in page
+    assert "bootstrap draws of images" in page
+    assert "-1.00 … -1.00" in page
+
+
+def test_three_rows_are_ranked_as_in_the_other_tables(study):
+    page = render_report(study, [], title="t")
+    table = page[page.index('id="ranks"') :].split("</table>")[0]
+    rows = [re.findall(r"<t[hd][^>]*>([^<]*)<", row) for row in table.split("<tr>")[1:]]
+    markdown = [line.strip("| ").replace("*", "").split(" | ") for line in study_table(study).splitlines()]
+    start = next(number for number, row in enumerate(markdown) if row[0] == "mean rank")
+    assert rows == [markdown[start], *markdown[start + 2 : start + 7]]
+    assert rows[1][0] == "compact"
+    assert "Nemenyi" in page.split('id="ranks"')[1]
+    two = Study([seeded(0), evaluation("nano", level=19.0)])
+    assert 'id="ranks"' not in render_report(two, [], title="t")
 
 
 def test_a_write_that_fails_leaves_nothing(tmp_path, study, gallery):

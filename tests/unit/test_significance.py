@@ -74,12 +74,21 @@ def test_a_method_against_itself_is_even():
     assert not same.clear
 
 
-@given(st.lists(st.floats(-100, 100), min_size=1, max_size=30), st.integers(0, 5))
+@given(st.lists(st.floats(-100, 100), min_size=6, max_size=30), st.integers(0, 5))
 def test_the_same_seed_gives_the_same_interval_and_it_lies_within_the_scores(scores, seed):
     zeros = [0.0] * len(scores)
     found = compare(scores, zeros, seed=seed, resamples=100)
     assert found == compare(scores, zeros, seed=seed, resamples=100)
     assert min(scores) - 1e-9 <= found.low <= found.high <= max(scores) + 1e-9
+
+
+@pytest.mark.parametrize(("scenes", "told"), [(1, False), (5, False), (6, True)])
+def test_a_few_scenes_make_nothing_sure_however_many_their_pictures(scenes, told):
+    groups = [f"scene {place % scenes}" for place in range(40)]
+    found = compare(ONE, np.subtract(ONE, 12.14), groups=groups)
+    assert [value is not None for value in (found.low, found.high, found.probability)] == [told] * 3
+    assert (found.clear, found.mean, found.wins) == (told, pytest.approx(12.14), 40)
+    assert stats.binomtest(scenes, scenes).pvalue < 0.05 or not told
 
 
 def test_ranks_are_friedmans():

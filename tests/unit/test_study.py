@@ -79,6 +79,17 @@ def test_a_metric_that_one_result_lacks_is_not_compared():
     assert PSNR in Study([whole, short]).metrics
 
 
+def test_memory_is_the_most_of_all_runs_and_nothing_where_one_is_not_known():
+    (entry,) = Study([seeded(0), seeded(1, names="abcde")]).entries
+    assert entry.peak_bytes == 304_000_000
+    short = seeded(1)
+    gap = replace(short, results=(replace(short.results[0], peak_bytes=None), *short.results[1:]))
+    study = Study([seeded(0), gap])
+    assert study.entries[0].peak_bytes is None
+    assert study.to_dict()["entries"][0]["peak_bytes"] is None
+    assert study_table(study).splitlines()[2].endswith("| 2.50 | – |")
+
+
 def test_nothing_to_compare_is_refused():
     with pytest.raises(DataError, match="at least one"):
         Study([])

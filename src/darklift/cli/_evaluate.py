@@ -170,9 +170,9 @@ def evaluate(
     others = other_methods(baseline or (), outputs or (), onnx or (), openings.usual)
     models = openings.named or (() if others and not vary else (openings.usual,))
     changed = variations(settings, vary or ())
-    works = [Row(f"{opening.model}{name}", opening, one) for opening in models for name, one in changed]
+    works = [Row(str(opening.model), opening, one, variation) for opening in models for variation, one in changed]
     works += [Row(method.name, method, settings) for method in others]
-    rows = row_names([work.name for work in works])
+    rows = row_names(works)
     comparison = Comparison(tuple(table or ()), report)
     comparison.check(overwrite)
     pairs = match_pairs(low, high, pair_name=strip_role_prefix)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from darklift.cli._scoring import Row
 from darklift.errors import UsageError
 from darklift.store.load import Opening
 
@@ -34,14 +35,14 @@ def other_methods(
     return tuple(methods)
 
 
-def row_names(names: Sequence[str]) -> tuple[str, ...]:
+def row_names(rows: Sequence[Row]) -> tuple[str, ...]:
     """A name for each row that can be a folder's: of a path its last part, and numbered where two are alike."""
     seen: dict[str, int] = {}
-    rows = []
-    for name in names:
-        path = Path(name)
+    names = []
+    for row in rows:
+        path = Path(row.name)
         last = path.stem if path.suffix == ".safetensors" else path.name
-        short = re.sub(r"[^\w .,+()-]", "_", last).strip(". ") or "results"
+        short = re.sub(r"[^\w .,+()-]", "_", f"{last} {row.variation}").strip(". ") or "results"
         seen[short] = seen.get(short, 0) + 1
-        rows.append(short if seen[short] == 1 else f"{short}-{seen[short]}")
-    return tuple(rows)
+        names.append(short if seen[short] == 1 else f"{short}-{seen[short]}")
+    return tuple(names)

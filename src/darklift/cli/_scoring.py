@@ -29,8 +29,16 @@ class Row:
     """What one row of the table is of."""
 
     name: str
+    """The model's or method's, as it was asked for."""
     work: Opening | Method
     settings: Settings
+    variation: str = ""
+    """What tells it from the model's other rows, as in "steps=1 seed=0"."""
+
+    @property
+    def title(self) -> str:
+        """As messages call it."""
+        return f"{self.name} {self.variation}".strip()
 
 
 def kept_beside(json_file: Path | None, save: Path | None, *, pictures: bool) -> Kept:
@@ -65,7 +73,7 @@ class Run:
         memory = None if self.kept is None else self._memory(row, self.kept, keep.folder)
         known = [] if memory is None else [pair.name for pair in pairs if memory.find(pair) is not None]
         if known:
-            say(f"{row.name}: {len(known)} of {len(pairs)} pairs were scored before")
+            say(f"{row.title}: {len(known)} of {len(pairs)} pairs were scored before")
 
         def on_pair(result: PairResult, picture: Picture | None) -> None:
             keep(result, picture, bar.update, is_saved=result.name in known)

@@ -34,6 +34,7 @@ class Baseline:
     make: Callable[[FloatArray, float], FloatArray]
     """(unit RGB (H, W, 3), mean brightness of the ground truth) -> unit RGB."""
     knows_truth: bool = False
+    made_elsewhere: bool = False
     weights: str = "none"
     runs: str = "numpy"
 

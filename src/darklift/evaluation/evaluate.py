@@ -25,6 +25,7 @@ from darklift.image.spaces import as_srgb
 from darklift.pipeline.enhancer import Enhancer
 from darklift.pipeline.settings import DEFAULTS, Exposure, Settings
 from darklift.runtime import ModelCard
+from darklift.runtime.memory import peak_memory
 
 __all__ = [
     "Asked",
@@ -217,12 +218,13 @@ def _score(
     settings = asked.settings
     if asked.give_mean:
         settings = settings.changed(exposure=Exposure(mean=float(high.pixels.mean())))
-    enhanced = enhancer.run(low, settings)
+    with peak_memory() as peak:
+        enhanced = enhancer.run(low, settings)
     when_enhanced()
     made = as_srgb(enhanced.picture)
     scores = score_pair(made.pixels, high.pixels, (made.source.bits, high.source.bits), asked.metrics)
     return Scored(
-        PairResult(pair.name, scores, enhanced.seconds),
+        PairResult(pair.name, scores, enhanced.seconds, peak.bytes),
         made if asked.pictures else None,
         "whole picture" if enhanced.window is None else str(enhanced.window),
         enhanced.steps,

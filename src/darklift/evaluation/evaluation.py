@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from math import isfinite, isnan
 from statistics import median
@@ -10,16 +11,20 @@ from typing import Any
 from darklift.evaluation.metrics import Chosen, Scores, describe_metrics, mean_scores
 from darklift.pipeline.settings import CONTROLS, DEFAULTS, Settings
 
-__all__ = ["Evaluation", "LeftOut", "PairResult"]
+__all__ = ["Evaluation", "LeftOut", "PairResult", "most"]
 
 
 @dataclass(frozen=True)
 class PairResult:
-    """One pair's scores, and the seconds that enhancing it took, without reading and writing files."""
+    """One pair's scores, and the seconds that enhancing it took, without reading and writing files.
+
+    peak_bytes: the most memory that the whole process held meanwhile; None where that is not known.
+    """
 
     name: str
     scores: Scores
     seconds: float
+    peak_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,11 @@ class Evaluation:
         return median(result.seconds for result in self.results)
 
     @property
+    def peak_bytes(self) -> int | None:
+        """The most memory that the process held at any picture; None where that is not known of every one."""
+        return most(result.peak_bytes for result in self.results)
+
+    @property
     def no_value(self) -> dict[str, list[str]]:
         """Pictures that a metric has no value for, by the metric's name."""
         names = {m.name: [r.name for r in self.results if isnan(r.scores[m.name])] for m in self.chosen.metrics}
@@ -90,7 +100,10 @@ class Evaluation:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         names = ("model", "weights", "backend", "preset", "steps", "exposure", "window")
-        per_image = [{"name": r.name, **_finite(r.scores), "seconds": r.seconds} for r in self.results]
+        per_image = [
+            {"name": r.name, **_finite(r.scores), "seconds": r.seconds, "peak_bytes": r.peak_bytes}
+            for r in self.results
+        ]
         return {
             **{name: getattr(self, name) for name in names},
             "seed": self.settings.seed,
@@ -99,6 +112,7 @@ class Evaluation:
             "images": len(self.results),
             "mean": _finite(self.mean),
             "seconds": self.seconds,
+            "peak_bytes": self.peak_bytes,
             "per_image": per_image,
             "left_out": [asdict(pair) for pair in self.left_out],
             "missing": dict(self.chosen.missing),
@@ -106,6 +120,13 @@ class Evaluation:
             "note": self.note,
             "stain": self.stain,
         }
+
+
+def most(numbers: Iterable[int | None]) -> int | None:
+    """The highest of all, None where one is not known."""
+    every = list(numbers)
+    known = [number for number in every if number is not None]
+    return max(known) if len(known) == len(every) else None
 
 
 def _finite(scores: Scores) -> dict[str, float | None]:

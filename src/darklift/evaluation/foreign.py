@@ -61,6 +61,7 @@ class ForeignNetwork:
     """The SHA-256 of its file, and of those beside it that hold its weights."""
     runs: str = "onnx"
     knows_truth: bool = False
+    made_elsewhere: bool = False
 
     @property
     def name(self) -> str:

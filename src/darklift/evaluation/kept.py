@@ -94,6 +94,7 @@ class Kept:
             # JSON has neither infinity nor NaN, and float() takes both as words
             "scores": {name: value if -1e300 < value < 1e300 else str(value) for name, value in result.scores.items()},
             "seconds": result.seconds,
+            "peak_bytes": result.peak_bytes,
             "window": line.scored.window,
             "steps": line.scored.steps,
             "takes_exposure": line.scored.takes_exposure,
@@ -164,7 +165,8 @@ def _parsed(line: bytes) -> tuple[str, _Line] | None:
     try:
         values = json.loads(line)
         scores = {str(name): float(value) for name, value in values["scores"].items()}
-        result = PairResult(values["name"], scores, float(values["seconds"]))
+        peak = values.get("peak_bytes")  # lines of before have none
+        result = PairResult(values["name"], scores, float(values["seconds"]), None if peak is None else int(peak))
         steps = values["steps"]
         scored = Scored(
             result, None, str(values["window"]), None if steps is None else int(steps), values["takes_exposure"] is True

@@ -16,6 +16,7 @@ from darklift.evaluation.scores import score_pair
 from darklift.image import Picture
 from darklift.image.spaces import as_srgb
 from darklift.pipeline.settings import DEFAULTS
+from darklift.runtime.memory import peak_memory
 
 __all__ = ["Method", "evaluate_method", "without_obstacles"]
 
@@ -46,6 +47,11 @@ class Method(Protocol):
     @property
     def knows_truth(self) -> bool:
         """It is told how bright each ground truth is: an oracle, which no user can have."""
+        ...
+
+    @property
+    def made_elsewhere(self) -> bool:
+        """Its results are there already: what it takes here is to read a file."""
         ...
 
     def obstacle(self, pair: Pair) -> str | None:
@@ -133,15 +139,16 @@ def _scored(method: Method, pair: Pair, chosen: Chosen) -> Scored:
     """Raises DataError and ImageError (a file of the pair), ModelError (the method)."""
     low, high = read_pair(pair)
     low = as_srgb(low)
-    started = time.perf_counter()
     try:
-        made = as_srgb(method.enhance(low, pair, high))
+        with peak_memory() as peak:
+            started = time.perf_counter()
+            made = as_srgb(method.enhance(low, pair, high))
+            seconds = time.perf_counter() - started
     except DarkliftError as error:
         raise ModelError(f"{method.name}, pair {pair.name}: {error}") from error
-    seconds = time.perf_counter() - started
     if made.size != low.size:
         raise ModelError(
             f"{method.name} made {size_in_words(made)} of {pair.name}, which is {size_in_words(low)}: sizes must agree"
         )
     scores = score_pair(made.pixels, high.pixels, (made.source.bits, high.source.bits), chosen.metrics)
-    return Scored(PairResult(pair.name, scores, seconds), made)
+    return Scored(PairResult(pair.name, scores, seconds, None if method.made_elsewhere else peak.bytes), made)

@@ -27,11 +27,15 @@ class Outputs:
     weights: str = "not known"
     runs: str = "files"
     knows_truth: bool = False
+    made_elsewhere: bool = True
 
     @property
     def note(self) -> str:
-        """Which pictures, and that nothing is known of how they were made."""
-        return f"pictures in {self.folder.name}, made elsewhere; s/image says nothing of it"
+        """Which pictures, that nothing is known of how they were made, and in what they differ from other rows'."""
+        return (
+            f"pictures in {self.folder.name}, made elsewhere; s/image says nothing of it, and they were rounded for "
+            "their files before GT-mean scales them, while what runs here is scaled before any rounding"
+        )
 
     def obstacle(self, pair: Pair) -> str | None:
         """A result that is missing, cannot be read, or has another size than its dark picture."""

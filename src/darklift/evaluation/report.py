@@ -5,16 +5,39 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
 
 from darklift.data.pairs import listed
 from darklift.errors import printable
 from darklift.evaluation.evaluation import Evaluation
 from darklift.evaluation.metrics import Chosen, Scores, describe_metrics
 
-__all__ = ["evaluation_table", "per_image_table"]
+__all__ = ["ABOUT_COST", "COST_HEADINGS", "cost_cells", "evaluation_table", "per_image_table"]
 
 _WIDTH = 105
 NO_VALUE = "–"
+
+COST_HEADINGS = ("s/image", "peak MB")
+ABOUT_COST = (
+    "s/image: median, without reading and writing files. peak MB: the most memory that the whole process held at any "
+    "image, with what rows above left in it: to weigh one, run it alone."
+)
+"""What the two say."""
+
+
+class Costly(Protocol):
+    """A picture's result, an evaluation, or several."""
+
+    @property
+    def seconds(self) -> float: ...
+
+    @property
+    def peak_bytes(self) -> int | None: ...
+
+
+def cost_cells(of: Costly) -> tuple[str, str]:
+    """What it costs, under :data:`COST_HEADINGS`."""
+    return f"{of.seconds:.2f}", NO_VALUE if of.peak_bytes is None else f"{of.peak_bytes / 1e6:.0f}"
 
 
 def evaluation_table(evaluations: Evaluation | Sequence[Evaluation]) -> str:
@@ -30,10 +53,8 @@ def evaluation_table(evaluations: Evaluation | Sequence[Evaluation]) -> str:
         model = ", ".join([row.model, *row.unusual])
         steps, seed = (NO_VALUE, NO_VALUE) if row.steps is None else (row.steps, row.settings.seed)
         head = (model, row.weights, row.backend, row.preset, steps, seed, row.exposure)
-        lines.append(_row((*map(str, head), str(len(row.results)), *_numbers(row.mean, row.seconds, chosen))))
-    below = (
-        f"Means over the images, {describe_metrics(chosen.columns)} s/image: median, without reading and writing files."
-    )
+        lines.append(_row((*map(str, head), str(len(row.results)), *_numbers(row.mean, row, chosen))))
+    below = f"Means over the images, {describe_metrics(chosen.columns)} {ABOUT_COST}"
     lines += ["", *textwrap.wrap(below, _WIDTH, break_on_hyphens=False)]
     for sentence in dict.fromkeys(sentence for row in rows for sentence in _remarks(row)):
         lines += textwrap.wrap(sentence, _WIDTH, break_on_hyphens=False)
@@ -73,20 +94,17 @@ def per_image_table(evaluation: Evaluation) -> str:
     """A Markdown table with a row for each image."""
     chosen = evaluation.chosen
     lines = [_row(("image", *_headings(chosen))), "|---|" + "--:|" * len(_headings(chosen))]
-    lines += [
-        _row((printable(result.name), *_numbers(result.scores, result.seconds, chosen)))
-        for result in evaluation.results
-    ]
+    lines += [_row((printable(result.name), *_numbers(result.scores, result, chosen))) for result in evaluation.results]
     return "\n".join(lines)
 
 
 def _headings(chosen: Chosen) -> tuple[str, ...]:
-    return (*(metric.heading for metric in chosen.columns), "s/image")
+    return (*(metric.heading for metric in chosen.columns), *COST_HEADINGS)
 
 
-def _numbers(scores: Scores, seconds: float, chosen: Chosen) -> tuple[str, ...]:
+def _numbers(scores: Scores, cost: Costly, chosen: Chosen) -> tuple[str, ...]:
     cells = (_cell(scores, metric.name, metric.digits, chosen.missing) for metric in chosen.columns)
-    return (*cells, f"{seconds:.2f}")
+    return (*cells, *cost_cells(cost))
 
 
 def _cell(scores: Scores, name: str, digits: int, missing: Mapping[str, str]) -> str:

@@ -17,12 +17,15 @@ import numpy.typing as npt
 
 from darklift.errors import MissingExtraError, UsageError
 
-__all__ = ["Difference", "Ranking", "Spread", "compare", "rank", "spread"]
+__all__ = ["MIN_SCENES", "Difference", "Ranking", "Spread", "compare", "rank", "spread"]
 
 Float64Array = npt.NDArray[np.float64]
 
 RESAMPLES = 10_000
 """Draws of a bootstrap: the ends of a 95% interval are then steady to about 2% of its width."""
+MIN_SCENES = 6
+"""Fewer cannot tell skill from luck: with n scenes all on one side, the sign test's p is 2 / 2^n, .06 for 5 and .03 for
+6. A bootstrap of them would be sure all the same, of a single one to the last digit."""
 _CHUNK = 1 << 22
 """Drawn indices held at a time."""
 
@@ -46,21 +49,22 @@ class Difference:
     """How much better one method is than another, picture by picture.
 
     mean: of the differences, positive where the first is better. low, high: the 95% interval of the mean by
-    bootstrap. probability: the share of draws in which the first is better (equal counts half). wins, ties: pictures.
+    bootstrap. probability: the share of draws in which the first is better (equal counts half). These three are None
+    where there are fewer than :data:`MIN_SCENES` scenes. wins, ties: pictures.
     """
 
     mean: float
-    low: float
-    high: float
-    probability: float
+    low: float | None
+    high: float | None
+    probability: float | None
     wins: int
     ties: int
     count: int
 
     @property
     def clear(self) -> bool:
-        """Whether the interval leaves out 0."""
-        return self.low > 0 or self.high < 0
+        """Whether there is an interval, and it leaves out 0."""
+        return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
 
 
 @dataclass(frozen=True)
@@ -130,14 +134,17 @@ def compare(
     one, other = _checked(first), _checked(second)
     differences = one - other if better == "higher" else other - one
     scenes = _scenes(groups, len(differences))
-    sums = np.bincount(scenes, differences).astype(np.float64)
-    means = _bootstrap_means(sums, np.bincount(scenes).astype(np.float64), resamples, seed)
-    low, high = np.quantile(means, (0.025, 0.975))
+    sums, counts = np.bincount(scenes, differences).astype(np.float64), np.bincount(scenes).astype(np.float64)
+    low = high = probability = None
+    if len(counts) >= MIN_SCENES:
+        means = _bootstrap_means(sums, counts, resamples, seed)
+        low, high = map(float, np.quantile(means, (0.025, 0.975)))
+        probability = float(np.mean(means > 0) + 0.5 * np.mean(means == 0))
     return Difference(
         mean=float(differences.mean()),
-        low=float(low),
-        high=float(high),
-        probability=float(np.mean(means > 0) + 0.5 * np.mean(means == 0)),
+        low=low,
+        high=high,
+        probability=probability,
         wins=int(np.sum(differences > 0)),
         ties=int(np.sum(differences == 0)),
         count=len(differences),

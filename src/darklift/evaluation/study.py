@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from darklift.errors import DataError
-from darklift.evaluation.evaluation import Evaluation, PairResult
+from darklift.evaluation.evaluation import Evaluation, PairResult, most
 from darklift.evaluation.metrics import METRICS, Metric
 from darklift.evaluation.significance import Difference, Ranking, Spread, compare, rank, spread
 
@@ -27,6 +27,11 @@ class Entry:
     def seconds(self) -> float:
         """Median seconds a picture, of the fastest run: what slowed the others was something else."""
         return min(run.seconds for run in self.runs)
+
+    @property
+    def peak_bytes(self) -> int | None:
+        """The most memory that the process held at any picture of any run; None where that is not known."""
+        return most(run.peak_bytes for run in self.runs)
 
     @cached_property
     def by_name(self) -> Mapping[str, tuple[PairResult, ...]]:
@@ -145,6 +150,7 @@ class Study:
                     "label": entry.label,
                     "seeds": len(entry.runs),
                     "seconds": entry.seconds,
+                    "peak_bytes": entry.peak_bytes,
                     "over_images": {metric.name: asdict(self.over_pictures(entry, metric)) for metric in self.metrics},
                     "over_seeds": {metric.name: asdict(self.over_seeds(entry, metric)) for metric in self.metrics},
                     "better_by": {metric.name: asdict(self.difference(entry, metric)) for metric in self.metrics},

@@ -13,9 +13,10 @@ from typing import Any
 from darklift import __version__
 from darklift.errors import MissingExtraError
 from darklift.evaluation.metrics import Metric, describe_metrics
+from darklift.evaluation.report import ABOUT_COST, COST_HEADINGS, cost_cells
 from darklift.evaluation.significance import RESAMPLES
 from darklift.evaluation.study import Entry, Study
-from darklift.evaluation.tables import percent
+from darklift.evaluation.tables import ABOUT_RANKS, chance_cells, rank_table, too_few
 from darklift.files import write_atomically
 from darklift.report.charts import charts, drawing_code
 from darklift.report.gallery import ERROR_SPAN, Gallery, Views
@@ -88,8 +89,12 @@ def render_report(study: Study, views: Sequence[Views], *, title: str, command: 
         images=len(study.names),
         scenes=scenes,
         left_out=study.left_out,
-        definitions=" ".join([describe_metrics(study.metrics), *study.notes]),
+        cost_headings=COST_HEADINGS,
+        definitions=" ".join([describe_metrics(study.metrics), *study.notes, ABOUT_COST]),
         resamples=RESAMPLES,
+        too_few=too_few(study),
+        ranks=rank_table(study),
+        about_ranks=ABOUT_RANKS,
         span=round(255 * ERROR_SPAN),
         shown=len(views),
         data=_json(_data(study, views)),
@@ -102,7 +107,7 @@ def _entry(study: Study, entry: Entry) -> dict[str, Any]:
     return {
         "label": entry.label,
         "seeds": len(entry.runs),
-        "seconds": entry.seconds,
+        "costs": list(zip((entry.seconds, entry.peak_bytes or 0), cost_cells(entry), strict=True)),
         "about": "; ".join(f"{name}: {value}" for name, value in facts.items()),
         "cells": [_cell(study, entry, metric) for metric in study.metrics],
     }
@@ -125,13 +130,15 @@ def _differences(study: Study) -> list[dict[str, Any]]:
     for entry in study.entries[1:]:
         for metric in study.metrics:
             found = study.difference(entry, metric)
+            interval, share = chance_cells(found, metric)
             row = {
                 **asdict(found),
                 "label": entry.label,
                 "metric": metric.heading,
                 "clear": found.clear,
-                "share": percent(found.probability),
-                "texts": {name: f"{getattr(found, name):+.{metric.digits}f}" for name in ("mean", "low", "high")},
+                "better_by": f"{found.mean:+.{metric.digits}f}",
+                "interval": interval,
+                "share": share,
             }
             rows.append(row)
     return rows

@@ -1,9 +1,13 @@
-"""How much memory there still is, for refusing what cannot fit before it takes the machine down."""
+"""How much memory there still is, to refuse what cannot fit before it takes the machine down, and how much is taken."""
 
 from __future__ import annotations
 
 import ctypes
 import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,9 +16,11 @@ import psutil
 
 from darklift.errors import ImageError, UsageError
 
-__all__ = ["free_memory", "give_back", "memory_size", "require_memory"]
+__all__ = ["Peak", "free_memory", "give_back", "memory_size", "peak_memory", "require_memory"]
 
 _CGROUP = Path("/sys/fs/cgroup")
+_PROCESS = Path("/proc/self")
+_BETWEEN_LOOKS = 0.01  # seconds
 _UNITS = {"MB": 10**6, "GB": 10**9, "TB": 10**12, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 
 
@@ -61,6 +67,55 @@ def require_memory(needed: float, free: float, what: str, remedy: str) -> None:
     """Raises ImageError where ``what`` takes more bytes than are free, with what to do about it."""
     if needed > free:
         raise ImageError(f"{what} {needed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free: {remedy}")
+
+
+@dataclass
+class Peak:
+    """The most bytes of memory that the whole process held at a time; None as long as that is not known."""
+
+    bytes: int | None = None
+
+
+@contextmanager
+def peak_memory(process: Path = _PROCESS) -> Iterator[Peak]:
+    """Tell the peak of this process within the block, once it is over.
+
+    By Linux's own mark, which is begun anew: it costs nothing, and misses nothing. Elsewhere a thread looks again and
+    again, and misses what comes and goes between two looks. Of two such blocks at once the mark tells only the later.
+
+    process: the folder of the process's marks.
+    """
+    peak = Peak()
+    try:
+        (process / "clear_refs").write_text("5")
+    except OSError:
+        with _looked_at(peak):
+            yield peak
+    else:
+        yield peak
+        with suppress(OSError):
+            mark = re.search(r"^VmHWM:\s*(\d+) kB$", (process / "status").read_text(), re.MULTILINE)
+            peak.bytes = None if mark is None else 1024 * int(mark[1])
+
+
+@contextmanager
+def _looked_at(peak: Peak) -> Iterator[None]:
+    over = threading.Event()
+
+    def look() -> None:
+        process, last = psutil.Process(), False
+        with suppress(psutil.Error):
+            while not last:
+                last = over.wait(_BETWEEN_LOOKS)
+                peak.bytes = max(peak.bytes or 0, int(process.memory_info().rss))
+
+    thread = threading.Thread(target=look, name="darklift-peak", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def give_back() -> None:
