@@ -27,12 +27,18 @@ from darklift.methods import Method
 from darklift.runtime.onnx import load_card
 from darklift.store.checkpoint import Checkpoint, build_method, load_checkpoint, load_weights, save_checkpoint
 from darklift.store.export import put_graph
-from darklift.store.from_export import exported_method
+from darklift.store.from_export import exported_method, info_of
+from darklift.store.stains import stains_in
 
 
 def load(path: Path) -> Method:
     """Of a checkpoint, or of an exported model."""
     return exported_method(path) if path.is_dir() else load_checkpoint(path).method
+
+
+def stains(*paths: Path) -> dict[str, list[str]]:
+    """What the scores of weights that are made of these are no test of."""
+    return stains_in(*(info_of(path) for path in paths))
 
 
 def mean(paths: list[Path], shares: list[float], taken: dict[str, Path]) -> Checkpoint:
@@ -50,7 +56,7 @@ def mean(paths: list[Path], shares: list[float], taken: dict[str, Path]) -> Chec
             raise UsageError(f"no weight begins with {prefix!r}: such as coarse., fine., exposure.")
         mixed |= chosen
     load_weights(made, mixed, "the mean")
-    return Checkpoint(made, {})
+    return Checkpoint(made, stains(*methods))
 
 
 def grow(path: Path, changes: str) -> Checkpoint:
@@ -73,7 +79,7 @@ def grow(path: Path, changes: str) -> Checkpoint:
         if name in names or not name.startswith("coarse.voters.")
     }
     load_weights(after, names | left, f"{path}, grown,")
-    return Checkpoint(after, {})
+    return Checkpoint(after, stains(path))
 
 
 def drop(path: Path, left_out: list[str]) -> Checkpoint:
@@ -101,7 +107,7 @@ def drop(path: Path, left_out: list[str]) -> Checkpoint:
         elif found[1] in moved:
             weights[f"fine.unet.{moved[found[1]]}.{found[2]}"] = value
     load_weights(after, weights, f"{path}, without {', '.join(left_out)},")
-    return Checkpoint(after, {})
+    return Checkpoint(after, stains(path))
 
 
 def put_detail(path: Path, folders: list[Path]) -> None:
@@ -115,7 +121,8 @@ def put_detail(path: Path, folders: list[Path]) -> None:
             raise UsageError(f"{folder} holds a model of method {card.method}, expected {method.name}")
     sizes = {name: method.config.model_dump()[name] for name in ("detail_width", "detail_blocks")}
     for folder, card in zip(folders, cards, strict=True):
-        sized = replace(card, config={**card.config, **sizes})
+        info = {**card.info, **stains_in(card.info, info_of(path))}
+        sized = replace(card, config={**card.config, **sizes}, info=info)
         # intervals are of small photos, which the detail net has no part in
         put_graph(method, "detail", folder, sized, "fp16", intervals_hold=True)
 
@@ -155,7 +162,7 @@ def main() -> None:
             made = drop(arguments.input, arguments.blocks)
         else:
             made = grow(arguments.input, "\n".join(arguments.changes))
-        info = {"made_by": f"tools/weights.py {arguments.command}"}
+        info = {"made_by": f"tools/weights.py {arguments.command}", **made.info}
         save_checkpoint(arguments.output, made.method, made.method.net.state_dict(), info)
     except DarkliftError as error:
         print(f"weights: {error}", file=sys.stderr)

@@ -96,6 +96,22 @@ class TestComparison:
         assert len(done.stderr.strip().splitlines()) == 1
         assert not loaded_models
 
+    @pytest.mark.parametrize(
+        ("vary", "facts"),
+        [
+            ("steps=1,99", "default steps=99: steps: this model takes 1 to 8 steps, got 99"),
+            ("preset=default,best", "default preset=best: model fake has no preset 'best'"),
+        ],
+    )
+    def test_what_a_model_cannot_do_is_refused_before_any_row(
+        self, darklift: "Darklift", tmp_path: Path, vary: str, facts: str
+    ) -> None:
+        done = darklift(*EVALUATE, "--vary", vary, "--save", "out", "--baseline", "identity")
+        assert done.exit_code == 2
+        assert facts in done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1
+        assert not (tmp_path / "out").exists()
+
     def test_a_table_that_is_there_is_not_written_over(self, darklift: "Darklift", tmp_path: Path) -> None:
         (tmp_path / "a.md").write_text("mine")
         done = darklift(*EVALUATE, "--table", "a.md")

@@ -49,3 +49,4 @@ def test_a_run_that_cannot_begin_is_told_in_a_line(paired_data: Path, tmp_path: 
     assert done.returncode == 1
     assert len(done.stderr.strip().splitlines()) == 1
     assert "nowhere" in done.stderr
+    assert not (tmp_path / "sweep").exists()

@@ -31,11 +31,12 @@ from darklift.evaluation.report import evaluation_table
 from darklift.files import write_atomically
 from darklift.methods import Stage
 from darklift.methods.compact import Compact
-from darklift.store.checkpoint import build_method, load_checkpoint
+from darklift.store.checkpoint import build_method, load_checkpoint, save_checkpoint
 from darklift.train import Recipe, load_recipe, train
 from darklift.train.data import build_mixture
 from darklift.train.examples import Examples, example_batches
 from darklift.train.loop import new_state, train_steps
+from darklift.train.setup import inherited_stains
 from darklift.train.validation import Validator
 from training import Watch, driver, group_of_two, interrupt, losses_of, run, told
 
@@ -205,27 +206,76 @@ def test_the_best_of_the_validations_is_kept(
     assert load_checkpoint(tmp_path / "last.safetensors").info["step"] == 8
 
 
-def test_choosing_by_a_test_split_is_refused_or_leaves_a_stain(tiny_recipe: MakeRecipe, tmp_path: Path) -> None:
-    recipe = tiny_recipe("train.steps=2", "data.validation.every=2")
-    assert recipe.data.validation is not None
-    pairs = find_pairs(Path(recipe.data.root) / recipe.data.validation.path)
+@pytest.fixture
+def lol(paired_data: Path, tmp_path: Path) -> Path:
+    """A pair of the tiny data in LOL-v1's folders: one to train on, and one for the test."""
+    pair = find_pairs(paired_data)[0]
     for folder in ("our485", "eval15"):
         for half in ("low", "high"):
             (tmp_path / "lol" / folder / half).mkdir(parents=True)
-            shutil.copy(getattr(pairs[0], half), tmp_path / "lol" / folder / half)
-    validation = {"path": str(tmp_path / "lol" / "eval15"), "names": None}
+            shutil.copy(getattr(pair, half), tmp_path / "lol" / folder / half)
+    return tmp_path / "lol"
 
-    def changed(**more: object) -> Recipe:
-        kept = recipe.data.validation.model_copy(update={**validation, **more})  # type: ignore[union-attr]
-        return recipe.model_copy(update={"data": recipe.data.model_copy(update={"validation": kept})})
 
-    with pytest.raises(ConfigError, match=r"LOL-v1's test split.*on_test_split=true"):
-        train(changed(), tmp_path / "refused")
-    best = train(changed(on_test_split=True), tmp_path / "stained")
-    assert load_checkpoint(best).info["chosen_on_test_split"] == "LOL-v1"
-    evaluation = evaluate(Enhancer(best), pairs[:1])
-    assert "chosen on LOL-v1's test split" in evaluation.to_dict()["stain"]
+def stain_of(checkpoint: Path, lol: Path) -> str:
+    """What an evaluation says of it, in its table and in its numbers alike."""
+    evaluation = evaluate(Enhancer(checkpoint), find_pairs(lol)[:1])
     assert evaluation.stain in " ".join(evaluation_table(evaluation).split())
+    assert evaluation.to_dict()["stain"] == evaluation.stain
+    return evaluation.stain
+
+
+def test_choosing_by_a_test_split_is_refused_or_leaves_a_stain(
+    tiny_recipe: MakeRecipe, lol: Path, tmp_path: Path
+) -> None:
+    validation = f'data.validation={{path="{lol}/eval15", every=2'
+    with pytest.raises(ConfigError, match=r"LOL-v1's test split.*data\.validation\.on_test_split=true"):
+        train(tiny_recipe("train.steps=2", validation + "}"), tmp_path / "refused")
+    best = train(tiny_recipe("train.steps=2", validation + ", on_test_split=true}"), tmp_path / "stained")
+    assert load_checkpoint(best).info["chosen_on_test_split"] == ["LOL-v1"]
+    assert stain_of(best, lol) == f"{best} was chosen on LOL-v1's test split: its scores there are no test."
+
+
+def test_training_on_a_test_split_is_refused_or_leaves_a_stain(
+    tiny_recipe: MakeRecipe, lol: Path, tmp_path: Path
+) -> None:
+    source = f'data.sources=[{{name="a", kind="pairs", path="{lol}/eval15"'
+    with pytest.raises(ConfigError, match=r"LOL-v1's test split.*data\.sources\.0\.on_test_split=true"):
+        train(tiny_recipe("train.steps=2", source + "}]"), tmp_path / "refused")
+    assert not (tmp_path / "refused").exists()
+    recipe = tiny_recipe("train.steps=4", NO_VALIDATION, source + ", on_test_split=true}]")
+    run_until(recipe, tmp_path / "stained", 2)
+    cleaner = tiny_recipe("train.steps=4", NO_VALIDATION)  # of the steps before, that undoes nothing
+    run(cleaner, tmp_path / "stained", resume=True)
+    last = tmp_path / "stained" / "last.safetensors"
+    assert stain_of(last, lol) == f"{last} was trained on LOL-v1's test split: its scores there are no test."
+
+
+def test_a_stain_is_handed_on_to_what_learns_from_the_stained(tiny_recipe: MakeRecipe, tmp_path: Path) -> None:
+    """By the weights that it begins from and by its teacher, also where these are resumed without the former."""
+    clean = train(tiny_recipe("train.steps=1", NO_VALIDATION), tmp_path / "clean")
+
+    def stained(name: str, **stains: object) -> Path:
+        path, loaded = tmp_path / f"{name}.safetensors", load_checkpoint(clean)
+        save_checkpoint(path, loaded.method, loaded.method.net.state_dict(), stains)
+        return path
+
+    first = stained("first", chosen_on_test_split="LOL-v1", trained_on="my own photos")
+    teacher = stained("teacher", chosen_on_test_split=["LOL-v1", "SICE"], trained_on_test_split=["LSRW"])
+    recipe = tiny_recipe(
+        "train.steps=4", NO_VALIDATION, "train.stage=fine", f"train.initial={first}", f"train.teacher={teacher}"
+    )
+    run_until(recipe, tmp_path / "run", 2)
+    first.unlink()
+    run(recipe, tmp_path / "run", resume=True)
+    info = load_checkpoint(tmp_path / "run" / "last.safetensors").info
+    assert {key: info[key] for key in ("chosen_on_test_split", "trained_on_test_split", "trained_on")} == {
+        "chosen_on_test_split": ["LOL-v1", "SICE"],
+        "trained_on_test_split": ["LSRW"],
+        "trained_on": ["my own photos"],
+    }
+    (exported,) = inherited_stains("compact")["trained_on"]
+    assert "LOL-v1" in exported
 
 
 def test_without_validation_the_last_checkpoint_is_the_result(tiny_recipe: MakeRecipe, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def checkpoints(make_compact, tmp_path_factory):
     """Two networks of the same sizes: A's weights, and twice these."""
     method, folder = make_compact(), tmp_path_factory.mktemp("weights")
     weights = method.net.state_dict()
-    save_checkpoint(folder / "A", method, weights, {})
+    save_checkpoint(folder / "A", method, weights, {"step": 7, "chosen_on_test_split": ["LOL-v1"]})
     save_checkpoint(folder / "B", method, {name: 2 * value for name, value in weights.items()}, {})
     return folder
 
@@ -59,6 +59,15 @@ def test_a_mean_and_a_part_from_one_alone(run, checkpoints, tmp_path):
     assert done.returncode == 0, done.stderr
     for name, value in weights_of(out).items():
         torch.testing.assert_close(value, weights_of(a)[name] * (2 if name.startswith("exposure.") else 1.25))
+
+
+def test_what_is_made_of_the_stained_is_stained(run, checkpoints, tmp_path):
+    stain, out = {"chosen_on_test_split": ["LOL-v1"]}, tmp_path / "out"
+    for command in (["mean", checkpoints / "B", checkpoints / "A"], ["grow", checkpoints / "A", "fine_blocks=3"]):
+        assert run(*command, "-o", out).returncode == 0
+        assert load_checkpoint(out).info == {"made_by": f"tools/weights.py {command[0]}"} | stain
+    assert run("drop", checkpoints / "A", "-o", out, "encoder.0.0").returncode == 0
+    assert load_checkpoint(out).info == {"made_by": "tools/weights.py drop"} | stain
 
 
 def test_voters_can_be_added_and_left_out_again(run, checkpoints, tmp_path):
@@ -109,8 +118,8 @@ def with_detail(make_compact, tmp_path_factory):
         for parameter in trained.net.parameters():
             parameter.add_(1)
     root = tmp_path_factory.mktemp("detail")
-    save_checkpoint(root / "A", trained, trained.net.state_dict(), {})
-    folder = export_method(other, root / "model", name="m", info={})
+    save_checkpoint(root / "A", trained, trained.net.state_dict(), {"step": 7, "trained_on_test_split": ["LSRW"]})
+    folder = export_method(other, root / "model", name="m", info={"trained_on": "photos"})
     card = load_card(folder)
     curves = {name: Curve((0.0, 1.0), (0.0, 1.0)) for name in KNOWN_OF_A_PLACE}
     intervals = Intervals(curves, {0.9: 1.0}, {"for": card.fingerprint})
@@ -133,6 +142,7 @@ def test_only_the_detail_net_of_an_export_changes(run, with_detail, model):
     assert load_onnx_model(model, threads=1).enlarges  # every file is the one that the card means
     after, changed = exported_method(model), load_card(model)
     assert changed.intervals.made["for"] == changed.fingerprint != card.fingerprint
+    assert changed.info == card.info | {"trained_on": ["photos"], "trained_on_test_split": ["LSRW"]}
     assert list(changed.int8) == ["step.int8.onnx"]
     assert {path.name for path in model.glob("*.int8.onnx")} == {"step.int8.onnx"}
     assert after.config.detail_blocks == 2

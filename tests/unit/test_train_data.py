@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 from darklift.data import find_pairs, held_back_by, read_names
-from darklift.errors import DataError
+from darklift.errors import ConfigError, DataError
 from darklift.train.config import DataConfig, SourceConfig
-from darklift.train.data import build_mixture, validation_pairs
+from darklift.train.data import build_mixture, trained_on_test_split, validation_pairs
 
 
 @pytest.fixture
@@ -138,13 +138,43 @@ def test_pairs_of_a_test_split_are_known_wherever_the_recipe_points(tmp_path):
         where.mkdir(parents=True)
         (where / f"{1 if 'our' in folder else 2}.png").touch()
     root = tmp_path / "LOLdataset"
-    assert held_back_by(find_pairs(root / "eval15")) == "LOL-v1"
-    assert held_back_by(find_pairs(root, "test")) == "LOL-v1"
-    assert held_back_by(find_pairs(root)) is None
+
+    def held_back(*args: object) -> tuple[str, ...]:
+        return held_back_by(pair.high for pair in find_pairs(*args))
+
+    assert held_back(root / "eval15") == held_back(root, "test") == ("LOL-v1",)
+    assert held_back(root) == ()
     (tmp_path / "link").symlink_to(root / "eval15")
-    assert held_back_by(find_pairs(tmp_path / "link")) == "LOL-v1"
+    assert held_back(tmp_path / "link") == ("LOL-v1",)
     (root / "eval15").rename(tmp_path / "mine")  # alone, no folder tells what it is
-    assert held_back_by(find_pairs(tmp_path / "mine")) is None
+    assert held_back(tmp_path / "mine") == ()
+
+
+def test_a_test_split_is_its_data_set_s_also_where_its_folders_could_be_anybody_s(tmp_path):
+    for folder in ("Real_captured/Test/Low", "Real_captured/Test/Normal", "eval15/low", "eval15/high"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "1.png").touch()
+    pairs = [pair for folder in ("Real_captured/Test", "eval15") for pair in find_pairs(tmp_path / folder)]
+    assert held_back_by(pair.high for pair in pairs[:1]) == ("LOL-v2 real",)
+    assert held_back_by(pair.high for pair in pairs) == ("LOL-v1", "LOL-v2 real")
+
+
+def test_sources_of_a_test_split_are_refused_unless_they_say_so(tmp_path):
+    for folder in ("our485/low", "our485/high", "eval15/low", "eval15/high"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / f"{folder[:3]}.png").touch()
+
+    def trained_on(*sources: dict[str, object]) -> tuple[str, ...]:
+        named = tuple({"name": f"s{number}", "kind": "pairs", **source} for number, source in enumerate(sources))
+        config = DataConfig(root=str(tmp_path), sources=named)
+        return trained_on_test_split(config, build_mixture(config))
+
+    fine = ({"path": "."}, {"path": "eval15", "layout": "lol-v1"}, {"path": "our485/high", "kind": "photos"})
+    assert trained_on(*fine) == ()
+    for refused in ({"path": "eval15"}, {"path": "eval15/high", "kind": "photos"}):
+        with pytest.raises(ConfigError, match=r"^data\.sources\.1 has .*LOL-v1's test split.*1\.on_test_split=true$"):
+            trained_on(fine[0], refused)
+        assert trained_on(fine[0], {**refused, "on_test_split": True}) == ("LOL-v1",)
 
 
 def test_a_data_set_is_found_from_any_root_and_by_its_name(tmp_path):

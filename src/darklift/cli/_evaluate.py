@@ -15,7 +15,7 @@ from darklift.cli._console import put_out, say, warn
 from darklift.cli._methods import other_methods, row_names
 from darklift.cli._options import OverwriteOption, write_json
 from darklift.cli._results import Keep, Places
-from darklift.cli._scoring import Row, Run, kept_beside
+from darklift.cli._scoring import Row, Run, check_settings, kept_beside
 from darklift.errors import DarkliftError, UsageError
 from darklift.pipeline.settings import Settings
 
@@ -181,6 +181,8 @@ def evaluate(
     kept = kept_beside(json_file, save, pictures=sheet is not None or report is not None) if resume else None
     places = Places(rows, save, sheet, kept)
     places.check(pairs, json_file, overwrite)
+    if len(works) > 1:  # a single one is refused at its first picture
+        check_settings(works)
     pairs, left_out = scorable(pairs)
     pairs, more = without_obstacles(pairs, others)
     left_out = (*left_out, *more)

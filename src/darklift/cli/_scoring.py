@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from darklift.cli._console import progress_bar, say
 from darklift.cli._results import Keep, saved
-from darklift.errors import UsageError
+from darklift.errors import DarkliftError, UsageError
 from darklift.pipeline.settings import Settings
 from darklift.store.load import Opening
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from darklift.evaluation.metrics import Chosen
     from darklift.image import Picture
 
-__all__ = ["Row", "Run", "kept_beside"]
+__all__ = ["Row", "Run", "check_settings", "kept_beside"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,27 @@ def kept_beside(json_file: Path | None, save: Path | None, *, pictures: bool) ->
     if pictures and save is None:
         raise UsageError("--resume takes the pictures of a report or a sheet from --save FOLDER: give it, too")
     return Kept(json_file.parent).open()
+
+
+def check_settings(rows: Sequence[Row]) -> None:
+    """Refuse a choice that a row's model cannot do before hours go into the others. Raises UsageError.
+
+    What cannot be opened is left to its own row, which is named then.
+    """
+    from darklift.pipeline.plan import check_settings as check
+
+    openings = dict.fromkeys(row.work for row in rows if isinstance(row.work, Opening))
+    for opening in openings:
+        try:
+            model = opening.load()
+        except DarkliftError:
+            continue
+        for row in rows:
+            if row.work == opening:
+                try:
+                    check(model, row.settings)
+                except UsageError as error:
+                    raise UsageError(f"{row.title}: {error}") from error
 
 
 @dataclass(frozen=True)

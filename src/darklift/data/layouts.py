@@ -9,7 +9,7 @@ truth.
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -124,21 +124,24 @@ def _around(folder: Path, layout: Layout) -> Place | None:
     return None
 
 
-def held_back_by(pairs: Sequence[Pair]) -> str | None:
-    """The title of the data set in whose test split one of these pairs stands; None where no folder says so.
+def held_back_by(highs: Iterable[Path]) -> tuple[str, ...]:
+    """The titles of the data sets in whose test splits some of these ground truths stand; none where no folder says so.
 
     Only folders tell, not pixels: a copy elsewhere is not known again. ``darklift datasets check --against`` finds it.
     """
-    wanted = {os.path.realpath(pair.high) for pair in pairs}
-    layouts = [layout for layout in BENCHMARKS if layout.is_paired]
-    for above in dict.fromkeys(above for file in sorted(wanted) for above in list(Path(file).parents)[1 : _DEPTH + 3]):
-        for place in (Place(layout, above) for layout in layouts):
+    unknown = {os.path.realpath(high) for high in highs}
+    roots = dict.fromkeys(above for file in sorted(unknown) for above in list(Path(file).parents)[1 : _DEPTH + 3])
+    titles = []
+    for layout in (layout for layout in BENCHMARKS if layout.is_paired):  # plain folders, as any may be, come last
+        held: set[str] = set()
+        for place in (Place(layout, root) for root in roots):
             test = place.arrangement("test")
-            if test is None or test == place.arrangement("train"):
-                continue
-            if any(os.path.realpath(pair.high) in wanted for pair in test.look(above).pairs):
-                return place.layout.title
-    return None
+            if test is not None and test != place.arrangement("train"):
+                held |= {os.path.realpath(pair.high) for pair in test.look(place.root).pairs}
+        if held & unknown:
+            titles.append(layout.title)
+            unknown -= held
+    return tuple(titles)
 
 
 def exposure_pairs(root: str | os.PathLike[str]) -> tuple[Pair, ...]:

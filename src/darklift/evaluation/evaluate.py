@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 from darklift.data import Pair
 from darklift.errors import DataError, ImageError
@@ -26,6 +26,7 @@ from darklift.pipeline.enhancer import Enhancer
 from darklift.pipeline.settings import DEFAULTS, Exposure, Settings
 from darklift.runtime import ModelCard
 from darklift.runtime.memory import peak_memory
+from darklift.store.stains import told
 
 __all__ = [
     "Asked",
@@ -157,7 +158,7 @@ def evaluate(
         results=tuple(results),
         left_out=tuple(left_out),
         chosen=chosen,
-        stain=_stain(card.name, card.info),
+        stain=told(card.name, card.info),
     )
 
 
@@ -230,13 +231,6 @@ def _score(
         enhanced.steps,
         enhanced.brightness is not None,
     )
-
-
-def _stain(name: str, info: Mapping[str, Any]) -> str:
-    chosen_on, trained_on = info.get("chosen_on_test_split"), info.get("trained_on")
-    said = [f"{name} was chosen on {chosen_on}'s test split: its scores there are no test."] if chosen_on else []
-    said += [f"{name} was trained on {trained_on}: its scores on them are no test."] if trained_on else []
-    return " ".join(said)
 
 
 def scorable(pairs: Sequence[Pair]) -> tuple[tuple[Pair, ...], tuple[LeftOut, ...]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -15,9 +16,9 @@ from torch import Tensor
 from darklift.errors import ModelError
 from darklift.methods import Method
 from darklift.runtime.onnx import load_card
-from darklift.store.checkpoint import build_method, load_weights
+from darklift.store.checkpoint import build_method, load_checkpoint, load_weights
 
-__all__ = ["BYTES", "HALF", "STEP", "TRANSPOSED", "exported_method", "exported_weights"]
+__all__ = ["BYTES", "HALF", "STEP", "TRANSPOSED", "exported_method", "exported_weights", "info_of"]
 
 HALF, BYTES, STEP, TRANSPOSED = ".half", ".int8", ".step", ".T"
 """How the name of a stored weight ends: in half precision; in whole numbers, and the step that these are times; and,
@@ -68,6 +69,11 @@ def exported_weights(method: Method, folder: Path) -> dict[str, Tensor]:
             if name in stored and id(tensor) in names:
                 weights[names[id(tensor)]] = stored[name]
     return weights
+
+
+def info_of(path: Path) -> Mapping[str, Any]:
+    """Where the weights of an exported model or of a checkpoint come from. Raises ModelError."""
+    return load_card(path).info if path.is_dir() else load_checkpoint(path).info
 
 
 def _tensors(module: torch.nn.Module) -> dict[str, Tensor]:

@@ -61,6 +61,8 @@ class SourceConfig(_Section):
     """Do not train on every n-th scene or picture either, to have some to look at later. 0 leaves out none."""
     leave_out_first: int = Field(default=0, ge=0)
     """Which is the first that ``leave_out_every`` leaves out. 0 is the n-th."""
+    on_test_split: bool = False
+    """Train on pictures of a data set's test, too. The checkpoint says so for good. Without this, they are refused."""
     share: float = Field(default=1.0, gt=0)
     """How often examples come from here, relative to the other sources' shares."""
     dimmed: tuple[float, float] = (0.0, 0.0)
@@ -255,9 +257,7 @@ class Recipe(_Section):
 
 
 def load_recipe(path: Path, changes: Iterable[str] = ()) -> Recipe:
-    """Read a recipe and apply ``key.sub=value`` changes (values as in TOML; bare words are strings). Raises
-    ConfigError.
-    """
+    """Read a recipe and apply ``key.sub=value`` changes (values as in TOML, or bare words). Raises ConfigError."""
     try:
         tree = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
-from darklift.data import Pair, exclude, exposure_pairs, find_pairs, match_pairs, read_names, select
+from darklift.data import Pair, exclude, exposure_pairs, find_pairs, held_back_by, match_pairs, read_names, select
 from darklift.data.pairs import listed
 from darklift.data.sources import Mixture, Source
-from darklift.errors import DataError
+from darklift.errors import ConfigError, DataError
 from darklift.image import USUAL_EXTENSIONS, is_image_path
 from darklift.train.config import DataConfig, SourceConfig
 
-__all__ = ["build_mixture", "validation_pairs"]
+__all__ = ["build_mixture", "chosen_on_test_split", "trained_on_test_split", "validation_pairs"]
 
 T = TypeVar("T")
 
@@ -37,6 +37,34 @@ def validation_pairs(config: DataConfig) -> tuple[Pair, ...]:
     if validation.names:
         pairs = select(pairs, read_names(root / validation.names))
     return tuple(pairs[: validation.limit])
+
+
+def trained_on_test_split(config: DataConfig, mixture: Mixture) -> tuple[str, ...]:
+    """Titles of the data sets whose test splits the recipe's sources train on. Raises ConfigError unless it says so."""
+    return tuple(
+        title
+        for number, (source, built) in enumerate(zip(config.sources, mixture.sources, strict=True))
+        for title in _test_splits(f"data.sources.{number}", built.highs, "trained", allowed=source.on_test_split)
+    )
+
+
+def chosen_on_test_split(config: DataConfig, pairs: Iterable[Pair]) -> tuple[str, ...]:
+    """The same of the pairs that choose checkpoints."""
+    allowed = config.validation is not None and config.validation.on_test_split
+    return _test_splits("data.validation", (pair.high for pair in pairs), "chosen", allowed=allowed)
+
+
+def _test_splits(
+    section: str, highs: Iterable[Path], use: Literal["trained", "chosen"], *, allowed: bool
+) -> tuple[str, ...]:
+    titles = held_back_by(highs)
+    if titles and not allowed:
+        whose = " and ".join(f"{title}'s" for title in titles)
+        raise ConfigError(
+            f"{section} has pictures of {whose} test split: what is {use} on them cannot be tested on them. Take "
+            f"others, or set {section}.on_test_split=true"
+        )
+    return titles
 
 
 def _source(config: SourceConfig, root: Path) -> Source:

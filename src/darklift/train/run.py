@@ -16,19 +16,26 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 
-from darklift.data.sources import Mixture
 from darklift.errors import TrainingError
 from darklift.files import write_atomically
 from darklift.methods import Method
 from darklift.store.checkpoint import save_checkpoint
+from darklift.store.stains import CHOSEN_ON, TRAINED_ON, stains_in
 from darklift.train.config import Recipe, dump_recipe
-from darklift.train.data import build_mixture
+from darklift.train.data import build_mixture, trained_on_test_split
 from darklift.train.examples import Examples, example_batches
 from darklift.train.folder import STATE, run_folder
 from darklift.train.journal import Journal
 from darklift.train.launch import accelerator_of, check_launch, launch_note, others_may_end
 from darklift.train.loop import StepReport, new_state, set_training, train_steps
-from darklift.train.setup import build_network, choose_stage, load_initial_weights, load_teacher, settle_precision
+from darklift.train.setup import (
+    build_network,
+    choose_stage,
+    inherited_stains,
+    load_initial_weights,
+    load_teacher,
+    settle_precision,
+)
 from darklift.train.state import check_same_run, order_changes, read_state, restore_state, save_state
 from darklift.train.trackers import Trackers, check_trackers
 from darklift.train.validation import Validator
@@ -93,9 +100,21 @@ class _Run:
         # Of several processes, only the first one validates and writes.
         self.is_main = bool(self.accelerator.is_main_process)
         self.validator = Validator(recipe.data, folder) if recipe.data.validation and self.is_main else None
+        self.mixture = build_mixture(recipe.data)
+        self.stains = self._stains(saved)
         if self.is_main:
             _prepare(folder, recipe, self.accelerator)
         self.journal = self._journal() if self.is_main else None
+
+    def _stains(self, saved: dict[str, Any] | None) -> dict[str, list[str]]:
+        """What the weights' scores will be no test of: by the recipe, what it learns from, and what was saved."""
+        config = self.recipe.train
+        before = inherited_stains(config.initial) if saved is None else saved.get("stains", {})
+        own = {
+            CHOSEN_ON: self.validator.chosen_on if self.validator else (),
+            TRAINED_ON: trained_on_test_split(self.recipe.data, self.mixture),
+        }
+        return stains_in(before, inherited_stains(config.teacher), own)
 
     def _journal(self) -> Journal:
         step, tree = self.state.step, self.recipe.model_dump(mode="json")
@@ -111,11 +130,10 @@ class _Run:
     def go(self, stop: _Stop) -> Path:
         """Train to the end, or to the first step after any process was asked to stop."""
         config = self.recipe.train
-        mixture = build_mixture(self.recipe.data)
-        self._warn_of_overlap(mixture)
-        mixture.load()
+        self._warn_of_overlap()
+        self.mixture.load()
         saved_at = time.monotonic()
-        examples = Examples(mixture, self.stage, config)
+        examples = Examples(self.mixture, self.stage, config)
         loader = example_batches(
             examples, self.state.step, self.accelerator.process_index, self.accelerator.num_processes
         )
@@ -139,9 +157,9 @@ class _Run:
         self._in_first(self._save)
         return self.folder / ("best.safetensors" if self.recipe.data.validation else "last.safetensors")
 
-    def _warn_of_overlap(self, mixture: Mixture) -> None:
+    def _warn_of_overlap(self) -> None:
         pairs = self.validator.pairs if self.validator else ()
-        trained = {path.resolve() for source in mixture.sources for path in source.highs}
+        trained = {path.resolve() for source in self.mixture.sources for path in source.highs}
         seen = [pair.name for pair in pairs if pair.high.resolve() in trained]
         if seen:
             self.progress.note(
@@ -203,11 +221,10 @@ class _Run:
             "step": self.state.step,
             "weights": "EMA",
             "recipe": self.recipe.model_dump(mode="json"),
+            **self.stains,
         }
         if scores:
             info["validation"] = scores
-        if self.validator is not None and self.validator.chosen_on:
-            info["chosen_on_test_split"] = self.validator.chosen_on
         save_checkpoint(self.folder / name, self.method, self._averaged(), info)
 
     def _save(self) -> None:
@@ -220,6 +237,7 @@ class _Run:
             config=self.recipe.train,
             accelerator=self.accelerator,
             best=self.best,
+            stains=self.stains,
         )
 
     def _restore(self, saved: dict[str, Any]) -> None:

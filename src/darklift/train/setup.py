@@ -9,13 +9,21 @@ from torch import Tensor, nn
 from darklift.errors import ConfigError, ModelError
 from darklift.methods import Method, Stage
 from darklift.store.checkpoint import build_method, load_checkpoint, load_weights
-from darklift.store.from_export import exported_method, exported_weights
+from darklift.store.from_export import exported_method, exported_weights, info_of
+from darklift.store.stains import stains_in
 from darklift.train.config import Recipe, TrainConfig
 from darklift.train.launch import same_for_all
 from darklift.train.precision import fastest_precision
 from darklift.weights import find_model
 
-__all__ = ["build_network", "choose_stage", "load_initial_weights", "load_teacher", "settle_precision"]
+__all__ = [
+    "build_network",
+    "choose_stage",
+    "inherited_stains",
+    "load_initial_weights",
+    "load_teacher",
+    "settle_precision",
+]
 
 
 def settle_precision(recipe: Recipe, saved: dict[str, Any] | None) -> Recipe:
@@ -80,6 +88,11 @@ def load_teacher(method: Method, stage: Stage, config: TrainConfig) -> nn.Module
             f"{', '.join(stage.trains)}: choose a model of the same sizes but there"
         )
     return teacher.net
+
+
+def inherited_stains(*names: str | None) -> dict[str, list[str]]:
+    """Of the models that a run learns from, which it has for good. Raises ModelError."""
+    return stains_in(*(info_of(find_model(name)) for name in names if name is not None))
 
 
 def _check_crops(config: TrainConfig, method: Method, stage: Stage) -> None:

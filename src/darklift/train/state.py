@@ -28,8 +28,11 @@ def save_state(
     config: TrainConfig,
     accelerator: Accelerator,
     best: float | None,
+    stains: dict[str, list[str]],
 ) -> None:
-    """Write the file, in the first process, which has the averaged weights. best: the best validation's score yet."""
+    """Write the file, in the first process, which has the averaged weights. best: the best validation's score yet.
+    stains: what the weights' scores are no test of.
+    """
     assert state.ema is not None
     buffer = io.BytesIO()
     scaler = accelerator.scaler
@@ -43,6 +46,7 @@ def save_state(
             "optimizer": state.optimizer.state_dict(),
             "scaler": scaler.state_dict() if scaler else None,
             "best": best,
+            "stains": stains,
             "method": method.name,
             "stage": stage.name,
             "config": method.config.model_dump(mode="json"),

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from darklift.errors import TrainingError
-from darklift.train.folder import lock_alone
+from darklift.train.folder import hold_alone
 from darklift.train.journal import read_log
 from darklift.train.sweep import Sweep, Trial
 
@@ -48,9 +48,7 @@ def run_sweep(
         TrainingError: the first trial failed, or another process runs this sweep.
     """
     failed, any_done = 0, False
-    sweep.folder.mkdir(parents=True, exist_ok=True)
-    lock = lock_alone(sweep.folder, f"another process runs the sweep in {sweep.folder}")
-    try:
+    with hold_alone(sweep.folder, f"another process runs the sweep in {sweep.folder}"):
         for trial in sweep.trials:
             scores = trial.scores()
             if scores is None:
@@ -67,8 +65,6 @@ def run_sweep(
             sweep.write()
             if on_done is not None:
                 on_done(trial, scores)
-    finally:
-        lock.release()
     return failed
 
 
@@ -89,12 +85,14 @@ def _train(trial: Trial, recipe: Path, on_step: Callable[[Trial, int], None] | N
             time.sleep(_LOOK_EVERY)
             if on_step is not None:
                 on_step(trial, _last_step(trial.folder))
+    said = _last_line(console, process.returncode)
     if trial.folder.is_dir():
         os.replace(console, trial.folder / CONSOLE)
-        console = trial.folder / CONSOLE
+    else:  # nothing was begun, and the line tells why
+        console.unlink()
     if stop:
         raise KeyboardInterrupt
-    return None if process.returncode == 0 else _last_line(console, process.returncode)
+    return None if process.returncode == 0 else said
 
 
 @contextlib.contextmanager

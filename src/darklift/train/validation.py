@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from darklift.data import Pair, held_back_by
-from darklift.errors import ConfigError, DataError
+from darklift.data import Pair
+from darklift.errors import DataError
 from darklift.evaluation.evaluate import evaluate, scorable
 from darklift.image import FloatArray, Picture, from_planes, pad_to_multiple, read_image, to_planes, write_image
 from darklift.image.spaces import as_srgb
@@ -17,7 +17,7 @@ from darklift.methods import Method
 from darklift.pipeline.enhancer import Enhancer
 from darklift.store.torch_model import torch_model
 from darklift.train.config import DataConfig
-from darklift.train.data import validation_pairs
+from darklift.train.data import chosen_on_test_split, validation_pairs
 
 __all__ = ["Validator"]
 
@@ -30,13 +30,8 @@ class Validator:
         _, left_out = scorable(self.pairs)
         if left_out:  # now, not after hours: checkpoints would be chosen on fewer pairs than the recipe names
             raise DataError(f"{len(left_out)} of {len(self.pairs)} validation pairs: {left_out[0].reason}")
-        self.chosen_on = held_back_by(self.pairs)
-        """The data set whose test split the checkpoints are chosen on, if they are."""
-        if self.chosen_on and not (config.validation and config.validation.on_test_split):
-            raise ConfigError(
-                f"data.validation has pairs of {self.chosen_on}'s test split: what is chosen on them cannot be tested "
-                "on them. Validate on pairs that are kept from training, or set data.validation.on_test_split=true"
-            )
+        self.chosen_on = chosen_on_test_split(config, self.pairs)
+        """The data sets on whose test splits the checkpoints are chosen, if they are."""
         self.folder = folder / "samples"
         self.samples = config.validation.samples if config.validation else 0
 
