@@ -95,7 +95,7 @@ def test_an_unknown_root_lists_what_was_looked_for(tmp_path):
         "our485/low + our485/high or eval15/low + eval15/high (LOL-v1)",
         "Real_captured/Train/Low + Real_captured/Train/Normal",
         "Synthetic/Test/Low + Synthetic/Test/Normal",
-        "low + high (plain)",
+        "low + high or val/low + val/high (plain)",
     ]:
         assert looked_for in text
 
@@ -107,8 +107,10 @@ def test_a_missing_root_or_split_is_refused(tmp_path):
     fill(tmp_path / "our485/high", "1.png")
     with pytest.raises(DataError, match=r"LOL-v1.*test.*eval15/low.*eval15/high"):
         find_pairs(tmp_path, "test")
-    with pytest.raises(UsageError, match=r"'val'.*'train'.*'test'"):
+    with pytest.raises(DataError, match=r"LOL-v1.*val.*another split"):
         find_pairs(tmp_path, "val")
+    with pytest.raises(UsageError, match=r"'both'.*'train', 'val', 'test'"):
+        find_pairs(tmp_path, "both")
 
 
 def test_pictures_that_do_not_pair_up_are_named(tmp_path):

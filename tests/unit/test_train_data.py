@@ -159,6 +159,14 @@ def test_a_test_split_is_its_data_set_s_also_where_its_folders_could_be_anybody_
     assert held_back_by(pair.high for pair in pairs) == ("LOL-v1", "LOL-v2 real")
 
 
+def test_only_a_test_split_is_held_back_of_one_s_own_folders(tmp_path):
+    for folder in ("train/low", "train/high", "val/low", "val/high", "test/low", "test/high"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "1.png").touch()
+    told = [held_back_by(pair.high for pair in find_pairs(tmp_path, split)) for split in ("train", "val", "test")]
+    assert told == [(), (), ("plain",)]
+
+
 def test_sources_of_a_test_split_are_refused_unless_they_say_so(tmp_path):
     for folder in ("our485/low", "our485/high", "eval15/low", "eval15/high"):
         (tmp_path / folder).mkdir(parents=True)

@@ -15,7 +15,7 @@ from darklift.data.arrangement import Alone, Arrangement, Cameras, Labelled, Sce
 
 __all__ = ["BENCHMARKS", "Layout", "Split", "strip_role_prefix"]
 
-Split = Literal["train", "test"]
+Split = Literal["train", "val", "test"]
 
 
 def strip_role_prefix(stem: str) -> str:
@@ -221,12 +221,13 @@ BENCHMARKS: tuple[Layout, ...] = (
         title="plain",
         splits={
             "train": _any_two("", "train/"),
-            "test": _any_two("", "test/", "eval/", "val/"),
+            "val": _any_two("val/"),
+            "test": _any_two("", "test/", "eval/"),
         },
         source="yours",
         licence="yours",
         note="Any two folders: low and high, Low and Normal, input and target, or input and gt; beside one another, or "
-        "in train and test. Two folders beside one another have no splits: they are the whole set for both.",
+        "in train, val and test. Two folders beside one another have no splits: they are the whole set for both.",
     ),
 )
 """In the order in which they are listed."""

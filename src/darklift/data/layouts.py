@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from darklift.data.arrangement import Arrangement, whole
 from darklift.data.benchmarks import BENCHMARKS, Layout, Split
@@ -55,8 +56,8 @@ def find_pairs(root: str | os.PathLike[str], split: Split = "train", layout: str
 
     Args:
         root: the data set's folder, or one above it; where ``layout`` is given, also one inside it.
-        split: ``"train"`` or ``"test"``. Two folders beside one another have no splits: they are the same whole set for
-            both, so keep two such sets apart for training and testing.
+        split: ``"train"``, ``"val"`` or ``"test"``. Two folders beside one another have no splits: they are the same
+            whole set for training and testing, so keep two such sets apart.
         layout: which one, as ``darklift datasets`` lists them. Without it, folders must tell.
 
     Returns:
@@ -67,15 +68,15 @@ def find_pairs(root: str | os.PathLike[str], split: Split = "train", layout: str
         DataError: no such data set (the message lists what was looked for), more than one, one without the split asked
             for, or pictures that do not pair up (:func:`darklift.data.match_pairs`).
     """
-    if split not in ("train", "test"):
-        raise UsageError(f"got split {split!r}; expected 'train' or 'test'")
+    if split not in get_args(Split):
+        raise UsageError(f"got split {split!r}; expected {', '.join(map(repr, get_args(Split)))}")
     place = find_layout(root, layout)
     if not place.layout.is_paired:
         raise UsageError(f"{place.layout.title} has no ground truths: choose a data set of pairs")
     way = place.arrangement(split)
     if way is None:
-        expected = " or ".join(way.expects for way in place.layout.splits[split])
-        raise DataError(f"{place.root} holds {place.layout.title} without its {split} split; expected {expected} in it")
+        expected = " or ".join(way.expects for way in place.layout.splits.get(split, ())) or "another split"
+        raise DataError(f"{place.root} holds {place.layout.title} without a {split} split; expected {expected} in it")
     return whole(way, place.root)
 
 
