@@ -110,3 +110,17 @@ def test_every_room_is_on_a_floor() -> None:
 @pytest.mark.parametrize("picture", sorted((DOCS / "pictures").iterdir()), ids=lambda picture: picture.name)
 def test_every_picture_is_shown(picture: Path) -> None:
     assert any(picture.name in page.read_text(encoding="utf-8") for page in PAGES)
+
+
+def test_the_example_report_has_the_figures_of_the_table_of_ours():
+    """Both are made by commands that anybody can run, so one that was not run again shows."""
+    report = (DOCS / "lab/lolv1-val.html").read_text(encoding="utf-8")
+    table = (DOCS / "reference/protocols.md").read_text(encoding="utf-8")
+    for method, shown in (("compact", "compact-val, 1 step"), ("nano", "nano-val, 1 step"), ("gamma2.2", "gamma2.2")):
+        told = re.search(rf"^\| \[?{re.escape(method)}\b[^|]*\| ([^|]+) \| ([^|]+) \|", table, re.MULTILINE)
+        row = re.search(rf">{re.escape(shown)}</th>(.*?)</tr>", report, re.DOTALL)
+        assert told is not None, method
+        assert row is not None, method
+        scores = re.findall(r'data-value="([\d.]+)"', row[1])[1:5]
+        decibels, similarities = [f"{float(s):.2f}" for s in scores[::2]], [f"{float(s):.4f}" for s in scores[1::2]]
+        assert [f"{d} / {s[1:]}" for d, s in zip(decibels, similarities, strict=True)] == list(told.groups()), method
