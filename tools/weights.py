@@ -23,17 +23,11 @@ from pathlib import Path
 import torch
 
 from darklift.errors import DarkliftError, UsageError
-from darklift.methods import Method
 from darklift.runtime.onnx import load_card
-from darklift.store.checkpoint import Checkpoint, build_method, load_checkpoint, load_weights, save_checkpoint
+from darklift.store.checkpoint import Checkpoint, build_method, load_weights, save_checkpoint
 from darklift.store.export import put_graph
-from darklift.store.from_export import exported_method, info_of
+from darklift.store.from_export import info_of, method_of
 from darklift.store.stains import stains_in
-
-
-def load(path: Path) -> Method:
-    """Of a checkpoint, or of an exported model."""
-    return exported_method(path) if path.is_dir() else load_checkpoint(path).method
 
 
 def stains(*paths: Path) -> dict[str, list[str]]:
@@ -43,7 +37,7 @@ def stains(*paths: Path) -> dict[str, list[str]]:
 
 def mean(paths: list[Path], shares: list[float], taken: dict[str, Path]) -> Checkpoint:
     """The weights' mean, but what begins with a key of ``taken`` from one checkpoint alone."""
-    methods = {path: load(path) for path in (*paths, *taken.values())}
+    methods = {path: method_of(path) for path in (*paths, *taken.values())}
     states = {path: method.net.state_dict() for path, method in methods.items()}
     made = build_method(methods[paths[0]].name, methods[paths[0]].config.model_dump())
     for path in paths:
@@ -69,7 +63,7 @@ def grow(path: Path, changes: str) -> Checkpoint:
         changed = tomllib.loads(changes)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"changes are KEY=VALUE of the method's config, got {changes!r} ({error})") from error
-    before = load(path)
+    before = method_of(path)
     torch.manual_seed(0)
     after = build_method(before.name, before.config.model_dump() | changed)
     names = after.net.state_dict()
@@ -86,7 +80,7 @@ def drop(path: Path, left_out: list[str]) -> Checkpoint:
     """Without these residual blocks of the fine net, named by place and number: decoder.1.0 is the first in the second
     level on the way up. Those behind them move up.
     """
-    before = load(path)
+    before = method_of(path)
     blocks: dict[str, list[str]] = {}
     """Of each place, in the network's order."""
     for name, module in before.net.fine.unet.named_modules():
@@ -112,7 +106,7 @@ def drop(path: Path, left_out: list[str]) -> Checkpoint:
 
 def put_detail(path: Path, folders: list[Path]) -> None:
     """The detail net of a checkpoint into exported compact models: their graph and what their cards say of it."""
-    method = load(path)
+    method = method_of(path)
     if "detail" not in method.graphs():
         raise UsageError(f"{path} has no detail net: give a checkpoint that was trained with detail_width above 0")
     cards = [load_card(folder) for folder in folders]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from darklift.errors import ModelError, hint_for
 from darklift.files import write_atomically
 from darklift.methods import METHODS, Method
 
-__all__ = ["FORMAT", "Checkpoint", "load_checkpoint", "save_checkpoint"]
+__all__ = ["FORMAT", "Checkpoint", "checkpoint_info", "load_checkpoint", "save_checkpoint"]
 
 FORMAT = "darklift-checkpoint-1"
 
@@ -44,14 +45,34 @@ def save_checkpoint(path: Path, method: Method, weights: Mapping[str, Tensor], i
 
 def load_checkpoint(path: Path) -> Checkpoint:
     """Build the method that the file describes, and load its weights. Raises ModelError for any other file."""
+    with _opened(path) as file:
+        name, config, info = _description(path, file)
+        weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a mapping)
+    method = build_method(name, config)
+    load_weights(method, weights, str(path))
+    return Checkpoint(method, info)
+
+
+def checkpoint_info(path: Path) -> Mapping[str, Any]:
+    """Where its weights come from, without reading them. Raises ModelError for any other file."""
+    with _opened(path) as file:
+        return _description(path, file)[2]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     try:
         with safe_open(str(path), framework="pt") as file:
-            metadata = file.metadata() or {}
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+            yield file
     except (SafetensorError, OSError) as error:
         raise ModelError(
             f"cannot read {path} as a safetensors checkpoint ({error}): pass a file that darklift wrote"
         ) from error
+
+
+def _description(path: Path, file: Any) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    """The method's name, its config, and the info."""
+    metadata = file.metadata() or {}
     if metadata.get("format") != FORMAT:
         raise ModelError(f"{path} is a safetensors file, but not a darklift checkpoint: pass one from a run folder")
     try:
@@ -61,9 +82,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
             raise TypeError("its method, config or info is of the wrong type")
     except (KeyError, TypeError, json.JSONDecodeError) as error:
         raise ModelError(f"{path} does not say what it holds ({error!r}): pass one from a run folder") from error
-    method = build_method(name, config)
-    load_weights(method, weights, str(path))
-    return Checkpoint(method, info)
+    return name, config, info
 
 
 def build_method(name: str, config: Mapping[str, Any]) -> Method:

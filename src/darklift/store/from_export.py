@@ -16,9 +16,9 @@ from torch import Tensor
 from darklift.errors import ModelError
 from darklift.methods import Method
 from darklift.runtime.onnx import load_card
-from darklift.store.checkpoint import build_method, load_checkpoint, load_weights
+from darklift.store.checkpoint import build_method, checkpoint_info, load_checkpoint, load_weights
 
-__all__ = ["BYTES", "HALF", "STEP", "TRANSPOSED", "exported_method", "exported_weights", "info_of"]
+__all__ = ["BYTES", "HALF", "STEP", "TRANSPOSED", "exported_method", "exported_weights", "info_of", "method_of"]
 
 HALF, BYTES, STEP, TRANSPOSED = ".half", ".int8", ".step", ".T"
 """How the name of a stored weight ends: in half precision; in whole numbers, and the step that these are times; and,
@@ -71,9 +71,14 @@ def exported_weights(method: Method, folder: Path) -> dict[str, Tensor]:
     return weights
 
 
+def method_of(path: Path) -> Method:
+    """The method with its weights, of an exported model or of a checkpoint. Raises ModelError."""
+    return exported_method(path) if path.is_dir() else load_checkpoint(path).method
+
+
 def info_of(path: Path) -> Mapping[str, Any]:
-    """Where the weights of an exported model or of a checkpoint come from. Raises ModelError."""
-    return load_card(path).info if path.is_dir() else load_checkpoint(path).info
+    """Where the weights of either come from. Raises ModelError."""
+    return load_card(path).info if path.is_dir() else checkpoint_info(path)
 
 
 def _tensors(module: torch.nn.Module) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from darklift.errors import ConfigError, ModelError
 from darklift.methods import Method, Stage
 from darklift.store.checkpoint import build_method, load_checkpoint, load_weights
-from darklift.store.from_export import exported_method, exported_weights, info_of
+from darklift.store.from_export import exported_weights, info_of, method_of
 from darklift.store.stains import stains_in
 from darklift.train.config import Recipe, TrainConfig
 from darklift.train.launch import same_for_all
@@ -75,8 +75,7 @@ def load_teacher(method: Method, stage: Stage, config: TrainConfig) -> nn.Module
         return None
     if not stage.teacher:
         raise ConfigError(f"train.teacher has no effect in stage {stage.name}, which has no teacher: leave it out")
-    path = find_model(config.teacher)
-    teacher = exported_method(path) if path.is_dir() else load_checkpoint(path).method
+    teacher = method_of(find_model(config.teacher))
     fixed, own = (
         {name: tensor.shape for name, tensor in net.state_dict().items() if not name.startswith(stage.trains)}
         for net in (teacher.net, method.net)
