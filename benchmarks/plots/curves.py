@@ -2,7 +2,8 @@
 
 RUN is a run's folder, or several that follow one another (stages), joined by commas. The upper row shows each part of
 the loss that any run has, smoothed; the lower row its scores in validation, where there are any. All of it against
-hours of training, from the logs. Needs matplotlib (the extra dev).
+hours of training, from the logs, or where a run is NAME@S=RUN, at S seconds a step: for runs on several machines. Needs
+matplotlib (the extra dev).
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ class Curve:
     values: list[float] = field(default_factory=list)
 
 
-def read(folders: Sequence[Path]) -> dict[str, Curve]:
-    """All quantities of runs that follow one another, by name."""
+def read(folders: Sequence[Path], step_seconds: float | None = None) -> dict[str, Curve]:
+    """All quantities of runs that follow one another, by name; a step takes as long as logged, or ``step_seconds``."""
     curves: dict[str, Curve] = {}
     hours = 0.0
     for folder in folders:
@@ -43,7 +44,7 @@ def read(folders: Sequence[Path]) -> dict[str, Curve]:
         for line in (folder / "log.jsonl").read_text().splitlines():
             row = json.loads(line)
             if "seconds" in row:
-                hours += row["seconds"] * (row["step"] - done) / 3600
+                hours += (step_seconds or row["seconds"]) * (row["step"] - done) / 3600
                 done = row["step"]
             for name, value in row.items():
                 if name.startswith(("loss", "validation/")) and value is not None and math.isfinite(value):
@@ -95,13 +96,15 @@ def draw_one(axis: Axes, name: str, curves: Mapping[str, Curve]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runs", nargs="+", metavar="NAME=RUN")
+    parser.add_argument("runs", nargs="+", metavar="NAME[@S]=RUN")
     parser.add_argument("-o", "--output", type=Path, required=True)
     arguments = parser.parse_args()
     runs = {}
     for run in arguments.runs:
-        name, _, folders = run.rpartition("=")
-        runs[name or folders] = read([Path(folder) for folder in folders.split(",")])
+        told, _, folders = run.rpartition("=")
+        name, _, step_seconds = told.partition("@")
+        paths = [Path(folder) for folder in folders.split(",")]
+        runs[name or folders] = read(paths, float(step_seconds) if step_seconds else None)
     draw(runs, arguments.output)
     print(f"{arguments.output}: {', '.join(runs)}")
 

@@ -320,6 +320,8 @@ def test_curves(tmp_path: Path) -> None:
     assert "mine" in output
     with Image.open(tmp_path / "curves.png") as image:
         assert image.size == (2 * 4 * 80, 2 * 3 * 80)
+    run("plots/curves.py", "-o", tmp_path / "other.png", f"mine@60={tmp_path}")
+    assert (tmp_path / "other.png").read_bytes() != (tmp_path / "curves.png").read_bytes()
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not tell of a process's memory")
