@@ -1,13 +1,17 @@
 """``darklift evaluate`` with several rows: variations, tables, the report, and what is refused before the work."""
 
 import csv
+import errno
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from darklift import files
 
 if TYPE_CHECKING:
     from conftest import Darklift
@@ -85,16 +89,87 @@ class TestComparison:
             (["--vary", "strength=7"], "strength"),
             (["--table", "a.xlsx"], ".csv"),
             (["--report", "a.pdf"], ".html"),
+            (
+                ["--report", "a.html", "--metrics", "lpips_alex", "--metric-weights", "none"],
+                "there are none (lpips_alex",
+            ),
+            (["--vary", "exposure=0,1", "--ground-truth-mean"], "give only one of them"),
+            (["--json", "a.md", "--table", "a.md"], "--table: a.md is also written by --json"),
+            (["--json", "./a.html", "--report", "a.html"], "--report: a.html is also written by --json"),
+            (["--save", "out", "--json", "out/1.png"], "--save: out/1.png is also written by --json"),
+            (["--names", "list.txt", "--json", "list.txt", "--overwrite"], "--json: list.txt is read by this command"),
+            (["--window", "4", "--stride", "3", "--vary", "window=2"], "stride is 3"),
         ],
     )
     def test_what_cannot_be_is_refused_before_the_work(
         self, darklift: "Darklift", loaded_models: list[str], options: list[str], facts: str
     ) -> None:
+        Path("list.txt").write_text("1\n")
         done = darklift(*EVALUATE, *options)
         assert done.exit_code == 2
         assert facts in done.stderr
         assert len(done.stderr.strip().splitlines()) == 1
         assert not loaded_models
+
+    @pytest.mark.parametrize("file", ["a.md", "a.csv", "a.html"])
+    def test_scores_survive_a_table_that_the_disk_refuses(
+        self, darklift: "Darklift", tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
+    ) -> None:
+        if file.endswith("html"):
+            pytest.importorskip("altair", reason="the extra report is not installed")
+        write = files.write_atomically
+
+        def full(path: Path, data: bytes) -> None:
+            if path.name == file:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            write(path, data)
+
+        for module in ("darklift.files", "darklift.report.build"):
+            monkeypatch.setattr(f"{module}.write_atomically", full, raising=False)
+        option = "--report" if file.endswith("html") else "--table"
+        done = darklift(*EVALUATE, "--baseline", "identity", option, file, "--json", "a.json")
+        assert (done.exit_code, done.stderr.splitlines()[-1]) == (
+            1,
+            f"darklift: cannot write {file}: {os.strerror(28)}",
+        )
+        assert "| identity |" in done.stdout
+        assert json.loads((tmp_path / "a.json").read_text())["images"] == 4
+
+    def test_a_report_without_any_score_is_told_after_the_numbers(self, darklift: "Darklift", tmp_path: Path) -> None:
+        pytest.importorskip("altair", reason="the extra report is not installed")
+        asked = ("--baseline", "identity", "--metrics", "ms_ssim", "--report", "a.html", "--json", "a.json")
+        done = darklift(*EVALUATE, *asked)  # of pictures below 161 pixels it has none
+        assert done.exit_code == 1
+        assert "no report a.html: no metric has a value for every image" in done.stderr
+        assert (tmp_path / "a.json").exists()
+
+    def test_rows_of_one_name_are_all_there(self, darklift: "Darklift", tmp_path: Path) -> None:
+        rows = [part for name in ("x", "x", "x-2", "a|b\n") for part in ("--outputs", f"{name}=high")]
+        done = darklift(*EVALUATE, *rows, "--json", "a.json")
+        assert done.exit_code == 0, done.stderr
+        assert len(json.loads((tmp_path / "a.json").read_text())["evaluations"]) == 4
+        assert r"| a\|b\n | not known |" in done.stdout
+
+    def test_names_in_another_coding_can_be_written(self, darklift: "Darklift", tmp_path: Path) -> None:
+        pytest.importorskip("altair", reason="the extra report is not installed")
+        strange = os.fsdecode(b"\xff1.png")
+        try:
+            for folder in ("low", "high"):
+                (tmp_path / folder / "1.png").rename(tmp_path / folder / strange)
+        except OSError:
+            pytest.skip("this disk takes no such name")
+        files = ("--table", "a.csv", "--table", "a.tex", "--report", "a.html")
+        done = darklift(*EVALUATE, "--baseline", "identity", *files)
+        assert done.exit_code == 0, done.stderr
+        assert r"\udcff1" in (tmp_path / "a.csv").read_text(encoding="utf-8")
+        assert r"\udcff1" in (tmp_path / "a.html").read_text(encoding="utf-8")
+
+    def test_windows_of_another_side_keep_the_stride(self, darklift: "Darklift", tmp_path: Path) -> None:
+        windows = ("--window", "64", "--stride", "16", "--vary", "window=32,48")
+        done = darklift(*EVALUATE, *windows, "--json", "a.json")
+        assert done.exit_code == 0, done.stderr
+        rows = json.loads((tmp_path / "a.json").read_text())["evaluations"]
+        assert [row["settings"]["window"] for row in rows] == [[32, 16], [48, 16]]
 
     @pytest.mark.parametrize(
         ("vary", "facts"),
@@ -111,6 +186,14 @@ class TestComparison:
         assert facts in done.stderr
         assert len(done.stderr.strip().splitlines()) == 1
         assert not (tmp_path / "out").exists()
+
+    def test_a_model_that_takes_no_brightness_is_refused_before_any_row(
+        self, darklift: "Darklift", monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("darklift.runtime.model.Model.controls_exposure", False)
+        done = darklift(*EVALUATE, "-m", "a", "-m", "b", "--ground-truth-mean")
+        assert done.exit_code == 2
+        assert "a cannot be told how bright to go: leave out --ground-truth-mean" in done.stderr
 
     def test_a_table_that_is_there_is_not_written_over(self, darklift: "Darklift", tmp_path: Path) -> None:
         (tmp_path / "a.md").write_text("mine")

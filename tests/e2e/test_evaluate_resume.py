@@ -142,6 +142,20 @@ def test_results_of_another_program_are_known_by_what_is_in_them(darklift: Darkl
     assert scores["5"] is None  # identical
 
 
+def test_a_sheet_goes_on_where_its_run_was_ended(darklift: Darklift, pairs: list[str]) -> None:
+    asked = [*pairs, "-m", "nano", "--save", "made", "--sheet", "sheet.png", "--json", "scores.json", "--resume"]
+    interrupt(COUNT - 1, signal.SIGKILL, *asked)  # the first of two pages is full then
+    assert [path.name for path in Path().glob("sheet*")] == ["sheet_1.png"]
+    done = darklift("evaluate", *asked)
+    assert done.exit_code == 0, done.stderr
+    assert sorted(path.name for path in Path().glob("sheet*")) == ["sheet_1.png", "sheet_2.png"]
+    Path("scores.json").unlink()
+    shutil.copy("data/high/5.png", "sheet_2.png")
+    refused = darklift("evaluate", *asked)
+    assert refused.exit_code == 2
+    assert "sheet_2.png: it exists already" in refused.stderr
+
+
 def test_a_changed_network_of_others_is_scored_anew(darklift: Darklift, pairs: list[str], tmp_path: Path) -> None:
     onnx = pytest.importorskip("onnx")
     helper, numpy_helper = onnx.helper, onnx.numpy_helper

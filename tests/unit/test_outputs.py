@@ -76,6 +76,7 @@ def test_rows_have_names_that_a_folder_can_have():
 
     alone = ("compact", "runs/a/best.safetensors", "runs/b/best.safetensors", "..", "a:b", "compact")
     assert named(*((name, "") for name in alone)) == ("compact", "best", "best-2", "results", "a_b", "compact-2")
+    assert named(("x", ""), ("x", ""), ("x-2", ""), ("X", "")) == ("x", "x-2", "x-2-2", "X-3"), "no two alike"
     varied = [("compact", "steps=1 seed=0"), ("a/best.safetensors", "steps=9"), ("b/best.safetensors", "steps=9")]
     assert named(*varied) == ("compact steps_1 seed_0", "best steps_9", "best steps_9-2")
 

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from darklift.cli._console import say
-from darklift.cli._options import check_new_file
+from darklift.cli._options import check_new_file, writing
 from darklift.errors import UsageError
-from darklift.pipeline.settings import Settings
+from darklift.pipeline.settings import Settings, Window
 
 if TYPE_CHECKING:
     from darklift.data import Pair
     from darklift.evaluation.evaluation import Evaluation
+    from darklift.evaluation.metrics import Chosen
     from darklift.evaluation.study import Study
     from darklift.image import Picture
     from darklift.report import Gallery
@@ -37,21 +38,30 @@ class Comparison:
         """Whether anything is to be written."""
         return bool(self.tables) or self.report is not None
 
-    def check(self, overwrite: bool) -> None:
+    @property
+    def files(self) -> tuple[tuple[str, Path], ...]:
+        """All that is written, with the option that asks for it."""
+        pages = () if self.report is None else (("--report", self.report),)
+        return (*(("--table", path) for path in self.tables), *pages)
+
+    def check(self, chosen: Chosen, overwrite: bool) -> None:
         """Refuse before the work what would fail after it."""
         from darklift.evaluation.tables import TABLES
 
         for path in self.tables:
             if path.suffix.lower() not in TABLES:
                 raise UsageError(f"--table {path}: expected a name that ends with {', '.join(TABLES)}")
-            check_new_file("--table", path, overwrite)
         if self.report is not None:
             from darklift.report.build import check_extra
 
             if self.report.suffix.lower() not in (".html", ".htm"):
                 raise UsageError(f"--report {self.report}: expected a name that ends with .html")
+            if not chosen.metrics:
+                reasons = ", ".join(f"{name}: {why}" for name, why in chosen.missing.items())
+                raise UsageError(f"--report {self.report}: it shows scores, and there are none ({reasons})")
             check_extra()
-            check_new_file("--report", self.report, overwrite)
+        for option, path in self.files:
+            check_new_file(option, path, overwrite)
 
     def gallery(self, stack: ExitStack, pairs: Sequence[Pair]) -> Shown | None:
         """What keeps the pictures that a report shows, until the stack is left; None without a report."""
@@ -60,12 +70,13 @@ class Comparison:
         return None if self.report is None else Shown(stack.enter_context(Gallery()), pairs)
 
     def write(self, study: Study, evaluations: Sequence[Evaluation], shown: Shown | None) -> None:
-        """Write what was asked for."""
+        """Write what was asked for. Raises DataError."""
         from darklift.evaluation.tables import TABLES
         from darklift.files import write_atomically
 
         for path in self.tables:
-            write_atomically(path, TABLES[path.suffix.lower()](study).encode())
+            with writing(path):
+                write_atomically(path, TABLES[path.suffix.lower()](study).encode("utf-8", "backslashreplace"))
             say(f"table: {path}")
         if self.report is not None and shown is not None:
             from darklift.report import write_report
@@ -73,7 +84,8 @@ class Comparison:
             numbers = {id(evaluation): number for number, evaluation in enumerate(evaluations)}
             runs = {entry: numbers[id(entry.runs[0])] for entry in study.entries}
             command = shlex.join(["darklift", *sys.argv[1:]])
-            write_report(self.report, study, shown.gallery, runs, title=self.report.stem, command=command)
+            with writing(self.report):
+                write_report(self.report, study, shown.gallery, runs, title=self.report.stem, command=command)
             say(f"report: {self.report}")
 
 
@@ -112,11 +124,19 @@ def variations(settings: Settings, texts: Sequence[str]) -> tuple[tuple[str, Set
             raise UsageError(f"--vary {text}: each choice once, and each of its values once")
         seen.add(key)
         found = [
-            (f"{name} {key}={part}".strip(), changed.changed(**{key: _value(part)}))
+            (f"{name} {key}={part}".strip(), _with(changed, key, _value(part)))
             for name, changed in found
             for part in parts
         ]
     return tuple(found)
+
+
+def _with(settings: Settings, key: str, value: int | float | str) -> Settings:
+    """Windows of another side keep a stride that was chosen."""
+    window = settings.window
+    if key == "window" and isinstance(window, Window) and window != Window(window.side):
+        return settings.changed(window=Window(value, window.stride))  # type: ignore[arg-type]  # it refuses a text
+    return settings.changed(**{key: value})
 
 
 def _value(text: str) -> int | float | str:

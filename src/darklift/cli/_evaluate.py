@@ -13,7 +13,7 @@ from darklift.cli._choices import Openings, spelled_out
 from darklift.cli._comparison import Comparison, as_json, variations
 from darklift.cli._console import put_out, say, warn
 from darklift.cli._methods import other_methods, row_names
-from darklift.cli._options import OverwriteOption, write_json
+from darklift.cli._options import OverwriteOption, check_new_file, write_json
 from darklift.cli._results import Keep, Places
 from darklift.cli._scoring import Row, Run, check_settings, kept_beside
 from darklift.errors import DarkliftError, UsageError
@@ -164,25 +164,29 @@ def evaluate(
     from darklift.evaluation.study import Study
     from darklift.evaluation.tables import comparison_table
 
-    if settings.exposure is not None and ground_truth_mean:
-        raise UsageError("--exposure and --ground-truth-mean both say how bright: give only one of them")
     chosen = choose_metrics(metrics, metric_weights)
     others = other_methods(baseline or (), outputs or (), onnx or (), openings.usual)
     models = openings.named or (() if others and not vary else (openings.usual,))
     changed = variations(settings, vary or ())
+    if ground_truth_mean and any(one.exposure is not None for _, one in changed):
+        raise UsageError("--exposure and --ground-truth-mean both say how bright: give only one of them")
     works = [Row(str(opening.model), opening, one, variation) for opening in models for variation, one in changed]
     works += [Row(method.name, method, settings) for method in others]
     rows = row_names(works)
     comparison = Comparison(tuple(table or ()), report)
-    comparison.check(overwrite)
+    comparison.check(chosen, overwrite)
+    if json_file is not None:
+        check_new_file("--json", json_file, overwrite)
     pairs = match_pairs(low, high, pair_name=strip_role_prefix)
     if names is not None:
         pairs = select(pairs, read_names(names))
     kept = kept_beside(json_file, save, pictures=sheet is not None or report is not None) if resume else None
     places = Places(rows, save, sheet, kept)
-    places.check(pairs, json_file, overwrite)
+    read = [path for path in (names, *(onnx or ())) if path is not None]
+    numbers = [] if json_file is None else [("--json", json_file)]
+    places.check(pairs, read, [*numbers, *comparison.files], overwrite)
     if len(works) > 1:  # a single one is refused at its first picture
-        check_settings(works)
+        check_settings(works, ground_truth_mean)
     pairs, left_out = scorable(pairs)
     pairs, more = without_obstacles(pairs, others)
     left_out = (*left_out, *more)
@@ -190,11 +194,13 @@ def evaluate(
         warn(f"left out {pair.name}: {pair.reason}")
     run = Run(pairs, ground_truth_mean, chosen, min(workers, len(pairs)), kept)
     evaluations: dict[str, Evaluation] = {}
+    keeps: list[Keep] = []
     with ExitStack() as stack:
         shown = comparison.gallery(stack, pairs)
         for name, work in zip(rows, works, strict=True):
-            keep = Keep(pairs, places.folder(name), sheet, overwrite, resumes=resume)
+            keep = Keep(pairs, places.folder(name), sheet, overwrite, kept=kept)
             keep.show_in(shown, len(evaluations))
+            keeps.append(keep)
             try:
                 evaluation = run.evaluated(work, keep)
             except DarkliftError as error:
@@ -203,21 +209,22 @@ def evaluate(
                 warn(f"without {name}: {error}")  # hours of other rows are not lost
                 continue
             evaluations[name] = replace(evaluation, left_out=(*left_out, *evaluation.left_out))
-            keep.finish_sheet()
         compared = len(evaluations) > 1 or comparison.wanted
         study = Study(tuple(evaluations.values()), scenes_of(pairs)) if compared else None
+        if per_image:
+            for name, evaluation in evaluations.items():
+                title = f"{name}\n\n" if len(rows) > 1 else ""
+                put_out(f"{title}{per_image_table(evaluation)}\n")
+        put_out(evaluation_table(tuple(evaluations.values())))
+        if study is not None and (beyond := comparison_table(study)):
+            put_out(f"\n{beyond}")
+        if json_file is not None:
+            (first, *_) = evaluations.values()
+            write_json(json_file, first.to_dict() if len(rows) == 1 else as_json(study, evaluations))
+            say(f"numbers: {json_file}")
+        for keep in keeps:  # what the disk may refuse comes after the numbers
+            keep.finish_sheet()
         if study is not None:
             comparison.write(study, tuple(evaluations.values()), shown)
-    if per_image:
-        for name, evaluation in evaluations.items():
-            title = f"{name}\n\n" if len(rows) > 1 else ""
-            put_out(f"{title}{per_image_table(evaluation)}\n")
-    put_out(evaluation_table(tuple(evaluations.values())))
-    if study is not None and (beyond := comparison_table(study)):
-        put_out(f"\n{beyond}")
-    if json_file is not None:
-        (first, *_) = evaluations.values()
-        write_json(json_file, first.to_dict() if len(rows) == 1 else as_json(study, evaluations))
-        say(f"numbers: {json_file}")
     if len(evaluations) < len(rows) or any(evaluation.left_out for evaluation in evaluations.values()):
         raise typer.Exit(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,12 +38,12 @@ def other_methods(
 
 def row_names(rows: Sequence[Row]) -> tuple[str, ...]:
     """A name for each row that can be a folder's: of a path its last part, and numbered where two are alike."""
-    seen: dict[str, int] = {}
-    names = []
+    names: list[str] = []
     for row in rows:
         path = Path(row.name)
         last = path.stem if path.suffix == ".safetensors" else path.name
         short = re.sub(r"[^\w .,+()-]", "_", f"{last} {row.variation}").strip(". ") or "results"
-        seen[short] = seen.get(short, 0) + 1
-        names.append(short if seen[short] == 1 else f"{short}-{seen[short]}")
+        numbered = (short if number == 1 else f"{short}-{number}" for number in itertools.count(1))
+        taken = {name.casefold() for name in names}  # some disks take a and A for one
+        names.append(next(name for name in numbered if name.casefold() not in taken))
     return tuple(names)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -21,6 +22,7 @@ __all__ = [
     "check_new_picture",
     "refused_as",
     "write_json",
+    "writing",
 ]
 
 
@@ -58,11 +60,18 @@ def check_new_file(option: str, path: str | Path, overwrite: bool) -> None:
         raise UsageError(f"{option} {path}: {problem}")
 
 
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Raise DataError where the disk refuses the file."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"cannot write {path}: {error.strerror}") from error
+
+
 def write_json(path: Path, content: object) -> None:
     """The content as a readable file, whole or not at all. Raises DataError."""
     from darklift.files import write_atomically
 
-    try:
+    with writing(path):
         write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
-    except OSError as error:
-        raise DataError(f"cannot write {path}: {error.strerror}") from error

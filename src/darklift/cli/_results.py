@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,30 +39,43 @@ class Places:
         """Of a row's pictures, None where none are kept."""
         return self.save if self.save is None or len(self.rows) == 1 else self.save / row
 
-    def check(self, pairs: Sequence[Pair], json_file: Path | None, overwrite: bool) -> None:
-        """Refuse before the work what would fail after it, or be written over the pictures that are scored."""
+    def check(
+        self, pairs: Sequence[Pair], read: Iterable[Path], others: Iterable[tuple[str, Path]], overwrite: bool
+    ) -> None:
+        """Refuse before the work what would fail after it, or be written over what is read, or over one another.
+
+        read: other files that the command reads. others: those that it writes beside pictures, with their options; they
+        have been looked at already.
+        """
         from darklift.figures.sheet import sheet_paths
 
-        outputs: list[tuple[str, Path]] = []
+        outputs = list(others)
         if self.sheet is not None:
             if len(self.rows) > 1:
                 raise UsageError(f"--sheet {self.sheet} shows one method, got {len(self.rows)}: evaluate one for it")
             for page in sheet_paths(self.sheet, len(pairs), len(LABELS)):
-                check_new_picture("--sheet", str(page), overwrite)
+                check_new_picture("--sheet", str(page), overwrite or self._is_ours(page))
                 outputs.append(("--sheet", page))
-        if json_file is not None:
-            check_new_file("--json", json_file, overwrite)
-            outputs.append(("--json", json_file))
         for folder in filter(None, map(self.folder, self.rows)):
             for pair in pairs:
                 path = saved(folder, pair.name)
-                if self.kept is None or not self.kept.has_made(path):
-                    check_new_file("--save", path, overwrite)
+                check_new_file("--save", path, overwrite or self._is_ours(path))
                 outputs.append(("--save", path))
-        sources = {os.path.realpath(path) for pair in pairs for path in (pair.low, pair.high)}
+        pictures = {os.path.realpath(path) for pair in pairs for path in (pair.low, pair.high)}
+        files = {os.path.realpath(path) for path in read}
+        written: dict[str, str] = {}
         for option, path in outputs:
-            if os.path.realpath(path) in sources:
+            place = os.path.realpath(path)
+            if place in pictures:
                 raise UsageError(f"{option}: {path} is one of the pictures that are scored, choose another place")
+            if place in files:
+                raise UsageError(f"{option}: {path} is read by this command, choose another place")
+            if place in written:
+                raise UsageError(f"{option}: {path} is also written by {written[place]}, choose another place")
+            written[place] = option
+
+    def _is_ours(self, picture: Path) -> bool:
+        return self.kept is not None and self.kept.has_made(picture)
 
 
 def saved(folder: Path, name: str) -> Path:
@@ -74,15 +87,26 @@ class Keep:
     """Told each result as it comes: moves the bar, and keeps the pictures that were asked for."""
 
     def __init__(
-        self, pairs: tuple[Pair, ...], save: Path | None, sheet: str | None, overwrite: bool, *, resumes: bool = False
+        self,
+        pairs: tuple[Pair, ...],
+        save: Path | None,
+        sheet: str | None,
+        overwrite: bool,
+        *,
+        kept: Kept | None = None,
     ) -> None:
-        """resumes: what is there under a result's name is that very result, or one of before that it replaces."""
+        """kept: where it is told which pages were written; what is there under a result's or a page's name is of before
+        then, and is replaced.
+        """
         from darklift.figures.sheet import Sheet
 
         self._pairs = {pair.name: pair for pair in pairs}
         self.folder = save
-        self._overwrite, self._resumes = overwrite, resumes
-        self._sheet = None if sheet is None else Sheet(sheet, len(pairs), LABELS, overwrite=overwrite)
+        self._overwrite = overwrite or kept is not None
+        on_page = None if kept is None else kept.add_page
+        self._sheet = (
+            None if sheet is None else Sheet(sheet, len(pairs), LABELS, overwrite=self._overwrite, on_page=on_page)
+        )
         self._done = 0
         self._shown: Shown | None = None
         self._run = 0
@@ -114,7 +138,7 @@ class Keep:
             self._shown(self._run, result.name, picture)
         if self.folder is not None and not is_saved:
             make_folder(self.folder)
-            write_image(picture, saved(self.folder, result.name), overwrite=self._overwrite or self._resumes)
+            write_image(picture, saved(self.folder, result.name), overwrite=self._overwrite)
         if self._sheet is not None:
             make_folder(self._sheet.paths[0].parent)
             pair = self._pairs[result.name]

@@ -53,7 +53,7 @@ def kept_beside(json_file: Path | None, save: Path | None, *, pictures: bool) ->
     return Kept(json_file.parent).open()
 
 
-def check_settings(rows: Sequence[Row]) -> None:
+def check_settings(rows: Sequence[Row], give_mean: bool) -> None:
     """Refuse a choice that a row's model cannot do before hours go into the others. Raises UsageError.
 
     What cannot be opened is left to its own row, which is named then.
@@ -66,6 +66,8 @@ def check_settings(rows: Sequence[Row]) -> None:
             model = opening.load()
         except DarkliftError:
             continue
+        if give_mean and not model.controls_exposure:
+            raise UsageError(f"{opening.model} cannot be told how bright to go: leave out --ground-truth-mean")
         for row in rows:
             if row.work == opening:
                 try:

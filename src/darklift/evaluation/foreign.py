@@ -24,6 +24,7 @@ Layout = Literal["NCHW", "NHWC"]
 Range = Literal["unit", "signed", "bytes"]
 Colours = Literal["RGB", "BGR"]
 _SCALES: Mapping[str, tuple[float, float]] = {"unit": (1.0, 0.0), "signed": (2.0, -1.0), "bytes": (255.0, 0.0)}
+_MOST = 1024  # pixels that a network asks sides to be multiples of
 
 
 @dataclass(frozen=True)
@@ -143,10 +144,10 @@ def read_card(path: Path) -> ForeignCard:
             raise ConfigError(f"{path}: {key} is {values[key]!r}, expected {' or '.join(choices)}")
     if not values.get("model"):
         raise ConfigError(f'{path}: no model, expected a line such as  model = "network.onnx"')
-    if values.get("multiple", 1) < 1:
-        raise ConfigError(f"{path}: multiple is {values['multiple']}, expected 1 or more")
+    if not 1 <= values.get("multiple", 1) <= _MOST:
+        raise ConfigError(f"{path}: multiple is {values['multiple']}, expected 1 to {_MOST}")
     model = path.parent / values.pop("model")
-    return ForeignCard(model=model, **{"name": model.stem, **values})
+    return ForeignCard(model=model, **{**values, "name": values.get("name") or model.stem})
 
 
 def open_foreign(path: Path, device: str = "auto", threads: int | None = None) -> ForeignNetwork:

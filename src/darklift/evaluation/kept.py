@@ -1,4 +1,5 @@
-"""Scores that outlive their process: a line of JSON for each pair and method, on the disk as soon as it is there.
+"""Scores that outlive their process: a line of JSON for each pair and method, and for each page of a sheet, on the disk
+as soon as it is there.
 
 They lie in ``.darklift/scores.jsonl``. Lines are only ever appended; of two with one key, the last one counts. Several
 runs may append to one file at the same time. A key holds all that scores depend on, so what has changed is not found
@@ -58,6 +59,7 @@ class Kept:
         """folder: beside whose files they are kept. Nothing is read or made yet."""
         self.path = folder / OWN_FOLDER / "scores.jsonl"
         self._lines: dict[str, _Line] = {}
+        self._pages: set[str] = set()
         self._digests: dict[tuple[Path, int, int], str] = {}
 
     def open(self) -> Kept:
@@ -72,15 +74,18 @@ class Kept:
         except OSError as error:
             raise DataError(f"cannot keep scores in {self.path}: {error.strerror}") from error
         for line in text[: text.rfind(b"\n") + 1].split(b"\n"):
-            found = _parsed(line)
-            if found is not None:
+            values = _values(line)
+            if isinstance(page := values.get("page"), str):
+                self._pages.add(page)
+            elif (found := _parsed(values)) is not None:
                 self._remember(*found)
         return self
 
     def has_made(self, path: Path) -> bool:
-        """Whether there is a file, and it is a result that was scored here, by its pixels."""
+        """Whether there is a file, and it is a result that was scored here, or a sheet's page, by its pixels."""
         digest = _digest_of_file(path)
-        return digest is not None and any(line.picture == digest for line in self._lines.values())
+        made = self._pages.union(line.picture for line in self._lines.values())
+        return digest is not None and digest in made
 
     def find(self, key: str) -> _Line | None:
         return self._lines.get(key)
@@ -101,12 +106,21 @@ class Kept:
             "metrics": dict(line.metrics),
             "picture": line.picture,
         }
+        self._append(values)
+        self._remember(key, line)
+
+    def add_page(self, path: Path) -> None:
+        """Keep that a sheet's page was written here. Raises DataError."""
+        if (digest := _digest_of_file(path)) is not None:
+            self._append({"page": digest})
+            self._pages.add(digest)
+
+    def _append(self, values: Mapping[str, Any]) -> None:
         text = json.dumps(values, separators=(",", ":"), allow_nan=False)
         try:
             append_line(self.path, text.encode(), self.path.with_suffix(".lock"))
         except OSError as error:
             raise DataError(f"cannot write {self.path}: {error.strerror}") from error
-        self._remember(key, line)
 
     def _remember(self, key: str, line: _Line) -> None:
         self._lines[key] = line.with_earlier(self._lines.get(key))
@@ -161,9 +175,16 @@ class KeptRow:
         return hashlib.sha256(told.encode()).hexdigest()
 
 
-def _parsed(line: bytes) -> tuple[str, _Line] | None:
+def _values(line: bytes) -> Mapping[str, Any]:
     try:
         values = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return values if isinstance(values, dict) else {}
+
+
+def _parsed(values: Mapping[str, Any]) -> tuple[str, _Line] | None:
+    try:
         scores = {str(name): float(value) for name, value in values["scores"].items()}
         peak = values.get("peak_bytes")  # lines of before have none
         result = PairResult(values["name"], scores, float(values["seconds"]), None if peak is None else int(peak))
@@ -173,7 +194,7 @@ def _parsed(line: bytes) -> tuple[str, _Line] | None:
         )
         line_of = _Line(scored, dict(values["metrics"]), str(values["picture"]))
         return (str(values["key"]), line_of) if line_of.metrics.keys() <= scores.keys() else None
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError):
         return None
 
 

@@ -12,7 +12,7 @@ from darklift.errors import printable
 from darklift.evaluation.evaluation import Evaluation
 from darklift.evaluation.metrics import Chosen, Scores, describe_metrics
 
-__all__ = ["ABOUT_COST", "COST_HEADINGS", "cost_cells", "evaluation_table", "per_image_table"]
+__all__ = ["ABOUT_COST", "COST_HEADINGS", "cost_cells", "evaluation_table", "markdown_row", "per_image_table"]
 
 _WIDTH = 105
 NO_VALUE = "–"
@@ -47,17 +47,21 @@ def evaluation_table(evaluations: Evaluation | Sequence[Evaluation]) -> str:
     """
     rows = [evaluations] if isinstance(evaluations, Evaluation) else list(evaluations)
     chosen = rows[0].chosen
-    lines = [_row(("model", "weights", "backend", "preset", "steps", "seed", "exposure", "images", *_headings(chosen)))]
+    lines = [
+        markdown_row(
+            ("model", "weights", "backend", "preset", "steps", "seed", "exposure", "images", *_headings(chosen))
+        )
+    ]
     lines.append("|---|---|---|---|--:|--:|---|--:|" + "--:|" * len(_headings(chosen)))
     for row in rows:
         model = ", ".join([row.model, *row.unusual])
         steps, seed = (NO_VALUE, NO_VALUE) if row.steps is None else (row.steps, row.settings.seed)
         head = (model, row.weights, row.backend, row.preset, steps, seed, row.exposure)
-        lines.append(_row((*map(str, head), str(len(row.results)), *_numbers(row.mean, row, chosen))))
+        lines.append(markdown_row((*map(str, head), str(len(row.results)), *_numbers(row.mean, row, chosen))))
     below = f"Means over the images, {describe_metrics(chosen.columns)} {ABOUT_COST}"
     lines += ["", *textwrap.wrap(below, _WIDTH, break_on_hyphens=False)]
     for sentence in dict.fromkeys(sentence for row in rows for sentence in _remarks(row)):
-        lines += textwrap.wrap(sentence, _WIDTH, break_on_hyphens=False)
+        lines += textwrap.wrap(printable(sentence), _WIDTH, break_on_hyphens=False)
     return "\n".join(lines)
 
 
@@ -93,8 +97,8 @@ def _all(row: Evaluation) -> int:
 def per_image_table(evaluation: Evaluation) -> str:
     """A Markdown table with a row for each image."""
     chosen = evaluation.chosen
-    lines = [_row(("image", *_headings(chosen))), "|---|" + "--:|" * len(_headings(chosen))]
-    lines += [_row((printable(result.name), *_numbers(result.scores, result, chosen))) for result in evaluation.results]
+    lines = [markdown_row(("image", *_headings(chosen))), "|---|" + "--:|" * len(_headings(chosen))]
+    lines += [markdown_row((result.name, *_numbers(result.scores, result, chosen))) for result in evaluation.results]
     return "\n".join(lines)
 
 
@@ -113,5 +117,7 @@ def _cell(scores: Scores, name: str, digits: int, missing: Mapping[str, str]) ->
     return NO_VALUE if math.isnan(scores[name]) else f"{scores[name]:.{digits}f}"
 
 
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+def markdown_row(cells: Sequence[str]) -> str:
+    """A line of a Markdown table, whatever its cells hold."""
+    safe = (printable(cell).replace("|", r"\|") for cell in cells)
+    return f"| {' | '.join(safe)} |"

@@ -6,13 +6,13 @@ import csv
 import io
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from darklift.data.pairs import listed
 from darklift.errors import MissingExtraError, UsageError, printable
 from darklift.evaluation.metrics import Metric, describe_metrics
-from darklift.evaluation.report import ABOUT_COST, COST_HEADINGS, NO_VALUE, cost_cells
+from darklift.evaluation.report import ABOUT_COST, COST_HEADINGS, NO_VALUE, cost_cells, markdown_row
 from darklift.evaluation.significance import MIN_SCENES, RESAMPLES, Difference, Spread
 from darklift.evaluation.study import Study
 
@@ -89,27 +89,29 @@ _ARROWS = {"higher": "\\uparrow", "lower": "\\downarrow"}
 
 def _means(study: Study) -> str:
     metrics = study.metrics
-    lines = [_row(["method", "seeds", *(metric.heading for metric in metrics), *COST_HEADINGS])]
+    lines = [markdown_row(["method", "seeds", *(metric.heading for metric in metrics), *COST_HEADINGS])]
     lines.append("|---|--:|" + "--:|" * (len(metrics) + len(COST_HEADINGS)))
     for entry in study.entries:
         cells = [_plus_minus(study.over_pictures(entry, metric), metric) for metric in metrics]
-        lines.append(_row([entry.label, str(len(entry.runs)), *cells, *cost_cells(entry)]))
+        lines.append(markdown_row([entry.label, str(len(entry.runs)), *cells, *cost_cells(entry)]))
     seeded = [entry for entry in study.entries if len(entry.runs) > 1]
     for entry in seeded:
         cells = [_plus_minus(study.over_seeds(entry, metric), metric) for metric in metrics]
-        lines.append(_row([f"{entry.label}: over seeds", str(len(entry.runs)), *cells, *("" for _ in COST_HEADINGS)]))
+        lines.append(
+            markdown_row([f"{entry.label}: over seeds", str(len(entry.runs)), *cells, *("" for _ in COST_HEADINGS)])
+        )
     return "\n".join(lines)
 
 
 def _differences(study: Study) -> str:
     heads = [f"against {study.entries[0].label}", "metric", "better by", "95% interval", "better in", "images won"]
-    lines = [_row(heads), "|---|---|--:|--:|--:|--:|"]
+    lines = [markdown_row(heads), "|---|---|--:|--:|--:|--:|"]
     for entry in study.entries[1:]:
         for metric in study.metrics:
             found = study.difference(entry, metric)
             won = f"{found.wins} of {found.count}"
             facts = [f"{found.mean:+.{metric.digits}f}", *chance_cells(found, metric), won]
-            lines.append(_row([entry.label, metric.heading, *facts]))
+            lines.append(markdown_row([entry.label, metric.heading, *facts]))
     return "\n".join(lines)
 
 
@@ -140,9 +142,12 @@ def rank_table(study: Study) -> RankTable | None:
 
 
 def _ranks(study: Study, ranks: RankTable) -> str:
-    lines = [_row(["mean rank", *(metric.heading for metric in study.metrics)]), "|---|" + "--:|" * len(study.metrics)]
-    lines += [_row(row) for row in ranks.entries]
-    lines += [_row([f"*{name}*", *numbers]) for name, *numbers in ranks.tests]
+    lines = [
+        markdown_row(["mean rank", *(metric.heading for metric in study.metrics)]),
+        "|---|" + "--:|" * len(study.metrics),
+    ]
+    lines += [markdown_row(row) for row in ranks.entries]
+    lines += [markdown_row([f"*{name}*", *numbers]) for name, *numbers in ranks.tests]
     return "\n".join(lines)
 
 
@@ -202,11 +207,6 @@ def _percent(share: float) -> str:
 def _tex(text: str) -> str:
     special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
     return re.sub(r"[\\~^&%$#_{}]", lambda found: special.get(found[0], f"\\{found[0]}"), printable(text))
-
-
-def _row(cells: Sequence[str]) -> str:
-    safe = (printable(cell).replace("|", r"\|") for cell in cells)
-    return f"| {' | '.join(safe)} |"
 
 
 def _fill(text: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -40,7 +40,13 @@ class Sheet:
     """
 
     def __init__(
-        self, path: str | Path, count: int, labels: Sequence[str] = ("before", "after"), *, overwrite: bool = False
+        self,
+        path: str | Path,
+        count: int,
+        labels: Sequence[str] = ("before", "after"),
+        *,
+        overwrite: bool = False,
+        on_page: Callable[[Path], None] | None = None,
     ) -> None:
         """
         Args:
@@ -49,6 +55,7 @@ class Sheet:
             count: how many photos will come at most. It decides on pages and sizes; photos that failed may be missing.
             labels: what stands above each of a photo's pictures.
             overwrite: replace pages that are there already.
+            on_page: told each page once it is written.
 
         Raises:
             UsageError: no labels, or no photo expected.
@@ -59,7 +66,7 @@ class Sheet:
         existing = next((page for page in self.paths if not overwrite and os.path.lexists(page)), None)
         if existing is not None:
             raise ImageError(f"cannot write {existing}: {IN_THE_WAY}")
-        self._labels, self._overwrite = tuple(labels), overwrite
+        self._labels, self._overwrite, self._on_page = tuple(labels), overwrite, on_page
         self.box, pages = _division(count, len(labels))
         """Width and height in pixels that a picture may take: a smaller copy of one will do for :meth:`add`."""
         self._sizes = [count // pages + (number < count % pages) for number in range(pages)]
@@ -95,12 +102,14 @@ class Sheet:
         return self.paths[: self._page]
 
     def _write_page(self) -> None:
+        path = self.paths[self._page]
         try:
-            write_image(
-                from_pil(draw_page(self._photos, self._labels)), self.paths[self._page], overwrite=self._overwrite
-            )
+            write_image(from_pil(draw_page(self._photos, self._labels)), path, overwrite=self._overwrite)
         except ImageError as error:
             self._problem = self._problem or error
+        else:
+            if self._on_page is not None:
+                self._on_page(path)
         self._page += 1
         self._photos.clear()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from darklift import __version__
-from darklift.errors import MissingExtraError
+from darklift.errors import DataError, MissingExtraError
 from darklift.evaluation.metrics import Metric, describe_metrics
 from darklift.evaluation.report import ABOUT_COST, COST_HEADINGS, cost_cells
 from darklift.evaluation.significance import RESAMPLES
@@ -50,10 +50,13 @@ def write_report(
     Raises:
         MissingExtraError: Jinja2 or Altair is missing.
         OSError: the file cannot be written.
+        DataError: no metric has a value for every picture.
     """
+    if not study.metrics:
+        raise DataError(f"no report {path}: no metric has a value for every image, choose other metrics")
     views = gallery.pick(study, runs, pictures, budget)
     text = render_report(study, views, title=title, command=command)
-    write_atomically(path, text.encode("utf-8"))
+    write_atomically(path, text.encode("utf-8", "backslashreplace"))  # names may hold bytes of another coding
 
 
 def check_extra() -> None:
