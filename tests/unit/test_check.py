@@ -64,6 +64,30 @@ def test_missing_pairs_extra_files_and_other_extensions(plain: Path) -> None:
     assert report.splits[0].count == 2
 
 
+@pytest.mark.parametrize(
+    ("key", "extra", "note", "twice", "other"),
+    [
+        ("dicm", "DICM/1.bmp", "DICM/x.txt", "1.bmp and 1.png", "x.txt"),
+        ("exdark", "ExDark/Boat/1.bmp", "ExDark/Boat/x.txt", "Boat/1.bmp and 1.png", "Boat/x.txt"),
+        ("sice", "Dataset_Part1/Label/1.bmp", "Dataset_Part1/1/x.txt", "1.bmp and 1.png", "1/x.txt"),
+        ("sice", "Dataset_Part1/1/1.bmp", "Dataset_Part1/x.txt", "1/1.bmp and 1.png", "x.txt"),
+        ("sid-srgb", "train/short/1/1.bmp", "train/long/1/x.txt", "1/1.bmp and 1.png", "1/x.txt"),
+        ("sid-srgb", "train/long/1/1.bmp", "train/short/x.txt", "1/1.bmp and 1.png", "x.txt"),
+        ("lsrw", "Eval/Nikon/low/1.bmp", "Eval/Nikon/high/x.txt", "Nikon/1.bmp and 1.png", "Nikon/x.txt"),
+    ],
+)
+def test_doubled_names_and_other_files_are_told_in_every_layout(
+    tmp_path: Path, key: str, extra: str, note: str, twice: str, other: str
+) -> None:
+    make(tmp_path, layout_called(key), {"train": [1], "test": [1]})
+    for path in (extra, "ExDark/Boat/1.png", "train/short/1/1.png", "train/long/1/1.png"):
+        save(tmp_path / path, dark(3))
+    (tmp_path / note).touch()
+    findings = [finding for split in check_dataset(tmp_path, key).splits for finding in split.findings]
+    names = [(finding.is_wrong, finding.names) for finding in findings if finding.kind == "names"]
+    assert names == [(True, (twice,)), (False, (other,))]
+
+
 def test_a_pair_of_two_sizes_does_not_hide_the_others(plain: Path) -> None:
     save(plain / "high/2.png", bright(2)[:50])
     report = check_dataset(plain)
