@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -100,6 +101,30 @@ def test_a_file_that_cannot_be_read_is_named(plain: Path) -> None:
     wrong, names = found(check_dataset(plain))["unreadable"]
     assert wrong
     assert "2.png" in names[0]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs symbolic links")
+@pytest.mark.parametrize(
+    ("key", "links"),
+    [
+        ("folders", ["low/1.png", "high/1.png"]),
+        ("dicm", ["DICM/1.png"]),
+        ("sice", ["Dataset_Part1/1/1.png"]),
+        ("sid-srgb", ["train/short/00001/00001_00.png"]),
+    ],
+)
+def test_links_that_lead_nowhere_are_named(tmp_path: Path, key: str, links: list[str]) -> None:
+    """As git-annex and DVC leave files whose content is elsewhere."""
+    make(tmp_path, layout_called(key), {"train": [1, 2], "test": [1, 2]})
+    before = check_dataset(tmp_path, key).splits[0].count
+    for link in links:
+        (tmp_path / link).unlink()
+        (tmp_path / link).symlink_to(tmp_path / "annex/1.png")
+    report = check_dataset(tmp_path, key)
+    wrong, (name,) = found(report)["unreadable"]
+    assert wrong
+    assert links[-1] in name
+    assert report.splits[0].count == before
 
 
 def test_depths_are_told_and_stretched_ones_are_found(plain: Path) -> None:

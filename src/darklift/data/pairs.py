@@ -96,7 +96,7 @@ def match_pairs(
     """Pair the pictures of two folders by file name without extension.
 
     Extensions may differ (``5.webp`` with ``5.jpg``); names are compared with their case. Hidden files, subfolders and
-    files that are no pictures are ignored.
+    files that are no pictures are ignored. Links count by their names, whether or not they lead to a file.
 
     Args:
         low_dir: folder of the low-light pictures.
@@ -166,7 +166,8 @@ def images_by_name(folder: str | os.PathLike[str], pair_name: Callable[[str], st
 def contents_of(
     folder: str | os.PathLike[str], *, pair_name: Callable[[str], str] | None = None, prefix: str = ""
 ) -> Contents:
-    """What is directly in a folder.
+    """What is directly in a folder. A link that leads nowhere counts as the file that it stands for: whoever reads it
+    says that it cannot be read, where a pair that is left out would not be missed.
 
     Args:
         folder: subfolders of it are not looked into.
@@ -180,7 +181,7 @@ def contents_of(
     twice: list[str] = []
     others: list[str] = []
     for path in visible_entries(Path(folder)):
-        if not path.is_file():
+        if os.path.exists(path) and not path.is_file():  # Path.exists raises for some names
             continue
         if not is_image_path(path):
             others.append(prefix + path.name)
