@@ -236,6 +236,22 @@ def test_pairs_kept_for_validation_are_compared_with_the_rest(plain: Path) -> No
     assert not check_dataset(plain, names=["1", "4"]).common[0].overlap.matches
 
 
+def test_names_that_leave_nothing_to_train_on_are_wrong(plain: Path) -> None:
+    report = check_dataset(plain, names=["1", "2", "3"])
+    assert [(split.name, split.count) for split in report.splits] == [("all without the names", 0), ("names", 3)]
+    (finding,) = report.splits[0].findings
+    assert (finding.kind, finding.is_wrong) == ("count", True)
+    assert "nothing is left" in finding.text
+    assert not report.is_fine
+
+
+def test_a_split_without_a_pair_is_wrong(tmp_path: Path) -> None:
+    make(tmp_path, layout_called("folders"), {"val": [1]})
+    for side in ("low", "high"):
+        (tmp_path / "train" / side).mkdir(parents=True)
+    assert found(check_dataset(tmp_path, "folders"))["count"] == (True, ())
+
+
 def test_a_picture_that_serves_several_pairs_is_told(plain: Path) -> None:
     save(plain / "low/4.png", dark(1, seed=4))
     save(plain / "high/4.png", bright(1))
