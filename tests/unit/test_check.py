@@ -245,6 +245,12 @@ def test_names_that_leave_nothing_to_train_on_are_wrong(plain: Path) -> None:
     assert not report.is_fine
 
 
+def test_what_names_leave_over_need_not_have_the_whole_sets_number(tmp_path: Path) -> None:
+    make(tmp_path, layout_called("sice"), {"train": [1, 2]})
+    report = check_dataset(tmp_path, "sice", names=["1/1", "1/2", "1/3"])
+    assert "count" not in found(report)
+
+
 def test_a_split_without_a_pair_is_wrong(tmp_path: Path) -> None:
     make(tmp_path, layout_called("folders"), {"val": [1]})
     for side in ("low", "high"):

@@ -203,11 +203,8 @@ def _parts(place: Place) -> tuple[_Part, ...]:
 def _divided(parts: tuple[_Part, ...], names: tuple[str, ...]) -> tuple[_Part, ...]:
     first, *rest = parts
     kept, chosen = exclude(first.found.pairs, names), select(first.found.pairs, names)
-    return (
-        replace(first, name=f"{first.name} without the names", found=replace(first.found, pairs=kept), expected=None),
-        _Part("names", first.folder, Matching(chosen), {}),
-        *rest,
-    )
+    rest_of_first = _Part(f"{first.name} without the names", first.folder, replace(first.found, pairs=kept), {})
+    return rest_of_first, _Part("names", first.folder, Matching(chosen), {}), *rest
 
 
 def _look(part: _Part, layout: Layout | None, tell: Callable[[str], None]) -> tuple[SplitReport, list[Item]]:
