@@ -51,6 +51,15 @@ def test_what_two_sets_share_is_said_and_written(darklift: "Darklift") -> None:
     assert (common["of"], common["pixels"], common["scene"]) == (3, 1, 1)
 
 
+def test_names_are_refused_where_there_are_no_pairs(darklift: "Darklift") -> None:
+    make(Path("photos"), layout_called("dicm"), {"test": [1, 2]})
+    Path("val.txt").write_text("1\n", encoding="utf-8")
+    result = darklift("datasets", "check", "dicm", "photos", "--names", "val.txt")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "DICM has no pairs to divide" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [

@@ -2,6 +2,8 @@
 
 import itertools
 import json
+import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,6 +62,16 @@ def test_other_methods_alone_load_no_model(darklift: "Darklift", pairs: list[str
     assert "| clahe | none | numpy |" in result.stdout
     assert darklift("evaluate", *pairs).exit_code == 0
     assert loaded_models == ["default"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs symbolic links")
+def test_a_pair_of_links_that_lead_nowhere_is_named(darklift: "Darklift", paired_data: Path) -> None:
+    shutil.copytree(paired_data, "data")
+    for side in ("low", "high"):
+        Path("data", side, "99.png").symlink_to("gone.png")
+    result = darklift("evaluate", "--low", "data/low", "--high", "data/high", "--baseline", "identity")
+    assert result.exit_code == 1
+    assert "left out 99: cannot read data/low/99.png" in result.stderr
 
 
 @pytest.mark.usefixtures("loaded_models")

@@ -125,3 +125,27 @@ def test_the_dark_half_of_a_series_is_paired_with_its_label(tmp_path: Path) -> N
     fill(tmp_path / "Dataset_Part1/Label", "3.JPG")
     with pytest.raises(DataError, match="1 without a dark picture: 3"):
         find_pairs(tmp_path, layout="sice")
+
+
+def test_two_pictures_of_one_name_are_refused_in_folders_of_scenes_too(tmp_path: Path) -> None:
+    fill(tmp_path / "sid/train/short/1", "a.bmp", "a.png", "b.png")
+    fill(tmp_path / "sid/train/long/1", "x.png")
+    with pytest.raises(DataError, match=r"1 of one name: 1/a\.bmp and a\.png;"):
+        find_pairs(tmp_path / "sid", layout="sid-srgb")
+    fill(tmp_path / "sice/Dataset_Part1/1", *(f"{frame}.JPG" for frame in range(1, 8)))
+    fill(tmp_path / "sice/Dataset_Part1/Label", "1.bmp", "1.png")
+    with pytest.raises(DataError, match=r"1 of one name: 1\.bmp and 1\.png;"):
+        find_pairs(tmp_path / "sice", layout="sice")
+
+
+def test_pictures_beside_the_folders_of_scenes_belong_to_no_pair(tmp_path: Path) -> None:
+    for side in ("short", "long"):
+        fill(tmp_path / "sid/train" / side / "1", "a.png")
+        fill(tmp_path / "sid/train" / side, f"{side}.png", "notes.txt")
+    with pytest.raises(DataError, match="1 without a ground truth: short; 1 without a dark picture: long;"):
+        find_pairs(tmp_path / "sid", layout="sid-srgb")
+    fill(tmp_path / "sice/Dataset_Part1/1", "1.JPG", "2.JPG", "3.JPG")
+    fill(tmp_path / "sice/Dataset_Part1/Label", "1.JPG")
+    fill(tmp_path / "sice/Dataset_Part1", "loose.JPG", "notes.txt")
+    with pytest.raises(DataError, match="1 without a ground truth: loose;"):
+        find_pairs(tmp_path / "sice", layout="sice")

@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -64,6 +65,30 @@ def test_missing_pairs_extra_files_and_other_extensions(plain: Path) -> None:
     assert report.splits[0].count == 2
 
 
+@pytest.mark.parametrize(
+    ("key", "extra", "note", "twice", "other"),
+    [
+        ("dicm", "DICM/1.bmp", "DICM/x.txt", "1.bmp and 1.png", "x.txt"),
+        ("exdark", "ExDark/Boat/1.bmp", "ExDark/Boat/x.txt", "Boat/1.bmp and 1.png", "Boat/x.txt"),
+        ("sice", "Dataset_Part1/Label/1.bmp", "Dataset_Part1/1/x.txt", "1.bmp and 1.png", "1/x.txt"),
+        ("sice", "Dataset_Part1/1/1.bmp", "Dataset_Part1/x.txt", "1/1.bmp and 1.png", "x.txt"),
+        ("sid-srgb", "train/short/1/1.bmp", "train/long/1/x.txt", "1/1.bmp and 1.png", "1/x.txt"),
+        ("sid-srgb", "train/long/1/1.bmp", "train/short/x.txt", "1/1.bmp and 1.png", "x.txt"),
+        ("lsrw", "Eval/Nikon/low/1.bmp", "Eval/Nikon/high/x.txt", "Nikon/1.bmp and 1.png", "Nikon/x.txt"),
+    ],
+)
+def test_doubled_names_and_other_files_are_told_in_every_layout(
+    tmp_path: Path, key: str, extra: str, note: str, twice: str, other: str
+) -> None:
+    make(tmp_path, layout_called(key), {"train": [1], "test": [1]})
+    for path in (extra, "ExDark/Boat/1.png", "train/short/1/1.png", "train/long/1/1.png"):
+        save(tmp_path / path, dark(3))
+    (tmp_path / note).touch()
+    findings = [finding for split in check_dataset(tmp_path, key).splits for finding in split.findings]
+    names = [(finding.is_wrong, finding.names) for finding in findings if finding.kind == "names"]
+    assert names == [(True, (twice,)), (False, (other,))]
+
+
 def test_a_pair_of_two_sizes_does_not_hide_the_others(plain: Path) -> None:
     save(plain / "high/2.png", bright(2)[:50])
     report = check_dataset(plain)
@@ -76,6 +101,30 @@ def test_a_file_that_cannot_be_read_is_named(plain: Path) -> None:
     wrong, names = found(check_dataset(plain))["unreadable"]
     assert wrong
     assert "2.png" in names[0]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs symbolic links")
+@pytest.mark.parametrize(
+    ("key", "links"),
+    [
+        ("folders", ["low/1.png", "high/1.png"]),
+        ("dicm", ["DICM/1.png"]),
+        ("sice", ["Dataset_Part1/1/1.png"]),
+        ("sid-srgb", ["train/short/00001/00001_00.png"]),
+    ],
+)
+def test_links_that_lead_nowhere_are_named(tmp_path: Path, key: str, links: list[str]) -> None:
+    """As git-annex and DVC leave files whose content is elsewhere."""
+    make(tmp_path, layout_called(key), {"train": [1, 2], "test": [1, 2]})
+    before = check_dataset(tmp_path, key).splits[0].count
+    for link in links:
+        (tmp_path / link).unlink()
+        (tmp_path / link).symlink_to(tmp_path / "annex/1.png")
+    report = check_dataset(tmp_path, key)
+    wrong, (name,) = found(report)["unreadable"]
+    assert wrong
+    assert links[-1] in name
+    assert report.splits[0].count == before
 
 
 def test_depths_are_told_and_stretched_ones_are_found(plain: Path) -> None:
@@ -185,6 +234,28 @@ def test_pairs_kept_for_validation_are_compared_with_the_rest(plain: Path) -> No
     (common,) = check_dataset(plain, names=["1.png", "2"]).common
     assert [(m.name, m.other, m.likeness) for m in common.overlap.matches] == [("1", "4", "scene")]
     assert not check_dataset(plain, names=["1", "4"]).common[0].overlap.matches
+
+
+def test_names_that_leave_nothing_to_train_on_are_wrong(plain: Path) -> None:
+    report = check_dataset(plain, names=["1", "2", "3"])
+    assert [(split.name, split.count) for split in report.splits] == [("all without the names", 0), ("names", 3)]
+    (finding,) = report.splits[0].findings
+    assert (finding.kind, finding.is_wrong) == ("count", True)
+    assert "nothing is left" in finding.text
+    assert not report.is_fine
+
+
+def test_what_names_leave_over_need_not_have_the_whole_sets_number(tmp_path: Path) -> None:
+    make(tmp_path, layout_called("sice"), {"train": [1, 2]})
+    report = check_dataset(tmp_path, "sice", names=["1/1", "1/2", "1/3"])
+    assert "count" not in found(report)
+
+
+def test_a_split_without_a_pair_is_wrong(tmp_path: Path) -> None:
+    make(tmp_path, layout_called("folders"), {"val": [1]})
+    for side in ("low", "high"):
+        (tmp_path / "train" / side).mkdir(parents=True)
+    assert found(check_dataset(tmp_path, "folders"))["count"] == (True, ())
 
 
 def test_a_picture_that_serves_several_pairs_is_told(plain: Path) -> None:

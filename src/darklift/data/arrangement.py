@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
 from darklift.data.pairs import (
+    Contents,
     Matching,
     Pair,
+    contents_of,
     listed,
     look_at_pairs,
     match_pairs,
@@ -21,7 +24,6 @@ from darklift.data.pairs import (
     visible_entries,
 )
 from darklift.errors import DataError
-from darklift.image import is_image_path
 
 __all__ = ["Alone", "Arrangement", "Cameras", "Labelled", "Scenes", "TwoFolders", "folder_in", "whole"]
 
@@ -159,20 +161,29 @@ class Scenes:
         return folder_in(root, self.low) is not None and folder_in(root, self.high) is not None
 
     def look(self, root: Path) -> Matching:
-        lows, highs = (
-            {path.name: path for path in visible_entries(_folder(root, name)) if path.is_dir()}
-            for name in (self.low, self.high)
+        low, high = (_folder(root, name) for name in (self.low, self.high))
+        dark, truth = _inside(low), _inside(high)
+        names = sorted({*dark, *truth}, key=natural_key)
+        scenes = [self._scene(name, dark.get(name, Contents()), truth.get(name, Contents())) for name in names]
+        beside_dark, beside_truth = contents_of(low), contents_of(high)
+        outside = Matching.of(
+            (beside_dark, beside_truth), without_high=beside_dark.pictures, without_low=beside_truth.pictures
         )
-        return _joined([self._scene(name, lows.get(name), highs.get(name)) for name in _ordered(lows, highs)])
+        return _joined([*scenes, outside])
 
-    def _scene(self, name: str, low: Path | None, high: Path | None) -> Matching:
-        dark, truth = _pictures(low), _pictures(high)
-        if not dark or not truth:
-            return Matching((), *(((), (name,)) if not dark else ((name,), ())))
+    def _scene(self, name: str, dark: Contents, truth: Contents) -> Matching:
+        if not dark.pictures:
+            return Matching.of((dark, truth), without_low=(name,))
+        if not truth.pictures:
+            return Matching.of((dark, truth), without_high=(name,))
         # Some copies hold the same ground truth once for each dark picture.
-        pairs = [Pair(f"{name}/{path.stem}", path, _same_name(path, truth) or truth[0]) for path in dark]
-        extra = [f"{name}/{path.name}" for path in truth[1:] if _same_name(path, dark) is None]
-        return Matching(tuple(pairs), without_low=tuple(extra))
+        first, *more = truth.pictures
+        usual = truth.pictures[first]
+        return Matching.of(
+            (dark, truth),
+            pairs=(Pair(shot, path, truth.pictures.get(shot, usual)) for shot, path in dark.pictures.items()),
+            without_low=(f"{name}/{truth.pictures[shot].name}" for shot in more if shot not in dark.pictures),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,20 +209,18 @@ class Labelled:
 
     def look(self, root: Path) -> Matching:
         labels = _folder(root, self.first_folder)
-        truths = {path.stem: path for path in _pictures(labels)}
-        scenes = {
-            path.name: path for path in visible_entries(labels.parent) if path.is_dir() and path.name != labels.name
-        }
-        frames = {name: _pictures(path) for name, path in scenes.items()}
-        return Matching(
-            pairs=tuple(
-                Pair(f"{name}/{path.stem}", path, truths[name])
-                for name in scenes
-                if name in truths
-                for path in frames[name][: len(frames[name]) // 2]
+        beside, truth = contents_of(labels.parent), contents_of(labels)
+        scenes = {name: frames for name, frames in _inside(labels.parent).items() if name != labels.name}
+        return Matching.of(
+            (beside, truth, *scenes.values()),
+            pairs=(
+                Pair(frame, path, truth.pictures[name])
+                for name, frames in scenes.items()
+                if name in truth.pictures
+                for frame, path in islice(frames.pictures.items(), len(frames.pictures) // 2)
             ),
-            without_high=tuple(name for name in scenes if name not in truths),
-            without_low=tuple(name for name in truths if len(frames.get(name, ())) < 2),
+            without_high=(*(name for name in scenes if name not in truth.pictures), *beside.pictures),
+            without_low=(name for name in truth.pictures if len(scenes.get(name, Contents()).pictures) < 2),
         )
 
 
@@ -235,31 +244,20 @@ class Alone:
 
     def pictures(self, root: Path) -> dict[str, Path]:
         """By name, ``Boat/2015_00001`` for those in a folder inside. Raises DataError."""
-        folder = _folder(root, self.folder)
-        found = {path.stem: path for path in _pictures(folder)}
-        for inside in visible_entries(folder):
-            if inside.is_dir():
-                found |= {f"{inside.name}/{path.stem}": path for path in _pictures(inside)}
-        return found
+        return {name: path for each in self._contents(root) for name, path in each.pictures.items()}
 
     def look(self, root: Path) -> Matching:
-        """No pairs: :meth:`pictures` has what there is."""
-        return Matching(())
+        """No pairs, as :meth:`pictures` has what there is: what is wrong with names, and other files."""
+        return Matching.of(self._contents(root))
+
+    def _contents(self, root: Path) -> tuple[Contents, ...]:
+        folder = _folder(root, self.folder)
+        return contents_of(folder), *_inside(folder).values()
 
 
-def _pictures(folder: Path | None) -> list[Path]:
-    """Directly in a folder, in natural order."""
-    if folder is None:
-        return []
-    return [path for path in visible_entries(folder) if is_image_path(path) and path.is_file()]
-
-
-def _same_name(path: Path, others: Sequence[Path]) -> Path | None:
-    return next((other for other in others if other.stem == path.stem), None)
-
-
-def _ordered(*names: dict[str, Path]) -> list[str]:
-    return sorted({name for each in names for name in each}, key=natural_key)
+def _inside(folder: Path) -> dict[str, Contents]:
+    """What each folder inside this one holds, by its name, with names that begin with it: ``Boat/1``."""
+    return {path.name: contents_of(path, prefix=f"{path.name}/") for path in visible_entries(folder) if path.is_dir()}
 
 
 def _prefixed(found: Matching, prefix: str) -> Matching:

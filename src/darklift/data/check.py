@@ -20,7 +20,7 @@ from darklift.data.fingerprint import look_at
 from darklift.data.layouts import Place, find_layout
 from darklift.data.overlap import Item, Overlap, overlap_of, repeats_in, scenes_in
 from darklift.data.pairs import Matching, Pair, exclude, select
-from darklift.errors import DataError, ImageError
+from darklift.errors import DataError, ImageError, UsageError
 
 __all__ = ["Common", "Report", "SplitReport", "check_dataset"]
 
@@ -133,9 +133,16 @@ def check_dataset(
         progress: called with pictures done, pictures in all, and a name.
 
     Raises:
-        UsageError, DataError: there is no such data set. What is wrong with one that is there is in the report.
+        UsageError: an unknown layout, or names for one without pairs.
+        DataError: there is no such data set, or a name that no pair has. What is wrong with one that is there is in the
+            report.
     """
     place = find_layout(root, layout)
+    if names is not None and not place.layout.is_paired:
+        raise UsageError(
+            f"got names of pairs, and {place.layout.title} has no pairs to divide, only dark pictures: "
+            "leave the names out"
+        )
     parts = _parts(place)
     if names is not None:
         parts = _divided(parts, tuple(names))
@@ -196,19 +203,15 @@ def _parts(place: Place) -> tuple[_Part, ...]:
 def _divided(parts: tuple[_Part, ...], names: tuple[str, ...]) -> tuple[_Part, ...]:
     first, *rest = parts
     kept, chosen = exclude(first.found.pairs, names), select(first.found.pairs, names)
-    return (
-        replace(first, name=f"{first.name} without the names", found=replace(first.found, pairs=kept), expected=None),
-        _Part("names", first.folder, Matching(chosen), {}),
-        *rest,
-    )
+    rest_of_first = _Part(f"{first.name} without the names", first.folder, replace(first.found, pairs=kept), {})
+    return rest_of_first, _Part("names", first.folder, Matching(chosen), {}), *rest
 
 
 def _look(part: _Part, layout: Layout | None, tell: Callable[[str], None]) -> tuple[SplitReport, list[Item]]:
     facts, items, unreadable = _read_all(part, tell)
     groups = scenes_in(items) if items and len(items) <= _MOST_GROUPED else None
     findings = (
-        *count_finding(part.count, part.expected, "pairs" if part.found.pairs else "pictures"),
-        *count_finding(len({pair.high for pair in part.found.pairs}), part.expected_scenes, "scenes"),
+        *_counts(part),
         *name_findings(part.found),
         *about("unreadable", "cannot be read", unreadable),
         *look_for(facts, None if layout is None else layout.size),
@@ -224,6 +227,14 @@ def _look(part: _Part, layout: Layout | None, tell: Callable[[str], None]) -> tu
         findings=findings,
     )
     return report, items
+
+
+def _counts(part: _Part) -> Iterator[Finding]:
+    what = "pictures" if part.alone else "pairs"
+    if not part.count and part.expected is None:
+        yield Finding("count", True, f"no {what}: nothing is left to train or test on")
+    yield from count_finding(part.count, part.expected, what)
+    yield from count_finding(len({pair.high for pair in part.found.pairs}), part.expected_scenes, "scenes")
 
 
 def _shown_again(items: Sequence[Item], groups: Sequence[tuple[str, ...]] | None) -> Iterator[Finding]:

@@ -7,15 +7,18 @@ is quietly shifted by one trains and scores without any other sign.
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from darklift.errors import DataError
 from darklift.image import USUAL_EXTENSIONS, is_image_path
 
 __all__ = [
+    "Contents",
     "Matching",
     "Pair",
+    "contents_of",
     "exclude",
     "images_by_name",
     "listed",
@@ -41,8 +44,20 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
+class Contents:
+    """The visible files directly in a folder, in natural order."""
+
+    pictures: Mapping[str, Path] = field(default_factory=dict)
+    """By pair name; of several of one name the last."""
+    twice: tuple[str, ...] = ()
+    """Files of one name, "1.jpg and 1.png"."""
+    others: tuple[str, ...] = ()
+    """Files that are no pictures."""
+
+
+@dataclass(frozen=True, slots=True)
 class Matching:
-    """What two folders hold, whether or not it pairs up: pairs, and names of the rest, in natural order."""
+    """What folders hold, whether or not it pairs up: pairs, and names of the rest, in natural order."""
 
     pairs: tuple[Pair, ...]
     without_high: tuple[str, ...] = ()
@@ -51,6 +66,25 @@ class Matching:
     """Files of one name in one folder, "1.jpg and 1.png"; the last of them is in ``pairs``."""
     others: tuple[str, ...] = ()
     """Visible files that are no pictures."""
+
+    @classmethod
+    def of(
+        cls,
+        folders: Iterable[Contents],
+        *,
+        pairs: Iterable[Pair] = (),
+        without_high: Iterable[str] = (),
+        without_low: Iterable[str] = (),
+    ) -> Self:
+        """These pairs of the folders' pictures, and what else the folders hold."""
+        looked_at = tuple(folders)
+        return cls(
+            tuple(pairs),
+            tuple(without_high),
+            tuple(without_low),
+            twice=tuple(names for each in looked_at for names in each.twice),
+            others=tuple(name for each in looked_at for name in each.others),
+        )
 
 
 def match_pairs(
@@ -62,7 +96,7 @@ def match_pairs(
     """Pair the pictures of two folders by file name without extension.
 
     Extensions may differ (``5.webp`` with ``5.jpg``); names are compared with their case. Hidden files, subfolders and
-    files that are no pictures are ignored.
+    files that are no pictures are ignored. Links count by their names, whether or not they lead to a file.
 
     Args:
         low_dir: folder of the low-light pictures.
@@ -103,50 +137,61 @@ def look_at_pairs(
     """As :func:`match_pairs`, but what does not pair up is told instead of refused. Raises DataError for a folder that
     is missing or cannot be read.
     """
-    (low, low_twice, low_others), (high, high_twice, high_others) = (
-        _by_name(Path(folder), pair_name) for folder in (low_dir, high_dir)
-    )
-    return Matching(
-        pairs=tuple(Pair(name, low[name], high[name]) for name in low if name in high),
-        without_high=tuple(name for name in low if name not in high),
-        without_low=tuple(name for name in high if name not in low),
-        twice=(*low_twice, *high_twice),
-        others=(*low_others, *high_others),
+    folders = [contents_of(folder, pair_name=pair_name) for folder in (low_dir, high_dir)]
+    low, high = (folder.pictures for folder in folders)
+    return Matching.of(
+        folders,
+        pairs=(Pair(name, low[name], high[name]) for name in low if name in high),
+        without_high=(name for name in low if name not in high),
+        without_low=(name for name in high if name not in low),
     )
 
 
-def images_by_name(folder: str | os.PathLike[str], pair_name: Callable[[str], str] | None = None) -> dict[str, Path]:
+def images_by_name(folder: str | os.PathLike[str], pair_name: Callable[[str], str] | None = None) -> Mapping[str, Path]:
     """The pictures directly in a folder, by pair name, in natural order of the names.
 
     Raises:
         DataError: the folder is missing, cannot be read or holds no picture; two pictures have the same name.
     """
-    found, twice, _ = _by_name(Path(folder), pair_name)
-    if twice:
+    found = contents_of(folder, pair_name=pair_name)
+    if found.twice:
         raise DataError(
-            f"several pictures of one name in {folder}: {listed(twice)}; expected one each: move the others away"
+            f"several pictures of one name in {folder}: {listed(found.twice)}; expected one each: move the others away"
         )
-    if not found:
+    if not found.pictures:
         raise DataError(f"no picture in {folder}; expected files ending in {' '.join(sorted(USUAL_EXTENSIONS))}")
-    return found
+    return found.pictures
 
 
-def _by_name(folder: Path, pair_name: Callable[[str], str] | None) -> tuple[dict[str, Path], list[str], list[str]]:
-    """The pictures by pair name, "1.jpg and 1.png" for those of one name, and the names of the other visible files."""
+def contents_of(
+    folder: str | os.PathLike[str], *, pair_name: Callable[[str], str] | None = None, prefix: str = ""
+) -> Contents:
+    """What is directly in a folder. A link that leads nowhere counts as the file that it stands for: whoever reads it
+    says that it cannot be read, where a pair that is left out would not be missed.
+
+    Args:
+        folder: subfolders of it are not looked into.
+        pair_name: as in :func:`match_pairs`.
+        prefix: what all names begin with, as ``Boat/`` for those in a folder inside the data set's.
+
+    Raises:
+        DataError: the folder is missing or cannot be read.
+    """
     found: dict[str, Path] = {}
     twice: list[str] = []
     others: list[str] = []
-    for path in visible_entries(folder):
-        if not path.is_file():
+    for path in visible_entries(Path(folder)):
+        if os.path.exists(path) and not path.is_file():  # Path.exists raises for some names
             continue
         if not is_image_path(path):
-            others.append(path.name)
+            others.append(prefix + path.name)
             continue
-        name = path.stem if pair_name is None else pair_name(path.stem)
+        name = prefix + (path.stem if pair_name is None else pair_name(path.stem))
         if name in found:
-            twice.append(f"{found[name].name} and {path.name}")
+            twice.append(f"{prefix}{found[name].name} and {path.name}")
         found[name] = path
-    return dict(sorted(found.items(), key=lambda item: natural_key(item[0]))), twice, others
+    ordered = dict(sorted(found.items(), key=lambda item: natural_key(item[0])))
+    return Contents(ordered, tuple(twice), tuple(others))
 
 
 def visible_entries(folder: Path) -> list[Path]:
