@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -19,7 +20,7 @@ from darklift.train.folder import hold_alone
 from darklift.train.journal import read_log
 from darklift.train.sweep import Sweep, Trial
 
-__all__ = ["run_sweep"]
+__all__ = ["end_with_the_sweep", "run_sweep"]
 
 CONSOLE = "console.log"
 """What a trial would have said in a terminal, in its folder."""
@@ -74,11 +75,13 @@ def _train(trial: Trial, recipe: Path, on_step: Callable[[Trial, int], None] | N
     command += [part for change in trial.all_changes for part in ("--set", change)]
     if trial.is_begun:
         command.append("--resume")
+    command.append("--end-with-stdin")  # whose other end this process holds, see end_with_the_sweep
     console = trial.folder.parent / f".{trial.folder.name}.log"  # a new run wants its folder to itself
+    console.unlink(missing_ok=True)  # where this process was killed before, its trial may still be writing to that file
     # In a group of its own: a terminal's Ctrl-C comes to this process alone, which passes it on and waits.
     with (
-        console.open("ab") as log,
-        subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True) as process,
+        console.open("xb") as log,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True) as process,
         _passed_on(process) as stop,
     ):
         while process.poll() is None:
@@ -93,6 +96,16 @@ def _train(trial: Trial, recipe: Path, on_step: Callable[[Trial, int], None] | N
     if stop:
         raise KeyboardInterrupt
     return None if process.returncode == 0 else said
+
+
+def end_with_the_sweep() -> None:
+    """In a trial's process: once the sweep's is gone, however it ended, this one gets a SIGTERM, saves and ends."""
+
+    def wait() -> None:
+        os.read(0, 1)  # nothing is ever written to it: the system closes it with the sweep
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name="darklift-sweep", daemon=True).start()
 
 
 @contextlib.contextmanager
