@@ -9,6 +9,7 @@ import pytest
 from darklift.errors import ConfigError, TrainingError
 from darklift.train import trials
 from darklift.train.config import dump_recipe, load_recipe
+from darklift.train.journal import read_log
 from darklift.train.sweep import plan_sweep, values_of
 from darklift.train.trials import run_sweep
 
@@ -128,7 +129,7 @@ def test_what_is_done_is_not_done_again_and_what_failed_is(tmp_path, monkeypatch
     def train(trial, recipe, on_step):
         tried.append(trial.changes[0])
         if trial.changes[0] in broken:
-            return "out of luck"
+            raise TrainingError("out of luck")
         begun(trial)
 
     monkeypatch.setattr(trials, "_train", train)
@@ -142,9 +143,60 @@ def test_what_is_done_is_not_done_again_and_what_failed_is(tmp_path, monkeypatch
 
 
 def test_where_the_first_run_fails_the_others_are_not_begun(tmp_path, monkeypatch):
-    monkeypatch.setattr(trials, "_train", lambda *_: "no such folder")
-    with pytest.raises(TrainingError, match="no such folder"):
+    def train(trial, recipe, on_step):
+        raise TrainingError("no such folder")
+
+    monkeypatch.setattr(trials, "_train", train)
+    with pytest.raises(TrainingError, match=r"others were not begun: no such folder"):
         run_sweep(planned(tmp_path, "train.lr=1e-3,2e-3"), RECIPE)
+
+
+@pytest.mark.parametrize(
+    "damaged", ['{"scores":', "{}", '{"scores": {}}', "[]", '{"scores": {"step": 2, "choice": "30"}}', "\0"]
+)
+def test_scores_that_are_damaged_come_from_the_log_again(tmp_path, monkeypatch, damaged):
+    (trial,) = (sweep := planned(tmp_path)).trials
+    begun(trial)
+    whole = trial.finish()
+    (trial.folder / "trial.json").write_text(damaged)
+    trained = []
+    monkeypatch.setattr(trials, "_train", lambda trial, *_: trained.append(trial))
+    assert run_sweep(sweep, RECIPE) == 0
+    assert trained == [trial]
+    assert trial.scores() == whole
+
+
+def test_a_run_that_is_done_but_lost_its_log_fails_in_a_line(tmp_path, monkeypatch):
+    sweep = planned(tmp_path, "train.lr=1e-3,2e-3,3e-3")
+    first, second, _ = sweep.trials
+    monkeypatch.setattr(trials, "_train", lambda trial, *_: trial.folder.exists() or begun(trial))
+    run_sweep(sweep, RECIPE)
+    for path in ("log.jsonl", "trial.json"):
+        (second.folder / path).unlink()
+    failures = []
+    assert run_sweep(sweep, RECIPE, on_failure=lambda trial, said: failures.append((trial, said))) == 1
+    ((trial, said),) = failures
+    assert trial == second
+    assert f"{second.folder / 'log.jsonl'} holds no validation" in said
+    for path in ("log.jsonl", "trial.json"):
+        (first.folder / path).unlink()
+    with pytest.raises(TrainingError, match=r"log\.jsonl holds no validation: remove its folder"):
+        run_sweep(sweep, RECIPE)
+
+
+def test_lines_of_a_log_that_are_none_are_left_out(tmp_path):
+    lines = [
+        b'{"step": 1, "loss": 0.5}',
+        b"1",
+        b"[]",
+        b"{}",
+        b'{"loss": 1}',
+        b'{"step": "2"}',
+        b"\xff",
+        b'{"step": 3, "l',
+    ]
+    (tmp_path / "log.jsonl").write_bytes(b"\n".join(lines))
+    assert read_log(tmp_path) == [{"step": 1, "loss": 0.5}]
 
 
 def test_two_at_once_do_not_run_one_sweep(tmp_path, monkeypatch):

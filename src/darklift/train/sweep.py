@@ -22,7 +22,7 @@ from darklift.evaluation.significance import Spread, spread
 from darklift.files import write_atomically
 from darklift.train.config import Recipe, load_recipe
 from darklift.train.folder import STATE
-from darklift.train.journal import read_log
+from darklift.train.journal import LOG, as_record, read_log
 
 __all__ = ["Setting", "Sweep", "Trial", "plan_sweep", "values_of"]
 
@@ -53,12 +53,14 @@ class Trial:
         return (self.folder / STATE).exists()
 
     def scores(self) -> Mapping[str, float] | None:
-        """Of the best validation, when the run is done; None before."""
+        """Of the best validation, when the run is done; None before, and where the file that tells them is damaged: the
+        run is gone on with, which ends at once, and they are taken from its log again.
+        """
         try:
-            scores: Mapping[str, float] = json.loads((self.folder / _TRIAL).read_text(encoding="utf-8"))["scores"]
-        except FileNotFoundError:
+            scores = as_record(json.loads((self.folder / _TRIAL).read_bytes())["scores"])
+        except (FileNotFoundError, ValueError, LookupError, TypeError, RecursionError):
             return None
-        return scores
+        return scores if scores is not None and "choice" in scores else None
 
     def finish(self) -> Mapping[str, float]:
         """Write down that the run is done, with the scores of its best validation, and give them back.
@@ -68,7 +70,9 @@ class Trial:
         records = read_log(self.folder)
         validations = [record for record in records if _CHOICE in record]
         if not validations:
-            raise TrainingError(f"the log in {self.folder} holds no validation: train this run again")
+            raise TrainingError(
+                f"{self.folder / LOG} holds no validation: remove its folder, and the same command trains it again"
+            )
         best = max(validations, key=lambda record: record[_CHOICE])
         scores = {name.removeprefix("validation/"): it for name, it in best.items() if name.startswith("validation/")}
         hours = max((record.get("core_seconds", 0.0) for record in records), default=0.0) / 3600

@@ -43,7 +43,7 @@ def run_sweep(
     Args:
         on_step: told the trial at hand and its last step that was logged, twice a second.
         on_done: told each trial that is done, those of earlier calls too, and its scores.
-        on_failure: told each trial that failed, and the last line that it said.
+        on_failure: told each trial that failed, and why: the last line that it said.
 
     Raises:
         TrainingError: the first trial failed, or another process runs this sweep.
@@ -53,15 +53,16 @@ def run_sweep(
         for trial in sweep.trials:
             scores = trial.scores()
             if scores is None:
-                said = _train(trial, recipe, on_step)
-                if said is not None and not any_done:
-                    raise TrainingError(f"the first run failed, so the others were not begun: {said}")
-                if said is not None:
+                try:
+                    _train(trial, recipe, on_step)
+                    scores = trial.finish()
+                except TrainingError as error:
+                    if not any_done:
+                        raise TrainingError(f"the first run failed, so the others were not begun: {error}") from error
                     failed += 1
                     if on_failure is not None:
-                        on_failure(trial, said)
+                        on_failure(trial, str(error))
                     continue
-                scores = trial.finish()
             any_done = True
             sweep.write()
             if on_done is not None:
@@ -69,8 +70,8 @@ def run_sweep(
     return failed
 
 
-def _train(trial: Trial, recipe: Path, on_step: Callable[[Trial, int], None] | None) -> str | None:
-    """Train to the end. Returns what was said last if it failed."""
+def _train(trial: Trial, recipe: Path, on_step: Callable[[Trial, int], None] | None) -> None:
+    """Train to the end. Raises TrainingError, with what was said last, if that failed."""
     command = [sys.executable, "-m", "darklift", "train", str(recipe), "--run", str(trial.folder)]
     command += [part for change in trial.all_changes for part in ("--set", change)]
     if trial.is_begun:
@@ -95,7 +96,8 @@ def _train(trial: Trial, recipe: Path, on_step: Callable[[Trial, int], None] | N
         console.unlink()
     if stop:
         raise KeyboardInterrupt
-    return None if process.returncode == 0 else said
+    if process.returncode != 0:
+        raise TrainingError(said)
 
 
 def end_with_the_sweep() -> None:
@@ -127,10 +129,7 @@ def _passed_on(process: subprocess.Popen[bytes]) -> Iterator[list[int]]:
 
 
 def _last_step(folder: Path) -> int:
-    try:
-        return int(max((record["step"] for record in read_log(folder)), default=0))
-    except FileNotFoundError:
-        return 0
+    return int(max((record["step"] for record in read_log(folder)), default=0))
 
 
 def _last_line(console: Path, code: int) -> str:
