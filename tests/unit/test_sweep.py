@@ -34,7 +34,7 @@ def test_commas_part_values_but_not_within_one(change, values):
     assert values_of(change) == (change.partition("=")[0], values)
 
 
-@pytest.mark.parametrize("change", ["train.lr", "=1", "train.lr=", "train.lr=1,,2", "train.lr=1,2,1"])
+@pytest.mark.parametrize("change", ["train.lr", "=1", "train.lr=", "train.lr=1,,2"])
 def test_what_is_no_list_of_values_is_refused(change):
     with pytest.raises(ConfigError, match="--set"):
         values_of(change)
@@ -62,6 +62,11 @@ def test_long_and_odd_values_make_folders_that_a_disk_takes(tmp_path):
         (["train.lr=1e-3,-1"], 1, "lr"),
         (["train.nonsense=1,2"], 1, "nonsense"),
         (["train.lr=1", "train.lr=2"], 1, "given twice"),
+        (["train.lr=1e-3,2e-3,1e-3"], 1, "train.lr=1e-3 and train.lr=1e-3 are one and the same run"),
+        (["train.batch=2,4", "train.lr=1e-3,0.001"], 2, "train.batch=2 train.lr=1e-3 and train.batch=2 train.lr=0.001"),
+        (["train.seed=1,01"], 1, "each value once"),
+        (['train.precision=no,"no"'], 1, "each value once"),
+        (["model.blocks=1,1.0"], 1, "each value once"),
         (["train.seed=1,2"], 2, "--seeds"),
         ([], 0, "got 0"),
     ],
