@@ -85,6 +85,7 @@ class TestComparison:
             (["--vary", "steps"], "steps=1,2"),
             (["--vary", "stepz=1"], "stepz"),
             (["--vary", "steps=1,1"], "once"),
+            (["--vary", "steps=1,01"], "once"),
             (["--vary", "seed=0", "--vary", "seed=1"], "once"),
             (["--vary", "strength=7"], "strength"),
             (["--table", "a.xlsx"], ".csv"),

@@ -34,7 +34,7 @@ def test_every_command_and_option_is_told_of(site: ModuleType) -> None:
     for name, command in typer.main.get_command(app).commands.items():
         assert f"## darklift {name}\n" in page
         for parameter in command.params:
-            if parameter.param_type_name == "option" and parameter.name != "help":
+            if parameter.param_type_name == "option" and parameter.name != "help" and not parameter.hidden:
                 assert f"`{parameter.opts[0]}`" in page
     assert "auto, onnx, openvino, torch" in page
     assert "darklift enhance night.jpg\n" in page

@@ -9,6 +9,7 @@ import pytest
 from darklift.errors import ConfigError, TrainingError
 from darklift.train import trials
 from darklift.train.config import dump_recipe, load_recipe
+from darklift.train.journal import read_log
 from darklift.train.sweep import plan_sweep, values_of
 from darklift.train.trials import run_sweep
 
@@ -33,7 +34,7 @@ def test_commas_part_values_but_not_within_one(change, values):
     assert values_of(change) == (change.partition("=")[0], values)
 
 
-@pytest.mark.parametrize("change", ["train.lr", "=1", "train.lr=", "train.lr=1,,2", "train.lr=1,2,1"])
+@pytest.mark.parametrize("change", ["train.lr", "=1", "train.lr=", "train.lr=1,,2"])
 def test_what_is_no_list_of_values_is_refused(change):
     with pytest.raises(ConfigError, match="--set"):
         values_of(change)
@@ -61,6 +62,11 @@ def test_long_and_odd_values_make_folders_that_a_disk_takes(tmp_path):
         (["train.lr=1e-3,-1"], 1, "lr"),
         (["train.nonsense=1,2"], 1, "nonsense"),
         (["train.lr=1", "train.lr=2"], 1, "given twice"),
+        (["train.lr=1e-3,2e-3,1e-3"], 1, "train.lr=1e-3 and train.lr=1e-3 are one and the same run"),
+        (["train.batch=2,4", "train.lr=1e-3,0.001"], 2, "train.batch=2 train.lr=1e-3 and train.batch=2 train.lr=0.001"),
+        (["train.seed=1,01"], 1, "each value once"),
+        (['train.precision=no,"no"'], 1, "each value once"),
+        (["model.blocks=1,1.0"], 1, "each value once"),
         (["train.seed=1,2"], 2, "--seeds"),
         ([], 0, "got 0"),
     ],
@@ -128,7 +134,7 @@ def test_what_is_done_is_not_done_again_and_what_failed_is(tmp_path, monkeypatch
     def train(trial, recipe, on_step):
         tried.append(trial.changes[0])
         if trial.changes[0] in broken:
-            return "out of luck"
+            raise TrainingError("out of luck")
         begun(trial)
 
     monkeypatch.setattr(trials, "_train", train)
@@ -142,9 +148,60 @@ def test_what_is_done_is_not_done_again_and_what_failed_is(tmp_path, monkeypatch
 
 
 def test_where_the_first_run_fails_the_others_are_not_begun(tmp_path, monkeypatch):
-    monkeypatch.setattr(trials, "_train", lambda *_: "no such folder")
-    with pytest.raises(TrainingError, match="no such folder"):
+    def train(trial, recipe, on_step):
+        raise TrainingError("no such folder")
+
+    monkeypatch.setattr(trials, "_train", train)
+    with pytest.raises(TrainingError, match=r"others were not begun: no such folder"):
         run_sweep(planned(tmp_path, "train.lr=1e-3,2e-3"), RECIPE)
+
+
+@pytest.mark.parametrize(
+    "damaged", ['{"scores":', "{}", '{"scores": {}}', "[]", '{"scores": {"step": 2, "choice": "30"}}', "\0"]
+)
+def test_scores_that_are_damaged_come_from_the_log_again(tmp_path, monkeypatch, damaged):
+    (trial,) = (sweep := planned(tmp_path)).trials
+    begun(trial)
+    whole = trial.finish()
+    (trial.folder / "trial.json").write_text(damaged)
+    trained = []
+    monkeypatch.setattr(trials, "_train", lambda trial, *_: trained.append(trial))
+    assert run_sweep(sweep, RECIPE) == 0
+    assert trained == [trial]
+    assert trial.scores() == whole
+
+
+def test_a_run_that_is_done_but_lost_its_log_fails_in_a_line(tmp_path, monkeypatch):
+    sweep = planned(tmp_path, "train.lr=1e-3,2e-3,3e-3")
+    first, second, _ = sweep.trials
+    monkeypatch.setattr(trials, "_train", lambda trial, *_: trial.folder.exists() or begun(trial))
+    run_sweep(sweep, RECIPE)
+    for path in ("log.jsonl", "trial.json"):
+        (second.folder / path).unlink()
+    failures = []
+    assert run_sweep(sweep, RECIPE, on_failure=lambda trial, said: failures.append((trial, said))) == 1
+    ((trial, said),) = failures
+    assert trial == second
+    assert f"{second.folder / 'log.jsonl'} holds no validation" in said
+    for path in ("log.jsonl", "trial.json"):
+        (first.folder / path).unlink()
+    with pytest.raises(TrainingError, match=r"log\.jsonl holds no validation: remove its folder"):
+        run_sweep(sweep, RECIPE)
+
+
+def test_lines_of_a_log_that_are_none_are_left_out(tmp_path):
+    lines = [
+        b'{"step": 1, "loss": 0.5}',
+        b"1",
+        b"[]",
+        b"{}",
+        b'{"loss": 1}',
+        b'{"step": "2"}',
+        b"\xff",
+        b'{"step": 3, "l',
+    ]
+    (tmp_path / "log.jsonl").write_bytes(b"\n".join(lines))
+    assert read_log(tmp_path) == [{"step": 1, "loss": 0.5}]
 
 
 def test_two_at_once_do_not_run_one_sweep(tmp_path, monkeypatch):

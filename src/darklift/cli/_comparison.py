@@ -120,7 +120,7 @@ def variations(settings: Settings, texts: Sequence[str]) -> tuple[tuple[str, Set
         parts = [part.strip() for part in values.split(",")]
         if not equals or not key or not all(parts):
             raise UsageError(f"--vary {text}: expected a choice and its values, as in steps=1,2 or seed=0,1,2")
-        if key in seen or len(set(parts)) < len(parts):
+        if key in seen or len({_value(part) for part in parts}) < len(parts):
             raise UsageError(f"--vary {text}: each choice once, and each of its values once")
         seen.add(key)
         found = [

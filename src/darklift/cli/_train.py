@@ -41,6 +41,9 @@ def train(
         typer.Option(metavar="FOLDER", help="The run's folder: log, checkpoints, state.", show_default="runs/<recipe>"),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in that folder.")] = False,
+    end_with_stdin: Annotated[
+        bool, typer.Option("--end-with-stdin", hidden=True, help="How a sweep starts it.")
+    ] = False,
 ) -> None:
     """Train a model by a recipe (needs the torch extra).
 
@@ -61,6 +64,10 @@ def train(
     from darklift.train.launch import end_group, is_first
     from darklift.train.run import train as run_training
 
+    if end_with_stdin:
+        from darklift.train.trials import end_with_the_sweep
+
+        end_with_the_sweep()
     folder = run or Path("runs") / path.stem
     try:
         settings = load_recipe(path, changes or ())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,18 +12,38 @@ from darklift.files import write_atomically
 from darklift.train.loop import StepReport
 from darklift.train.trackers import Trackers
 
-__all__ = ["Journal", "read_log"]
+__all__ = ["LOG", "Journal", "as_record", "read_log"]
 
-_LOG = "log.jsonl"
+LOG = "log.jsonl"
 
 
 def read_log(folder: Path) -> list[dict[str, float]]:
-    """What a run wrote down: ``step`` and values by name, line by line. A last line that was cut short is left out."""
-    records = []
-    for line in (folder / _LOG).read_text(encoding="utf-8").splitlines():
-        with contextlib.suppress(json.JSONDecodeError):
-            records.append(json.loads(line))
-    return records
+    """What a run wrote down: ``step`` and values by name, line by line; nothing where there is no log. Lines that are
+    none, as the last one of a run that was killed, are left out.
+    """
+    records = (_parsed(line) for line in _lines(folder / LOG))
+    return [record for record in records if record is not None]
+
+
+def as_record(value: object) -> dict[str, float] | None:
+    """The value, where it is numbers by name with ``step`` among them; None where a file holds something else."""
+    if not isinstance(value, dict) or "step" not in value:
+        return None
+    return value if all(isinstance(number, int | float) for number in value.values()) else None
+
+
+def _lines(log: Path) -> list[str]:
+    try:
+        return log.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+    except FileNotFoundError:
+        return []
+
+
+def _parsed(line: str) -> dict[str, float] | None:
+    try:
+        return as_record(json.loads(line))
+    except (ValueError, RecursionError):
+        return None
 
 
 class Journal:
@@ -33,7 +52,7 @@ class Journal:
     """
 
     def __init__(self, folder: Path, step: int, trackers: Trackers) -> None:
-        self._log = folder / _LOG
+        self._log = folder / LOG
         self._trackers = trackers
         self._forget_after(step)
         self._board = SummaryWriter(str(folder), purge_step=step)
@@ -64,9 +83,5 @@ class Journal:
     def _forget_after(self, step: int) -> None:
         if not self._log.exists():
             return
-        kept = []
-        for line in self._log.read_text(encoding="utf-8").splitlines(keepends=True):
-            with contextlib.suppress(json.JSONDecodeError):  # the last line, cut short
-                if json.loads(line)["step"] <= step:
-                    kept.append(line)
+        kept = [line for line in _lines(self._log) if (record := _parsed(line)) is not None and record["step"] <= step]
         write_atomically(self._log, "".join(kept).encode())

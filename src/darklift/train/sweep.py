@@ -22,7 +22,7 @@ from darklift.evaluation.significance import Spread, spread
 from darklift.files import write_atomically
 from darklift.train.config import Recipe, load_recipe
 from darklift.train.folder import STATE
-from darklift.train.journal import read_log
+from darklift.train.journal import LOG, as_record, read_log
 
 __all__ = ["Setting", "Sweep", "Trial", "plan_sweep", "values_of"]
 
@@ -53,12 +53,14 @@ class Trial:
         return (self.folder / STATE).exists()
 
     def scores(self) -> Mapping[str, float] | None:
-        """Of the best validation, when the run is done; None before."""
+        """Of the best validation, when the run is done; None before, and where the file that tells them is damaged: the
+        run is gone on with, which ends at once, and they are taken from its log again.
+        """
         try:
-            scores: Mapping[str, float] = json.loads((self.folder / _TRIAL).read_text(encoding="utf-8"))["scores"]
-        except FileNotFoundError:
+            scores = as_record(json.loads((self.folder / _TRIAL).read_bytes())["scores"])
+        except (FileNotFoundError, ValueError, LookupError, TypeError, RecursionError):
             return None
-        return scores
+        return scores if scores is not None and "choice" in scores else None
 
     def finish(self) -> Mapping[str, float]:
         """Write down that the run is done, with the scores of its best validation, and give them back.
@@ -68,7 +70,9 @@ class Trial:
         records = read_log(self.folder)
         validations = [record for record in records if _CHOICE in record]
         if not validations:
-            raise TrainingError(f"the log in {self.folder} holds no validation: train this run again")
+            raise TrainingError(
+                f"{self.folder / LOG} holds no validation: remove its folder, and the same command trains it again"
+            )
         best = max(validations, key=lambda record: record[_CHOICE])
         scores = {name.removeprefix("validation/"): it for name, it in best.items() if name.startswith("validation/")}
         hours = max((record.get("core_seconds", 0.0) for record in records), default=0.0) / 3600
@@ -145,7 +149,7 @@ def plan_sweep(recipe: Path, changes: Sequence[str], seeds: int, folder: Path) -
 
     Raises:
         ConfigError: a recipe without validation, a value that the recipe cannot have (of any combination: nothing is
-            begun then), a key that is given twice, or ``train.seed`` among several seeds.
+            begun then), a key or a value that is given twice, or ``train.seed`` among several seeds.
         TrainingError: the folder holds another recipe's trial under the same name.
     """
     if seeds < 1:
@@ -157,16 +161,21 @@ def plan_sweep(recipe: Path, changes: Sequence[str], seeds: int, folder: Path) -
         raise ConfigError(f"--set {twice} is given twice: give all its values at once, {twice}=A,B")
     if "train.seed" in keys and seeds > 1:
         raise ConfigError("--seeds and --set train.seed both choose seeds: give only one of them")
-    trials = []
+    made: dict[Trial, Recipe] = {}
     for number, values in itertools.product(range(seeds), itertools.product(*(values for _, values in axes))):
         combination = tuple(f"{key}={value}" for key, value in zip(keys, values, strict=True))
         chosen = load_recipe(recipe, combination)
         if chosen.data.validation is None:
             raise ConfigError(f"{recipe} has no validation to compare runs by: add a table [data.validation]")
         trial = Trial(combination, chosen.train.seed + number, folder / _name(combination, chosen.train.seed + number))
-        _claim(trial, load_recipe(recipe, trial.all_changes))
-        trials.append(trial)
-    return Sweep(folder, tuple(trials))
+        own = load_recipe(recipe, trial.all_changes)
+        twin = next((earlier for earlier, its in made.items() if its == own), None)
+        if twin is not None:
+            same = f"{' '.join(twin.changes)} and {' '.join(combination)}"
+            raise ConfigError(f"{same} are one and the same run: give --set each value once, however it is written")
+        _claim(trial, own)
+        made[trial] = own
+    return Sweep(folder, tuple(made))
 
 
 def values_of(change: str) -> tuple[str, tuple[str, ...]]:
@@ -175,9 +184,6 @@ def values_of(change: str) -> tuple[str, tuple[str, ...]]:
     values = tuple(part.strip() for part in _parts(text))
     if not equals or not key.strip() or not all(values):
         raise ConfigError(f"--set takes key=value, or key=value,value; got {change!r}")
-    repeated = next((value for value in values if values.count(value) > 1), None)
-    if repeated is not None:
-        raise ConfigError(f"--set {key.strip()} has {repeated} twice: give each value once")
     return key.strip(), values
 
 

@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -19,7 +20,7 @@ from darklift.train.folder import hold_alone
 from darklift.train.journal import read_log
 from darklift.train.sweep import Sweep, Trial
 
-__all__ = ["run_sweep"]
+__all__ = ["end_with_the_sweep", "run_sweep"]
 
 CONSOLE = "console.log"
 """What a trial would have said in a terminal, in its folder."""
@@ -42,7 +43,7 @@ def run_sweep(
     Args:
         on_step: told the trial at hand and its last step that was logged, twice a second.
         on_done: told each trial that is done, those of earlier calls too, and its scores.
-        on_failure: told each trial that failed, and the last line that it said.
+        on_failure: told each trial that failed, and why: the last line that it said.
 
     Raises:
         TrainingError: the first trial failed, or another process runs this sweep.
@@ -52,15 +53,16 @@ def run_sweep(
         for trial in sweep.trials:
             scores = trial.scores()
             if scores is None:
-                said = _train(trial, recipe, on_step)
-                if said is not None and not any_done:
-                    raise TrainingError(f"the first run failed, so the others were not begun: {said}")
-                if said is not None:
+                try:
+                    _train(trial, recipe, on_step)
+                    scores = trial.finish()
+                except TrainingError as error:
+                    if not any_done:
+                        raise TrainingError(f"the first run failed, so the others were not begun: {error}") from error
                     failed += 1
                     if on_failure is not None:
-                        on_failure(trial, said)
+                        on_failure(trial, str(error))
                     continue
-                scores = trial.finish()
             any_done = True
             sweep.write()
             if on_done is not None:
@@ -68,17 +70,19 @@ def run_sweep(
     return failed
 
 
-def _train(trial: Trial, recipe: Path, on_step: Callable[[Trial, int], None] | None) -> str | None:
-    """Train to the end. Returns what was said last if it failed."""
+def _train(trial: Trial, recipe: Path, on_step: Callable[[Trial, int], None] | None) -> None:
+    """Train to the end. Raises TrainingError, with what was said last, if that failed."""
     command = [sys.executable, "-m", "darklift", "train", str(recipe), "--run", str(trial.folder)]
     command += [part for change in trial.all_changes for part in ("--set", change)]
     if trial.is_begun:
         command.append("--resume")
+    command.append("--end-with-stdin")  # whose other end this process holds, see end_with_the_sweep
     console = trial.folder.parent / f".{trial.folder.name}.log"  # a new run wants its folder to itself
+    console.unlink(missing_ok=True)  # where this process was killed before, its trial may still be writing to that file
     # In a group of its own: a terminal's Ctrl-C comes to this process alone, which passes it on and waits.
     with (
-        console.open("ab") as log,
-        subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True) as process,
+        console.open("xb") as log,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True) as process,
         _passed_on(process) as stop,
     ):
         while process.poll() is None:
@@ -92,7 +96,18 @@ def _train(trial: Trial, recipe: Path, on_step: Callable[[Trial, int], None] | N
         console.unlink()
     if stop:
         raise KeyboardInterrupt
-    return None if process.returncode == 0 else said
+    if process.returncode != 0:
+        raise TrainingError(said)
+
+
+def end_with_the_sweep() -> None:
+    """In a trial's process: once the sweep's is gone, however it ended, this one gets a SIGTERM, saves and ends."""
+
+    def wait() -> None:
+        os.read(0, 1)  # nothing is ever written to it: the system closes it with the sweep
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name="darklift-sweep", daemon=True).start()
 
 
 @contextlib.contextmanager
@@ -114,10 +129,7 @@ def _passed_on(process: subprocess.Popen[bytes]) -> Iterator[list[int]]:
 
 
 def _last_step(folder: Path) -> int:
-    try:
-        return int(max((record["step"] for record in read_log(folder)), default=0))
-    except FileNotFoundError:
-        return 0
+    return int(max((record["step"] for record in read_log(folder)), default=0))
 
 
 def _last_line(console: Path, code: int) -> str:
