@@ -225,6 +225,20 @@ def test_a_folder_of_pictures_is_looked_for(tmp_path: Path, plain: Path) -> None
         check_dataset(plain, against=tmp_path / "gone")
 
 
+def test_what_could_not_be_compared_is_told(tmp_path: Path, plain: Path) -> None:
+    save(tmp_path / "photos/x.png", bright(30))
+    assert check_dataset(plain, against=tmp_path / "photos").is_fine
+    (tmp_path / "photos/y.png").write_bytes((tmp_path / "photos/x.png").read_bytes()[:90])
+    save(tmp_path / "photos/z.png", bright(31))
+    save(tmp_path / "photos/z.bmp", bright(32))
+    report = check_dataset(plain, against=tmp_path / "photos")
+    assert not report.is_fine
+    texts = [finding.text for split in report.splits for finding in split.findings if finding.is_wrong]
+    assert [text.split(" ")[0] for text in texts] == ["1", "1"]
+    assert "of one name" in texts[0]
+    assert "photos/y.png" in texts[1]
+
+
 def test_pairs_kept_for_validation_are_compared_with_the_rest(plain: Path) -> None:
     save(plain / "low/4.png", dark(1, light=0.3))
     save(plain / "high/4.png", np.rint(0.6 * bright(1)).astype(np.uint8))

@@ -129,6 +129,7 @@ def check_dataset(
         root: as :func:`~darklift.data.find_pairs` takes it.
         layout: which one; None: the folders must tell.
         against: the root of another data set, or a folder of pictures, that must have nothing in common with this one.
+            Of its splits, those are in the report of which something could not be compared.
         names: of pairs of the training split that are kept for validation: they are compared with the rest of it.
         progress: called with pictures done, pictures in all, and a name.
 
@@ -172,7 +173,16 @@ def check_dataset(
         for other, theirs in looked_others
         if items and theirs
     ]
-    return Report(place.layout, str(place.root), tuple(report for report, _ in looked), tuple(common))
+    missed = (_not_compared(report, f"{against}: {report.name}") for report, _ in looked_others)
+    splits = (*(report for report, _ in looked), *filter(None, missed))
+    return Report(place.layout, str(place.root), splits, tuple(common))
+
+
+def _not_compared(other: SplitReport, name: str) -> SplitReport | None:
+    """What keeps pictures of another data set from being compared: nothing else is asked of it."""
+    kinds = ("names", "unreadable")
+    findings = tuple(finding for finding in other.findings if finding.is_wrong and finding.kind in kinds)
+    return replace(other, name=name, findings=findings) if findings else None
 
 
 def _other_place(folder: Path) -> Place:
