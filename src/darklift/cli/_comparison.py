@@ -1,4 +1,4 @@
-"""What ``darklift evaluate`` writes of several rows side by side: a table, a page to look at."""
+"""What ``darklift evaluate`` writes beside pictures: numbers, and of several rows a table and a page to look at."""
 
 from __future__ import annotations
 
@@ -28,21 +28,24 @@ __all__ = ["Comparison", "Shown", "as_json", "variations"]
 
 @dataclass(frozen=True)
 class Comparison:
-    """Where a comparison is written to, by the options ``--table`` (several) and ``--report``."""
+    """Where a comparison is written to, by the options ``--table`` (several) and ``--report``; and where ``--json``
+    goes, which is written of a single row, too.
+    """
 
     tables: tuple[Path, ...]
     report: Path | None
+    json_file: Path | None
 
     @property
     def wanted(self) -> bool:
-        """Whether anything is to be written."""
+        """Whether rows are to be compared in writing."""
         return bool(self.tables) or self.report is not None
 
     @property
     def files(self) -> tuple[tuple[str, Path], ...]:
         """All that is written, with the option that asks for it."""
-        pages = () if self.report is None else (("--report", self.report),)
-        return (*(("--table", path) for path in self.tables), *pages)
+        asked = [("--json", self.json_file), *(("--table", path) for path in self.tables), ("--report", self.report)]
+        return tuple((option, path) for option, path in asked if path is not None)
 
     def check(self, chosen: Chosen, overwrite: bool) -> None:
         """Refuse before the work what would fail after it."""

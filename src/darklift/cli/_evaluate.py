@@ -13,7 +13,7 @@ from darklift.cli._choices import Openings, spelled_out
 from darklift.cli._comparison import Comparison, as_json, variations
 from darklift.cli._console import put_out, say, warn
 from darklift.cli._methods import other_methods, row_names
-from darklift.cli._options import OverwriteOption, check_new_file, write_json
+from darklift.cli._options import OverwriteOption, write_json
 from darklift.cli._results import Keep, Places
 from darklift.cli._scoring import Row, Run, check_settings, kept_beside
 from darklift.errors import DarkliftError, UsageError
@@ -173,18 +173,15 @@ def evaluate(
     works = [Row(str(opening.model), opening, one, variation) for opening in models for variation, one in changed]
     works += [Row(method.name, method, settings) for method in others]
     rows = row_names(works)
-    comparison = Comparison(tuple(table or ()), report)
+    comparison = Comparison(tuple(table or ()), report, json_file)
     comparison.check(chosen, overwrite)
-    if json_file is not None:
-        check_new_file("--json", json_file, overwrite)
     pairs = match_pairs(low, high, pair_name=strip_role_prefix)
     if names is not None:
         pairs = select(pairs, read_names(names))
     kept = kept_beside(json_file, save, pictures=sheet is not None or report is not None) if resume else None
     places = Places(rows, save, sheet, kept)
     read = [path for path in (names, *(onnx or ())) if path is not None]
-    numbers = [] if json_file is None else [("--json", json_file)]
-    places.check(pairs, read, [*numbers, *comparison.files], overwrite)
+    places.check(pairs, read, comparison.files, overwrite)
     if len(works) > 1:  # a single one is refused at its first picture
         check_settings(works, ground_truth_mean)
     pairs, left_out = scorable(pairs)

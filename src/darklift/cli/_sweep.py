@@ -92,17 +92,16 @@ def _as_options(changes: tuple[str, ...]) -> list[str]:
 
 
 def _table(settings: tuple[Setting, ...]) -> str:
+    from darklift.evaluation.report import markdown_row
+    from darklift.evaluation.tables import plus_minus
+
     names = [name for name in _SHOWN if name in settings[0].scores]
-    lines = [f"| changes | seeds | {' | '.join(name.replace('_', ' ') for name in names)} |"]
+    lines = [markdown_row(["changes", "seeds", *(name.replace("_", " ") for name in names)])]
     lines.append("|---|--:|" + "--:|" * len(names))
     for setting in settings:
-        cells = []
-        for name in names:
-            found = setting.scores[name]
-            error = "" if found.error is None else f" ± {found.error:.{_SHOWN[name]}f}"
-            cells.append(f"{found.mean:.{_SHOWN[name]}f}{error}")
         changes = " ".join(setting.changes) or "as it is"
-        lines.append(f"| {changes} | {setting.scores['choice'].count} | {' | '.join(cells)} |")
+        cells = [plus_minus(setting.scores[name], _SHOWN[name]) for name in names]
+        lines.append(markdown_row([changes, str(setting.scores["choice"].count), *cells]))
     note = (
         "Scores of each run's best validation, mean over seeds ± standard error. choice: PSNR GT-mean + 20·SSIM, by "
         "which checkpoints are kept. The best of several is a little too good: score it on pairs that chose nothing."

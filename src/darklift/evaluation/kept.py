@@ -84,8 +84,9 @@ class Kept:
     def has_made(self, path: Path) -> bool:
         """Whether there is a file, and it is a result that was scored here, or a sheet's page, by its pixels."""
         digest = _digest_of_file(path)
-        made = self._pages.union(line.picture for line in self._lines.values())
-        return digest is not None and digest in made
+        if digest is None:
+            return False
+        return digest in self._pages or any(line.picture == digest for line in self._lines.values())
 
     def find(self, key: str) -> _Line | None:
         return self._lines.get(key)

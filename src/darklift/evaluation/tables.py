@@ -22,6 +22,7 @@ __all__ = [
     "RankTable",
     "chance_cells",
     "comparison_table",
+    "plus_minus",
     "rank_table",
     "study_csv",
     "study_latex",
@@ -92,11 +93,11 @@ def _means(study: Study) -> str:
     lines = [markdown_row(["method", "seeds", *(metric.heading for metric in metrics), *COST_HEADINGS])]
     lines.append("|---|--:|" + "--:|" * (len(metrics) + len(COST_HEADINGS)))
     for entry in study.entries:
-        cells = [_plus_minus(study.over_pictures(entry, metric), metric) for metric in metrics]
+        cells = [plus_minus(study.over_pictures(entry, metric), metric.digits) for metric in metrics]
         lines.append(markdown_row([entry.label, str(len(entry.runs)), *cells, *cost_cells(entry)]))
     seeded = [entry for entry in study.entries if len(entry.runs) > 1]
     for entry in seeded:
-        cells = [_plus_minus(study.over_seeds(entry, metric), metric) for metric in metrics]
+        cells = [plus_minus(study.over_seeds(entry, metric), metric.digits) for metric in metrics]
         lines.append(
             markdown_row([f"{entry.label}: over seeds", str(len(entry.runs)), *cells, *("" for _ in COST_HEADINGS)])
         )
@@ -186,9 +187,10 @@ def _about_means(study: Study) -> Iterable[str]:
         yield f"**Without {listed(names)}: not scored for {label}.**"
 
 
-def _plus_minus(found: Spread, metric: Metric) -> str:
-    error = "" if found.error is None else f" ± {found.error:.{metric.digits}f}"
-    return f"{found.mean:.{metric.digits}f}{error}"
+def plus_minus(found: Spread, digits: int) -> str:
+    """The mean with its standard error, where there is one."""
+    error = "" if found.error is None else f" ± {found.error:.{digits}f}"
+    return f"{found.mean:.{digits}f}{error}"
 
 
 def _tex_cell(found: Spread, metric: Metric, best: bool) -> str:
